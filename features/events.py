@@ -1,0 +1,38 @@
+"""The event contract: what a shopper did, as it is stored and folded.
+
+Times are unix seconds (float, UTC) inside; RFC 3339 only on the wire. User and session ids are
+already pseudonyms here: the raw ids never get past the ingress.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """Closed set of behaviours; the names are the wire's."""
+
+    IMPRESSION = "impression"
+    VIEW = "view"
+    CLICK = "click"
+    ADD_TO_CART = "add_to_cart"
+    PURCHASE = "purchase"
+    RETURN = "return"
+    DWELL = "dwell"
+    SEARCH = "search"
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviorEvent:
+    """One thing a shopper did, or was shown."""
+
+    event_id: str
+    type: EventType
+    at_s: float  # when it happened, unix seconds
+    user_id: str | None = None
+    session_id: str | None = None
+    item_id: str | None = None  # required for every type but search
+    query: str | None = None
+    ranking_id: str | None = None  # the ranking that showed the item
+    position: int | None = None  # 1-based place in that slate
+    value: float | None = None  # money: unit price times quantity, shop currency
+    dwell_ms: int | None = None

@@ -1,0 +1,352 @@
+"""State and catalogue to the ranker's behaviour features: one row per candidate.
+
+Serving and training call this same function, so a feature cannot mean two things. NaN says "not
+known", which is not the same as zero: the ranker is trained with both.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.aggregate import (
+    DAY_S,
+    ITEM_COUNTERS,
+    ITEM_HALF_LIVES_S,
+    BehaviorState,
+    ItemCounters,
+)
+from features.catalog import CATEGORY_LEVELS, ItemTable
+
+FloatArray = npt.NDArray[np.float32]
+
+_HALF_LIFE_NAMES = ("1h", "1d", "7d", "30d", "120d")
+_TRENDS = ((1, 2), (2, 3), (3, 4))  # pairs of half-lives: faster over slower
+CTR_PRIOR = (1.0, 20.0)  # pseudo clicks and examinations: an unseen item has the shop's usual rate
+
+ITEM_FEATURES = (
+    *(f"item_purchase_{name}" for name in _HALF_LIFE_NAMES),
+    *(f"item_interest_{name}" for name in ("1h", "1d", "7d", "30d")),
+    *(f"item_cart_{name}" for name in ("1d", "30d")),
+    *(f"item_trend_{_HALF_LIFE_NAMES[a]}_{_HALF_LIFE_NAMES[b]}" for a, b in _TRENDS),
+    "item_click_rate_7d",
+    "item_click_rate_120d",
+    "item_buy_rate_120d",
+    "item_return_rate_120d",
+    "item_age_days",
+    "item_idle_days",
+    "item_log_price",
+)
+USER_FEATURES = (
+    "user_times_bought",
+    "user_days_since_bought",
+    "user_repeat_due",
+    "user_share_of_bought",
+    "user_buy_rate",
+    "user_recency_rank",
+    *(f"user_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
+    "user_brand",
+    "user_price_distance",
+    "user_neighbor",
+    "user_bought_neighbor",
+    "user_bought_companion",
+)
+SESSION_FEATURES = (
+    "session_recency_rank",
+    *(f"session_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
+    "session_brand",
+    "session_price_distance",
+    "session_neighbor",
+    "session_companion",
+)
+REQUEST_FEATURES = (
+    "retrieval_score",
+    "retrieval_rank",
+    "user_interactions",
+    "user_idle_days",
+    "session_interactions",
+    "has_query",
+)
+FEATURE_NAMES: tuple[str, ...] = ITEM_FEATURES + USER_FEATURES + SESSION_FEATURES + REQUEST_FEATURES
+COLUMN = {name: index for index, name in enumerate(FEATURE_NAMES)}
+
+# The columns that need behaviour of the item itself. A new item has none: they are NaN together.
+NEIGHBOR_FEATURES = (
+    "user_neighbor",
+    "user_bought_neighbor",
+    "user_bought_companion",
+    "session_neighbor",
+    "session_companion",
+)
+BEHAVIOR_OF_ITEM = tuple(
+    COLUMN[name]
+    for name in (*ITEM_FEATURES, *NEIGHBOR_FEATURES)
+    if name not in ("item_age_days", "item_log_price")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """Who asks, as far as known. None is normal: a new shopper, a request without session."""
+
+    user: BehaviorState | None = None
+    session: BehaviorState | None = None
+
+
+def behavior_features(
+    shopper: Shopper,
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: npt.NDArray[np.int64],
+    now_s: float,
+    retrieval_score: FloatArray | None = None,
+    has_query: bool = False,
+) -> FloatArray:
+    """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
+
+    `retrieval_score` is (n,), NaN where a candidate came without one.
+    """
+    out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
+    known = np.flatnonzero(rows >= 0)
+    if len(known):
+        known_rows = rows[known]
+        _item_features(out, known, items, counters, known_rows, now_s)
+        if shopper.user is not None and shopper.user.counts:
+            _user_features(out, known, shopper.user, items, known_rows, now_s)
+        if shopper.session is not None and shopper.session.counts:
+            _session_features(out, known, shopper.session, items, known_rows)
+        never_seen = known[counters.at_s[known_rows] == 0]
+        out[np.ix_(never_seen, BEHAVIOR_OF_ITEM)] = np.nan
+    _request_features(out, shopper, now_s, retrieval_score, has_query)
+    return out
+
+
+def _item_features(
+    out: FloatArray,
+    at: npt.NDArray[np.int64],
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: npt.NDArray[np.int64],
+    now_s: float,
+) -> None:
+    counts = counters.at(rows, now_s)
+    examined, interest, cart, purchase, returned = (
+        counts[:, index] for index in range(len(ITEM_COUNTERS))
+    )
+    columns = [
+        *(np.log1p(purchase[:, i]) for i in range(5)),
+        *(np.log1p(interest[:, i]) for i in range(4)),
+        *(np.log1p(cart[:, i]) for i in (1, 3)),
+    ]
+    demand = purchase + 0.2 * interest
+    # A steady item has demand proportional to the half-life: 0 = steady, above = rising.
+    per_day = (demand + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
+    columns += [np.log(per_day[:, a] / per_day[:, b]) for a, b in _TRENDS]
+    clicks, exposures = CTR_PRIOR
+    columns += [
+        (interest[:, i] + clicks) / (examined[:, i] + interest[:, i] + exposures) for i in (2, 4)
+    ]
+    columns.append((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))
+    columns.append((returned[:, 4] + 0.1) / (purchase[:, 4] + 2.0))
+    born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
+    age = (now_s - np.where(np.isfinite(born_s), born_s, np.nan)) / DAY_S
+    columns.append(np.log1p(np.maximum(age, 0.0)))
+    idle = np.where(counters.at_s[rows] > 0, (now_s - counters.at_s[rows]) / DAY_S, np.nan)
+    columns.append(np.log1p(np.maximum(idle, 0.0)))
+    columns.append(items.log_price[rows])
+    out[at[:, None], np.arange(len(columns))] = np.stack(columns, 1)
+
+
+def _user_features(
+    out: FloatArray,
+    at: npt.NDArray[np.int64],
+    user: BehaviorState,
+    items: ItemTable,
+    rows: npt.NDArray[np.int64],
+    now_s: float,
+) -> None:
+    base = COLUMN["user_times_bought"]
+    place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
+    out[at, base] = 0.0
+    out[at, base + 3] = 0.0
+    total = sum(count for count, _, _ in user.bought.values()) or 1
+    for item_id, (count, first_s, last_s) in user.bought.items():
+        i = place.get(items.row_of.get(item_id, -1))
+        if i is None:
+            continue
+        since = max(now_s - last_s, 0.0) / DAY_S
+        out[i, base] = math.log1p(count)
+        out[i, base + 1] = math.log1p(since)
+        if count > 1 and last_s > first_s:
+            rhythm = (last_s - first_s) / DAY_S / (count - 1)
+            out[i, base + 2] = math.log((since + 0.5) / (rhythm + 0.5))  # 0: due just now
+        out[i, base + 3] = count / total
+        days = max(now_s - first_s, 0.0) / DAY_S
+        out[i, base + 4] = math.log(count / (days + 7.0))  # a week of doubt: once today is no habit
+    _recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
+    _affinities(out, COLUMN["user_category_1"], at, user, items, rows)
+    bought = {item_id: math.log1p(count) for item_id, (count, _, _) in user.bought.items()}
+    base = COLUMN["user_neighbor"]
+    out[at, base] = _neighbor_feature(items, recent_weights(user), rows)
+    out[at, base + 1] = _neighbor_feature(items, bought, rows)
+    out[at, base + 2] = _companion_feature(items, bought, rows)
+
+
+def _session_features(
+    out: FloatArray,
+    at: npt.NDArray[np.int64],
+    session: BehaviorState,
+    items: ItemTable,
+    rows: npt.NDArray[np.int64],
+) -> None:
+    place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
+    _recency_rank(out, COLUMN["session_recency_rank"], at, place, session, items)
+    _affinities(out, COLUMN["session_category_1"], at, session, items, rows)
+    recent = recent_weights(session)
+    base = COLUMN["session_neighbor"]
+    out[at, base] = _neighbor_feature(items, recent, rows)
+    out[at, base + 1] = _companion_feature(items, recent, rows)
+
+
+def _request_features(
+    out: FloatArray,
+    shopper: Shopper,
+    now_s: float,
+    retrieval_score: FloatArray | None,
+    has_query: bool,
+) -> None:
+    if retrieval_score is not None and np.isfinite(retrieval_score).any():
+        # Retrieval scales differ from engine to engine: only the place within this slate is used.
+        score = np.where(np.isfinite(retrieval_score), retrieval_score, np.nan)
+        spread = np.nanstd(score)
+        out[:, COLUMN["retrieval_score"]] = (score - np.nanmean(score)) / (spread + 1e-6)
+        order = np.argsort(-score, kind="stable")  # NaN last
+        rank = np.empty(len(score), np.float32)
+        rank[order] = np.log1p(np.arange(len(score), dtype=np.float32))
+        out[:, COLUMN["retrieval_rank"]] = np.where(np.isfinite(score), rank, np.nan)
+    user, session = shopper.user, shopper.session
+    out[:, COLUMN["user_interactions"]] = math.log1p(user.n_interactions) if user else 0.0
+    if user and user.counts:
+        out[:, COLUMN["user_idle_days"]] = math.log1p(max(now_s - user.last_s, 0.0) / DAY_S)
+    out[:, COLUMN["session_interactions"]] = math.log1p(session.n_interactions) if session else 0.0
+    out[:, COLUMN["has_query"]] = float(has_query)
+
+
+def _recency_rank(
+    out: FloatArray,
+    column: int,
+    at: npt.NDArray[np.int64],
+    place: Mapping[int, int],
+    state: BehaviorState,
+    items: ItemTable,
+) -> None:
+    """1 / (1 + rank) of the candidate among the recent items, newest first; 0 = not among them."""
+    out[at, column] = 0.0
+    newest = sorted(state.recent, key=lambda item_id: state.recent[item_id][0], reverse=True)
+    for rank, item_id in enumerate(newest):
+        i = place.get(items.row_of.get(item_id, -1))
+        if i is not None:
+            out[i, column] = 1.0 / (1 + rank)
+
+
+def _affinities(
+    out: FloatArray,
+    column: int,
+    at: npt.NDArray[np.int64],
+    state: BehaviorState,
+    items: ItemTable,
+    rows: npt.NDArray[np.int64],
+) -> None:
+    """Category shares by level, brand share, price distance: CATEGORY_LEVELS + 2 columns."""
+    mass = (
+        sum(max(weight, 0.0) for name, weight in state.categories.items() if " > " not in name)
+        or math.inf
+    )
+    share = _by_code(state.categories, items.category_code, mass)
+    for level in range(CATEGORY_LEVELS):
+        codes = items.category[rows, level]
+        out[at, column + level] = np.where(codes >= 0, share[codes], np.nan)
+    mass = sum(max(weight, 0.0) for weight in state.brands.values()) or math.inf
+    codes = items.brand[rows]
+    brand = _by_code(state.brands, items.brand_code, mass)
+    out[at, column + CATEGORY_LEVELS] = np.where(codes >= 0, brand[codes], np.nan)
+    if state.price_weight > 0:
+        mean = state.price_sum / state.price_weight
+        variance = max(state.price_square_sum / state.price_weight - mean**2, 0.0)
+        out[at, column + CATEGORY_LEVELS + 1] = (items.log_price[rows] - mean) / math.sqrt(
+            variance + 0.1
+        )
+
+
+def _by_code(
+    weights: Mapping[str, float], code_of: Mapping[str, int], mass: float
+) -> npt.NDArray[np.float32]:
+    """Shares by code, float32 (n_codes + 1,); the extra last entry is what code -1 reads."""
+    share = np.zeros(len(code_of) + 1, np.float32)
+    for name, weight in weights.items():
+        code = code_of.get(name)
+        if code is not None:
+            share[code] = max(weight, 0.0) / mass
+    return share
+
+
+def recent_weights(state: BehaviorState) -> dict[str, float]:
+    """How much each recent item speaks for the need of the moment; newer and stronger, more."""
+    newest = sorted(state.recent.items(), key=lambda entry: entry[1][0], reverse=True)
+    return {item_id: strength * 0.9**rank for rank, (item_id, (_, strength)) in enumerate(newest)}
+
+
+def neighbor_score(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:
+    """How much the items of `weights` speak for each item, float32 (capacity of the table,)."""
+    return _spoken_for(items, weights, items.neighbors, items.neighbor_weights)
+
+
+def _neighbor_feature(
+    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
+) -> FloatArray:
+    if items.neighbors.shape[1] == 0:
+        return np.full(len(rows), np.nan, np.float32)
+    return _known(
+        _spoken_for(items, weights, items.neighbors[rows], items.neighbor_weights[rows]),
+        items.neighbors[rows],
+    )
+
+
+def _companion_feature(
+    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
+) -> FloatArray:
+    if items.companions.shape[1] == 0:
+        return np.full(len(rows), np.nan, np.float32)
+    return _known(
+        _spoken_for(items, weights, items.companions[rows], items.companion_weights[rows]),
+        items.companions[rows],
+    )
+
+
+def _known(score: FloatArray, sources: npt.NDArray[np.int32]) -> FloatArray:
+    """`score`, and NaN for an item that the table has not met: it is new, not unrelated."""
+    score[sources[:, 0] < 0] = np.nan
+    return score
+
+
+def _spoken_for(
+    items: ItemTable,
+    weights: Mapping[str, float],
+    sources: npt.NDArray[np.int32],
+    source_weights: FloatArray,
+) -> FloatArray:
+    """Sum over each row's sources of the source's weight here times its weight in the table."""
+    row_of = items.row_of
+    weight_of = np.zeros(len(items) + 1, np.float32)  # the extra last entry is what -1 reads
+    total = 0.0
+    for item_id, weight in weights.items():
+        row = row_of.get(item_id)
+        if row is not None:
+            weight_of[row] = weight
+            total += weight
+    if total == 0.0:
+        return np.zeros(len(sources), np.float32)
+    score: FloatArray = np.einsum("ij,ij->i", weight_of[sources], source_weights)
+    return score / np.float32(total)

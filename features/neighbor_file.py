@@ -1,0 +1,40 @@
+"""Neighbour tables on disk: written by the feature job, read by every replica."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from features.catalog import ItemTable
+from features.neighbors import NeighborTables
+
+
+def write_neighbors(path: Path, item_ids: Sequence[str], tables: NeighborTables) -> None:
+    """Write the tables with the ids of their rows; readers see the old file or the new one."""
+    part = path.with_suffix(".part.npz")
+    np.savez(
+        part,
+        item_ids=np.array(item_ids, np.str_),
+        neighbors=tables.neighbors,
+        neighbor_weights=tables.neighbor_weights.astype(np.float16),
+        companions=tables.companions,
+        companion_weights=tables.companion_weights.astype(np.float16),
+    )
+    part.replace(path)
+
+
+def read_neighbors(path: Path, items: ItemTable) -> None:
+    """Give `items` the tables in `path`, whatever the order of its rows; items it lacks get none."""
+    with np.load(path) as stored:
+        rows = items.rows(stored["item_ids"].tolist())
+        tables = []
+        for name in ("neighbors", "companions"):
+            index, weights = stored[name], stored[name.removesuffix("s") + "_weights"]
+            known = rows >= 0
+            moved = np.where(index >= 0, rows[index], -1).astype(np.int32)
+            table = np.full((len(items), index.shape[1]), -1, np.int32)
+            weight = np.zeros(table.shape, np.float32)
+            table[rows[known]] = moved[known]
+            weight[rows[known]] = np.where(moved[known] >= 0, weights[known], 0)
+            tables += [table, weight]
+    items.set_neighbors(*tables)

@@ -1,0 +1,116 @@
+"""Where features live, as one settings object. Importing it does not import Feast."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
+
+PROJECT = "vitrine"  # Feast's project
+
+
+class RedisSettings(BaseModel):
+    """How to reach a Redis or Valkey server."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: PositiveInt = 6379
+    db: int = Field(default=0, ge=0)
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = Field(
+        default=None, description="A mounted secret, instead of `password`"
+    )
+    tls: bool = False
+    tls_ca_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    timeout_s: PositiveFloat = 0.5
+
+    @model_validator(mode="after")
+    def _secrets_fit(self) -> Self:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give either password or password_file")
+        if not self.tls and (self.tls_ca_file or self.tls_cert_file or self.tls_key_file):
+            raise ValueError("TLS files are given but tls is off")
+        return self
+
+    def client_options(self) -> dict[str, Any]:
+        """Keyword arguments of `redis.Redis`, host and port included."""
+        password = self.password.get_secret_value() if self.password else None
+        if self.password_file is not None:
+            password = self.password_file.read_text().strip()
+        options = {
+            "host": self.host,
+            "port": self.port,
+            "db": self.db,
+            "username": self.username,
+            "password": password,
+            "socket_timeout": self.timeout_s,
+            "socket_connect_timeout": self.timeout_s,
+            "ssl": self.tls or None,
+            "ssl_ca_certs": self.tls_ca_file and str(self.tls_ca_file),
+            "ssl_certfile": self.tls_cert_file and str(self.tls_cert_file),
+            "ssl_keyfile": self.tls_key_file and str(self.tls_key_file),
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def connection_string(self) -> str:
+        """The same for Feast, which splits at commas and reads each value as JSON if it can."""
+        options = self.client_options()
+        address = f"{options.pop('host')}:{options.pop('port')}"
+        for name, value in options.items():
+            if "," in str(value):
+                raise ValueError(f"Feast cannot take a comma in the Redis option {name!r}")
+        return ",".join([address, *(f"{name}={json.dumps(options[name])}" for name in options)])
+
+
+class StoreSettings(BaseModel):
+    """Where features live. The embedded default needs nothing but the folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: Path = Path(".vitrine")
+    kind: Literal["sqlite", "redis"] = "sqlite"
+    redis: RedisSettings = RedisSettings()
+    registry: str | None = Field(
+        default=None, description="File or object URL; default: feast-registry.db in `state`"
+    )
+    registry_refresh_s: PositiveInt = 60
+    offline: str | None = Field(
+        default=None, description="Folder of snapshots; default: in `state`"
+    )
+
+    @property
+    def online_path(self) -> Path:
+        """The SQLite online store."""
+        return self.state.resolve() / "online.db"
+
+    @property
+    def offline_path(self) -> Path:
+        """The folder of snapshots."""
+        return Path(self.offline) if self.offline else self.state.resolve() / "offline"
+
+    @property
+    def registry_path(self) -> str:
+        """Feast's registry. One for each process is enough: `apply` writes the same everywhere."""
+        return self.registry or str(self.state.resolve() / "feast-registry.db")
+
+    @property
+    def log_path(self) -> Path:
+        """The embedded event log."""
+        return self.state.resolve() / "events.db"
+
+    @property
+    def catalog_path(self) -> Path:
+        """The embedded catalogue."""
+        return self.state.resolve() / "items.db"

@@ -1,0 +1,98 @@
+"""API keys with scopes and rates, and the pseudonyms that stand for shoppers' ids."""
+
+import hashlib
+import hmac
+import math
+import time
+from enum import StrEnum
+from pathlib import Path
+
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    RANK = "rank"
+    EVENTS = "events"
+    ITEMS = "items"
+    ADMIN = "admin"
+
+
+class ApiKey(BaseModel):
+    """A key as configured: its hash, never the key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    scopes: frozenset[Scope]
+    rate_per_s: int = Field(1000, ge=1)
+
+
+def hash_key(key: str) -> str:
+    """How a key is written in the key file."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Keyring:
+    """Knows the keys. Looking a hash up in a dict leaks no timing of the key itself."""
+
+    def __init__(self, keys: list[ApiKey]) -> None:
+        self._keys = {key.sha256: key for key in keys}
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Keyring":
+        """Read a JSON list of ApiKey."""
+        return cls(TypeAdapter(list[ApiKey]).validate_json(path.read_bytes()))
+
+    def admit(self, authorization: str | None, scope: Scope) -> ApiKey:
+        """The key of an `Authorization: Bearer ...` header, if it may use `scope` now.
+
+        Raises UnauthenticatedError, ForbiddenError or RateLimitedError.
+        """
+        kind, _, secret = (authorization or "").partition(" ")
+        key = self._keys.get(hash_key(secret.strip())) if kind.lower() == "bearer" else None
+        if key is None:
+            raise UnauthenticatedError("send a known key as 'Authorization: Bearer <key>'")
+        if scope not in key.scopes:
+            raise ForbiddenError(f"this key has no scope '{scope}'")
+        rate = RateLimitItemPerSecond(key.rate_per_s)
+        if not self._limiter.hit(rate, key.sha256):
+            reset_s = self._limiter.get_window_stats(rate, key.sha256).reset_time
+            wait_s = max(1, math.ceil(reset_s - time.time()))
+            raise RateLimitedError(f"over {key.rate_per_s} requests per second", wait_s)
+        return key
+
+
+class Pseudonyms:
+    """Keyed hashes of shoppers' ids: stable for joins, useless without the key."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("the pseudonym key must have at least 16 bytes")
+        self._secret = secret
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Pseudonyms":
+        """Read the secret as it stands in the file."""
+        return cls(path.read_bytes().strip())
+
+    def user(self, user_id: str | None) -> str | None:
+        """The pseudonym of a user id, 32 hex digits."""
+        return self._of("user", user_id)
+
+    def session(self, session_id: str | None) -> str | None:
+        """The pseudonym of a session id; another space than users."""
+        return self._of("session", session_id)
+
+    def _of(self, kind: str, raw: str | None) -> str | None:
+        if raw is None:
+            return None
+        return hmac.new(self._secret, f"{kind}:{raw}".encode(), hashlib.sha256).hexdigest()[:32]

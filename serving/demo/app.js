@@ -1,0 +1,206 @@
+// The demo shop: choose a shopper, look, click, and see the next ranking know of it.
+
+import { Api, Problem, randomId } from "./api.js";
+import { Behavior } from "./behavior.js";
+import { duration, el } from "./dom.js";
+import { Items } from "./items.js";
+import { known } from "./known.js";
+import { Shelf } from "./shelf.js";
+import { EVENTS } from "./words.js";
+
+const SHELF_ITEMS = 12;
+const PATIENCE_MS = 6000; // then the page says that the event has not arrived
+const $ = (id) => document.getElementById(id);
+
+const api = new Api();
+const items = new Items(api);
+const behavior = new Behavior(api, tellProblem);
+const recommended = new Shelf($("recommended"), items, behavior, onEvent);
+const found = new Shelf($("found"), items, behavior, onEvent);
+
+let query = "";
+let interactions = 0; // that the ranking on screen knew of, and those told since
+let visit = new AbortController(); // ends with the shopper
+let following = new AbortController(); // ends with the next event
+
+$("who").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter($("shopper").value.trim());
+});
+$("new-shopper").addEventListener("click", () => enter(`shopper-${randomId(4)}`));
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(() => search($("query").value.trim()));
+});
+window.addEventListener("hashchange", () => {
+  if (shopperOfAddress() !== (behavior.who.user_id ?? "")) enter(shopperOfAddress());
+});
+enter(shopperOfAddress() || `shopper-${randomId(4)}`);
+
+/** The part after # is not sent to the server: a shopper's id stays out of access logs. */
+function shopperOfAddress() {
+  return new URLSearchParams(location.hash.slice(1)).get("shopper") ?? "";
+}
+
+/** Another shopper is here: start anew. */
+function enter(shopper) {
+  visit.abort();
+  following.abort();
+  visit = new AbortController();
+  following = new AbortController();
+  api.key = $("key").value;
+  behavior.become({ ...(shopper ? { user_id: shopper } : {}), session_id: randomId() });
+  interactions = 0;
+  query = "";
+  $("query").value = "";
+  $("shopper").value = shopper;
+  history.replaceState(null, "", `#${new URLSearchParams({ shopper })}`);
+  recommended.clear();
+  found.clear();
+  $("found").hidden = true;
+  $("problem").hidden = true;
+  $("known-body").replaceChildren();
+  tellNews(el("p", {}, "Click a product and watch the shelf change."));
+  const { signal } = visit;
+  attempt(async () => {
+    const answer = await recommend(signal);
+    interactions = interactionsIn(answer.body);
+    recommended.show(answer);
+  }, recommended);
+  attempt(() => showKnown(signal));
+}
+
+/** Run `work`; what goes wrong is told, what was given up is not. */
+async function attempt(work, shelf) {
+  shelf?.busy(true);
+  try {
+    await work();
+  } catch (error) {
+    if (error.name !== "AbortError") tellProblem(error);
+  } finally {
+    shelf?.busy(false);
+  }
+}
+
+function ranking(path, fields, signal) {
+  const content = { ...behavior.who, ...fields, limit: SHELF_ITEMS, explain: true, context: { page: "demo" } };
+  return api.call("POST", path, content, signal);
+}
+
+async function recommend(signal) {
+  const answer = await ranking("v1/recommend", {}, signal);
+  await items.load(answer.body.items.map((item) => item.item_id), signal);
+  return answer;
+}
+
+async function search(asked) {
+  query = asked;
+  $("problem").hidden = true;
+  $("found").hidden = !query;
+  found.clear();
+  if (!query) return;
+  $("found-title").textContent = `Results for “${query}”`;
+  await showFound(visit.signal);
+  await behavior.tell("search", { query }, visit.signal);
+}
+
+async function showFound(signal) {
+  const asked = query;
+  if (!asked) return;
+  const answer = await ranking("v1/search", { query: asked }, signal);
+  await items.load(answer.body.items.map((item) => item.item_id), signal);
+  if (asked === query) found.show(answer);
+}
+
+/** How many interactions the ranker knew of when it made this answer. */
+function interactionsIn(body) {
+  const name = behavior.who.user_id ? "user_interactions" : "session_interactions";
+  return Math.round(Math.expm1(body.items[0]?.explanation?.features[name] ?? 0));
+}
+
+function onEvent(type, shown, card) {
+  for (const other of document.querySelectorAll(".card.chosen")) other.classList.remove("chosen");
+  card.classList.add("chosen");
+  $("problem").hidden = true;
+  attempt(() => follow(type, shown), recommended);
+}
+
+/** Tell an event, then ask until a ranking has used it; show that ranking and how long it took. */
+async function follow(type, shown) {
+  const startedMs = performance.now();
+  following.abort();
+  following = new AbortController();
+  const signal = AbortSignal.any([visit.signal, following.signal]);
+  const expected = (interactions += 1);
+  await behavior.tell(type, shown, visit.signal);
+  const storedMs = performance.now() - startedMs;
+  let answer = await recommend(signal);
+  for (let waitMs = 25; interactionsIn(answer.body) < expected; waitMs = Math.min(1.5 * waitMs, 400)) {
+    if (performance.now() - startedMs > PATIENCE_MS) break;
+    await pause(waitMs, signal);
+    answer = await recommend(signal);
+  }
+  const known = interactionsIn(answer.body);
+  const changed = recommended.show(answer);
+  const ms = performance.now() - startedMs;
+  tellNews(...news(type, known >= expected ? ms : null, storedMs, changed));
+  interactions = known;
+  await Promise.all([showFound(signal), showKnown(signal)]);
+}
+
+function news(type, ms, storedMs, changed) {
+  const stored = el("p", { class: "quiet" }, `Safely stored after ${duration(storedMs)}.`);
+  if (ms === null) {
+    return [el("p", {}, `No ranking knew of the ${EVENTS[type].toLowerCase()} within ${duration(PATIENCE_MS)}.`), stored];
+  }
+  const moved = changed
+    ? `${changed} of ${SHELF_ITEMS} places changed.`
+    : "The order stayed as it was.";
+  return [
+    el("p", {}, `${EVENTS[type]} to new ranking: `, el("b", { class: "measured" }, duration(ms))),
+    el("p", { class: "quiet" }, `${moved} Stored on the server after ${duration(storedMs)}.`),
+  ];
+}
+
+async function showKnown(signal) {
+  const body = $("known-body");
+  const { user_id: user } = behavior.who;
+  if (!user) {
+    body.replaceChildren(el("p", { class: "quiet" }, "An anonymous shopper: the ranker knows this visit only."));
+    return;
+  }
+  try {
+    const { body: features } = await api.call("GET", `v1/users/${encodeURIComponent(user)}/features`, null, signal);
+    await items.load([...(features.recent_items ?? []).slice(0, 6), ...(features.bought_items ?? []).slice(0, 5)], signal);
+    body.replaceChildren(...known(features, (itemId) => items.get(itemId).title));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "forbidden") throw error;
+    body.replaceChildren(el("p", { class: "quiet" }, `Not shown: ${error.detail}.`));
+  }
+}
+
+function tellNews(...content) {
+  $("news").replaceChildren(...content);
+}
+
+function tellProblem(error) {
+  const box = $("problem");
+  const { title = "Something went wrong", detail = error.message, code, requestId } = error;
+  box.replaceChildren(
+    el("strong", {}, title),
+    el("span", {}, `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`),
+    el("small", {}, [code, requestId && `request ${requestId}`].filter(Boolean).join(" · ")),
+  );
+  box.hidden = false;
+  if (!(error instanceof Problem)) throw error;
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}

@@ -1,0 +1,66 @@
+// The side panel: what the ranker knows of the shopper.
+
+import { bar, el } from "./dom.js";
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** The panel's content for a UserFeatures document; `titles` gives an item's title. */
+export function known(features, titles) {
+  if (!features.known) {
+    return [el("p", { class: "quiet" }, "Nothing yet. This shopper is new; one click changes that.")];
+  }
+  return [
+    el("dl", { class: "numbers" }, ...numbers(features)),
+    ...block("Interest by category", shares(leaves(features.categories))),
+    ...block("Interest by brand", shares(Object.entries(features.brands).slice(0, 5))),
+    ...block("Latest items", lines(features.recent_items.slice(0, 6).map(titles))),
+    ...block("Bought most", lines(features.bought_items.slice(0, 5).map(titles))),
+    ...block("Searched for", lines(features.queries.slice(0, 5))),
+  ];
+}
+
+function numbers(features) {
+  const counts = Object.entries(features.counts).filter(([kind]) => kind !== "impression");
+  const entries = [
+    ["Interactions", String(features.interactions)],
+    ...counts.map(([kind, n]) => [kind.replaceAll("_", " "), String(n)]),
+    ["typical price", features.typical_price?.toFixed(2)],
+    ["last event", features.age_s === null ? undefined : age(features.age_s)],
+  ];
+  return entries
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+}
+
+/** The deepest categories only: their parents say the same again. */
+function leaves(categories) {
+  const names = Object.keys(categories);
+  return Object.entries(categories)
+    .filter(([name]) => !names.some((other) => other.startsWith(`${name} > `)))
+    .slice(0, 6)
+    .map(([name, share]) => [name.split(" > ").at(-1), share, name]);
+}
+
+function shares(entries) {
+  const top = Math.max(1e-6, ...entries.map(([, share]) => share));
+  const rows = entries
+    .filter(([, share]) => share > 0)
+    .map(([name, share, path]) =>
+      el("li", { title: path ?? name }, el("span", {}, name), bar(share / top), el("b", {}, percent(share))),
+    );
+  return rows.length ? el("ul", { class: "parts" }, ...rows) : null;
+}
+
+function lines(texts) {
+  return texts.length ? el("ol", { class: "lines" }, ...texts.map((text) => el("li", {}, text))) : null;
+}
+
+function block(title, content) {
+  return content ? [el("h3", {}, title), content] : [];
+}
+
+function age(seconds) {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+}

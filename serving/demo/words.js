@@ -1,0 +1,98 @@
+// Names and numbers of the API in plain words.
+
+export const ROUTES = {
+  model: "Ranked by the model",
+  cold_start: "Ranked by rules",
+  fallback: "Ranked by rules",
+};
+
+export const REASONS = {
+  new_shopper: "too little is known of this shopper",
+  deadline: "the model was too slow this time",
+  model_unavailable: "the model does not answer",
+  model_overloaded: "the model has too much to do",
+  bad_model_output: "the model gave scores that cannot be used",
+  features_unavailable: "the feature store does not answer",
+};
+
+export const EVENTS = {
+  click: "Click",
+  add_to_cart: "Add to cart",
+};
+
+const PARTS = {
+  text: "Text (BERT)",
+  network: "Neural network",
+  forest: "Boosted trees",
+  popularity: "Popular",
+  popularity_in_category: "Popular in its category",
+  trend: "Trend",
+  newness: "New",
+  query_match: "Words of the query",
+  session_intent: "This visit",
+  similar_shoppers: "Similar shoppers",
+  taste: "Taste",
+  bought_before: "Bought before",
+  retrieval: "Retrieval",
+};
+
+export const STAGES = {
+  validate: "validate",
+  retrieve: "retrieve",
+  features: "features",
+  batch_wait: "wait for batch",
+  model: "model",
+  hop: "to the ranker and back",
+  rules: "rules",
+  slate: "slate",
+  rest: "rest of the server",
+  network: "network and browser",
+};
+
+export function part(name) {
+  return PARTS[name] ?? name.replaceAll("_", " ");
+}
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+const count = (logged) => Math.round(Math.expm1(logged));
+const times = (n) => (n === 1 ? "once" : `${n} times`);
+const days = (n) => (n < 1 ? "today" : n < 1.5 ? "a day ago" : `${Math.round(n)} days ago`);
+
+// What a person can follow, the shopper's own first: [feature, when it is worth telling, words].
+// The units are those of features/matrix.py: counts are log1p, shares are 0 to 1.
+const SENTENCES = [
+  ["session_recency_rank", (v) => v > 0, (v) => (v === 1 ? "the last thing looked at in this visit" : "looked at in this visit")],
+  ["user_times_bought", (v) => count(v) > 0, (v) => `this shopper bought it ${times(count(v))}`],
+  ["user_days_since_bought", () => true, (v) => `last bought ${days(Math.expm1(v))}`],
+  ["user_repeat_due", (v) => v > -0.3, () => "by this shopper's rhythm it is due again"],
+  ["session_category_3", (v) => v > 0, (v) => `${percent(v)} of this visit is about this kind`],
+  ["session_category_2", (v) => v > 0, (v) => `${percent(v)} of this visit is about this aisle`],
+  ["session_neighbor", (v) => v > 0.001, () => "others who took what this visit is about took it too"],
+  ["session_companion", (v) => v > 0.001, () => "goes into one basket with what this visit is about"],
+  ["session_brand", (v) => v > 0, (v) => `${percent(v)} of this visit is about this brand`],
+  ["user_recency_rank", (v) => v > 0, () => "this shopper looked at it lately"],
+  ["user_category_3", (v) => v > 0.01, (v) => `${percent(v)} of this shopper's interest is in this kind`],
+  ["user_category_2", (v) => v > 0.01, (v) => `${percent(v)} of this shopper's interest is in this aisle`],
+  ["user_category_1", (v) => v > 0.01, (v) => `${percent(v)} of this shopper's interest is in this department`],
+  ["user_brand", (v) => v > 0.01, (v) => `${percent(v)} of this shopper's interest is in this brand`],
+  ["user_bought_companion", (v) => v > 0.001, () => "goes into one basket with what this shopper buys"],
+  ["user_neighbor", (v) => v > 0.001, () => "taken by others who took what this shopper took"],
+  ["item_purchase_7d", (v) => count(v) > 0, (v) => `bought about ${times(count(v))} in the last week`],
+  ["item_purchase_30d", (v) => count(v) > 0, (v) => `bought about ${times(count(v))} in the last month`],
+  ["item_trend_1d_7d", (v) => v > 0.5, () => "asked for more today than in the week"],
+  ["item_trend_7d_30d", (v) => v > 0.3, () => "asked for more this week than in the month"],
+  ["item_click_rate_7d", (v) => v > 0.06, (v) => `${percent(v)} of those who saw it this week looked closer`],
+  ["item_return_rate_120d", (v) => v > 0.15, (v) => `${percent(v)} of its buyers sent it back`],
+  ["item_age_days", (v) => Math.expm1(v) < 14, (v) => `new in the shop (${days(Math.expm1(v))})`],
+];
+
+/** At most `limit` sentences about the features that the ranker saw. */
+export function sentences(features, limit = 5) {
+  const told = [];
+  for (const [name, worthTelling, say] of SENTENCES) {
+    const value = features[name];
+    if (value !== undefined && worthTelling(value)) told.push(say(value));
+    if (told.length === limit) break;
+  }
+  return told;
+}

@@ -1,0 +1,67 @@
+"""Everything behind HTTP, constructed and filled: the wiring of one ingress replica."""
+
+import numpy as np
+
+from features.backends import open_catalog, open_event_log
+from features.ingest import CONSUMER
+from features.neighbor_file import read_neighbors
+from features.online import OnlineFeatures
+from features.store import open_store
+from serving.auth import Keyring, Pseudonyms
+from serving.cold_start import ColdStart
+from serving.feature_lookup import FeatureLookup
+from serving.ingress import Endpoints
+from serving.intake import Intake
+from serving.item_cache import ItemCache, TextEncoder
+from serving.item_vectors import StoredVectors, TritonQueries
+from serving.pipeline import RankingPipeline, RulesScorer, Scorer
+from serving.rankings import Rankings
+from serving.recorder import Recorder
+from serving.refresh import Refresher
+from serving.rerank import Rerank
+from serving.retrieval import Retrieval
+from serving.rules import read_rules
+from serving.settings import Settings
+from serving.slate import SlatePolicy
+from serving.status import Status
+from serving.triton import TritonEncoder
+
+
+def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> Endpoints:
+    """Everything behind HTTP, constructed and filled."""
+    rules = read_rules(settings.rules_path)
+    pseudonyms = Pseudonyms.from_file(settings.access.pseudonym_key_path)
+    log = open_event_log(settings.store)
+    catalog = open_catalog(settings.store)
+    online = OnlineFeatures(open_store(settings.store))
+    encoder = TextEncoder(settings.model.tokenizer_path)
+    items = ItemCache(encoder, settings.model.max_item_tokens)
+    triton_encoder = TritonEncoder(settings.model.grpc_address, settings.model.encoder)
+    retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, triton_encoder))
+    refresher = Refresher(catalog, log, online, items, retrieval, settings.refresh_interval_s)
+    refresher.start()
+    read_neighbors(settings.retrieval.neighbors_path, items.table)
+    lookup = FeatureLookup(online, items, encoder, settings.model)
+    policy = SlatePolicy(rules, items.table, np.random.default_rng(settings.random_seed))
+    pipeline = RankingPipeline(
+        lookup, ranker, cold_start, ColdStart(rules.cold_start), policy, settings.pipeline
+    )
+    intake = Intake(log, catalog, pseudonyms)
+    rankings = Rankings(
+        pipeline,
+        lookup,
+        items,
+        retrieval,
+        TritonQueries(encoder, triton_encoder, settings.model.max_query_tokens),
+        Recorder(intake.record),
+        pseudonyms,
+        settings,
+    )
+    return Endpoints(
+        rankings=rankings,
+        intake=intake,
+        rerank=Rerank(ranker, encoder, settings.pipeline.max_budget_s),
+        status=Status(lookup, ranker, online, items, log, pseudonyms, CONSUMER),
+        keys=Keyring.from_file(settings.access.keys_path),
+        max_body_bytes=settings.access.max_body_bytes,
+    )

@@ -1,0 +1,126 @@
+"""What every request and response has: id, trace, size limit, timings, problems in one form."""
+
+import logging
+import math
+import re
+import time
+import uuid
+from http import HTTPStatus
+
+import orjson
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import BodyTooLargeError
+from serving.metrics import REQUEST_SECONDS, REQUESTS
+from serving.tracing import Stages
+
+_LOG = logging.getLogger("vitrine.envelope")
+_TRACER = trace.get_tracer("vitrine")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_CLIENT_CLOSED = 499  # nginx's number for a caller that left; it is nobody's failure here
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+
+
+class Envelope:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        headers = Headers(scope=scope)
+        asked_id = headers.get("x-request-id", "")
+        request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else uuid.uuid4().hex
+        stages = Stages()
+        scope.setdefault("state", {}).update(request_id=request_id, stages=stages)
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        status = 500
+        started = False
+
+        async def send_out(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                out = MutableHeaders(scope=message)
+                out["x-request-id"] = request_id
+                total = f"total;dur={1000 * (time.perf_counter() - started_s):.2f}"
+                out["server-timing"] = ", ".join(filter(None, [stages.header(), total]))
+            await send(message)
+
+        with _TRACER.start_as_current_span(
+            method, _parent(headers), trace.SpanKind.SERVER, {"http.request.method": method}
+        ) as span:
+            try:
+                await self._app(scope, self._bounded(headers, receive), send_out)
+            except ClientDisconnect:
+                status = _CLIENT_CLOSED
+            except Exception:
+                if started:
+                    raise
+                # The log gets the traceback; the wire gets only this.
+                _LOG.exception("request %s failed", request_id)
+                answer = problem(Request(scope), 500, "internal", "internal error")
+                await answer(scope, receive, send_out)
+            finally:
+                endpoint = getattr(scope.get("route"), "path_format", "unknown")
+                span.update_name(f"{method} {endpoint}")
+                span.set_attributes({"http.route": endpoint, "http.response.status_code": status})
+                REQUESTS.labels(endpoint=endpoint, status=str(status)).inc()
+                REQUEST_SECONDS.labels(endpoint=endpoint).observe(time.perf_counter() - started_s)
+
+    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
+        """A `receive` that refuses a body over the limit, whatever its declared length."""
+        declared = headers.get("content-length", "")
+        limit = self._max_body_bytes
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
+                raise BodyTooLargeError(f"a body may have {limit} bytes")
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise BodyTooLargeError(f"a body may have {limit} bytes")
+            return message
+
+        return bounded
+
+
+def _parent(headers: Headers) -> Context | None:
+    """The caller's trace, unless the server in front of us has joined it already."""
+    if trace.get_current_span().get_span_context().is_valid:
+        return None
+    return propagate.extract(headers)
+
+
+def problem(
+    request: Request, status: int, code: str, detail: str, retry_after_s: float | None = None
+) -> Response:
+    """An RFC 9457 problem document."""
+    # Seconds are whole on the wire, and 0 would ask for the same failure again at once.
+    content = {
+        "type": f"urn:vitrine:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request.scope.get("state", {}).get("request_id", ""),
+    }
+    headers = (
+        {} if retry_after_s is None else {"retry-after": str(max(1, math.ceil(retry_after_s)))}
+    )
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return Response(orjson.dumps(content), status, headers, "application/problem+json")

@@ -1,0 +1,115 @@
+"""The error tree. `code` and `status_code` go on the wire; the message goes to the log only.
+
+    VitrineError
+    ├── RequestError            the caller can mend it
+    │   ├── InvalidRequestError         422
+    │   ├── UnauthenticatedError        401
+    │   ├── ForbiddenError              403
+    │   ├── RateLimitedError            429
+    │   └── BodyTooLargeError           413
+    ├── OverloadedError         503, try again soon
+    └── RankingError            a dependency failed; the pipeline answers with rules
+        ├── ModelUnavailableError
+        ├── ModelOverloadedError
+        ├── ModelTimeoutError
+        ├── BadModelOutputError
+        └── FeaturesUnavailableError
+
+Arguments are positional and all reach `Exception.__init__`, so an error survives the pickling of a
+call between replicas.
+"""
+
+from typing import ClassVar
+
+
+class VitrineError(Exception):
+    """Anything this service raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+    status_code: ClassVar[int] = 500
+
+
+class RequestError(VitrineError):
+    """The request cannot be answered as it stands; the message is safe to show to the caller."""
+
+    code = "bad_request"
+    status_code = 400
+
+
+class InvalidRequestError(RequestError):
+    """A field has a value that cannot be used; the message names the field."""
+
+    code = "invalid_request"
+    status_code = 422
+
+
+class UnauthenticatedError(RequestError):
+    """No key, or one that is not known."""
+
+    code = "unauthenticated"
+    status_code = 401
+
+
+class ForbiddenError(RequestError):
+    """The key is known but may not do this."""
+
+    code = "forbidden"
+    status_code = 403
+
+
+class RateLimitedError(RequestError):
+    """The key has used up its rate."""
+
+    code = "rate_limited"
+    status_code = 429
+
+
+class BodyTooLargeError(RequestError):
+    """The request body is over the limit."""
+
+    code = "body_too_large"
+    status_code = 413
+
+
+class OverloadedError(VitrineError):
+    """More load than can be taken; nothing was queued."""
+
+    code = "overloaded"
+    status_code = 503
+
+
+class RankingError(VitrineError):
+    """A dependency of the ranking failed."""
+
+    code = "ranking_failed"
+    status_code = 503
+
+
+class ModelUnavailableError(RankingError):
+    """The model server did not answer."""
+
+    code = "model_unavailable"
+
+
+class ModelOverloadedError(RankingError):
+    """The ranker's queue is full."""
+
+    code = "model_overloaded"
+
+
+class ModelTimeoutError(RankingError):
+    """The model did not answer within its budget."""
+
+    code = "deadline"
+
+
+class BadModelOutputError(RankingError):
+    """The model answered with scores of the wrong number, or with some that are not finite."""
+
+    code = "bad_model_output"
+
+
+class FeaturesUnavailableError(RankingError):
+    """The feature store did not answer."""
+
+    code = "features_unavailable"

@@ -1,0 +1,64 @@
+"""The process that holds the local Ray node and the Serve application (`python -m`)."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import ray
+from ray import serve
+
+from serving.app import build_app
+from serving.settings import Settings
+
+_OBJECT_STORE_BYTES = 80 * 1024 * 1024  # the smallest Ray takes; replies do not pass through it
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--run", type=Path, required=True, help="Folder of sockets, short path.")
+    arguments = parser.parse_args()
+    settings = Settings.model_validate_json(arguments.settings.read_bytes())
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    # Shares of cores are only bookkeeping here: Triton and ingest use the same two.
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        _node_ip_address="127.0.0.1",
+        _temp_dir=str(arguments.run / "ray"),
+        logging_level=logging.WARNING,
+        log_to_driver=False,
+    )
+    serve.start(http_options={"host": arguments.host, "port": arguments.port})
+    try:
+        serve.run(build_app(settings), name="vitrine", route_prefix="/")
+    except RuntimeError:
+        _explain()
+        sys.exit(1)
+    print("serving", flush=True)
+    stop.wait()
+    serve.shutdown()
+    ray.shutdown()
+
+
+def _explain() -> None:
+    """Print what the replicas died of: Serve's own error does not say."""
+    for application in serve.status().applications.values():
+        for name, deployment in application.deployments.items():
+            lines = [line for line in deployment.message.splitlines() if line.strip()]
+            if deployment.status != "HEALTHY" and lines:
+                print("\n".join(lines), f"\n{name} did not start: {lines[-1].strip()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

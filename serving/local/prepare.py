@@ -1,0 +1,118 @@
+"""From a data set to a state folder that the stack can serve from. Done once per data set."""
+
+import json
+import re
+import secrets
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from features.bootstrap import bootstrap
+from features.catalog import ItemTable
+from features.datasets.format import Dataset
+from features.datasets.registry import load
+from features.datasets.replay import shift_to_now
+from features.neighbor_file import write_neighbors
+from features.neighbors import neighbor_tables, takings
+from features.replay import item_table
+from features.settings import StoreSettings
+from serving.auth import ApiKey, Pseudonyms, Scope, hash_key
+from serving.local.models import Publishing
+from serving.local.state_folder import DEV_KEY, LAYOUT, Prepared, Sample
+
+_HERE = Path(__file__).parent
+
+
+def prepare(
+    source: str, folder: Path, datasets: Path, n_items: int, triton_python: Path, console: Console
+) -> Prepared:
+    """Import the data, replay it into features, publish the model, write keys and rules.
+
+    Raises DatasetError or PublishingError.
+    """
+    started_s = time.monotonic()
+    console.print(f"preparing {source} (once)", markup=False)
+    with console.status("reading the data"):
+        dataset = load(source, datasets, n_items)
+        if dataset.info.replay == "shift_to_now":
+            dataset = shift_to_now(dataset, time.time())
+        items = item_table(dataset)
+    if folder.exists():
+        shutil.rmtree(folder)  # left over from a set-up that did not finish
+    folder.mkdir(parents=True)
+    write_secrets(folder)
+    shutil.copy(_HERE / "rules.yaml", folder / "rules.yaml")
+    texts = folder / "item_texts.jsonl"
+    texts.write_text("".join(json.dumps(item.ranker_text) + "\n" for item in items.items))
+    # The other core exports, quantizes and encodes the catalogue while this one replays.
+    publishing = Publishing(folder / "models", texts, triton_python, folder / "logs/publish.log")
+    try:
+        _fill(dataset, items, folder, console)
+        with console.status("waiting for the model to be published"):
+            publishing.wait()
+    except BaseException:
+        publishing.stop()
+        raise
+    done = Prepared(layout=LAYOUT, data=source, n_items=len(items), sample=_sample(dataset))
+    (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
+    console.print(f"prepared in {time.monotonic() - started_s:.0f} s")
+    return done
+
+
+def _fill(dataset: Dataset, items: ItemTable, folder: Path, console: Console) -> None:
+    pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
+    with Progress(console=console, transient=True) as progress:
+        bootstrap(
+            _pseudonymous(dataset, pseudonyms), StoreSettings(state=folder), time.time(), progress
+        )
+    with console.status("finding which items go together"):
+        tables = neighbor_tables(takings(dataset.events, items), len(items))
+        write_neighbors(folder / "neighbors.npz", items.item_ids, tables)
+
+
+def write_secrets(folder: Path) -> None:
+    """A development key and the secret of the pseudonyms, readable by the owner only."""
+    key = ApiKey(
+        name="development", sha256=hash_key(DEV_KEY), scopes=frozenset(Scope), rate_per_s=10_000
+    )
+    keys = [key.model_dump(mode="json")]
+    for name, content in (
+        ("keys.json", json.dumps(keys, indent=2)),
+        ("pseudonym.key", secrets.token_hex(32)),
+    ):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(content)
+
+
+def _pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
+    """The data set with the pseudonyms that the ingress would have stored."""
+    events = dataset.events.copy()
+    for column, pseudonym in (("user_id", pseudonyms.user), ("session_id", pseudonyms.session)):
+        codes, ids = pd.factorize(events[column])
+        names = [pseudonym(raw) if raw else "" for raw in ids]
+        events[column] = pd.Series(names, dtype=object).take(codes).to_numpy()
+    return replace(dataset, events=events)
+
+
+def _sample(dataset: Dataset) -> Sample:
+    """A regular shopper, what is popular now, and a query that finds something."""
+    events, items = dataset.events, dataset.items
+    recent = events[events["item_id"].isin(items["item_id"]) & (events["user_id"] != "")].tail(
+        50_000
+    )
+    popular = recent["item_id"].value_counts()
+    shown = popular.index[:40:5].tolist() or items["item_id"].head(8).tolist()
+    users = recent["user_id"].value_counts()
+    title = items.loc[items["item_id"] == shown[0], "title"].iloc[0]
+    words = re.findall(r"[A-Za-z]{3,}", title)[:2]
+    return Sample(
+        user_id=str(users.index[0]) if len(users) else "new-shopper",
+        item_ids=shown,
+        query=" ".join(words).lower() or "gift",
+    )

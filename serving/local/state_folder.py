@@ -1,0 +1,63 @@
+"""A prepared state folder: where it lies, and what it says of itself."""
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from features.settings import StoreSettings
+from serving.settings import AccessSettings, ModelSettings, RetrievalSettings, Settings
+
+DEV_KEY = "dev"
+LAYOUT = 1  # raised when a state folder of an older version cannot be served any more
+
+
+class Sample(BaseModel):
+    """Something to ask for, from the data set: the lines that `make serve` prints, and tests."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    item_ids: list[str]
+    query: str
+
+
+class Prepared(BaseModel):
+    """What a prepared folder says of itself; written last, so an interrupted set-up starts anew."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layout: int
+    data: str
+    n_items: int
+    sample: Sample
+
+
+def folder_of(state: Path, source: str) -> Path:
+    """Where the state of a data source lies: one folder a source."""
+    name = re.sub(r"[^\w.-]+", "-", Path(source).name if "/" in source else source).strip("-")
+    return (state / (name or "data")).resolve()
+
+
+def prepared(folder: Path) -> Prepared | None:
+    """What `prepare` left in `folder`; None when it never finished or is of another layout."""
+    path = folder / "prepared.json"
+    if not path.is_file():
+        return None
+    found = Prepared.model_validate_json(path.read_bytes())
+    return found if found.layout == LAYOUT else None
+
+
+def settings_for(folder: Path, tokenizer: Path, grpc_port: int, keys: Path | None) -> Settings:
+    """The embedded default over a prepared folder."""
+    return Settings(
+        access=AccessSettings(
+            keys_path=keys or folder / "keys.json", pseudonym_key_path=folder / "pseudonym.key"
+        ),
+        model=ModelSettings(grpc_address=f"127.0.0.1:{grpc_port}", tokenizer_path=tokenizer),
+        store=StoreSettings(state=folder),
+        retrieval=RetrievalSettings(
+            vectors_path=folder / "vectors.npz", neighbors_path=folder / "neighbors.npz"
+        ),
+        rules_path=folder / "rules.yaml",
+    )

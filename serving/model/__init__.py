@@ -1,0 +1,1 @@
+"""Training, evaluation, export and publishing of the ranker. Serving imports none of it."""

@@ -1,0 +1,193 @@
+"""Publish versions into a Triton model repository, and roll back.
+
+    python -m serving.model.publish ranker --repository R --bundle B [--item-texts T] [--reload URL]
+    python -m serving.model.publish encoder --repository R [--item-texts T]
+    python -m serving.model.publish rollback --repository R [--reload URL]
+
+How a version gets into use is told in serving/model/repository.py. Runs in the model server's
+environment: no torch.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.model import assemble
+from serving.model.assemble import ParityError, ParityLimits
+from serving.model.encoder_onnx import WeightsError
+from serving.model.repository import PublishError, put_in_use, rollback, staging
+from serving.model_repository.ranking import BatchError, VersionRanker
+from serving.model_repository.text_vectors import TextEncoder
+
+RANKER = "ranker"
+ENCODER = "encoder"
+ENCODER_MAX_TOKENS = 64
+_PROBE_NUMBERS = 16
+
+
+def publish_ranker(
+    repository: Path,
+    bundle: Path,
+    base: Path | None = None,
+    item_texts: Path | None = None,
+    slates: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """The bundle as the next version of the ranker, in use from now on; returns its number.
+
+    item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
+    slates: held-out slates for the parity gate (assemble.ndcg_on_slates); default: the bundle's
+    held_out.npz, if it has one.
+    Raises PublishError, and then the version in use before still is.
+    """
+    base = base or assemble.base_folder()
+    training = _training(bundle, base)
+    slates = slates or bundle / "held_out.npz"
+    with staging(repository, RANKER) as scratch:
+        folder = scratch / "version"
+        folder.mkdir()
+        assemble.add_code(folder, RANKER)
+        for name in ("training.json", *(f"{member}.onnx" for member in training["blend"])):
+            shutil.copyfile(bundle / name, folder / name)
+        texts = assemble.read_texts(item_texts) if item_texts else []
+        tokens = assemble.tokenize(base / "tokenizer.json", texts, training["max_tokens"])
+        try:
+            parity = assemble.add_tower(
+                folder, assemble.merged_weights(bundle, base), tokens, precision, scratch
+            )
+            if parity is not None:
+                VersionRanker(folder, memory=1)  # it opens, and was trained on these text features
+                if slates.is_file():
+                    parity = assemble.with_ndcg(parity, folder, slates, scratch)
+                parity.check(limits or ParityLimits())
+                if texts:
+                    assemble.add_item_vectors(folder, texts, tokens, threads)
+        except (ParityError, WeightsError, BatchError) as error:
+            raise PublishError(f"{bundle}: {error}") from None
+        shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+        about = {
+            "data": training.get("dataset"),
+            "features": training["feature_names"],
+            "metrics": training.get("metrics"),
+            "max_tokens": training["max_tokens"],
+            "precision": precision,
+            "parity": parity and asdict(parity),
+        }
+        return put_in_use(repository, RANKER, folder, about, threads, reload_urls)
+
+
+def publish_encoder(
+    repository: Path,
+    base: Path | None = None,
+    item_texts: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """The base model, not fine-tuned, as the next version of the encoder; returns its number."""
+    base = base or assemble.base_folder()
+    with staging(repository, ENCODER) as scratch:
+        folder = scratch / "version"
+        folder.mkdir()
+        assemble.add_code(folder, ENCODER)
+        texts = assemble.read_texts(item_texts) if item_texts else []
+        tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
+        weights = assemble.merged_weights(None, base)
+        parity = assemble.add_tower(folder, weights, tokens, precision, scratch)
+        try:
+            if parity is not None:
+                parity.check(limits or ParityLimits())
+        except ParityError as error:
+            raise PublishError(f"{base}: {error}") from None
+        shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+        about = {
+            "data": None,
+            "max_tokens": ENCODER_MAX_TOKENS,
+            "precision": precision,
+            "parity": parity and asdict(parity),
+            "probe": _probe(folder / "text_encoder.onnx") if parity else None,
+        }
+        return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
+
+
+def _training(bundle: Path, base: Path) -> dict[str, Any]:
+    try:
+        training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
+        needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
+        missing = [name for name in needed if name not in training]
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{bundle}: training.json cannot be read: {error}") from None
+    missing += [f for m in training.get("blend", ()) if not (bundle / (f := f"{m}.onnx")).is_file()]
+    if missing:
+        raise PublishError(f"{bundle}: {', '.join(missing)} missing")
+    digest = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    if training["base_sha256"] != digest:
+        raise PublishError(f"{bundle}: trained on other base weights than {base}")
+    return training
+
+
+def _probe(tower: Path) -> dict[str, Any]:
+    """A question with its answer, for the check of a freshly started server."""
+    tokens = assemble.any_texts(2, seed=1)
+    width = max(len(row) for row in tokens)
+    table = np.array([[*row, *[0] * (width - len(row))] for row in tokens], np.int16)
+    vectors = TextEncoder(tower, 1, ENCODER_MAX_TOKENS).encode(table)
+    return {"tokens": table.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m serving.model.publish", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in (RANKER, ENCODER, "rollback"):
+        command = commands.add_parser(name)
+        command.add_argument("--repository", type=Path, required=True)
+        command.add_argument(
+            "--reload",
+            action="append",
+            default=[],
+            metavar="URL",
+            help="HTTP address of a running Triton; once for each replica",
+        )
+        if name == RANKER:
+            command.add_argument("--bundle", type=Path, required=True)
+            command.add_argument("--slates", type=Path, help="held-out slates, .npz")
+        if name == "rollback":
+            command.add_argument("--model", choices=(RANKER, ENCODER), default=RANKER)
+        else:
+            command.add_argument("--base", type=Path, help="default: the PyPI package's folder")
+            command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
+            command.add_argument("--precision", choices=("int8", "float16"), default="int8")
+            command.add_argument("--threads", type=int, default=2)
+    options = vars(parser.parse_args(arguments))
+    name, options["reload_urls"] = options.pop("command"), options.pop("reload")
+    commands_by_name: dict[str, Callable[..., int]] = {
+        RANKER: publish_ranker,
+        ENCODER: publish_encoder,
+        "rollback": rollback,
+    }
+    try:
+        number = commands_by_name[name](**options)
+    except PublishError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    model = options.get("model", name)
+    print(f"{model} {number} is in use in {options['repository']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""Train a bundle from a data set.
+
+    python -m serving.model.training --data grocery --out build/bundles/grocery
+
+Replay -> slates of three periods -> fine-tune tower and head -> fit head and forest on the tuned
+text -> choose the blend on the validation period -> fit both again with that period in -> write.
+Seeded; an interrupted fine-tuning goes on where it was (<out>.checkpoint).
+"""
+
+import argparse
+import hashlib
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from rich.progress import Progress
+
+from features.datasets.format import Dataset, DatasetError
+from features.datasets.registry import load
+from features.replay import item_table
+from serving.model.bundle import Member, blend, columns, write_bundle
+from serving.model.fitting import HeadOptions, fit_head, head_scores
+from serving.model.forest import ForestOptions, fit_forest
+from serving.model.held_out import write_held_out
+from serving.model.metrics import quality
+from serving.model.network import Head, TextTower, base_folder
+from serving.model.plans import Plan, make_plan
+from serving.model.rows import Slates, build_slates, concatenate, hide_behavior
+from serving.model.tuning import TuningOptions, tune
+
+FloatArray = npt.NDArray[np.float32]
+HIDDEN_SHARE = 0.15  # of training candidates that are made to look new (rows.hide_behavior)
+BLEND_STEPS = 10
+N_HELD_OUT = 60  # slates; publishing compares int8 with float32 on them
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What a run is made of; all of it is written into training.json."""
+
+    seed: int = 7
+    n_train: int = 5_000
+    tuning: TuningOptions = field(default_factory=TuningOptions)
+    head: HeadOptions = field(default_factory=HeadOptions)
+    forest: ForestOptions = field(default_factory=ForestOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorers:
+    """Head and forest, fitted on the same rows."""
+
+    head: Head
+    forest: lightgbm.Booster
+
+    def parts(self, features: FloatArray) -> dict[str, FloatArray]:
+        """Raw scores by member."""
+        trees = np.asarray(self.forest.predict(features, num_threads=2), np.float32)
+        return {"head": head_scores(self.head, features), "forest": trees}
+
+
+def train(
+    dataset: Dataset,
+    out: Path,
+    options: TrainingOptions,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train on `dataset`, write the bundle to `out`; returns what training.json says of it."""
+    items = item_table(dataset)
+    plan = make_plan(dataset, items, options.seed, options.n_train)
+    slates = build_slates(
+        dataset,
+        items,
+        [*plan.train, *plan.late, *plan.valid],
+        options.seed,
+        progress,
+        plan.refresh_s,
+    )
+    n_train, n_fit = len(plan.train), len(plan.train) + len(plan.late)
+    hidden = hide_behavior(slates, HIDDEN_SHARE, np.random.default_rng(options.seed))
+    training = hidden.take(np.arange(n_train))
+    valid = slates.take(np.arange(n_fit, len(slates)))
+    texts = [item.ranker_text for item in items.items]
+    torch.manual_seed(options.seed)
+    tower = TextTower(base_folder())
+    before = text_vectors(tower, texts, slates)
+    fine_tune(tower, training, columns(training, *before), texts, out, options, progress)
+    after = text_vectors(tower, texts, slates)
+    fitted = fit(training, columns(training, *after), options, progress)
+    members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
+    everything = concatenate(hidden.take(np.arange(n_fit)), valid)
+    final = fit(everything, columns(everything, *after), options, progress)
+    about = _about(dataset, plan, options, metrics)
+    write_bundle(out, tower, final.head, final.forest, members, about)
+    held_out = valid.take(np.arange(min(N_HELD_OUT, len(valid))))
+    write_held_out(out / "held_out.npz", held_out, texts, tower)
+    out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    return about
+
+
+def text_vectors(
+    tower: TextTower, texts: list[str], slates: Slates
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Vectors of all items by row, and of the slates' queries by text."""
+    queries = sorted({query for query in slates.queries if query})
+    found = tower.encode([*texts, *queries])
+    return found[: len(texts)], dict(zip(queries, found[len(texts) :], strict=True))
+
+
+def fine_tune(
+    tower: TextTower,
+    slates: Slates,
+    features: FloatArray,
+    texts: list[str],
+    out: Path,
+    options: TrainingOptions,
+    progress: Progress | None = None,
+) -> None:
+    """Train `tower` in place together with a head that starts fitted on `features`."""
+    head = Head(features.shape[1])
+    gains = slates.labels * slates.weights
+    fit_head(head, features, gains, slates.offsets, options.seed, HeadOptions(epochs=4))
+    checkpoint = out.with_suffix(".checkpoint")
+    tune(tower, head, slates, texts, options.seed, options.tuning, checkpoint, progress)
+
+
+def fit(
+    slates: Slates,
+    features: FloatArray,
+    options: TrainingOptions,
+    progress: Progress | None = None,
+) -> Scorers:
+    """Head and forest on the columns `features` (R, F + T) of `slates`."""
+    torch.manual_seed(options.seed)
+    head = Head(features.shape[1])
+    gains = slates.labels * slates.weights
+    fit_head(head, features, gains, slates.offsets, options.seed, options.head, progress)
+    forest = fit_forest(
+        features, slates.labels, slates.weights, slates.offsets, options.seed, options.forest
+    )
+    return Scorers(head, forest)
+
+
+def choose_blend(
+    parts: dict[str, FloatArray], slates: Slates
+) -> tuple[dict[str, Member], dict[str, float]]:
+    """Weights that do best on `slates`, and the NDCG@10 there of each member and of the blend."""
+    names = ("head", "forest")
+    metrics: dict[str, float] = {}
+    best: dict[str, Member] = {}
+    for step in range(BLEND_STEPS + 1):
+        share = step / BLEND_STEPS
+        members = {
+            name: Member(weight, float(parts[name].mean()), float(parts[name].std()) + 1e-9)
+            for name, weight in zip(names, (share, 1 - share), strict=True)
+        }
+        score = blend(parts, members)
+        ndcg = float(np.nanmean(quality(score, slates.labels, slates.offsets).ndcg))
+        if share in (0.0, 1.0):
+            metrics["forest" if share == 0.0 else "head"] = ndcg
+        if not best or ndcg > metrics["blend"]:
+            best, metrics["blend"] = members, ndcg
+    return best, metrics
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A hash of all items and events: the same data give the same one."""
+    digest = hashlib.sha256()
+    for table in (dataset.items, dataset.events, dataset.queries):
+        if table is not None:
+            digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _about(
+    dataset: Dataset, plan: Plan, options: TrainingOptions, metrics: dict[str, float]
+) -> dict[str, Any]:
+    return {
+        "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
+        "task": plan.task,
+        "test_from_s": plan.test_from_s,
+        "slates": {"train": len(plan.train) + len(plan.late), "valid": len(plan.valid)},
+        "label_weights": plan.label_weights,
+        "options": asdict(options),
+        "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 2 when the data set cannot be used."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", required=True, help="grocery, simulated, or a folder")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the bundle")
+    parser.add_argument("--cache", type=Path, default=Path("build/data"))
+    parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=TuningOptions().steps)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    options = TrainingOptions(
+        seed=given.seed,
+        tuning=TuningOptions(steps=given.steps),
+        forest=ForestOptions(threads=given.threads),
+    )
+    try:
+        dataset = load(given.data, given.cache, given.items)
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with Progress() as progress:
+        about = train(dataset, given.out, options, progress)
+    print(about["metrics"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

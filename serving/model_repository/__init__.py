@@ -1,0 +1,1 @@
+"""What the model server runs: copied into each published version, never imported by serving."""

@@ -1,0 +1,59 @@
+"""Triton's entry to the ranker; the work is done in serving/model_repository/ranking.py."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+FOLDER = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True  # the folder is to stay as it was published
+sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an installed one
+
+from serving.model_repository.ranking import BatchError, VersionRanker  # noqa: E402
+from serving.model_repository.text_vectors import check_version, encoder_options  # noqa: E402
+
+INPUTS = (
+    "QUERY_TOKENS",
+    "USER_HISTORY_COUNTS",
+    "SESSION_HISTORY_COUNTS",
+    "HISTORY_KEYS",
+    "HISTORY_TOKENS",
+    "ROW_COUNTS",
+    "ITEM_KEYS",
+    "ITEM_TOKENS",
+    "FEATURES",
+)
+
+
+class TritonPythonModel:
+    """One instance of one version. Loading fails when the folder is not as it was published."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Open the version. Triton calls it by this name."""
+        check_version(FOLDER)
+        parameters = json.loads(args["model_config"])["parameters"]
+        self._ranker = VersionRanker(FOLDER, **encoder_options(parameters))
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """One answer for each request. Triton calls it by this name."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        batch = {n: pb_utils.get_input_tensor_by_name(request, n).as_numpy() for n in INPUTS}
+        try:
+            scores, parts = self._ranker.score(batch)
+        except BatchError as error:
+            return pb_utils.InferenceResponse(
+                error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
+            )
+        except Exception as error:  # one bad batch must not end the process of the others
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(repr(error)))
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor("SCORES", np.ascontiguousarray(scores)),
+                pb_utils.Tensor("PARTS", np.ascontiguousarray(parts)),
+            ]
+        )

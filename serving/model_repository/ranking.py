@@ -1,0 +1,138 @@
+"""A batch of ranking requests to scores: the ranker without the model server around it.
+
+Everything is a pure function of the batch, and of each request alone: neither the memory of vectors
+nor the other requests of the batch change a score. A published version carries a copy.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.model.scoring import TEXT_FEATURES, text_features
+from serving.model_repository.text_vectors import open_session, open_texts, row_keys
+
+FloatArray = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+
+# What "text" stands for in an explanation: the best of these matches.
+_TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
+
+
+class BatchError(ValueError):
+    """A batch that this version cannot score; the message says which tensor is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the models that are blended: its score is standardised, then weighted."""
+
+    name: str
+    weight: float
+    mean: float
+    std: float
+
+
+class VersionRanker:
+    """The ranker of one version folder.
+
+    `score` takes the tensors of ranker/config.pbtxt by name and returns SCORES (R,) and PARTS
+    (R, 3): text match (NaN where there was nothing to compare), head, forest (NaN without one).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 2,
+        memory: int = 200_000,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        batch: int = 1,
+    ) -> None:
+        training = json.loads((folder / "training.json").read_text())
+        self._n_features = len(training["feature_names"])
+        if tuple(training["text_feature_names"]) != TEXT_FEATURES:
+            raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
+        self._members = [Member(name, **values) for name, values in training["blend"].items()]
+        self._sessions = {m.name: open_session(folder / f"{m.name}.onnx") for m in self._members}
+        self._texts = open_texts(
+            folder, int(training["max_tokens"]), threads, memory, providers, batch
+        )
+
+    def score(self, batch: Mapping[str, Array]) -> tuple[FloatArray, FloatArray]:
+        """SCORES and PARTS of a batch; raises BatchError."""
+        self._check(batch)
+        text = self._text_features(batch)
+        features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
+        parts = np.full((len(features), 3), np.nan, np.float32)
+        scores = np.zeros(len(features), np.float32)
+        if len(features) == 0:
+            return scores, parts
+        best = text[:, _TEXT_PART]
+        parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
+        parts[np.isinf(parts[:, 0]), 0] = np.nan
+        for member in self._members:
+            (raw,) = self._sessions[member.name].run(None, {"features": features})
+            part = (raw[:, 0] - member.mean) / member.std
+            parts[:, 1 if member.name == "head" else 2] = part
+            scores += np.float32(member.weight) * part
+        return scores, parts
+
+    def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
+        queries = np.asarray(batch["QUERY_TOKENS"], np.int16)
+        query_vectors = self._texts.vectors(row_keys(queries), queries)
+        n_history = len(batch["HISTORY_KEYS"])
+        # One call for all: what is both a candidate and somebody's history is encoded once.
+        keys = np.concatenate([batch["HISTORY_KEYS"], batch["ITEM_KEYS"]]).astype(np.int64)
+        tokens = _stack(batch["HISTORY_TOKENS"], batch["ITEM_TOKENS"])
+        vectors = self._texts.vectors(keys, tokens)
+        history, items = vectors[:n_history], vectors[n_history:]
+        out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
+        row = at = 0
+        counts = (batch[f"{n}_COUNTS"].tolist() for n in ("ROW", "USER_HISTORY", "SESSION_HISTORY"))
+        for index, (n_rows, n_user, n_session) in enumerate(zip(*counts, strict=True)):
+            out[row : row + n_rows] = text_features(
+                items[row : row + n_rows],
+                query_vectors[index] if queries[index].any() else None,
+                history[at : at + n_user],
+                history[at + n_user : at + n_user + n_session],
+            )
+            row += n_rows
+            at += n_user + n_session
+        return out
+
+    def _check(self, batch: Mapping[str, Array]) -> None:
+        rows, history = len(batch["ITEM_KEYS"]), len(batch["HISTORY_KEYS"])
+        features = batch["FEATURES"]
+        if features.shape[1] != self._n_features:
+            raise BatchError(
+                f"FEATURES has {features.shape[1]} columns; this version takes {self._n_features}"
+            )
+        counts = {n: batch[f"{n}_COUNTS"] for n in ("ROW", "USER_HISTORY", "SESSION_HISTORY")}
+        requests = len(batch["QUERY_TOKENS"])
+        for name, values in counts.items():
+            if len(values) != requests or (values < 0).any():
+                raise BatchError(f"{name}_COUNTS must be {requests} numbers from 0")
+        totals = {n: int(values.sum(dtype=np.int64)) for n, values in counts.items()}
+        total_history = totals["USER_HISTORY"] + totals["SESSION_HISTORY"]
+        if not totals["ROW"] == rows == len(batch["ITEM_TOKENS"]) == len(features):
+            raise BatchError(
+                f"ROW_COUNTS add up to {totals['ROW']}, but there are {rows} ITEM_KEYS, "
+                f"{len(batch['ITEM_TOKENS'])} ITEM_TOKENS, {len(features)} FEATURES"
+            )
+        if not total_history == history == len(batch["HISTORY_TOKENS"]):
+            raise BatchError(
+                f"history counts add up to {total_history}, but there are {history} HISTORY_KEYS, "
+                f"{len(batch['HISTORY_TOKENS'])} HISTORY_TOKENS"
+            )
+
+
+def _stack(first: Array, second: Array) -> npt.NDArray[np.int16]:
+    """Two token tables under each other, as wide as the wider."""
+    out = np.zeros((len(first) + len(second), max(first.shape[1], second.shape[1])), np.int16)
+    out[: len(first), : first.shape[1]] = first
+    out[len(first) :, : second.shape[1]] = second
+    return out

@@ -1,0 +1,163 @@
+"""The merchandiser's rules: one YAML file, validated whole before the service starts."""
+
+from datetime import datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class RulesError(Exception):
+    """The rules file cannot be used; the message names the place in it."""
+
+
+class Rule(BaseModel):
+    """A part of the rules: closed, so that a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(Rule):
+    """How much each signal counts for shoppers of whom too little is known.
+
+    Every signal is standardised within the slate, so weights compare; 0 switches one off.
+    """
+
+    popularity: float = 1.0
+    popularity_in_category: float = 0.5
+    trend: float = 0.3
+    newness: float = 0.2
+    query_match: float = 3.0
+    session_intent: float = 1.5
+    similar_shoppers: float = 1.5
+    taste: float = 1.0
+    bought_before: float = 1.0
+    retrieval: float = 1.0
+
+
+class ColdStartRules(Rule):
+    """Scoring without the model."""
+
+    weights: Weights = Weights()
+    popularity_window: Literal["1h", "1d", "7d", "30d", "120d"] = "7d"
+    newness_days: float = Field(30.0, gt=0)
+
+
+class Match(Rule):
+    """Which items a rule means; all given conditions must hold."""
+
+    item_id: str | None = None
+    category: str | None = Field(None, description="A category path or a prefix of one.")
+    brand: str | None = None
+    query_contains: str | None = Field(None, description="Only for queries with these words.")
+
+    @model_validator(mode="after")
+    def _some_item(self) -> "Match":
+        if self.item_id is None and self.category is None and self.brand is None:
+            raise ValueError("a match needs item_id, category or brand")
+        return self
+
+
+class Timed(Rule):
+    """A rule with a reason and, if wanted, a time."""
+
+    reason: str
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _some_time(self) -> "Timed":
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must be after starts_at")
+        return self
+
+    def overlaps(self, other: "Timed") -> bool:
+        """Whether both hold at some moment."""
+        return all(
+            first.ends_at is None or second.starts_at is None or second.starts_at < first.ends_at
+            for first, second in ((self, other), (other, self))
+        )
+
+    def active(self, now: datetime) -> bool:
+        """Whether the rule holds at `now` (aware)."""
+        started = self.starts_at is None or self.starts_at <= now
+        return started and (self.ends_at is None or now < self.ends_at)
+
+
+class Boost(Timed):
+    """Lifts (or, negative, lowers) items by this many standard deviations of the slate's scores."""
+
+    match: Match
+    lift: float = Field(ge=-10, le=10)
+
+
+class Bury(Timed):
+    """Puts items behind all others; only a pin brings one up again."""
+
+    match: Match
+
+
+class Pin(Timed):
+    """Puts one item at one place, when it is among the candidates."""
+
+    item_id: str
+    position: int = Field(ge=1, le=100)
+    query_contains: str | None = None
+
+
+class Diversity(Rule):
+    """At most `max_same` of one kind among any `window` neighbours near the top."""
+
+    by: Literal["category", "brand"] = "category"
+    max_same: int = Field(3, ge=1)
+    window: int = Field(5, ge=2)
+    depth: int = Field(20, ge=0, description="Places from the top that are spread; 0: off.")
+
+
+class Exploration(Rule):
+    """Gives items that were hardly ever seen a measured chance, with known propensities."""
+
+    share: float = Field(0.05, ge=0, le=0.5, description="Share of rankings with one such item.")
+    position: int = Field(6, ge=1)
+    max_exposure: float = Field(
+        5.0, ge=0, description="Seen at most this often (decayed, 30 days)."
+    )
+
+
+class Rules(Rule):
+    """The whole file."""
+
+    cold_start: ColdStartRules = ColdStartRules()
+    boosts: list[Boost] = []
+    buries: list[Bury] = []
+    pins: list[Pin] = []
+    diversity: Diversity = Diversity()
+    exploration: Exploration = Exploration()
+
+    @model_validator(mode="after")
+    def _one_item_a_place(self) -> "Rules":
+        for pin, other in combinations(self.pins, 2):
+            same = pin.position == other.position and pin.query_contains == other.query_contains
+            if same and pin.overlaps(other):
+                raise ValueError(f"two pins want position {pin.position} at the same time")
+        return self
+
+
+def read_rules(path: Path) -> Rules:
+    """Read and check a rules file; raises RulesError with one line a problem."""
+    try:
+        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except OSError as error:
+        raise RulesError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RulesError(f"{path}: not UTF-8") from error
+    except yaml.YAMLError as error:
+        raise RulesError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(place) for place in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise RulesError(f"{path}: {problems}") from error

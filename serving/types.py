@@ -1,0 +1,133 @@
+"""The words and the columns that the serving path passes along."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from features.matrix import Shopper
+
+FloatArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+
+
+class Route(StrEnum):
+    """How a ranking came about."""
+
+    MODEL = "model"
+    COLD_START = "cold_start"
+    FALLBACK = "fallback"
+
+
+class Reason(StrEnum):
+    """Why it was not the model, a closed set: it is a metric label."""
+
+    NEW_SHOPPER = "new_shopper"
+    DEADLINE = "deadline"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_OVERLOADED = "model_overloaded"
+    BAD_MODEL_OUTPUT = "bad_model_output"
+    FEATURES_UNAVAILABLE = "features_unavailable"
+
+
+class Stage(StrEnum):
+    """Where the time of a request goes: span name, metric label and Server-Timing entry."""
+
+    VALIDATE = "validate"
+    RETRIEVE = "retrieve"
+    FEATURES = "features"
+    SCORE = "score"
+    RULES = "rules"
+    SLATE = "slate"
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRequest:
+    """One request for a ranking, as columns. Ids of user and session are pseudonyms.
+
+    retrieval_score: float32 (n,), NaN where a candidate came without one
+    """
+
+    ranking_id: str
+    item_ids: list[str]
+    retrieval_score: FloatArray
+    at_s: float  # unix seconds that "now" means for this request
+    deadline_s: float  # on the monotonic clock
+    user_id: str | None = None
+    session_id: str | None = None
+    query: str | None = None
+    seed_item_ids: tuple[str, ...] = ()  # "more like these": stand for the session's recent items
+    limit: int | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMatrix:
+    """What is known of a request's candidates, one row each.
+
+    rows:          int64 (n,), place in the catalogue, -1 = not in it
+    values:        float32 (n, n_features), columns of features.matrix.FEATURE_NAMES, NaN = unknown
+    category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
+    query_match:   float32 (n,), share of the query's words in the item's text, NaN without a query
+    exposure:      float32 (n,), decayed count of examinations and takings
+    """
+
+    rows: RowArray
+    values: FloatArray
+    category: npt.NDArray[np.int32]
+    brand: npt.NDArray[np.int32]
+    query_match: FloatArray
+    exposure: FloatArray
+    shopper: Shopper = field(default_factory=Shopper)
+
+    @property
+    def deepest_category(self) -> npt.NDArray[np.int32]:
+        """The deepest level that each item has, int32 (n,), -1 = none."""
+        depth = (self.category >= 0).sum(axis=1)
+        deepest = self.category[np.arange(len(depth)), np.maximum(depth - 1, 0)]
+        return np.where(depth > 0, deepest, -1).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What BERT reads for one request. Token ids are int16, zero-padded on the right.
+
+    query: (1, l) zeros when there is none; history: the user's recent items, newest first, then
+    the session's; keys are content keys (features.catalog.content_key), 0 = no text.
+    """
+
+    query_tokens: npt.NDArray[np.int16]
+    n_user_history: int
+    n_session_history: int
+    history_keys: RowArray
+    history_tokens: npt.NDArray[np.int16]
+    item_keys: RowArray
+    item_tokens: npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one request's candidates, higher is better.
+
+    values: float32 (n,); parts: float32 (n, n_parts), named by `part_names`, NaN = does not apply
+    """
+
+    values: FloatArray
+    parts: FloatArray
+    part_names: tuple[str, ...]
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The answer, in order. `order` holds indices into the request's candidates."""
+
+    request: RankingRequest
+    features: FeatureMatrix
+    scores: Scores
+    order: npt.NDArray[np.int64]
+    propensity: FloatArray  # (len(order),) probability that the policy put the item at its place
+    notes: dict[int, list[str]]  # candidate index -> rules that moved it
+    route: Route
+    reason: Reason | None = None

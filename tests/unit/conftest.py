@@ -1,0 +1,18 @@
+"""What the unit tests of serving share."""
+
+from pathlib import Path
+
+import pytest
+
+from serving.item_cache import TextEncoder
+from tests.unit.serving_fakes import write_tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json")
+
+
+@pytest.fixture(scope="session")
+def encoder(tokenizer_path: Path) -> TextEncoder:
+    return TextEncoder(tokenizer_path)

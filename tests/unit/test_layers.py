@@ -1,0 +1,115 @@
+"""Imports point one way, and each third party has one place.
+
+The layers stand in pyproject.toml (`[tool.importlinter]`). They refine docs/architecture.md in two
+points: `remote` stands beside what only `endpoints` wires (refresh, recorder, item_vectors), and
+`item_cache` stands below the pipeline's stages, since features, retrieval and rules read it.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = ("serving/model/", "features/datasets/")
+
+# Top-level name -> where it may be imported; a path that ends in "/" stands for the folder.
+PLACES = {
+    "ray": ("serving/app.py", "serving/remote.py", "serving/local/"),
+    "feast": ("features/",),
+    "fastapi": (
+        "serving/ingress.py",
+        "serving/answers.py",
+        "serving/openapi.py",
+        "serving/pages.py",
+    ),
+    "tritonclient": ("serving/triton.py",),
+    "grpc": ("serving/triton.py",),
+    "tantivy": ("serving/retrieval.py",),
+    "usearch": ("serving/retrieval.py",),
+    "tokenizers": ("serving/item_cache.py", *TRAINING),
+    "limits": ("serving/auth.py",),
+    "redis": ("features/",),
+    "torch": ("serving/model/",),
+    "transformers": ("serving/model/",),
+    "lightgbm": ("serving/model/",),
+    "onnx": ("serving/model/",),
+    "onnxruntime": ("serving/model/", "serving/model_repository/"),
+    "triton_python_backend_utils": ("serving/model_repository/",),
+    "implicit": ("features/neighbors.py", *TRAINING),
+}
+
+
+def sources() -> list[Path]:
+    return sorted(path for top in ("serving", "features") for path in (ROOT / top).rglob("*.py"))
+
+
+def place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def allowed(path: Path, places: tuple[str, ...]) -> bool:
+    where = place(path)
+    return any(where.startswith(each) if each.endswith("/") else where == each for each in places)
+
+
+def test_the_layers_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0
+
+
+@pytest.mark.parametrize("library", sorted(PLACES))
+def test_a_third_party_is_imported_only_in_its_place(library: str) -> None:
+    strays = [
+        place(path)
+        for path in sources()
+        if not allowed(path, PLACES[library])
+        and any(name.split(".")[0] == library for name in imported(ast.parse(path.read_text())))
+    ]
+    assert strays == []
+
+
+def test_only_the_model_and_the_local_stack_import_the_models_code() -> None:
+    strays = [
+        place(path)
+        for path in sources()
+        if not allowed(path, ("serving/model/", "serving/model_repository/", "serving/local/"))
+        and any(name.startswith("serving.model") for name in imported(ast.parse(path.read_text())))
+    ]
+    assert strays == []
+
+
+def test_the_environment_is_read_only_where_processes_are_started() -> None:
+    strays = [
+        place(path)
+        for path in sources()
+        if not allowed(path, ("serving/local/",))
+        and any(
+            isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+            or isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and any(alias.name in ("environ", "getenv") for alias in node.names)
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    ]
+    assert strays == []
+
+
+def test_no_module_of_serving_hides_its_annotations_from_the_frameworks_that_read_them() -> None:
+    """Ray Serve and FastAPI inspect types at run time; strings in their place break both."""
+    strays = [
+        place(path)
+        for path in (ROOT / "serving").glob("*.py")
+        if "__future__" in set(imported(ast.parse(path.read_text())))
+    ]
+    assert strays == []

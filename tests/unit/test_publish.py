@@ -1,0 +1,372 @@
+"""Publishing, rolling back, and the ranker of a published version, without a model server."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from features.catalog import content_key
+from serving.model.assemble import (
+    Parity,
+    ParityError,
+    ParityLimits,
+    base_folder,
+    ndcg_on_slates,
+    tokenize,
+)
+from serving.model.publish import main, publish_encoder, publish_ranker
+from serving.model.repository import PublishError, rollback, version_in_use, versions
+from serving.model_repository.ranking import BatchError, VersionRanker
+from serving.model_repository.text_vectors import BrokenVersionError, check_version
+from tests.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
+
+Batch = dict[str, npt.NDArray[Any]]
+
+ITEMS = [f"{color} {thing}" for color in ("red", "blue", "green") for thing in ("mug", "lamp")]
+QUERY = "a red mug"
+TEMPLATES = Path(__file__).resolve().parents[2] / "serving" / "model_repository"
+GOOD = Parity(n_texts=9, mean_cosine=0.999, min_cosine=0.99, rank_correlation=0.999)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_bundle(tmp_path_factory.mktemp("bundle") / "bundle")
+    np.savez(folder / "held_out.npz", **slate(), LABELS=np.array([1, 0, 0, 0, 0, 0], np.float32))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def item_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "items.jsonl"
+    path.write_text("".join(json.dumps(text) + "\n" for text in ITEMS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(bundle: Path, item_texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with five versions published, one after the other."""
+    repository = tmp_path_factory.mktemp("repository")
+    for _ in range(4):
+        publish_ranker(repository, bundle)
+    assert publish_ranker(repository, bundle, item_texts=item_texts) == 5
+    return repository
+
+
+@pytest.fixture
+def repository(published: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(published, tmp_path / "repository"))
+
+
+@pytest.fixture(scope="module")
+def ranker(published: Path) -> VersionRanker:
+    return VersionRanker(published / "ranker" / "5", threads=1, memory=100)
+
+
+def tokens_of(*texts: str) -> npt.NDArray[np.int16]:
+    return tokenize(base_folder() / "tokenizer.json", texts, MAX_TOKENS)
+
+
+def slate(
+    query: str = QUERY, user: int = 2, session: int = 1, rows: int = 6, seed: int = 0
+) -> Batch:
+    """One request; histories and candidates are taken from ITEMS in turn."""
+    history = [ITEMS[i % 6] for i in range(user + session)]
+    items = [ITEMS[i % 6] for i in range(rows)]
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    features[rng.random(features.shape) < 0.2] = np.nan
+    return {
+        "QUERY_TOKENS": tokens_of(query),
+        "USER_HISTORY_COUNTS": np.array([user], np.int32),
+        "SESSION_HISTORY_COUNTS": np.array([session], np.int32),
+        "HISTORY_KEYS": np.array([content_key(text) for text in history], np.int64),
+        "HISTORY_TOKENS": tokens_of(*history),
+        "ROW_COUNTS": np.array([rows], np.int32),
+        "ITEM_KEYS": np.array([content_key(text) for text in items], np.int64),
+        "ITEM_TOKENS": tokens_of(*items),
+        "FEATURES": features,
+    }
+
+
+def joined(*batches: Batch) -> Batch:
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+# --- what is in a version ---
+
+
+def test_a_version_says_what_it_is_made_of(published: Path, bundle: Path) -> None:
+    manifest = check_version(published / "ranker" / "5")
+    assert (manifest["model"], manifest["version"]) == ("ranker", 5)
+    assert manifest["data"] == {"name": "tiny", "seed": 0}
+    assert manifest["features"] == list(FEATURES)
+    assert manifest["metrics"] == {"ndcg@10": 0.5}
+    assert manifest["parity"]["mean_cosine"] > 0.99
+    assert manifest["parity"]["ndcg_float32"] > 0
+    assert {"model.py", "head.onnx", "forest.onnx", "text_encoder.onnx", "item_vectors.npz",
+            "tokenizer.json", "training.json"} <= manifest["files"].keys()  # fmt: skip
+
+
+def test_published_item_vectors_are_those_that_the_version_would_compute(published: Path) -> None:
+    folder = published / "ranker" / "5"
+    with np.load(folder / "item_vectors.npz") as stored:
+        place = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+    assert place.keys() == {content_key(text) for text in ITEMS}
+    batch = slate()
+    by_memory, _ = VersionRanker(folder, threads=1, memory=100).score(batch)
+    batch["ITEM_KEYS"] = batch["ITEM_KEYS"] + 1  # keys that nobody has seen
+    computed, _ = VersionRanker(folder, threads=1, memory=100).score(batch)
+    np.testing.assert_array_equal(by_memory, computed)
+
+
+def test_only_the_newest_versions_are_kept(published: Path) -> None:
+    assert versions(published, "ranker") == [3, 4, 5]
+    assert not list((published / "ranker").glob(".staging-*"))
+
+
+def test_the_configuration_names_the_newest_version(published: Path) -> None:
+    config = text_format.Parse(
+        (published / "ranker" / "config.pbtxt").read_text(), model_config_pb2.ModelConfig()
+    )
+    assert list(config.version_policy.specific.versions) == [5]
+    assert config.parameters["threads"].string_value == "2"
+
+
+@pytest.mark.parametrize("model", ["ranker", "encoder"])
+def test_cpu_and_gpu_configurations_agree_but_for_where_they_run(model: str) -> None:
+    cpu, gpu = (
+        text_format.Parse((TEMPLATES / model / name).read_text(), model_config_pb2.ModelConfig())
+        for name in ("config.pbtxt", "config.gpu.pbtxt")
+    )
+    assert cpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
+    assert gpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
+    assert cpu.parameters.keys() == gpu.parameters.keys()
+    for config in (cpu, gpu):
+        config.ClearField("instance_group")
+        config.ClearField("parameters")
+    assert cpu == gpu
+
+
+@pytest.mark.parametrize("name", ["head.onnx", "model.py", "code/serving/model/scoring.py"])
+def test_a_changed_file_is_found(repository: Path, name: str) -> None:
+    folder = repository / "ranker" / "5"
+    with (folder / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(BrokenVersionError, match=f"{name} was changed"):
+        check_version(folder)
+
+
+def test_a_missing_and_an_added_file_are_found(repository: Path) -> None:
+    folder = repository / "ranker" / "5"
+    (folder / "code" / "sitecustomize.py").touch()
+    with pytest.raises(BrokenVersionError, match=r"code/sitecustomize.py is not part"):
+        check_version(folder)
+    (folder / "code" / "sitecustomize.py").unlink()
+    (folder / "forest.onnx").unlink()
+    with pytest.raises(BrokenVersionError, match=r"forest.onnx is missing"):
+        check_version(folder)
+
+
+# --- into use, and back ---
+
+
+def test_rollback_goes_back_a_version_at_a_time_and_then_says_that_it_cannot(
+    repository: Path,
+) -> None:
+    assert [rollback(repository, "ranker") for _ in range(2)] == [4, 3]
+    assert version_in_use(repository, "ranker") == 3
+    with pytest.raises(PublishError, match="no version before 3"):
+        rollback(repository, "ranker")
+
+
+def test_publishing_after_a_rollback_reuses_no_number_and_keeps_what_was_in_use(
+    repository: Path, bundle: Path
+) -> None:
+    rollback(repository, "ranker")
+    assert publish_ranker(repository, bundle) == 6
+    assert versions(repository, "ranker") == [4, 5, 6]
+    assert main(["rollback", "--repository", str(repository)]) == 0
+    assert version_in_use(repository, "ranker") == 5
+
+
+def test_rollback_to_a_damaged_version_is_refused(repository: Path) -> None:
+    (repository / "ranker" / "4" / "head.onnx").unlink()
+    with pytest.raises(PublishError, match="head.onnx is missing"):
+        rollback(repository, "ranker")
+    assert version_in_use(repository, "ranker") == 5
+
+
+def test_a_version_that_a_server_does_not_take_is_taken_back(
+    repository: Path, bundle: Path
+) -> None:
+    with pytest.raises(PublishError, match="did not answer"):
+        publish_ranker(repository, bundle, reload_urls=["http://127.0.0.1:9"])
+    assert version_in_use(repository, "ranker") == 5
+    assert versions(repository, "ranker") == [3, 4, 5]
+
+
+# --- the gate ---
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"mean_cosine": 0.9}, "mean_cosine"),
+        ({"min_cosine": 0.5}, "min_cosine"),
+        ({"rank_correlation": float("nan")}, "rank_correlation"),
+        ({"ndcg_float32": 0.5, "ndcg_int8": 0.49}, "NDCG@10 loss 0.0200"),
+    ],
+)
+def test_each_limit_of_parity_holds_alone(change: dict[str, float], named: str) -> None:
+    figures: dict[str, Any] = {
+        "n_texts": 9, "mean_cosine": 0.999, "min_cosine": 0.99, "rank_correlation": 0.999,
+        "ndcg_float32": 0.5, "ndcg_int8": 0.499,
+    }  # fmt: skip
+    Parity(**figures).check(ParityLimits())
+    with pytest.raises(ParityError, match=named):
+        Parity(**{**figures, **change}).check(ParityLimits())
+
+
+def test_a_bundle_below_the_limits_is_not_published(tmp_path: Path, bundle: Path) -> None:
+    strict = ParityLimits(min_mean_cosine=0.99999)
+    with pytest.raises(PublishError, match="mean_cosine"):
+        publish_ranker(tmp_path, bundle, limits=strict)
+    assert version_in_use(tmp_path, "ranker") is None
+    assert versions(tmp_path, "ranker") == []
+
+
+def test_the_encoder_is_published_with_a_question_to_check_a_server_by(tmp_path: Path) -> None:
+    assert publish_encoder(tmp_path) == 1
+    manifest = check_version(tmp_path / "encoder" / "1")
+    assert len(manifest["probe"]["tokens"]) == len(manifest["probe"]["vectors"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("base_sha256", "0" * 64, "other base weights"),
+        ("blend", {"head": {}, "boosted": {}}, "boosted.onnx missing"),
+        ("text_feature_names", ["text_query"], "other text features"),
+    ],
+)
+def test_a_bundle_that_does_not_fit_is_refused(
+    tmp_path: Path, bundle: Path, key: str, value: object, complaint: str
+) -> None:
+    broken = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    training = json.loads((broken / "training.json").read_text())
+    training["blend"] = {"head": training["blend"]["head"]}
+    (broken / "training.json").write_text(json.dumps({**training, key: value}))
+    with pytest.raises(PublishError, match=complaint):
+        publish_ranker(tmp_path / "repository", broken)
+    assert versions(tmp_path / "repository", "ranker") == []
+
+
+def test_the_command_line_says_in_one_line_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["ranker", "--repository", str(tmp_path), "--bundle", str(tmp_path / "none")]
+    assert main(command) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+# --- the ranker of a version ---
+
+
+def test_a_score_is_the_blend_of_its_standardised_parts(ranker: VersionRanker) -> None:
+    scores, parts = ranker.score(slate())
+    np.testing.assert_allclose(scores, 0.5 * parts[:, 1] + 0.5 * parts[:, 2], rtol=1e-5)
+    assert np.isfinite(parts).all()
+
+
+def test_a_score_depends_neither_on_batch_mates_nor_on_order(ranker: VersionRanker) -> None:
+    first, second, third = slate(), slate("", 0, 0, 40, seed=1), slate("blue", 6, 0, 3, seed=2)
+    alone = [ranker.score(batch) for batch in (first, second, third)]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+        batches = [(first, second, third)[i] for i in order]
+        together = ranker.score(joined(*batches))
+        for got, *expected in zip(together, *(alone[i] for i in order), strict=True):
+            np.testing.assert_allclose(got, np.concatenate(expected), atol=1e-6)
+
+
+def test_the_text_part_is_the_best_match_and_nan_without_anything_to_match(
+    ranker: VersionRanker,
+) -> None:
+    _, parts = ranker.score(slate("red mug", 0, 0))
+    assert np.argmax(parts[:, 0]) == ITEMS.index("red mug")
+    assert parts[:, 0].max() > 0.95
+    _, parts = ranker.score(slate("", 0, 0))
+    assert np.isnan(parts[:, 0]).all()
+
+
+def test_an_item_without_text_is_scored_by_its_behaviour(ranker: VersionRanker) -> None:
+    batch = slate()
+    batch["ITEM_TOKENS"][2] = 0
+    scores, parts = ranker.score(batch)
+    assert np.isfinite(scores).all()
+    assert np.isnan(parts[2, 0])
+
+
+def test_nothing_asked_is_nothing_answered(ranker: VersionRanker) -> None:
+    for batch in (slate("", 0, 0, 0), {name: values[:0] for name, values in slate().items()}):
+        scores, parts = ranker.score(batch)
+        assert (scores.shape, parts.shape) == ((0,), (0, 3))
+
+
+def test_a_version_without_forest_has_no_forest_part(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle", forest=False)
+    publish_ranker(tmp_path / "repository", bundle)
+    scores, parts = VersionRanker(tmp_path / "repository" / "ranker" / "1").score(slate())
+    assert np.isfinite(scores).all()
+    assert np.isnan(parts[:, 2]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "complaint"),
+    [
+        ("FEATURES", lambda values: values[:, :2], "2 columns; this version takes 3"),
+        ("FEATURES", lambda values: values[:4], "4 FEATURES"),
+        ("ROW_COUNTS", lambda values: values + 1, "ROW_COUNTS add up to 7"),
+        ("ROW_COUNTS", lambda values: -values, "ROW_COUNTS must be 1 numbers"),
+        ("USER_HISTORY_COUNTS", lambda values: values + 1, "history counts add up to 4"),
+        ("HISTORY_TOKENS", lambda values: values[:1], "1 HISTORY_TOKENS"),
+    ],
+)
+def test_a_batch_that_does_not_add_up_is_refused(
+    ranker: VersionRanker, name: str, change: Any, complaint: str
+) -> None:
+    batch = slate()
+    batch[name] = change(batch[name])
+    with pytest.raises(BatchError, match=complaint):
+        ranker.score(batch)
+
+
+def test_ndcg_on_slates_is_one_for_labels_in_the_ranker_s_order(
+    ranker: VersionRanker, published: Path, tmp_path: Path
+) -> None:
+    batch = joined(slate(), slate(seed=3))
+    scores, _ = ranker.score(batch)
+    best = np.zeros(12, np.float32)
+    best[[np.argmax(scores[:6]), 6 + np.argmax(scores[6:])]] = 1
+    np.savez(tmp_path / "slates.npz", **batch, LABELS=best)
+    folder = published / "ranker" / "5"
+    assert ndcg_on_slates(folder, tmp_path / "slates.npz") == 1.0
+    np.savez(tmp_path / "slates.npz", **batch, LABELS=1 - best)
+    assert ndcg_on_slates(folder, tmp_path / "slates.npz") < 1.0
+
+
+def test_half_precision_is_published_with_the_gpu_configuration(
+    tmp_path: Path, bundle: Path
+) -> None:
+    publish_ranker(tmp_path, bundle, precision="float16")
+    assert check_version(tmp_path / "ranker" / "1")["parity"] is None
+    assert "KIND_GPU" in (tmp_path / "ranker" / "config.pbtxt").read_text()
+    tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
+    kinds = {initializer.data_type for initializer in tower.graph.initializer}
+    assert kinds == {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
