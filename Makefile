@@ -15,7 +15,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train measure evaluate publish rollback test unit contract check format lock clean
+.PHONY: help serve train measure kills evaluate publish rollback test unit contract check format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ rollback: .venv-triton/.ready ## Return to the model version before this one
 
 measure: .venv-dev/.ready ## Measure latency, freshness and memory of the running stack
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
+
+kills: .venv-dev/.ready .venv-triton/.ready ## Kill -9 every process in turn under load; nothing accepted may be lost
+	.venv-dev/bin/python -m loadtests.kills
 
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
 	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"

@@ -62,11 +62,7 @@ def bootstrap(
     they would be lost.
     """
     started_s = time.perf_counter()
-    log = open_event_log(settings)
-    used = log.last_seq()
-    log.close()
-    if used:
-        raise BootstrapError(f"{settings.state}: live events are in this store already")
+    _refuse_a_used_store(settings)
     store = open_store(settings)
     apply(store, settings)
     items = item_table(dataset)
@@ -91,6 +87,14 @@ def bootstrap(
         snapshots=snapshots.rows,
         seconds=time.perf_counter() - started_s,
     )
+
+
+def _refuse_a_used_store(settings: StoreSettings) -> None:
+    log = open_event_log(settings)
+    used = log.last_seq()
+    log.close()
+    if used:
+        raise BootstrapError(f"{settings.state}: live events are in this store already")
 
 
 class _Stops:

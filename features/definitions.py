@@ -1,6 +1,7 @@
 """Everything that `feast apply` registers, for one place of the offline store."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from feast import Entity, FeatureService, FeatureView
 
@@ -17,7 +18,7 @@ class Definitions:
     views: tuple[FeatureView, ...]
     services: tuple[FeatureService, ...]
 
-    def all(self) -> list[Entity | FeatureView | FeatureService]:
+    def all(self) -> list[Any]:
         """What FeatureStore.apply takes."""
         return [*self.entities, *self.views, *self.services]
 

@@ -48,8 +48,9 @@ class IngestSettings(BaseModel):
     max_users: PositiveInt = 2_000
     max_sessions: PositiveInt = 5_000
     retention_s: PositiveFloat = Field(
-        default=400 * 86_400.0, description="Older events are not kept"
+        default=90 * 86_400.0, description="Of the log; an event that is older is ignored"
     )
+    snapshot_retention_s: PositiveFloat = 400 * 86_400.0
     max_ahead_s: PositiveFloat = Field(
         default=300.0, description="Events further in the future are ignored"
     )
@@ -148,7 +149,7 @@ class Ingest:
         before_s = now_s - self._settings.retention_s
         while self._log.prune(before_s):
             pass
-        self._offline.prune(before_s)
+        self._offline.prune(now_s - self._settings.snapshot_retention_s)
         self._online.prune_sessions(now_s)
         if self._erased_since_compaction:
             done = [self._log.compact(), self._online.compact()]

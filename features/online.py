@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from feast import FeatureStore
 from feast.online_response import OnlineResponse
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
 
 from features.aggregate import BehaviorState
 from features.feast_values import READERS, WRITERS
@@ -18,6 +20,8 @@ from features.views import COLUMNS, ITEM_VIEW, JOIN_KEY, SESSION_VIEW, TTL_S, US
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
 _READ_KEYS = 500  # keys a query
+
+FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 
 
 class OnlineFeatures:
@@ -146,7 +150,7 @@ class OnlineFeatures:
         for start in range(0, len(keys), _WRITE_ROWS):
             part = slice(start, start + _WRITE_ROWS)
             values = {name: columns[name][part] for name in COLUMNS[view]}
-            rows = [
+            rows: list[FeastRow] = [
                 (
                     entity_key(view, key),
                     {

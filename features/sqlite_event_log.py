@@ -10,47 +10,23 @@ from typing import Any
 
 from features.event_log import (
     AppendResult,
-    Erasure,
     ItemChanges,
     LogEntry,
     RankingRecord,
 )
-from features.events import BehaviorEvent, EventType
+from features.events import BehaviorEvent
 from features.ranking_blob import pack, unpack
+from features.sqlite_event_rows import (
+    COLUMNS,
+    ERASURE,
+    INSERT,
+    SCHEMA,
+    event_to_row,
+    row_to_entry,
+)
 from features.sqlite_file import SqliteFile
 
 POLL_S = 0.01
-_ERASURE = "erasure"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
-  at_s REAL NOT NULL, user_id TEXT, session_id TEXT, item_id TEXT, query TEXT, ranking_id TEXT,
-  position INTEGER, value REAL, dwell_ms INTEGER, logged_s REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_user ON events (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS events_session ON events (session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS events_logged ON events (logged_s);
-CREATE TABLE IF NOT EXISTS rankings (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, ranking_id TEXT NOT NULL UNIQUE,
-  user_id TEXT, session_id TEXT, logged_s REAL NOT NULL, record BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS rankings_user ON rankings (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS rankings_logged ON rankings (logged_s);
-CREATE TABLE IF NOT EXISTS consumers (
-  consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL, status BLOB
-);
-CREATE TABLE IF NOT EXISTS item_changes (item_id TEXT PRIMARY KEY, change INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS item_changes_change ON item_changes (change)
-"""
-_COLUMNS = (
-    "event_id, type, at_s, user_id, session_id, item_id, query, ranking_id, position, value, "
-    "dwell_ms"
-)
-_INSERT = (
-    f"INSERT INTO events ({_COLUMNS}, logged_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (event_id) DO NOTHING"
-)
 
 
 class _Batch:
@@ -70,7 +46,7 @@ class SqliteEventLog:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._file = SqliteFile(path, _SCHEMA)
+        self._file = SqliteFile(path, SCHEMA)
         self._clock = clock
         self._waiting: list[_Batch] = []
         self._waiting_lock = threading.Lock()
@@ -78,7 +54,7 @@ class SqliteEventLog:
 
     def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
         now_s = self._clock()
-        batch = _Batch([_row(event, now_s) for event in events])
+        batch = _Batch([event_to_row(event, now_s) for event in events])
         with self._waiting_lock:
             self._waiting.append(batch)
         with self._writer:
@@ -97,7 +73,7 @@ class SqliteEventLog:
             with self._file.write() as connection:
                 for batch in batches:
                     before = connection.total_changes
-                    connection.executemany(_INSERT, batch.rows)
+                    connection.executemany(INSERT, batch.rows)
                     accepted = connection.total_changes - before
                     results.append(AppendResult(accepted, len(batch.rows) - accepted))
         except BaseException as error:
@@ -109,10 +85,10 @@ class SqliteEventLog:
 
     def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
         rows = self._file.connection.execute(
-            f"SELECT seq, {_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+            f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
             (after_seq, limit),
         )
-        return [(row[0], _entry(row[1:])) for row in rows]
+        return [(row[0], row_to_entry(row[1:])) for row in rows]
 
     def last_seq(self) -> int:
         row = self._file.connection.execute(
@@ -200,7 +176,7 @@ class SqliteEventLog:
             cursor = connection.execute(
                 "INSERT INTO events (event_id, type, at_s, user_id, query, logged_s) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (f"erasure:{uuid.uuid4()}", _ERASURE, now_s, user_id, json.dumps(sessions), now_s),
+                (f"erasure:{uuid.uuid4()}", ERASURE, now_s, user_id, json.dumps(sessions), now_s),
             )
             seq = cursor.lastrowid
         assert seq is not None
@@ -210,7 +186,7 @@ class SqliteEventLog:
         with self._file.write() as connection:
             connection.execute(
                 "UPDATE events SET user_id = NULL, query = NULL WHERE seq = ? AND type = ?",
-                (seq, _ERASURE),
+                (seq, ERASURE),
             )
 
     def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
@@ -237,7 +213,7 @@ class SqliteEventLog:
                 "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE logged_s < ? "
                 "AND seq <= (SELECT min(seq) FROM consumers) "
                 "AND NOT (type = ? AND user_id IS NOT NULL) LIMIT ?)",
-                (before_s, _ERASURE, limit),
+                (before_s, ERASURE, limit),
             )
             connection.execute(
                 "DELETE FROM rankings WHERE seq IN "
@@ -251,29 +227,3 @@ class SqliteEventLog:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _row(event: BehaviorEvent, now_s: float) -> tuple[Any, ...]:
-    return (
-        event.event_id,
-        str(event.type),
-        event.at_s,
-        event.user_id,
-        event.session_id,
-        event.item_id,
-        event.query,
-        event.ranking_id,
-        event.position,
-        event.value,
-        event.dwell_ms,
-        now_s,
-    )
-
-
-def _entry(row: tuple[Any, ...]) -> LogEntry:
-    event_id, kind, at_s, user_id, session_id, item_id, query, *rest = row
-    if kind == _ERASURE:
-        return Erasure(user_id, tuple(json.loads(query)) if query else ())
-    return BehaviorEvent(
-        event_id, EventType(kind), at_s, user_id, session_id, item_id, query, *rest
-    )

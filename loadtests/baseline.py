@@ -136,11 +136,7 @@ def freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str,
 
 def memory(folder: Path) -> dict[str, float]:
     """Proportional resident memory (PSS) of the stack's processes, MiB, and their sum."""
-    top = next(
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "serving.local" in (process.info["cmdline"] or []) and _is_over(process, folder)
-    )
+    top = psutil.Process(json.loads((folder / "running.json").read_text())["pid"])
     found: dict[str, float] = {}
     for process in [top, *top.children(recursive=True)]:
         try:
@@ -150,10 +146,6 @@ def memory(folder: Path) -> dict[str, float]:
             continue
     found = {name: round(size, 1) for name, size in sorted(found.items(), key=lambda e: -e[1])}
     return {"sum": round(sum(found.values()), 1), **found}
-
-
-def _is_over(process: psutil.Process, folder: Path) -> bool:
-    return str(folder).startswith(process.cwd())
 
 
 def _short_name(process: psutil.Process) -> str:

@@ -26,6 +26,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "Ranker": {"max_ongoing_requests": 128, "max_queued_requests": 128},
     "ColdStart": {"max_ongoing_requests": 64, "max_queued_requests": 128},
 }
+# An access log would hold what is in paths: shoppers' ids.
+_COMMON: dict[str, Any] = {"logging_config": {"enable_access_log": False}}
 _ACTOR = {"num_cpus": 0.1}  # locally all share two cores; a cluster's values give real shares
 
 
@@ -39,7 +41,8 @@ def build_app(settings: Settings) -> Application:
 
 
 def _deploy(cls: Callable[..., Any], name: str, settings: Settings) -> Any:
-    options = {"ray_actor_options": _ACTOR, **_DEFAULTS[name], **settings.deployments.get(name, {})}
+    asked = settings.deployments.get(name, {})
+    options = {"ray_actor_options": _ACTOR, **_COMMON, **_DEFAULTS[name], **asked}
     return serve.deployment(name=name, **options)(cls)
 
 

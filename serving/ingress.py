@@ -19,7 +19,9 @@ from serving.answers import add_error_answers, invalid, read_body, stages_of
 from serving.auth import Keyring, Scope
 from serving.envelope import Envelope
 from serving.intake import Intake
+from serving.item_cache import ItemCache
 from serving.openapi import document, gives, takes
+from serving.pages import add_docs, add_pages
 from serving.rankings import Rankings
 from serving.rerank import Rerank
 from serving.rerank_schemas import DocumentsRerank, TextsRerank
@@ -69,16 +71,27 @@ class Endpoints:
     status: Status
     keys: Keyring
     max_body_bytes: int
+    demo_items: ItemCache | None = None  # for the demo shop; None: there is none
 
 
 def http_app(endpoints: Endpoints) -> FastAPI:
     """The ASGI application over `endpoints`."""
-    app = FastAPI(title="Vitrine", version="1", openapi_url=None, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="Vitrine",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to whatever host the caller named
+    )
     app.add_middleware(Envelope, max_body_bytes=endpoints.max_body_bytes)
     add_error_answers(app)
     _add_rankings(app, endpoints)
     _add_intake(app, endpoints)
     _add_operations(app, endpoints)
+    add_docs(app)
+    if endpoints.demo_items is not None:
+        add_pages(app, endpoints.demo_items, endpoints.keys)
     schema = document(app)
     app.openapi = lambda: schema  # type: ignore[method-assign]
     app.openapi_url = "/openapi.json"

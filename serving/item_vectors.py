@@ -74,7 +74,8 @@ class StoredVectors:
         if not self._path.is_file():
             return
         try:
-            with np.load(self._path) as stored:
+            # Opened here: np.load leaves a broken file open.
+            with self._path.open("rb") as file, np.load(file) as stored:
                 vectors, keys = stored["vectors"], stored["keys"].tolist()
             if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(keys):
                 raise ValueError("keys and vectors do not go together")

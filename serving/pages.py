@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
 
 from features.catalog import Item
 from serving.auth import Keyring, Scope
@@ -35,9 +36,7 @@ _DOCS_FILES = {
     "docs.js": _OWN / "docs.js",
     "icon.svg": _OWN / "icon.svg",
 }
-_DEMO_FILES = {
-    path.name: path for path in _OWN.iterdir() if path.suffix in (".js", ".css", ".svg")
-}  # fmt: skip
+_DEMO_FILES = {path.name: path for path in _OWN.iterdir() if path.suffix in (".js", ".css", ".svg")}
 
 
 def add_docs(app: FastAPI) -> None:
@@ -48,15 +47,18 @@ def add_docs(app: FastAPI) -> None:
 def add_pages(app: FastAPI, items: ItemCache, keys: Keyring) -> None:
     """`/demo`: a shop that shows what a ranking knows and how a click changes it."""
 
-    @app.get("/demo/items", include_in_schema=False)
-    async def read_items(
-        request: Request, ids: Annotated[list[Id], Query(min_length=1, max_length=200)]
-    ) -> Response:
-        """What the shop shows of these items; those that the catalogue does not know are left out."""
+    async def admit(request: Request) -> None:
         keys.admit(request.headers.get("authorization"), Scope.RANK)
-        rows = items.table.rows(ids)
-        known = [items.table.items[row] for row in rows.tolist() if row >= 0]
-        content = orjson.dumps({"items": [_shown(item) for item in known]})
+
+    @app.get("/demo/items", include_in_schema=False, dependencies=[Depends(admit)])
+    async def read_items(
+        ids: Annotated[list[Id], Query(min_length=1, max_length=200)],
+    ) -> Response:
+        """What the shop shows of these items, as far as the catalogue has them."""
+        table = items.table
+        rows = table.rows(ids).tolist()
+        there = [table.items[row] for row in rows if row >= 0 and not table.removed[row]]
+        content = orjson.dumps({"items": [_shown(item) for item in there]})
         return Response(content, media_type="application/json")
 
     _add_page(app, "/demo", _OWN / "index.html", _DEMO_FILES, _DEMO_POLICY)
@@ -76,7 +78,7 @@ def _add_page(app: FastAPI, path: str, page: Path, assets: dict[str, Path], poli
     async def get_asset(name: str) -> Response:
         found = assets.get(name)
         if found is None:
-            return Response(status_code=404)
+            raise HTTPException(404)
         return FileResponse(found, headers=headers)
 
     app.get(path, include_in_schema=False)(get_page)

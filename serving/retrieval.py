@@ -26,7 +26,9 @@ VECTOR_SIZE = 384
 _FUSION_K = 60  # the constant of the paper
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
-_DENSE_BATCH = 64  # added at once: readers of the dense index wait for that long
+_DENSE_DEPTH = 1_000  # the dense index takes longer for each
+_CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
+_DENSE_BATCH = 16  # added at once: readers of the dense index wait for that long
 _POPULARITY_HALF_LIFE = 2  # index of 7 days
 
 
@@ -58,6 +60,7 @@ class Retrieval:
             schema.add_text_field(field, tokenizer_name="en_stem")
         self._lexical = tantivy.Index(schema.build())
         self._writer = self._lexical.writer(heap_size=32_000_000, num_threads=1)
+        self._worded: set[int] = set()  # rows in the lexical index
         self._dense = Index(ndim=VECTOR_SIZE, metric="cos", dtype="f16")
         self._dense_lock = threading.Lock()  # usearch moves its nodes when it grows
         self._popular: RowArray = np.zeros(0, np.int64)
@@ -75,9 +78,15 @@ class Retrieval:
         """Bring the lexical index up to date."""
         table = self._items.table
         for row in rows.tolist():
-            self._writer.delete_documents_by_term("row", row)
+            if row in self._worded:
+                # By query: a deletion by term of a number matches nothing (tantivy 0.27).
+                self._writer.delete_documents_by_query(
+                    tantivy.Query.term_query(self._lexical.schema, "row", row)
+                )
+                self._worded.discard(row)
             if not table.removed[row]:
                 self._writer.add_document(_document(row, table.items[row]))
+                self._worded.add(row)
         self._writer.commit()
         self._lexical.reload()
 
@@ -173,6 +182,7 @@ class Retrieval:
 
     def _popular_in(self, state: BehaviorState, popular: RowArray) -> RowArray:
         """Popular items of the state's strongest deepest categories."""
+        popular = popular[:_CATEGORY_REACH]
         table = self._items.table
         deepest_first = sorted(
             state.categories, key=lambda name: (-name.count(" > "), -state.categories[name])
@@ -199,7 +209,7 @@ class Retrieval:
 
     def _nearest(self, vector: FloatArray, depth: int) -> RowArray:
         with self._dense_lock:
-            n = min(depth, len(self._dense))
+            n = min(depth, _DENSE_DEPTH, len(self._dense))
             return np.asarray(self._dense.search(vector, n).keys if n else (), np.int64)
 
     def _all_rows(self) -> RowArray:

@@ -25,7 +25,7 @@ class RunningStack:
 
     url: str
     folder: Path
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     greeting: str
     client: httpx.Client
 
@@ -44,16 +44,18 @@ class RunningStack:
 def run_stack(state: Path, port: int, *options: str) -> Iterator[RunningStack]:
     """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind."""
     command = [sys.executable, "-m", "serving.local", "--state", str(state), "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=dict(os.environ),
-        start_new_session=True,
-    )
-    greeting = _until_answers(process)
+    printed = state / "printed.txt"
+    state.mkdir(parents=True, exist_ok=True)
+    with printed.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ),
+            start_new_session=True,
+        )
+    greeting = _until_answers(process, printed)
     url = f"http://127.0.0.1:{port}"
     folder = next(path.parent for path in state.glob("*/prepared.json"))
     client = httpx.Client(
@@ -68,7 +70,7 @@ def run_stack(state: Path, port: int, *options: str) -> Iterator[RunningStack]:
         client.close()
         process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=STOP_S)
+            process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
             for each in started:
                 if each.is_running():
@@ -79,22 +81,14 @@ def run_stack(state: Path, port: int, *options: str) -> Iterator[RunningStack]:
     assert not left, f"still running after the stop: {left}"
 
 
-def _until_answers(process: subprocess.Popen[str]) -> str:
+def _until_answers(process: subprocess.Popen[bytes], printed: Path) -> str:
     """What the stack printed, up to and with its greeting."""
-    assert process.stdout is not None
     deadline_s = time.monotonic() + START_S
-    printed: list[str] = []
-    os.set_blocking(process.stdout.fileno(), False)
-    while time.monotonic() < deadline_s:
-        line = process.stdout.readline()
-        if line:
-            printed.append(line)
-            if line.startswith("search:"):
-                time.sleep(0.2)
-                return "".join([*printed, process.stdout.read() or ""])
-        elif process.poll() is not None:
-            break
-        else:
-            time.sleep(0.1)
-    process.kill()
-    raise AssertionError(f"the stack did not start:\n{''.join(printed)}")
+    while time.monotonic() < deadline_s and process.poll() is None:
+        text = printed.read_text()
+        if "\nsearch:\n" in text and text.endswith("\n\n"):
+            return text
+        time.sleep(0.1)
+    process.terminate()
+    process.wait(STOP_S)
+    raise AssertionError(f"the stack did not start:\n{printed.read_text()}")

@@ -6,10 +6,10 @@ import { duration, el } from "./dom.js";
 import { Items } from "./items.js";
 import { known } from "./known.js";
 import { Shelf } from "./shelf.js";
-import { EVENTS } from "./words.js";
+import { EVENTS, PROBLEMS } from "./words.js";
 
 const SHELF_ITEMS = 12;
-const PATIENCE_MS = 6000; // then the page says that the event has not arrived
+const PATIENCE_MS = 8000; // then the page says that the event has not arrived
 const $ = (id) => document.getElementById(id);
 
 const api = new Api();
@@ -60,12 +60,13 @@ function enter(shopper) {
   $("found").hidden = true;
   $("problem").hidden = true;
   $("known-body").replaceChildren();
-  tellNews(el("p", {}, "Click a product and watch the shelf change."));
+  tellNews();
   const { signal } = visit;
   attempt(async () => {
     const answer = await recommend(signal);
     interactions = interactionsIn(answer.body);
     recommended.show(answer);
+    tellNews(el("p", {}, "Click a product and watch the shelf change."));
   }, recommended);
   attempt(() => showKnown(signal));
 }
@@ -131,8 +132,8 @@ async function follow(type, shown) {
   following.abort();
   following = new AbortController();
   const signal = AbortSignal.any([visit.signal, following.signal]);
-  const expected = (interactions += 1);
   await behavior.tell(type, shown, visit.signal);
+  const expected = (interactions += 1);
   const storedMs = performance.now() - startedMs;
   let answer = await recommend(signal);
   for (let waitMs = 25; interactionsIn(answer.body) < expected; waitMs = Math.min(1.5 * waitMs, 400)) {
@@ -143,19 +144,18 @@ async function follow(type, shown) {
   const known = interactionsIn(answer.body);
   const changed = recommended.show(answer);
   const ms = performance.now() - startedMs;
-  tellNews(...news(type, known >= expected ? ms : null, storedMs, changed));
-  interactions = known;
+  tellNews(...news(type, known >= expected ? ms : null, storedMs, changed, answer.body.items.length));
+  interactions = Math.max(known, expected);
   await Promise.all([showFound(signal), showKnown(signal)]);
 }
 
-function news(type, ms, storedMs, changed) {
+function news(type, ms, storedMs, changed, places) {
   const stored = el("p", { class: "quiet" }, `Safely stored after ${duration(storedMs)}.`);
   if (ms === null) {
-    return [el("p", {}, `No ranking knew of the ${EVENTS[type].toLowerCase()} within ${duration(PATIENCE_MS)}.`), stored];
+    const late = `No ranking knew of it within ${duration(PATIENCE_MS)}.`;
+    return [el("p", {}, `${EVENTS[type]}: ${late}`), stored];
   }
-  const moved = changed
-    ? `${changed} of ${SHELF_ITEMS} places changed.`
-    : "The order stayed as it was.";
+  const moved = changed ? `${changed} of ${places} places changed.` : "The order stayed as it was.";
   return [
     el("p", {}, `${EVENTS[type]} to new ranking: `, el("b", { class: "measured" }, duration(ms))),
     el("p", { class: "quiet" }, `${moved} Stored on the server after ${duration(storedMs)}.`),
@@ -185,7 +185,8 @@ function tellNews(...content) {
 
 function tellProblem(error) {
   const box = $("problem");
-  const { title = "Something went wrong", detail = error.message, code, requestId } = error;
+  const { title = "Something went wrong", code, requestId } = error;
+  const detail = PROBLEMS[code] ?? error.message;
   box.replaceChildren(
     el("strong", {}, title),
     el("span", {}, `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`),

@@ -42,6 +42,7 @@ export class Card {
     this.#tile.textContent = Array.from(item.title.trim())[0]?.toUpperCase() ?? "";
     this.#place.replaceChildren(hidden("place "), String(ranked.position));
     this.#title.textContent = item.title;
+    this.#title.title = item.title;
     this.#facts.textContent = [item.brand, leaf].filter(Boolean).join(" · ");
     this.#facts.title = item.category;
     this.#price.textContent = money(item.price, item.currency);

@@ -35,10 +35,13 @@ function numbers(features) {
 /** The deepest categories only: their parents say the same again. */
 function leaves(categories) {
   const names = Object.keys(categories);
+  // Every level counts the same events, so shares are of the outermost level.
+  const outermost = names.filter((name) => !name.includes(" > "));
+  const whole = outermost.reduce((sum, name) => sum + categories[name], 0) || 1;
   return Object.entries(categories)
     .filter(([name]) => !names.some((other) => other.startsWith(`${name} > `)))
     .slice(0, 6)
-    .map(([name, share]) => [name.split(" > ").at(-1), share, name]);
+    .map(([name, share]) => [name.split(" > ").at(-1), share / whole, name]);
 }
 
 function shares(entries) {

@@ -94,7 +94,7 @@ function meta(answer, open) {
       el("span", { class: "badge" }, code),
       " ",
       el("span", {}, ROUTES[route] ?? route, reason ? `: ${REASONS[reason] ?? reason}` : ""),
-      version ? el("span", { class: "version" }, hidden(", "), `model ${version}`) : null,
+      version ? el("span", { class: "version" }, hidden(", "), `version ${version}`) : null,
     ),
     timeline(answer, open),
   ];

@@ -20,7 +20,8 @@ def main() -> int:
     """The exit status: 0 after a stop that was asked for, 2 for anything that prevents serving."""
     arguments = _arguments()
     console = Console(highlight=False, soft_wrap=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
         return _serve(arguments, console)
     except (StackError, RulesError, PublishingError) as error:

@@ -105,6 +105,11 @@ class ModelServer:
         """Where `serving.model.publish --reload` finds this server."""
         return f"http://{_HOST}:{self._ports['HTTP']}"
 
+    @property
+    def grpc_address(self) -> str:
+        """Where `serving.triton` finds this server."""
+        return f"{_HOST}:{self._ports['gRPC']}"
+
     def start(self) -> None:
         """Start, wait until every model answers, check one answer; raises ModelServerError."""
         self.stop()

@@ -1,6 +1,7 @@
 """The local stack: Triton, ingest and the Serve application, watched and restarted."""
 
 import json
+import os
 import shutil
 import socket
 import sys
@@ -155,7 +156,8 @@ class Stack:
                 self.model_server.start()
             with self._console.status("starting Ray Serve and waiting for the first ranking"):
                 self._wait_for_ranking(prepared)
-            self._running.write_text(json.dumps({"triton_url": self.model_server.http_url}))
+            running = {"pid": os.getpid(), "triton_url": self.model_server.http_url}
+            self._running.write_text(json.dumps(running))
         except ModelServerError as error:
             self.stop()
             raise StackError(str(error)) from None

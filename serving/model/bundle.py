@@ -1,10 +1,10 @@
 """The trained bundle: what training writes, publishing reads and evaluation scores with.
 
-    encoder_delta.safetensors  `<module>.lora_A` (r, in), `<module>.lora_B` (out, r), float16:
-                               the tuned weight is the base weight plus B @ A
-    head.onnx, forest.onnx     `features` float32 (R, F + T), NaN = unknown, to one score (R, 1)
-    training.json              column names, blend, data, seed, objective, metrics
-    held_out.npz               slates for the parity gate of publishing (docs/quality.md)
+encoder_delta.safetensors  `<module>.lora_A` (r, in), `<module>.lora_B` (out, r), float16:
+                           the tuned weight is the base weight plus B @ A
+head.onnx, forest.onnx     `features` float32 (R, F + T), NaN = unknown, to one score (R, 1)
+training.json              column names, blend, data, seed, objective, metrics
+held_out.npz               slates for the parity gate of publishing (docs/quality.md)
 """
 
 import hashlib
@@ -111,9 +111,7 @@ class Bundle:
         self.training: dict[str, Any] = json.loads((folder / "training.json").read_text())
         if tuple(self.training["feature_names"]) != FEATURE_NAMES:
             raise ValueError(f"{folder}: trained on other features than features/matrix.py makes")
-        self.members = {
-            name: Member(**values) for name, values in self.training["blend"].items()
-        }
+        self.members = {name: Member(**values) for name, values in self.training["blend"].items()}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         self._sessions = {

@@ -4,51 +4,33 @@ Graph: token ids int32 (n, length), all of one length, without padding, to unit 
 (n, 384): BERT, mean over tokens, length 1. There is no mask because texts are never padded
 together (model_repository/text_vectors.py), which is also what makes an encoding independent of
 its batch.
-
-int8: weights are symmetric per output column, activations have fixed ranges found by `calibrate`,
-so nothing depends on the batch. Weights use 7 bits: two products of uint8 x int8 then fit the 16
-bits in which AVX2 adds them, and every CPU gives the same sums. BERT's activations have a few
-channels of ten times the usual size; each linear layer's input is therefore scaled per channel and
-its weights the other way (SmoothQuant, Xiao et al. 2022, arXiv 2211.10438), with a shift to the
-middle of each channel's range (Outlier Suppression+, Wei et al. 2023, arXiv 2304.09145). What that
-buys is in docs/model-server.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 
-FloatArray = npt.NDArray[np.float32]
+from serving.model.onnx_graph import FUSED, FloatArray, FloatGraph, Graph
+from serving.model.quantize import Int8Graph, Range, even_attention_outputs
+
 TokenArray = npt.NDArray[np.int32]
 Weights = Mapping[str, FloatArray]
 
 N_HEADS = 12
 _OPSET = 18
 _IR_VERSION = 9
-_FUSED = "com.microsoft"
 _EPSILON = 1e-12
-_MAX_WEIGHT = 64  # 255 * 64 * 2 < 2 ** 15
-_SMALL = 1e-4
 
 
 class WeightsError(ValueError):
     """Weights or a delta that do not fit the network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Smallest and largest input of each channel of a linear layer: float32 (n_in,)."""
-
-    low: FloatArray
-    high: FloatArray
 
 
 def base_weights(folder: Path) -> dict[str, FloatArray]:
@@ -72,18 +54,18 @@ def merge_delta(weights: Weights, delta: Mapping[str, npt.NDArray[np.generic]]) 
 
 def build_float(weights: Weights, dtype: Literal["float32", "float16"] = "float32") -> bytes:
     """The tower in floats. float16 is for a GPU: ONNX Runtime has no CPU kernels for it."""
-    return _bytes(_tower(weights, _FloatGraph(np.dtype(dtype))))
+    return _bytes(_tower(weights, FloatGraph(np.dtype(dtype))))
 
 
 def build_int8(weights: Weights, ranges: Mapping[str, Range]) -> bytes:
     """The tower in int8 for a CPU, with input ranges from `calibrate`."""
-    weights = _even_attention_outputs(weights, ranges)
-    return _bytes(_tower(weights, _Int8Graph(ranges)))
+    even, even_ranges = even_attention_outputs(weights, ranges)
+    return _bytes(_tower(even, Int8Graph(even_ranges)))
 
 
 def calibrate(weights: Weights, texts: Sequence[TokenArray]) -> dict[str, Range]:
     """Input ranges of each linear layer over `texts`, each int32 (length,)."""
-    graph = _FloatGraph(np.dtype(np.float32))
+    graph = FloatGraph(np.dtype(np.float32))
     model = _tower(weights, graph)
     taps = dict.fromkeys(graph.input_of.values())
     for name in taps:
@@ -107,132 +89,6 @@ def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-class _Graph:
-    """ONNX nodes and constants as they are added; a tensor is known by its name."""
-
-    dtype: np.dtype[np.float32] | np.dtype[np.float16] = np.dtype(np.float32)
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def node(
-        self, op: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any
-    ) -> str:
-        self.nodes.append(
-            helper.make_node(op, inputs, [output], output, domain=domain, **attributes)
-        )
-        return output
-
-    def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def floats(self, name: str, values: npt.NDArray[np.floating[Any]]) -> str:
-        return self.constant(name, values.astype(self.dtype))
-
-    def linear(self, layer: str, x: str, weight: FloatArray, bias: FloatArray) -> tuple[str, str]:
-        """x @ weight.T in `layer`, and the name of the bias, still to be added to it."""
-        raise NotImplementedError
-
-
-class _FloatGraph(_Graph):
-    """Linear layers as plain products."""
-
-    def __init__(self, dtype: "np.dtype[np.float32] | np.dtype[np.float16]") -> None:
-        super().__init__()
-        self.dtype = dtype
-        self.input_of: dict[str, str] = {}  # layer -> tensor
-
-    def linear(self, layer: str, x: str, weight: FloatArray, bias: FloatArray) -> tuple[str, str]:
-        self.input_of[layer] = x
-        product = self.node("MatMul", [x, self.floats(f"{layer}.w", weight.T)], f"{layer}.product")
-        return product, self.floats(f"{layer}.b", bias)
-
-
-class _Int8Graph(_Graph):
-    """Linear layers as uint8 x int8 products with fixed input ranges."""
-
-    def __init__(self, ranges: Mapping[str, Range]) -> None:
-        super().__init__()
-        self._ranges = ranges
-
-    def linear(self, layer: str, x: str, weight: FloatArray, bias: FloatArray) -> tuple[str, str]:
-        span = self._ranges[layer]
-        shift, scale = _balance(layer, span, weight)
-        if shift.any():
-            x = self.node("Sub", [x, self.floats(f"{layer}.shift", shift)], f"{layer}.shifted")
-        if (scale != 1).any():
-            x = self.node("Mul", [x, self.floats(f"{layer}.scale", 1 / scale)], f"{layer}.scaled")
-        low = min(float(((span.low - shift) / scale).min()), 0.0)
-        high = max(float(((span.high - shift) / scale).max()), 0.0)
-        step = np.float32((high - low) / 255)
-        zero = np.uint8(np.clip(round(-low / float(step)), 0, 255))
-        columns = (weight * scale).T
-        column_step = np.maximum(np.abs(columns).max(axis=0), _SMALL) / _MAX_WEIGHT
-        quantized = self.node(
-            "QuantizeLinear",
-            [
-                x,
-                self.constant(f"{layer}.x_step", np.asarray(step)),
-                self.constant(f"{layer}.x_zero", np.asarray(zero)),
-            ],
-            f"{layer}.x",
-        )
-        product = self.node(
-            "MatMulIntegerToFloat",
-            [
-                quantized,
-                self.constant(f"{layer}.w", np.round(columns / column_step).astype(np.int8)),
-                f"{layer}.x_step",
-                self.floats(f"{layer}.w_step", column_step),
-                f"{layer}.x_zero",
-                self.constant(f"{layer}.w_zero", np.zeros(len(column_step), np.int8)),
-            ],
-            f"{layer}.product",
-            _FUSED,
-        )
-        return product, self.floats(f"{layer}.b", bias + weight @ shift)
-
-
-def _balance(layer: str, span: Range, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Shift and scale of each input channel that make the layer's inputs easy to quantise."""
-    none = np.zeros_like(span.low), np.ones_like(span.low)
-    if layer.endswith("attention.output"):
-        return none  # done to the weights: _even_attention_outputs
-    if layer.endswith("output"):
-        # After GELU: one-sided, nearly all of it close to zero. Only the few large ones are cut.
-        return none[0], _level(np.maximum(span.high, -span.low), 0.98)
-    shift = (span.low + span.high) / 2
-    size = np.maximum((span.high - span.low) / 2, _SMALL)
-    scale = size**0.7 / np.maximum(np.abs(weight).max(axis=0), _SMALL) ** 0.3
-    return shift.astype(np.float32), (scale / scale.mean()).astype(np.float32)
-
-
-def _level(size: FloatArray, quantile: float) -> FloatArray:
-    """Divisors that bring the channels above `quantile` of all sizes down to it."""
-    size = np.maximum(size, np.float32(_SMALL))
-    divisors: FloatArray = np.maximum(size / np.quantile(size, quantile), 1).astype(np.float32)
-    return divisors
-
-
-def _even_attention_outputs(weights: Weights, ranges: Mapping[str, Range]) -> Weights:
-    """Scale the value channels of each layer to one size, and the next weights the other way.
-
-    Attention only averages values, so this changes nothing in exact arithmetic and costs nothing.
-    """
-    even = dict(weights)
-    for index in range(n_layers(weights)):
-        block = f"encoder.layer.{index}.attention"
-        span = ranges[f"{block}.output"]
-        scale = _level(np.maximum(span.high, -span.low), 0.5)
-        value, output = f"{block}.self.value", f"{block}.output.dense"
-        even[f"{value}.weight"] = weights[f"{value}.weight"] / scale[:, None]
-        even[f"{value}.bias"] = weights[f"{value}.bias"] / scale
-        even[f"{output}.weight"] = weights[f"{output}.weight"] * scale
-    return even
-
-
 def n_layers(weights: Weights) -> int:
     """How many transformer layers `weights` has."""
     return sum(name.endswith("attention.self.query.weight") for name in weights)
@@ -243,7 +99,7 @@ def _bytes(model: onnx.ModelProto) -> bytes:
     return serialized
 
 
-def _tower(weights: Weights, graph: _Graph) -> onnx.ModelProto:
+def _tower(weights: Weights, graph: Graph) -> onnx.ModelProto:
     try:
         x = _embed(weights, graph)
         for index in range(n_layers(weights)):
@@ -264,12 +120,12 @@ def _tower(weights: Weights, graph: _Graph) -> onnx.ModelProto:
             [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", size])],
             graph.constants,
         ),
-        opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)],
+        opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(FUSED, 1)],
         ir_version=_IR_VERSION,
     )
 
 
-def _embed(weights: Weights, graph: _Graph) -> str:
+def _embed(weights: Weights, graph: Graph) -> str:
     words = weights["embeddings.word_embeddings.weight"]
     # Two bytes a weight: the table is two thirds of the file, and this loses nothing measurable.
     x = graph.node("Gather", [graph.constant("words", words.astype(np.float16)), "tokens"], "word")
@@ -288,7 +144,7 @@ def _embed(weights: Weights, graph: _Graph) -> str:
     return graph.node("LayerNormalization", [x, *norm], "embeddings", axis=-1, epsilon=_EPSILON)
 
 
-def _block(weights: Weights, graph: _Graph, block: str, x: str) -> str:
+def _block(weights: Weights, graph: Graph, block: str, x: str) -> str:
     def dense(name: str) -> tuple[FloatArray, FloatArray]:
         return weights[f"{block}.{name}.weight"], weights[f"{block}.{name}.bias"]
 
@@ -299,7 +155,7 @@ def _block(weights: Weights, graph: _Graph, block: str, x: str) -> str:
             "SkipLayerNormalization",
             [product, skip, *norm, bias],
             f"{block}.{name}.normed",
-            _FUSED,
+            FUSED,
             epsilon=_EPSILON,
         )
 
@@ -311,14 +167,14 @@ def _block(weights: Weights, graph: _Graph, block: str, x: str) -> str:
     )
     x = add_and_norm(product, add, x, "attention.output")
     product, add = graph.linear(f"{block}.intermediate", x, *dense("intermediate.dense"))
-    wide = graph.node("BiasGelu", [product, add], f"{block}.gelu", _FUSED)
+    wide = graph.node("BiasGelu", [product, add], f"{block}.gelu", FUSED)
     product, add = graph.linear(f"{block}.output", wide, *dense("output.dense"))
     return add_and_norm(product, add, x, "output")
 
 
-def _attention(graph: _Graph, name: str, x: str, weight: FloatArray, bias: FloatArray) -> str:
+def _attention(graph: Graph, name: str, x: str, weight: FloatArray, bias: FloatArray) -> str:
     product, add = graph.linear(f"{name}.self", x, weight, bias)
     joined = graph.node("Add", [product, add], f"{name}.joined")
     outputs = [f"{name}.{part}" for part in ("query", "key", "value")]
     graph.nodes.append(helper.make_node("Split", [joined], outputs, name, axis=-1, num_outputs=3))
-    return graph.node("MultiHeadAttention", outputs, f"{name}.attended", _FUSED, num_heads=N_HEADS)
+    return graph.node("MultiHeadAttention", outputs, f"{name}.attended", FUSED, num_heads=N_HEADS)

@@ -78,7 +78,7 @@ def put_in_use(
     target = repository / model / str(number)
     folder.rename(target)
     try:
-        _switch(repository, model, number, reload_urls)
+        switch(repository, model, number, reload_urls)
     except PublishError:
         shutil.rmtree(target)
         raise
@@ -98,7 +98,7 @@ def rollback(repository: Path, model: str, reload_urls: Sequence[str] = ()) -> i
         check_version(repository / model / str(older[-1]))
     except BrokenVersionError as error:
         raise PublishError(str(error)) from None
-    _switch(repository, model, older[-1], reload_urls)
+    switch(repository, model, older[-1], reload_urls)
     return older[-1]
 
 
@@ -110,8 +110,8 @@ def _configuration(model: str, precision: str, threads: int) -> str:
     return template.replace(default, default.replace('"2"', f'"{threads}"'))
 
 
-def _switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]) -> None:
-    """Configure `number` and have every server load it; undone when one cannot."""
+def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]) -> None:
+    """Take version `number` into use: configure it, have every server load it; all or nothing."""
     path = repository / model / _CONFIG
     before = path.read_text() if path.is_file() else None
     text = (repository / model / str(number) / _CONFIG).read_text()

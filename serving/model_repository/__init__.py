@@ -1,1 +1,1 @@
-"""What the model server runs: copied into each published version, never imported by serving."""
+"""What the model server runs: copied into each published version. The serving graph imports none."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from redis import Redis
-from redis_server import redis_server, skip_without_redis
 
 from features.event_log import AppendResult, Erasure, EventLog, RankingRecord
 from features.events import BehaviorEvent, EventType
 from features.redis_event_log import RedisEventLog
 from features.sqlite_event_log import SqliteEventLog
+from tests.contract.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
 
@@ -91,7 +91,8 @@ def test_positions_increase_and_reading_goes_on_behind_one(log: EventLog) -> Non
     log.append([event(f"e{n}") for n in range(5)])
     entries = log.read(0, 100)
     positions = [seq for seq, _ in entries]
-    assert positions == sorted(set(positions)) and positions[0] >= 1
+    assert positions == sorted(set(positions))
+    assert positions[0] >= 1
     assert log.last_seq() == positions[-1]
     assert log.read(positions[1], 2) == entries[2:4]
     assert log.read(positions[-1], 10) == []
@@ -119,10 +120,12 @@ def test_waiting_ends_with_the_next_append_and_else_with_the_time(log: EventLog)
 
 
 def test_a_consumer_keeps_its_place_and_its_status(log: EventLog) -> None:
-    assert log.offset("ingest") == 0 and log.status("ingest") is None
+    assert log.offset("ingest") == 0
+    assert log.status("ingest") is None
     log.commit("ingest", 7, status=b"fine")
     log.commit("ingest", 9)
-    assert log.offset("ingest") == 9 and log.offset("other") == 0
+    assert log.offset("ingest") == 9
+    assert log.offset("other") == 0
     assert log.status("ingest") == b"fine"
 
 
@@ -155,7 +158,8 @@ def test_an_erased_user_is_gone_and_the_erasure_stands_in_order(log: EventLog) -
     log.append([event("e2")])
     entries = [entry for _, entry in log.read(0, 10)]
     assert ids(log) == ["other", "e2"]
-    assert entries[1] == Erasure("u1", ("s1",)) and log.read(0, 10)[1][0] == seq
+    assert entries[1] == Erasure("u1", ("s1",))
+    assert log.read(0, 10)[1][0] == seq
     assert [record.ranking_id for _, record in log.read_rankings(0, 10)] == ["r2"]
 
 
@@ -178,7 +182,8 @@ def test_rankings_come_back_with_what_the_ranker_saw(log: EventLog) -> None:
         assert getattr(first, name).dtype == getattr(wanted, name).dtype
     for name in ("ranking_id", "at_s", "route", "item_ids", "user_id", "query", "model_version"):
         assert getattr(first, name) == getattr(wanted, name)
-    assert second.user_id is None and second.features.shape == (0, 0)
+    assert second.user_id is None
+    assert second.features.shape == (0, 0)
 
 
 def test_a_ranking_that_is_stored_again_is_there_once(log: EventLog) -> None:
@@ -240,9 +245,10 @@ def test_processes_that_append_at_once_lose_nothing_and_readers_see_no_gap_fill(
     after = 0
     deadline = time.monotonic() + 30
     while len(seen) < 600 and time.monotonic() < deadline:
-        for after, entry in log.read(after, 50):
+        for seq, entry in log.read(after, 50):
             assert isinstance(entry, BehaviorEvent)
             seen.append(entry.event_id)
+            after = seq
     for process in processes:
         process.join(10)
         assert process.exitcode == 0

@@ -10,8 +10,7 @@ from redis import Redis
 from features.catalog import Item
 from features.items_store import Catalog, SqliteCatalog
 from features.redis_catalog import RedisCatalog
-from redis_server import redis_server, skip_without_redis
-
+from tests.contract.redis_server import redis_server, skip_without_redis
 
 TEA = Item(
     "tea",
@@ -52,15 +51,19 @@ def test_an_item_comes_back_whole(catalog: Catalog) -> None:
     catalog.upsert([TEA, CUP])
     assert catalog.get("tea") == TEA
     cup = catalog.get("cup")
-    assert cup is not None and math.isnan(cup.price) and math.isnan(cup.created_s)
+    assert cup is not None
+    assert math.isnan(cup.price)
+    assert math.isnan(cup.created_s)
     assert catalog.get("plate") is None
-    assert len(catalog) == 2 and {item.item_id for item in catalog.all()} == {"tea", "cup"}
+    assert len(catalog) == 2
+    assert {item.item_id for item in catalog.all()} == {"tea", "cup"}
 
 
 def test_changes_are_told_once_in_their_newest_form(catalog: Catalog) -> None:
     catalog.upsert([TEA, CUP])
     first = catalog.changed_since(0)
-    assert {item.item_id for item in first.upserts} == {"tea", "cup"} and first.deletions == []
+    assert {item.item_id for item in first.upserts} == {"tea", "cup"}
+    assert first.deletions == []
     catalog.upsert([Item("tea", "Black tea")])
     assert catalog.delete("cup")
     second = catalog.changed_since(first.change)
@@ -72,10 +75,13 @@ def test_changes_are_told_once_in_their_newest_form(catalog: Catalog) -> None:
 def test_deleting_what_is_not_there_is_told(catalog: Catalog) -> None:
     catalog.upsert([CUP])
     assert not catalog.delete("tea")
-    assert catalog.delete("cup") and not catalog.delete("cup")
-    assert len(catalog) == 0 and catalog.get("cup") is None
+    assert catalog.delete("cup")
+    assert not catalog.delete("cup")
+    assert len(catalog) == 0
+    assert catalog.get("cup") is None
     catalog.upsert([CUP])
-    assert len(catalog) == 1 and catalog.changed_since(0).deletions == []
+    assert len(catalog) == 1
+    assert catalog.changed_since(0).deletions == []
 
 
 def test_an_empty_upsert_changes_nothing(catalog: Catalog) -> None:

@@ -19,7 +19,7 @@ from features.settings import RedisSettings, StoreSettings
 from features.state_rows import ItemRows, states_to_columns
 from features.store import apply, open_store
 from features.views import SESSION_VIEW, TTL_S
-from redis_server import redis_server, skip_without_redis
+from tests.contract.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
 ITEM_IDS = [f"i{n}" for n in range(40)]
@@ -189,14 +189,16 @@ def test_redis_lets_each_kind_of_row_live_as_long_as_its_ttl(
     with Redis(**settings.redis.client_options()) as client:
         client.flushall()
         online.write_sessions({"s0": fold.sessions["s0"]})
-        assert [client.ttl(key) for key in client.keys()] == [int(TTL_S[SESSION_VIEW])]
+        assert [client.ttl(key) for key in client.scan_iter()] == [int(TTL_S[SESSION_VIEW])]
 
 
 def test_a_pushed_row_is_the_row_that_ingest_writes(
     store: FeatureStore, online: OnlineFeatures, fold: Aggregator
 ) -> None:
     columns = states_to_columns([fold.users["u2"]])
-    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    frame = pd.DataFrame(
+        {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+    )
     frame = frame.astype({"first_s": float, "last_s": float, "applied_seq": "int64"})
     frame["user_id"] = "pushed"
     frame["event_timestamp"] = pd.to_datetime(frame["last_s"], unit="s", utc=True)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,8 @@ def encode_float(weights: Weights) -> FloatArray:
 
 def encode_with_transformers(change: dict[str, FloatArray]) -> FloatArray:
     torch.set_num_threads(1)  # its threads wait by spinning, which a busy machine pays dearly
-    model = BertModel.from_pretrained(base_folder(), add_pooling_layer=False).eval()
+    model: Any = BertModel.from_pretrained(base_folder(), add_pooling_layer=False)
+    model.eval()
     with torch.no_grad():
         for name, values in change.items():
             model.get_parameter(name).copy_(torch.from_numpy(values))

@@ -34,7 +34,9 @@ FACTS = {
 ORDER_FREE = [kind for kind in EventType if kind is not EventType.RETURN]
 
 
-def events(kinds: Sequence[EventType], n_items: int, span_s: float) -> st.SearchStrategy[BehaviorEvent]:
+def events(
+    kinds: Sequence[EventType], n_items: int, span_s: float
+) -> st.SearchStrategy[BehaviorEvent]:
     """Events of one shopper in one session, within `span_s` before NOW_S."""
     return st.builds(
         BehaviorEvent,
@@ -97,7 +99,8 @@ def test_replaying_twice_changes_nothing(batch: list[BehaviorEvent]) -> None:
     once, twice = folded(batch), folded(batch)
     for seq, event in enumerate(batch, 1):
         twice.apply(event, seq)
-    assert once.users == twice.users and once.sessions == twice.sessions
+    assert once.users == twice.users
+    assert once.sessions == twice.sessions
     np.testing.assert_array_equal(once.items.counts, twice.items.counts)
 
 
@@ -143,7 +146,11 @@ def test_a_late_event_counts_as_if_it_had_been_on_time() -> None:
 
 
 def test_an_event_of_an_unknown_item_counts_and_teaches_no_taste() -> None:
-    fold = folded([BehaviorEvent("e1", EventType.PURCHASE, NOW_S, "u", "s", "not in the catalogue")])
+    fold = folded(
+        [BehaviorEvent("e1", EventType.PURCHASE, NOW_S, "u", "s", "not in the catalogue")]
+    )
     state = fold.users["u"]
-    assert state.n_interactions == 1 and not state.categories and not state.brands
+    assert state.n_interactions == 1
+    assert not state.categories
+    assert not state.brands
     assert (fold.items.at_s == 0).all()

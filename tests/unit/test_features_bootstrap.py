@@ -23,8 +23,8 @@ from features.datasets.format import (
 )
 from features.erase import Eraser, erase_in_dataset
 from features.events import BehaviorEvent, EventType
-from features.ingest_main import open_ingest
 from features.ingest import IngestSettings
+from features.ingest_main import open_ingest
 from features.offline import OfflineStore
 from features.online import OnlineFeatures
 from features.replay import behavior_events, item_table
@@ -55,7 +55,9 @@ def history(n: int = 600) -> Dataset:
             "type": ["purchase"] * n,
             "at": at,
             "user_id": [f"u{user}" for user in users],
-            "session_id": [f"s{int(day)}-{user}" for day, user in zip(at // DAY_S, users, strict=True)],
+            "session_id": [
+                f"s{int(day)}-{user}" for day, user in zip(at // DAY_S, users, strict=True)
+            ],
             "item_id": [f"i{k}" for k in rng.integers(30, size=n)],
         }
     )
@@ -164,7 +166,8 @@ def test_item_snapshots_are_joined_by_time_too(store: FeatureStore) -> None:
         entities, ["item_behavior:last_s", "item_behavior:counts"]
     ).to_df()
     for row in rows.to_dict("records"):
-        assert row["last_s"] <= row["event_timestamp"].timestamp() and len(row["counts"]) == 25
+        assert row["last_s"] <= row["event_timestamp"].timestamp()
+        assert len(row["counts"]) == 25
 
 
 def test_the_services_name_what_they_promise(store: FeatureStore) -> None:
@@ -208,4 +211,6 @@ def test_an_erased_user_is_in_no_snapshot_and_in_no_imported_event(
     for path in [*settings.offline_path.rglob("*.parquet"), folder / "events.parquet"]:
         table = pd.read_parquet(path)
         assert "user_id" not in table or "u2" not in set(table["user_id"])
-    assert len(pd.read_parquet(folder / "events.parquet")) == (dataset.events["user_id"] != "u2").sum()
+    assert (
+        len(pd.read_parquet(folder / "events.parquet")) == (dataset.events["user_id"] != "u2").sum()
+    )

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,10 @@ from features.online import OnlineFeatures
 from features.settings import StoreSettings
 from features.store import apply, open_store
 
-ITEMS = [Item(f"i{n}", f"Item {n}", category=f"A > B{n % 5}", brand=f"b{n % 3}", price=1.0 + n) for n in range(50)]  # fmt: skip
+ITEMS = [
+    Item(f"i{n}", f"Item {n}", category=f"A > B{n % 5}", brand=f"b{n % 3}", price=1.0 + n)
+    for n in range(50)
+]
 
 
 class Shop:
@@ -160,7 +164,8 @@ def test_late_events_count_and_too_old_or_future_ones_do_not(shop: Shop, ingest:
     assert shop.user().counts == {"view": 3}
     status = ingest.status()
     assert (status.late_total, status.too_old_total, status.future_total) == (1, 1, 1)
-    assert status.events_total == 5 and shop.log.offset(CONSUMER) == 5
+    assert status.events_total == 5
+    assert shop.log.offset(CONSUMER) == 5
 
 
 def test_a_sessions_first_clicks_without_a_user_are_kept(shop: Shop, ingest: Ingest) -> None:
@@ -187,7 +192,8 @@ def test_changed_items_and_the_status_are_published(shop: Shop, ingest: Ingest) 
     assert sorted(shop.log.changed_items_since(0).item_ids) == ["i3", "i7"]
     status = read_status(shop.log)
     assert status is not None
-    assert status.applied_seq == shop.log.last_seq() and 0 <= status.lag_s < 30
+    assert status.applied_seq == shop.log.last_seq()
+    assert 0 <= status.lag_s < 30
 
 
 def test_a_store_that_fails_is_tried_again_and_nothing_is_lost(shop: Shop) -> None:
@@ -280,8 +286,7 @@ def test_sigterm_ends_the_command_after_what_it_was_doing(shop: Shop) -> None:
     assert shop.log.offset(CONSUMER) == 50
 
 
-def _wait_until(condition: object, timeout_s: float = 60.0) -> None:
-    assert callable(condition)
+def _wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -307,7 +312,8 @@ def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
         ingest.drain()
         ingest.maintain()
         assert ingest.status().erasures_total == 1
-    assert shop.online.read_users([user]) == {} and shop.online.read_sessions([session]) == {}
+    assert shop.online.read_users([user]) == {}
+    assert shop.online.read_sessions([session]) == {}
     for needle in (user, session):
         assert holding(shop.settings.store.state, needle.encode()) == []
     assert shop.user().n_interactions > 0
@@ -341,7 +347,7 @@ def test_an_event_is_online_within_a_second(shop: Shop, ingest: Ingest) -> None:
         user = f"probe{number}"
         shop.log.append([shop.event(user), *visits(shop, 10, number)])
         appended_s = time.monotonic()
-        _wait_until(lambda user=user: shop.online.read_users([user]), 5.0)  # type: ignore[misc]
+        _wait_until(partial(shop.online.read_users, [user]), 5.0)
         lags_s.append(time.monotonic() - appended_s)
     stop.set()
     thread.join()

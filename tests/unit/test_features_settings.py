@@ -31,7 +31,8 @@ def test_feast_reads_back_every_redis_option_that_we_write() -> None:
     wanted = settings.client_options()
     assert (wanted.pop("host"), wanted.pop("port")) == ("redis.shop", 6380)
     assert options == wanted
-    assert options["password"] == "0123=45" and options["ssl"] is True
+    assert options["password"] == "0123=45"
+    assert options["ssl"] is True
 
 
 def test_a_numeric_password_stays_text() -> None:

@@ -27,9 +27,7 @@ STATES = st.builds(
     last_s=NUMBERS,
     counts=st.dictionaries(st.sampled_from(list(EventType)), st.integers(1, 2**50), max_size=8),
     recent=st.dictionaries(NAMES, st.tuples(NUMBERS, NUMBERS), max_size=6),
-    bought=st.dictionaries(
-        NAMES, st.tuples(st.integers(1, 2**40), NUMBERS, NUMBERS), max_size=6
-    ),
+    bought=st.dictionaries(NAMES, st.tuples(st.integers(1, 2**40), NUMBERS, NUMBERS), max_size=6),
     categories=MAPS,
     brands=MAPS,
     price_weight=NUMBERS,
@@ -46,7 +44,9 @@ def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> Non
     row = state_to_row(state)
     assert list(row) == list(BEHAVIOR_COLUMNS)
     values = {name: WRITERS[kind](row[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
-    stored = {name: type(value).FromString(value.SerializeToString()) for name, value in values.items()}
+    stored = {
+        name: type(value).FromString(value.SerializeToString()) for name, value in values.items()
+    }
     back = row_to_state(
         {name: READERS[kind](stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
     )
@@ -63,7 +63,8 @@ def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
 
 def test_columns_of_several_states_line_up() -> None:
     columns = states_to_columns([BehaviorState(last_s=1.0), BehaviorState(last_s=2.0)])
-    assert list(columns) == list(BEHAVIOR_COLUMNS) and columns["last_s"] == [1.0, 2.0]
+    assert list(columns) == list(BEHAVIOR_COLUMNS)
+    assert columns["last_s"] == [1.0, 2.0]
 
 
 def test_item_rows_fill_only_the_rows_that_the_table_knows() -> None:
@@ -74,6 +75,8 @@ def test_item_rows_fill_only_the_rows_that_the_table_knows() -> None:
     assert set(rows.columns()) == set(ITEM_COLUMNS)
     target = ItemCounters(3)
     rows.put_into(target, np.array([-1, 2]))
-    assert target.at_s.tolist() == [0.0, 0.0, 20.0] and target.counts[2, 0, 0] == 1.5
+    assert target.at_s.tolist() == [0.0, 0.0, 20.0]
+    assert target.counts[2, 0, 0] == 1.5
     kept = rows.where(np.array([False, True]))
-    assert kept.item_ids == ("b",) and kept.at_s.tolist() == [20.0]
+    assert kept.item_ids == ("b",)
+    assert kept.at_s.tolist() == [20.0]

@@ -95,10 +95,12 @@ def test_the_environment_is_read_only_where_processes_are_started() -> None:
         for path in sources()
         if not allowed(path, ("serving/local/",))
         and any(
-            isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
-            or isinstance(node, ast.ImportFrom)
-            and node.module == "os"
-            and any(alias.name in ("environ", "getenv") for alias in node.names)
+            (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"))
+            or (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "os"
+                and any(alias.name in ("environ", "getenv") for alias in node.names)
+            )
             for node in ast.walk(ast.parse(path.read_text()))
         )
     ]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
-from google.protobuf import text_format
+from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2
 
 from features.catalog import content_key
@@ -22,12 +23,19 @@ from serving.model.assemble import (
     tokenize,
 )
 from serving.model.publish import main, publish_encoder, publish_ranker
-from serving.model.repository import PublishError, rollback, version_in_use, versions
+from serving.model.repository import (
+    PublishError,
+    put_in_use,
+    rollback,
+    staging,
+    version_in_use,
+    versions,
+)
 from serving.model_repository.ranking import BatchError, VersionRanker
 from serving.model_repository.text_vectors import BrokenVersionError, check_version
 from tests.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
-Batch = dict[str, npt.NDArray[Any]]
+Batch = dict[str, Any]  # arrays by tensor name
 
 ITEMS = [f"{color} {thing}" for color in ("red", "blue", "green") for thing in ("mug", "lamp")]
 QUERY = "a red mug"
@@ -51,12 +59,24 @@ def item_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(bundle: Path, item_texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with five versions published, one after the other."""
+    """A repository in which version 5 is in use, and four were published before it."""
     repository = tmp_path_factory.mktemp("repository")
+    assert publish_ranker(repository, bundle, item_texts=item_texts) == 1
     for _ in range(4):
-        publish_ranker(repository, bundle)
-    assert publish_ranker(repository, bundle, item_texts=item_texts) == 5
+        publish_again(repository)
     return repository
+
+
+def publish_again(repository: Path, reload_urls: Sequence[str] = ()) -> int:
+    """The files of the version in use as the next version."""
+    folder = repository / "ranker" / str(version_in_use(repository, "ranker"))
+    with staging(repository, "ranker") as scratch:
+        copy = Path(shutil.copytree(folder, scratch / "version"))
+        about = json.loads((copy / "manifest.json").read_text())
+        for name in ("manifest.json", "config.pbtxt"):
+            (copy / name).unlink()
+        kept = {key: about[key] for key in ("data", "features", "metrics", "precision", "parity")}
+        return put_in_use(repository, "ranker", copy, kept, 2, reload_urls)
 
 
 @pytest.fixture
@@ -187,10 +207,10 @@ def test_rollback_goes_back_a_version_at_a_time_and_then_says_that_it_cannot(
 
 
 def test_publishing_after_a_rollback_reuses_no_number_and_keeps_what_was_in_use(
-    repository: Path, bundle: Path
+    repository: Path,
 ) -> None:
     rollback(repository, "ranker")
-    assert publish_ranker(repository, bundle) == 6
+    assert publish_again(repository) == 6
     assert versions(repository, "ranker") == [4, 5, 6]
     assert main(["rollback", "--repository", str(repository)]) == 0
     assert version_in_use(repository, "ranker") == 5
@@ -198,16 +218,14 @@ def test_publishing_after_a_rollback_reuses_no_number_and_keeps_what_was_in_use(
 
 def test_rollback_to_a_damaged_version_is_refused(repository: Path) -> None:
     (repository / "ranker" / "4" / "head.onnx").unlink()
-    with pytest.raises(PublishError, match="head.onnx is missing"):
+    with pytest.raises(PublishError, match=r"head.onnx is missing"):
         rollback(repository, "ranker")
     assert version_in_use(repository, "ranker") == 5
 
 
-def test_a_version_that_a_server_does_not_take_is_taken_back(
-    repository: Path, bundle: Path
-) -> None:
+def test_a_version_that_a_server_does_not_take_is_taken_back(repository: Path) -> None:
     with pytest.raises(PublishError, match="did not answer"):
-        publish_ranker(repository, bundle, reload_urls=["http://127.0.0.1:9"])
+        publish_again(repository, ["http://127.0.0.1:9"])
     assert version_in_use(repository, "ranker") == 5
     assert versions(repository, "ranker") == [3, 4, 5]
 

@@ -46,7 +46,9 @@ async def test_the_event_loop_does_not_wait_for_the_store(encoder: TextEncoder) 
     await reading
 
 
-@pytest.mark.parametrize("shoppers", [FakeShoppers(error=OSError("disk")), FakeShoppers(delay_s=0.2)])
+@pytest.mark.parametrize(
+    "shoppers", [FakeShoppers(error=OSError("disk")), FakeShoppers(delay_s=0.2)]
+)
 async def test_a_store_that_fails_or_hangs_is_unavailable(
     encoder: TextEncoder, shoppers: FakeShoppers
 ) -> None:

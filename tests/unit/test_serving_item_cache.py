@@ -34,7 +34,7 @@ def test_threads_may_encode_to_different_lengths_at_once(encoder: TextEncoder) -
     failures: list[object] = []
 
     def encode(length: int) -> None:
-        for _ in range(60):
+        for _ in range(20):
             try:
                 found = encoder.tokens(["b " * 200] * 20, length)
                 if found.shape != (20, length):
@@ -58,7 +58,9 @@ def test_texts_are_as_wide_as_the_longest_asked_for(encoder: TextEncoder) -> Non
     assert keys.tolist() == [content_key("ab")]
     assert items.texts_of(rows)[1].shape[1] == 8
     # A zero in the middle of a text is a token like any other.
-    assert items.texts_of(rows[2:])[1][0].tolist() == encoder.tokens(["[PAD]xy[PAD]z"], 16)[0].tolist()
+    assert (
+        items.texts_of(rows[2:])[1][0].tolist() == encoder.tokens(["[PAD]xy[PAD]z"], 16)[0].tolist()
+    )
 
 
 def test_no_rows_have_no_texts(encoder: TextEncoder) -> None:
@@ -101,7 +103,7 @@ def test_a_category_path_is_written_in_one_way() -> None:
 
 @pytest.fixture
 def switching_often() -> Iterator[None]:
-    """Threads take turns every few microseconds, so that what can go wrong between two lines does."""
+    """Threads take turns every few microseconds: what can go wrong between two lines does."""
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -117,7 +119,9 @@ def test_a_reader_never_meets_a_row_without_its_columns(encoder: TextEncoder) ->
 
     def write() -> None:
         for start in range(0, len(ids), 40):
-            items.upsert([Item(item_id, item_id, "", "A > B") for item_id in ids[start : start + 40]])
+            items.upsert(
+                [Item(item_id, item_id, "", "A > B") for item_id in ids[start : start + 40]]
+            )
         writing.clear()
 
     def read(rows: RowArray) -> None:

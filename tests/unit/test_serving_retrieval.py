@@ -88,9 +88,10 @@ def test_a_word_that_ends_in_s_is_found(shop: Shop, query: str, item_id: str) ->
 @pytest.mark.parametrize(
     "query",
     [
-        'title:(milk OR "', "milk AND", "NOT milk", "-milk", "+milk^3", "[a TO z]", "milk*", "/mi.*/",
-        "title:", "row:0", "milk) OR (1", "\\", '"', "milk~2", "IN [milk]", "{", "milk\x00", "\x00",
-        "'; DROP TABLE", "…", " ", "__", "a_b milk", "milk:milk", "🥛", "ﬀ", "İ", "ß" * 512,
+        'title:(milk OR "', "milk AND", "NOT milk", "-milk", "+milk^3", "[a TO z]", "milk*",
+        "/mi.*/",
+        "title:", "row:0", "milk) OR (1", "\\", '"', "milk~2", "IN [milk]", "{", "milk\x00",
+        "\x00", "'; DROP TABLE", "…", " ", "__", "a_b milk", "milk:milk", "🥛", "ﬀ", "İ", "ß" * 512,
     ],
 )  # fmt: skip
 def test_the_syntax_of_the_engine_is_harmless(shop: Shop, query: str) -> None:
@@ -247,7 +248,7 @@ def test_a_filter_reaches_below_what_is_most_popular(encoder: TextEncoder) -> No
     items = groceries(encoder)
     items.upsert([Item(f"x{n}", f"Filler {n}", category="Filler") for n in range(900)])
     shop = Shop(encoder, items)
-    for n in range(0, 900, 1):
+    for n in range(900):
         items.counters.counts[items.table.row_of[f"x{n}"], 3] = 5.0
         items.counters.at_s[items.table.row_of[f"x{n}"]] = NOW_S
     shop.retrieval.refresh_popularity(NOW_S)
@@ -267,7 +268,7 @@ def test_unknown_seeds_get_what_is_popular(shop: Shop) -> None:
 
 def test_what_was_bought_before_is_offered_again(shop: Shop) -> None:
     buyer = Shopper(user=state("soap", "soap", "glass", kind=EventType.PURCHASE))
-    assert shop.recommend(buyer)[:1] == ["soap"]
+    assert set(shop.recommend(buyer)[:2]) == {"soap", "glass"}
 
 
 def test_readers_and_the_writer_do_not_meet_halfway(encoder: TextEncoder) -> None:

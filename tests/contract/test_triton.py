@@ -1,0 +1,458 @@
+"""The real tritonserver, started as on one machine, through the client that serving uses."""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import pytest
+
+from features.catalog import content_key
+from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
+from serving.local.model_server import ModelServer, ModelServerError
+from serving.model.assemble import any_texts, base_folder, tokenize
+from serving.model.publish import publish_encoder, publish_ranker
+from serving.model.repository import PublishError, rollback, switch, version_in_use
+from serving.model_repository.ranking import VersionRanker
+from serving.model_repository.text_vectors import TextEncoder
+from serving.triton import RankerBatch, TritonEncoder, TritonRanker
+from tests.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-triton" / "bin" / "python"
+BUDGET_S = 30.0
+ITEMS = [f"{color} {thing}" for color in ("red", "blue", "green") for thing in ("mug", "lamp")]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports that were free a moment ago, all different."""
+    probes = [socket.socket() for _ in range(n)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+class Collector(HTTPServer):
+    """Takes OTLP spans over HTTP and keeps them."""
+
+    def __init__(self) -> None:
+        self.spans: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), _Take)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1/traces"
+
+
+class _Take(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        for resource in body["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                self.server.spans += scope["spans"]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two bundles that score differently."""
+    folder = tmp_path_factory.mktemp("bundles")
+    return [write_bundle(folder / str(seed), seed) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def repository(bundles: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    publish_encoder(folder)
+    publish_ranker(folder, bundles[0])
+    return folder
+
+
+def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:
+    grpc_port, http_port, metrics_port = free_ports(3)
+    given: dict[str, Any] = {
+        "repository": repository,
+        "state": folder,
+        "triton_python": PYTHON,
+        "grpc_port": grpc_port,
+        "http_port": http_port,
+        "metrics_port": metrics_port,
+        "log": folder / "triton.log",
+        "environment": dict(os.environ),
+    }
+    return ModelServer(**{**given, **options})
+
+
+@pytest.fixture(scope="module")
+def server(
+    repository: Path, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModelServer]:
+    running = model_server(repository, tmp_path_factory.mktemp("triton"), trace_url=collector.url)
+    running.start()
+    yield running
+    running.stop()
+    assert not running.alive
+
+
+@pytest.fixture
+async def ranker(server: ModelServer) -> Any:
+    client = TritonRanker(server.grpc_address)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def encoder(server: ModelServer) -> Any:
+    client = TritonEncoder(server.grpc_address)
+    yield client
+    await client.close()
+
+
+def tokens_of(*texts: str) -> npt.NDArray[np.int16]:
+    return tokenize(base_folder() / "tokenizer.json", texts, MAX_TOKENS)
+
+
+def table(texts: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.int16]:
+    tokens = np.zeros((len(texts), MAX_TOKENS), np.int16)
+    for row, text in zip(tokens, texts, strict=True):
+        row[: min(len(text), MAX_TOKENS)] = text[:MAX_TOKENS]
+    return tokens
+
+
+def batch(counts: tuple[int, ...] = (6,), query: str = "a red mug", seed: int = 0) -> RankerBatch:
+    """A request for each of `counts`, with so many candidates and three history items."""
+    n, n_history = sum(counts), 3 * len(counts)
+    items = [ITEMS[i % 6] for i in range(n)]
+    history = [ITEMS[i % 6] for i in range(n_history)]
+    features = np.random.default_rng(seed).normal(size=(n, len(FEATURES))).astype(np.float32)
+    return RankerBatch(
+        query_tokens=tokens_of(*[query] * len(counts)),
+        user_history_counts=np.full(len(counts), 2, np.int32),
+        session_history_counts=np.full(len(counts), 1, np.int32),
+        history_keys=np.array([content_key(text) for text in history], np.int64),
+        history_tokens=tokens_of(*history),
+        row_counts=np.array(counts, np.int32),
+        item_keys=np.array([content_key(text) for text in items], np.int64),
+        item_tokens=tokens_of(*items),
+        features=features,
+    )
+
+
+def new_texts(n: int, seed: int) -> RankerBatch:
+    """A request whose `n` candidates have texts that nobody has seen."""
+    tokens = table(any_texts(n, seed))
+    keys = np.random.default_rng(seed).integers(1, 2**62, n)
+    features = np.zeros((n, len(FEATURES)), np.float32)
+    counts = np.array([n], np.int32)
+    return replace(
+        batch((0,)), row_counts=counts, item_keys=keys, item_tokens=tokens, features=features
+    )
+
+
+# --- answers ---
+
+
+async def test_scores_are_those_of_the_published_version(
+    ranker: TritonRanker, repository: Path
+) -> None:
+    asked = batch((6, 4, 1))
+    answer = await ranker.score(asked, BUDGET_S)
+    number = version_in_use(repository, "ranker")
+    scores, parts = VersionRanker(repository / "ranker" / str(number)).score(asked.tensors())
+    np.testing.assert_allclose(answer.scores, scores, atol=1e-6)
+    np.testing.assert_allclose(answer.parts, parts, atol=1e-6)
+    assert answer.version == str(number)
+
+
+async def test_a_request_is_scored_the_same_alone_and_in_a_batch(ranker: TritonRanker) -> None:
+    alone = await ranker.score(batch((5,)), BUDGET_S)
+    first = batch((5,))
+    other = batch((30, 1, 7), query="", seed=5)
+    together = RankerBatch(
+        **{
+            name: np.concatenate([getattr(other, name), getattr(first, name)])
+            for name in RankerBatch.__dataclass_fields__
+        }
+    )
+    answer = await ranker.score(together, BUDGET_S)
+    np.testing.assert_allclose(answer.scores[-5:], alone.scores, atol=1e-6)
+
+
+async def test_a_text_gets_the_same_score_new_and_remembered(ranker: TritonRanker) -> None:
+    asked = new_texts(12, seed=77)
+    first, second = [await ranker.score(asked, BUDGET_S) for _ in range(2)]
+    np.testing.assert_array_equal(first.scores, second.scores)
+
+
+async def test_no_history_no_query_and_no_candidates_are_normal(ranker: TritonRanker) -> None:
+    none = np.zeros((0, 0), np.int16)
+    nobody = RankerBatch(
+        query_tokens=np.zeros((1, 0), np.int16),
+        user_history_counts=np.zeros(1, np.int32),
+        session_history_counts=np.zeros(1, np.int32),
+        history_keys=np.zeros(0, np.int64),
+        history_tokens=none,
+        row_counts=np.array([6], np.int32),
+        item_keys=batch().item_keys,
+        item_tokens=batch().item_tokens,
+        features=batch().features,
+    )
+    answer = await ranker.score(nobody, BUDGET_S)
+    assert np.isnan(answer.parts[:, 0]).all()
+    nothing = replace(
+        nobody,
+        row_counts=np.zeros(1, np.int32),
+        item_keys=np.zeros(0, np.int64),
+        item_tokens=none,
+        features=np.zeros((0, len(FEATURES)), np.float32),
+    )
+    assert (await ranker.score(nothing, BUDGET_S)).scores.shape == (0,)
+
+
+async def test_vectors_are_those_of_the_tower_async_and_blocking(
+    encoder: TritonEncoder, repository: Path
+) -> None:
+    tokens = table(any_texts(9, seed=5))
+    tokens[4] = 0
+    tower = TextEncoder(repository / "encoder" / "1" / "text_encoder.onnx", 1, MAX_TOKENS)
+    vectors = await encoder.encode(tokens, BUDGET_S)
+    np.testing.assert_allclose(vectors, tower.encode(tokens), atol=1e-3)
+    assert not vectors[4].any()
+    np.testing.assert_array_equal(encoder.encode_blocking(tokens), vectors)
+
+
+async def test_the_model_s_spans_join_the_caller_s_trace(
+    ranker: TritonRanker, collector: Collector
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await ranker.score(batch(), BUDGET_S, f"00-{trace}-00f067aa0ba902b7-01")
+    until_s = time.monotonic() + 20
+    while time.monotonic() < until_s:
+        if any(span["traceId"] == trace for span in list(collector.spans)):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"no span of {trace} among {len(collector.spans)}")
+
+
+# --- errors ---
+
+
+async def test_a_wrong_number_of_features_is_a_clear_error(ranker: TritonRanker) -> None:
+    short = replace(batch(), features=batch().features[:, :2])
+    with pytest.raises(BadModelOutputError, match="2 columns; this version takes 3"):
+        await ranker.score(short, BUDGET_S)
+    assert len((await ranker.score(batch(), BUDGET_S)).scores) == 6
+
+
+async def test_scores_that_are_not_finite_do_not_get_out(ranker: TritonRanker) -> None:
+    endless = replace(batch(), features=np.full((6, len(FEATURES)), np.inf, np.float32))
+    with pytest.raises(BadModelOutputError, match="not finite"):
+        await ranker.score(endless, BUDGET_S)
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(ranker: TritonRanker) -> None:
+    with pytest.raises(ModelTimeoutError):
+        await ranker.score(new_texts(200, seed=6), 0.02)
+    with pytest.raises(ModelTimeoutError):
+        await ranker.score(batch(), 0.0)
+    assert len((await ranker.score(batch(), BUDGET_S)).scores) == 6
+
+
+async def test_nobody_there_is_said_so() -> None:
+    (port,) = free_ports(1)
+    ranker, encoder = TritonRanker(f"127.0.0.1:{port}"), TritonEncoder(f"127.0.0.1:{port}")
+    assert not await ranker.ready()
+    with pytest.raises(ModelUnavailableError):
+        await ranker.score(batch(), BUDGET_S)
+    with pytest.raises(ModelUnavailableError):
+        encoder.encode_blocking(tokens_of("mug"))
+    await ranker.close()
+    await encoder.close()
+
+
+# --- new versions ---
+
+
+async def test_publishing_and_rolling_back_drop_no_request(
+    server: ModelServer, ranker: TritonRanker, repository: Path, bundles: list[Path]
+) -> None:
+    """Two clients ask without pause while the version changes to and fro under them."""
+    answers: list[tuple[str, bytes]] = []
+    asked = batch((6, 20))
+    changing = True
+
+    async def ask() -> None:
+        while changing:
+            answer = await ranker.score(asked, BUDGET_S)
+            answers.append((answer.version, answer.scores.tobytes()))
+
+    loop = asyncio.get_running_loop()
+    urls = [server.http_url]
+    with ThreadPoolExecutor(1) as pool:
+        clients = [asyncio.create_task(ask()) for _ in range(2)]
+        await loop.run_in_executor(
+            pool, lambda: publish_ranker(repository, bundles[1], reload_urls=urls)
+        )
+        for _ in range(3):
+            await asyncio.sleep(0.3)
+            await loop.run_in_executor(pool, lambda: rollback(repository, "ranker", urls))
+            assert version_in_use(repository, "ranker") == 1
+            await asyncio.sleep(0.3)
+            await loop.run_in_executor(pool, lambda: switch(repository, "ranker", 2, urls))
+        changing = False
+        await asyncio.gather(*clients)  # raises what any request met
+    seen = [version for version, _ in answers]
+    changes = sum(a != b for a, b in itertools.pairwise(seen))
+    assert set(seen) == {"1", "2"}
+    assert changes >= 7
+    assert len(set(answers)) == 2, "one version, one answer"
+
+
+async def test_a_version_that_triton_cannot_load_leaves_the_old_one_answering(
+    server: ModelServer, ranker: TritonRanker, repository: Path
+) -> None:
+    before = (await ranker.score(batch(), BUDGET_S)).version
+    broken = repository / "ranker" / "9"
+    shutil.copytree(repository / "ranker" / before, broken)
+    (broken / "head.onnx").write_bytes(b"not a model")
+    try:
+        with pytest.raises(PublishError, match=r"head.onnx was changed after publishing"):
+            switch(repository, "ranker", 9, [server.http_url])
+    finally:
+        shutil.rmtree(broken)
+    assert version_in_use(repository, "ranker") == int(before)
+    assert (await ranker.score(batch(), BUDGET_S)).version == before
+
+
+# --- the process ---
+
+
+def test_a_server_does_not_start_over_a_tampered_version(repository: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(repository, tmp_path / "repository"))
+    with (copy / "encoder" / "1" / "code" / "serving" / "model" / "scoring.py").open("a") as code:
+        code.write("# one more line\n")
+    running = model_server(copy, tmp_path / "state")
+    with pytest.raises(ModelServerError, match=r"scoring.py was changed after publishing"):
+        running.start()
+    assert not running.alive
+
+
+def test_a_server_that_answers_nonsense_is_not_taken(repository: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(repository, tmp_path / "repository"))
+    path = copy / "encoder" / "1" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["probe"]["vectors"][1][0] += 0.5
+    path.write_text(json.dumps(manifest))
+    running = model_server(copy, tmp_path / "state")
+    with pytest.raises(ModelServerError, match="wrong vectors: is NumPy 1"):
+        running.start()
+    assert not running.alive
+
+
+def test_a_port_in_use_is_named(repository: Path, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        running = model_server(repository, tmp_path, grpc_port=port)
+        with pytest.raises(ModelServerError, match=f"gRPC port {port}"):
+            running.start()
+
+
+@pytest.mark.parametrize(
+    ("describes", "complaint"),
+    [
+        ('[[3, 11], 0, "/lib", "libpython3.11.a", "/lib"]', "without a shared libpython"),
+        ('[[3, 11], 1, "/nowhere", "libpython3.11.so.1.0", "/lib"]', "without a shared libpython"),
+    ],
+)
+def test_a_python_that_cannot_run_the_stub_is_named(
+    repository: Path, tmp_path: Path, describes: str, complaint: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{describes}'\n")
+    python.chmod(0o755)
+    with pytest.raises(ModelServerError, match=complaint):
+        model_server(repository, tmp_path, triton_python=python).start()
+
+
+def test_a_missing_environment_and_a_missing_server_are_named(
+    repository: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelServerError, match="no Python for the model server"):
+        model_server(repository, tmp_path, triton_python=tmp_path / "none").start()
+    with pytest.raises(ModelServerError, match="is nvidia-pytriton installed"):
+        model_server(repository, tmp_path, triton_python=Path(sys.executable)).start()
+
+
+def test_the_server_ends_with_a_parent_that_is_killed(repository: Path, tmp_path: Path) -> None:
+    ports = free_ports(3)
+    code = (
+        "import os, sys, time; from pathlib import Path; "
+        "from serving.local.model_server import ModelServer; "
+        f"server = ModelServer(Path({str(repository)!r}), Path({str(tmp_path)!r}), "
+        f"Path({str(PYTHON)!r}), *{ports}, Path({str(tmp_path / 'log')!r}), dict(os.environ)); "
+        "server.start(); print(server.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        triton = psutil.Process(int(parent.stdout.readline()))
+        children = triton.children(recursive=True)
+        parent.send_signal(signal.SIGKILL)
+    assert len(children) == 2
+    assert not psutil.wait_procs([triton, *children], timeout=20)[1]
+
+
+def test_a_server_can_be_stopped_and_started_again(repository: Path, tmp_path: Path) -> None:
+    running = model_server(repository, tmp_path)
+    running.start()
+    first = running.pid
+    try:
+        running.stop()
+        running.stop()
+        assert not running.alive
+        running.start()
+        assert running.alive
+        assert running.pid != first
+    finally:
+        running.stop()
+    assert not list(Path("/dev/shm").glob(f"*_{os.getpid()}_{running.grpc_address[-5:]}*"))
