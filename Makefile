@@ -7,7 +7,7 @@ STATE ?= .vitrine
 HOST ?= 127.0.0.1
 PORT ?= 8000
 KEYS ?=
-TRACES ?= none
+EXAMPLES ?= 700
 
 # The installer honours what this machine's pip was told about extra wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -15,7 +15,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train measure kills evaluate publish rollback test unit contract check format lock clean
+.PHONY: help serve train measure kills fuzz evaluate publish rollback test unit contract check format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,12 @@ measure: .venv-dev/.ready ## Measure latency, freshness and memory of the runnin
 
 kills: .venv-dev/.ready .venv-triton/.ready ## Kill -9 every process in turn under load; nothing accepted may be lost
 	.venv-dev/bin/python -m loadtests.kills
+
+fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its OpenAPI document allows or forbids
+	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
+	  --max-examples $(EXAMPLES) --request-timeout 20 --continue-on-failure --report junit \
+	  --report-junit-path build/reports/fuzz.xml \
+	  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
 
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
 	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"

@@ -52,6 +52,7 @@ class Outcome:
 
     target: str
     rankings: Counter[str] = field(default_factory=Counter)  # by route; "failed" for no answer
+    victim: str = ""
     accepted: int = 0
     refused: int = 0  # event posts that were not accepted: the caller knows, nothing was promised
     arrived: int = 0
@@ -94,6 +95,7 @@ def kill(stack: RunningStack, target: str, pattern: str) -> Outcome:
     poster.start()
     time.sleep(2)
     victim = find(stack, pattern)
+    outcome.victim = " ".join(victim.cmdline())[:120]
     victim.send_signal(signal.SIGKILL)
     killed_s = time.monotonic()
     steady = 0

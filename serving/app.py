@@ -16,34 +16,37 @@ from serving.cold_start import ColdStart
 from serving.ranker import Ranker, RankerJob, RankerReply
 from serving.remote import RemoteColdStart, RemoteRanker
 from serving.rules import read_rules
-from serving.settings import Settings
+from serving.settings import ReplicaSettings, Settings
 from serving.triton import TritonRanker
 from serving.types import FeatureMatrix, Scores
-
-# Queues are bounded: more is refused at once. `settings.deployments` overrides the sizes.
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "Ingress": {"max_ongoing_requests": 128, "max_queued_requests": 256},
-    "Ranker": {"max_ongoing_requests": 128, "max_queued_requests": 128},
-    "ColdStart": {"max_ongoing_requests": 64, "max_queued_requests": 128},
-}
-# An access log would hold what is in paths: shoppers' ids.
-_COMMON: dict[str, Any] = {"logging_config": {"enable_access_log": False}}
-_ACTOR = {"num_cpus": 0.1}  # locally all share two cores; a cluster's values give real shares
 
 
 def build_app(settings: Settings) -> Application:
     """The application, ready for `serve.run` or a RayService's `import_path`."""
     read_rules(settings.rules_path)  # a mistake in the rules stops the deploy, not a ranking
-    ranker = _deploy(RankerReplica, "Ranker", settings).bind(settings)
-    cold_start = _deploy(ColdStartReplica, "ColdStart", settings).bind(settings)
-    ingress = _deploy(serve.ingress()(IngressReplica), "Ingress", settings)
+    replicas = settings.deployments
+    ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
+    cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
+    ingress = _deploy(serve.ingress()(IngressReplica), "Ingress", replicas.ingress)
     return ingress.bind(settings, ranker, cold_start)
 
 
-def _deploy(cls: Callable[..., Any], name: str, settings: Settings) -> Any:
-    asked = settings.deployments.get(name, {})
-    options = {"ray_actor_options": _ACTOR, **_COMMON, **_DEFAULTS[name], **asked}
-    return serve.deployment(name=name, **options)(cls)
+def _deploy(cls: Callable[..., Any], name: str, replicas: ReplicaSettings) -> Any:
+    return serve.deployment(
+        name=name,
+        autoscaling_config={
+            "min_replicas": replicas.min_replicas,
+            "max_replicas": replicas.max_replicas,
+            "target_ongoing_requests": replicas.target_ongoing_requests,
+            "upscale_delay_s": replicas.upscale_delay_s,
+            "downscale_delay_s": replicas.downscale_delay_s,
+        },
+        max_ongoing_requests=replicas.max_ongoing_requests,
+        max_queued_requests=replicas.max_queued_requests,
+        ray_actor_options={"num_cpus": replicas.num_cpus},
+        # An access log would hold what is in paths: shoppers' ids.
+        logging_config={"enable_access_log": False},
+    )(cls)
 
 
 class RankerReplica:

@@ -1,11 +1,11 @@
 """The one configuration object. Chart values, RayService `args:` and the local stack all end here.
 
 Unknown keys fail the deploy instead of being dropped in silence. Secrets are paths to mounted
-files, never values. Replica counts and autoscaling live in `deployments`, by deployment name.
+files, never values. Replica counts and autoscaling are in `deployments`.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -36,9 +36,9 @@ class ModelSettings(Section):
     encoder: str = "encoder"
     tokenizer_path: Path = Field(description="tokenizer.json of the BERT family.")
     max_item_tokens: PositiveInt = 48
-    max_query_tokens: PositiveInt = 32
+    max_query_tokens: PositiveInt = 48
     user_history: NonNegativeInt = Field(
-        12, description="Recent items of the user that BERT reads."
+        20, description="Recent items of the user that BERT reads; scoring.USER_HISTORY."
     )
     session_history: NonNegativeInt = 8
 
@@ -89,6 +89,30 @@ class TracingSettings(Section):
     service_name: str = "vitrine"
 
 
+class ReplicaSettings(Section):
+    """One Ray Serve deployment: how much a replica takes on, and when there is another one.
+
+    Serve adds a replica when the requests under way exceed `target_ongoing_requests` a replica.
+    """
+
+    min_replicas: PositiveInt = 1
+    max_replicas: PositiveInt = 1
+    target_ongoing_requests: PositiveFloat = 16
+    upscale_delay_s: PositiveFloat = 5
+    downscale_delay_s: PositiveFloat = 300
+    max_ongoing_requests: PositiveInt = 128
+    max_queued_requests: PositiveInt = Field(256, description="More is refused at once.")
+    num_cpus: PositiveFloat = Field(0.1, description="What a replica reserves of its node.")
+
+
+class DeploymentsSettings(Section):
+    """The deployments of the graph."""
+
+    ingress: ReplicaSettings = ReplicaSettings()
+    ranker: ReplicaSettings = ReplicaSettings(target_ongoing_requests=8, max_queued_requests=128)
+    cold_start: ReplicaSettings = ReplicaSettings(max_ongoing_requests=64, max_queued_requests=128)
+
+
 class Settings(Section):
     """Everything that `build_app` needs."""
 
@@ -105,7 +129,4 @@ class Settings(Section):
         1.0, description="How often a replica takes over changed items and item features."
     )
     random_seed: int | None = Field(None, description="Seed of exploration; null: from the system.")
-    deployments: dict[str, dict[str, Any]] = Field(
-        default_factory=dict,
-        description="Ray Serve options by deployment: Ingress, Ranker, ColdStart.",
-    )
+    deployments: DeploymentsSettings = DeploymentsSettings()

@@ -144,21 +144,23 @@ async function follow(type, shown) {
   const known = interactionsIn(answer.body);
   const changed = recommended.show(answer);
   const ms = performance.now() - startedMs;
-  tellNews(...news(type, known >= expected ? ms : null, storedMs, changed, answer.body.items.length));
+  const place = answer.body.items.find((item) => item.item_id === shown.item_id)?.position;
+  tellNews(...news(type, known >= expected ? ms : null, storedMs, changed, place));
   interactions = Math.max(known, expected);
   await Promise.all([showFound(signal), showKnown(signal)]);
 }
 
-function news(type, ms, storedMs, changed, places) {
-  const stored = el("p", { class: "quiet" }, `Safely stored after ${duration(storedMs)}.`);
+function news(type, ms, storedMs, changed, place) {
+  const stored = el("p", { class: "quiet" }, `Stored after ${duration(storedMs)}.`);
   if (ms === null) {
     const late = `No ranking knew of it within ${duration(PATIENCE_MS)}.`;
     return [el("p", {}, `${EVENTS[type]}: ${late}`), stored];
   }
-  const moved = changed ? `${changed} of ${places} places changed.` : "The order stayed as it was.";
+  const moved = changed ? `${changed} of ${SHELF_ITEMS} places changed` : "The order stayed as it was";
+  const own = place ? `it is at place ${place} now` : `it is not among the first ${SHELF_ITEMS} now`;
   return [
     el("p", {}, `${EVENTS[type]} to new ranking: `, el("b", { class: "measured" }, duration(ms))),
-    el("p", { class: "quiet" }, `${moved} Stored on the server after ${duration(storedMs)}.`),
+    el("p", { class: "quiet" }, `${moved}; ${own}. Stored after ${duration(storedMs)}.`),
   ];
 }
 

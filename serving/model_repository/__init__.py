@@ -1,1 +1,1 @@
-"""What the model server runs: copied into each published version. The serving graph imports none."""
+"""What the model server runs, copied into each published version; serving imports none of it."""

@@ -143,7 +143,8 @@ class FakeShoppers:
 def score_rows(batch: RankerBatch) -> FloatArray:
     """What the fake model thinks of each row: only the row itself matters."""
     text = batch.item_tokens.sum(axis=1) % 97 + batch.item_keys % 1013
-    return (text + np.nan_to_num(batch.features).sum(axis=1)).astype(np.float32)
+    found: FloatArray = (text + np.nan_to_num(batch.features).sum(axis=1)).astype(np.float32)
+    return found
 
 
 @dataclass
@@ -188,7 +189,7 @@ class FakeScorer:
             raise self.error
         n = len(job.features)
         values = np.arange(n, dtype=np.float32)
-        parts = np.repeat(values[:, None] / max(n, 1), len(PART_NAMES), axis=1)
+        parts = np.repeat(values[:, None] / np.float32(max(n, 1)), len(PART_NAMES), axis=1)
         return RankerReply(Scores(values, parts, PART_NAMES, "7"), 0.001, 0.002, n, 1)
 
 

@@ -7,6 +7,7 @@ points: `remote` stands beside what only `endpoints` wires (refresh, recorder, i
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,22 @@ def sources() -> list[Path]:
     return sorted(path for top in ("serving", "features") for path in (ROOT / top).rglob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    return frozenset(_imported(tree(path)))
+
+
 def place(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imported(module: ast.AST) -> Iterator[str]:
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -74,7 +85,7 @@ def test_a_third_party_is_imported_only_in_its_place(library: str) -> None:
         place(path)
         for path in sources()
         if not allowed(path, PLACES[library])
-        and any(name.split(".")[0] == library for name in imported(ast.parse(path.read_text())))
+        and any(name.split(".")[0] == library for name in imports(path))
     ]
     assert strays == []
 
@@ -84,7 +95,7 @@ def test_only_the_model_and_the_local_stack_import_the_models_code() -> None:
         place(path)
         for path in sources()
         if not allowed(path, ("serving/model/", "serving/model_repository/", "serving/local/"))
-        and any(name.startswith("serving.model") for name in imported(ast.parse(path.read_text())))
+        and any(name.startswith("serving.model") for name in imports(path))
     ]
     assert strays == []
 
@@ -101,7 +112,7 @@ def test_the_environment_is_read_only_where_processes_are_started() -> None:
                 and node.module == "os"
                 and any(alias.name in ("environ", "getenv") for alias in node.names)
             )
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree(path))
         )
     ]
     assert strays == []
@@ -110,8 +121,6 @@ def test_the_environment_is_read_only_where_processes_are_started() -> None:
 def test_no_module_of_serving_hides_its_annotations_from_the_frameworks_that_read_them() -> None:
     """Ray Serve and FastAPI inspect types at run time; strings in their place break both."""
     strays = [
-        place(path)
-        for path in (ROOT / "serving").glob("*.py")
-        if "__future__" in set(imported(ast.parse(path.read_text())))
+        place(path) for path in (ROOT / "serving").glob("*.py") if "__future__" in imports(path)
     ]
     assert strays == []

@@ -26,7 +26,7 @@ def at(offset_s: float = 0.0) -> str:
     return datetime.fromtimestamp(NOW_S + offset_s, UTC).isoformat()
 
 
-def event(event_id: str = "e1", **fields: Any) -> dict[str, Any]:
+def event(event_id: Any = "e1", **fields: Any) -> dict[str, Any]:
     base = {"event_id": event_id, "type": "view", "user_id": "ann", "item_id": "milk", "at": at()}
     return {name: value for name, value in {**base, **fields}.items() if value is not ...}
 

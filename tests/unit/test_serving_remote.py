@@ -63,10 +63,12 @@ class Handle:
 async def test_a_reply_is_passed_on() -> None:
     handle: Any = Handle("reply")
     asked = job(1)
-    assert await RemoteRanker(handle).score(asked, 1.0) == "reply"
+    reply: Any = await RemoteRanker(handle).score(asked, 1.0)
+    assert reply == "reply"
     assert handle.args == (asked, 1.0)
     features = matrix(1)
-    assert await RemoteColdStart(handle).score(features, 1.0) == "reply"
+    reply = await RemoteColdStart(handle).score(features, 1.0)
+    assert reply == "reply"
     assert handle.args == (features,)
 
 
@@ -90,7 +92,9 @@ async def test_a_caller_that_leaves_cancels_the_work_of_the_replica() -> None:
 
 
 def remote(error: Exception) -> Exception:
-    crossed: Exception = RayTaskError("score", "Traceback of 10.0.0.7", error).as_instanceof_cause()
+    """As Ray brings it over: an instance of both, whose text is the remote traceback."""
+    untyped: Any = RayTaskError
+    crossed: Exception = untyped("score", "Traceback of 10.0.0.7", error).as_instanceof_cause()
     return crossed
 
 
