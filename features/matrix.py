@@ -68,6 +68,8 @@ REQUEST_FEATURES = (
     "user_idle_days",
     "session_interactions",
     "has_query",
+    "slate_popularity",
+    "slate_popularity_place",
 )
 FEATURE_NAMES: tuple[str, ...] = ITEM_FEATURES + USER_FEATURES + SESSION_FEATURES + REQUEST_FEATURES
 COLUMN = {name: index for index, name in enumerate(FEATURE_NAMES)}
@@ -82,7 +84,7 @@ NEIGHBOR_FEATURES = (
 )
 BEHAVIOR_OF_ITEM = tuple(
     COLUMN[name]
-    for name in (*ITEM_FEATURES, *NEIGHBOR_FEATURES)
+    for name in (*ITEM_FEATURES, *NEIGHBOR_FEATURES, "slate_popularity_place")
     if name not in ("item_age_days", "item_log_price")
 )
 
@@ -120,6 +122,7 @@ def behavior_features(
         never_seen = known[counters.at_s[known_rows] == 0]
         out[np.ix_(never_seen, BEHAVIOR_OF_ITEM)] = np.nan
     _request_features(out, shopper, now_s, retrieval_score, has_query)
+    _slate_features(out)
     return out
 
 
@@ -232,6 +235,20 @@ def _request_features(
         out[:, COLUMN["user_idle_days"]] = math.log1p(max(now_s - user.last_s, 0.0) / DAY_S)
     out[:, COLUMN["session_interactions"]] = math.log1p(session.n_interactions) if session else 0.0
     out[:, COLUMN["has_query"]] = float(has_query)
+
+
+def _slate_features(out: FloatArray) -> None:
+    """What kind of candidates were asked about: their mean popularity, and each one's place in it.
+
+    Being popular says much among a random shelf and nothing among bestsellers.
+    """
+    popularity = out[:, COLUMN["item_purchase_120d"]]
+    known = np.flatnonzero(~np.isnan(popularity))
+    if len(known) == 0:
+        return
+    out[:, COLUMN["slate_popularity"]] = popularity[known].mean()
+    place = np.searchsorted(np.sort(popularity[known]), popularity[known], side="right")
+    out[known, COLUMN["slate_popularity_place"]] = place / len(known)
 
 
 def _recency_rank(

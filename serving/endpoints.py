@@ -62,6 +62,7 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
         intake=intake,
         rerank=Rerank(ranker, encoder, settings.pipeline.max_budget_s),
         status=Status(lookup, ranker, online, items, log, pseudonyms, CONSUMER),
+        demo_items=items if settings.pages else None,
         keys=Keyring.from_file(settings.access.keys_path),
         max_body_bytes=settings.access.max_body_bytes,
     )

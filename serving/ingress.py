@@ -82,6 +82,8 @@ def http_app(endpoints: Endpoints) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # Envelope has span and metrics; FastAPI's own would tell paths, and so raw user ids.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         redirect_slashes=False,  # a redirect would go to whatever host the caller named
     )
     app.add_middleware(Envelope, max_body_bytes=endpoints.max_body_bytes)

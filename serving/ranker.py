@@ -24,7 +24,7 @@ from serving.settings import RankerSettings
 from serving.triton import RankerBatch, RankerScores
 from serving.types import FloatArray, Scores, Texts
 
-PART_NAMES = ("text", "network", "forest")
+PART_NAMES = ("text", "query", "network", "forest")
 
 
 class Model(Protocol):

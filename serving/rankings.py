@@ -195,14 +195,15 @@ def response(slate: Slate) -> dict[str, Any]:
 
 def _explanation(slate: Slate, index: int) -> dict[str, Any]:
     features = slate.features.values[index]
-    parts = slate.scores.parts[index]
+    parts = {
+        name: float(value)
+        for name, value in zip(slate.scores.part_names, slate.scores.parts[index], strict=True)
+        if math.isfinite(value)
+    }
     return {
         "known_item": bool(slate.features.rows[index] >= 0),
-        "parts": {
-            name: float(value)
-            for name, value in zip(slate.scores.part_names, parts, strict=True)
-            if math.isfinite(value)
-        },
+        "text_match": parts.pop("text", None),  # a cosine, not a part of the sum
+        "parts": parts,
         "features": {
             name: float(value)
             for name, value in zip(FEATURE_NAMES, features, strict=True)

@@ -116,7 +116,10 @@ class Explanation(Wire):
     """Why an item stands where it stands."""
 
     known_item: bool
-    parts: dict[str, float] = Field(description="Scores that went into the sum, by name.")
+    text_match: float | None = Field(
+        default=None, description="Cosine of the item's text with the query or the recent items."
+    )
+    parts: dict[str, float] = Field(description="What the score is the sum of, by name.")
     features: dict[str, float] = Field(description="The features the ranker saw, known ones only.")
     rules: list[str] = Field(description="Rules that moved the item, in words.")
 

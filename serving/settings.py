@@ -128,5 +128,6 @@ class Settings(Section):
     refresh_interval_s: PositiveFloat = Field(
         1.0, description="How often a replica takes over changed items and item features."
     )
+    pages: bool = Field(default=False, description="Serve the demo shop at /demo.")
     random_seed: int | None = Field(None, description="Seed of exploration; null: from the system.")
     deployments: DeploymentsSettings = DeploymentsSettings()

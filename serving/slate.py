@@ -53,7 +53,7 @@ class SlatePolicy:
         order = np.concatenate([lifted, order[buried[order]]])
         layout = self._layout(request, now, notes)
         # Pinned and buried items take no part in exploration: the one stays, the other stays down.
-        free = order[~np.isin(order, layout)]
+        free = order if (layout == _FREE).all() else order[~np.isin(order, layout)]
         slot = _free_slot(layout, self._rules.exploration.position)
         explorable = (features.exposure <= self._rules.exploration.max_exposure) & ~buried
         free, chance = _explore(

@@ -21,7 +21,7 @@ TokenArray = npt.NDArray[np.int16]
 
 _READY_S = 1.0
 _BLOCKING_S = 60.0
-_N_PARTS = 3
+_N_PARTS = 4
 _TRITON_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 _DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
 _BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
@@ -71,8 +71,8 @@ class RankerBatch:
 class RankerScores:
     """scores: float32 (R,); version: of the model that answered.
 
-    parts: float32 (R, 3), what the score is made of: text match (NaN: nothing to compare), neural
-    head and forest, each standardised (NaN: this version has none).
+    parts: float32 (R, 4): the text match as a cosine, then what the score is the sum of, the match
+    with the query, neural head and forest. NaN: does not apply.
     """
 
     scores: FloatArray

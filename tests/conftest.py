@@ -1,8 +1,12 @@
 """What every test has: the shared data beside the repository, and who may be left out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from serving.local.stack import free_port
+from tests.stack import RunningStack, run_stack
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REASON = "needs ../shared"
@@ -14,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, rather than skip, tests that need ../shared where it is missing",
     )
+    for option, needs in (("redis", "redis-server"), ("browser", "Chromium")):
+        parser.addoption(
+            f"--require-{option}",
+            action="store_true",
+            help=f"fail, rather than skip, tests that need {needs} where it is missing",
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,3 +47,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def shared_data() -> Path:
     """The folder of shared data; only for tests that are marked `shared`."""
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The real stack, started once for all tests that talk to it; see tests/stack.py."""
+    yield from run_stack(tmp_path_factory.mktemp("stack"), free_port(), "--items", "1000")

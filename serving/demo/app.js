@@ -157,7 +157,7 @@ function news(type, ms, storedMs, changed, place) {
     return [el("p", {}, `${EVENTS[type]}: ${late}`), stored];
   }
   const moved = changed ? `${changed} of ${SHELF_ITEMS} places changed` : "The order stayed as it was";
-  const own = place ? `it is at place ${place} now` : `it is not among the first ${SHELF_ITEMS} now`;
+  const own = place ? `the product is at place ${place} now` : "the product is not on the shelf now";
   return [
     el("p", {}, `${EVENTS[type]} to new ranking: `, el("b", { class: "measured" }, duration(ms))),
     el("p", { class: "quiet" }, `${moved}; ${own}. Stored after ${duration(storedMs)}.`),

@@ -41,7 +41,7 @@ export class Card {
     this.element.style.setProperty("--hue", hue(item.category || item.brand || item.title));
     this.#tile.textContent = Array.from(item.title.trim())[0]?.toUpperCase() ?? "";
     this.#place.replaceChildren(hidden("place "), String(ranked.position));
-    this.#title.innerHTML = item.title;
+    this.#title.textContent = item.title;
     this.#title.title = item.title;
     this.#facts.textContent = [item.brand, leaf].filter(Boolean).join(" · ");
     this.#facts.title = item.category;
@@ -72,7 +72,7 @@ function why(explanation, scale) {
   const told = sentences(explanation.features);
   return [
     explanation.known_item ? null : el("p", {}, "The catalogue does not know this item."),
-    parts.length ? el("h4", {}, "Scores behind it") : null,
+    parts.length ? el("h4", {}, "What the score is made of") : null,
     parts.length
       ? el("ul", { class: "parts" }, ...parts.slice(0, 6).map(([name, value]) => row(name, value, scale)))
       : null,

@@ -26,7 +26,7 @@ export const EVENTS = {
 };
 
 const PARTS = {
-  text: "Text (BERT)",
+  query: "Match with the query (BERT)",
   network: "Network",
   forest: "Trees",
   popularity: "Popular",

@@ -109,7 +109,8 @@ def _greeting(address: Address, ready: Prepared, has_dev_key: bool) -> str:
     search = {"query": sample.query, "user_id": sample.user_id, "limit": 5}
     return "\n".join(
         (
-            f"\nVitrine answers at {url}  (docs: {url}/docs, Ctrl-C stops)\n",
+            f"\nVitrine answers at {url}  (Ctrl-C stops)",
+            f"a shop to click in: {url}/demo#shopper={sample.user_id}   the API: {url}/docs\n",
             "rank these items for a shopper:",
             f"  {head % '/v1/rank'}'{json.dumps(rank)}'\n",
             "the shopper clicks the last of them (then rank again, and see it move):",

@@ -60,4 +60,5 @@ def settings_for(folder: Path, tokenizer: Path, grpc_port: int, keys: Path | Non
             vectors_path=folder / "vectors.npz", neighbors_path=folder / "neighbors.npz"
         ),
         rules_path=folder / "rules.yaml",
+        pages=True,
     )

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from features.aggregate import DAY_S
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
 from serving.model.rows import Case, Draw, RowArray
 
+MAX_NEW = 4
 MAX_WANTED = 12  # of a large basket, a random part: one wholesale order must not be all there is
 
 
@@ -50,9 +49,9 @@ def baskets(dataset: Dataset, items: ItemTable) -> list[Basket]:
 
 
 def next_basket_cases(
-    chosen: Sequence[Basket], draw: Draw, rng: np.random.Generator, begun_share: float = 0.0
+    chosen: Sequence[Basket], draws: Sequence[Draw], rng: np.random.Generator, begun_share: float
 ) -> list[Case]:
-    """One case a basket, at its time: all of its items are wanted.
+    """One case a basket, at its time: all of its items are wanted; each draws by one of `draws`.
 
     A purchase log has no clicks: with probability `begun_share` a random part of the basket already
     lies in the cart and the rest is wanted, so that the session's features are learned as well.
@@ -63,48 +62,43 @@ def next_basket_cases(
         if len(rows) > 1 and rng.random() < begun_share:
             n_begun = int(rng.integers(1, len(rows)))
             begun, rows = rows[:n_begun], rows[n_begun:]
-        case = _case(basket, rows[:MAX_WANTED], draw)
+        case = _case(basket, rows[:MAX_WANTED], draws[int(rng.integers(len(draws)))])
         cases.append(replace(case, excluded=basket.rows, begun=begun))
     return cases
 
 
-def discovery_cases(
-    all_baskets: Sequence[Basket],
-    cut_s: float,
-    horizon_s: float,
-    position: int,
-    draw: Draw,
-    items: ItemTable,
-) -> list[Case]:
-    """One case a shopper, at the moment `cut_s`: the never-bought items of the first later basket.
-
-    Only baskets in [cut, cut + horizon) count, and only items that were in the catalogue at the
-    cut. `position`: the number of the first event at or after the cut.
-    """
+def discoveries(all_baskets: Sequence[Basket]) -> list[tuple[Basket, RowArray]]:
+    """Each basket, cut down to what its shopper had never bought, and what had been bought."""
     owned: dict[str, set[int]] = {}
-    first: dict[str, Basket] = {}
+    out = []
     for basket in all_baskets:
-        if basket.at_s < cut_s:
-            owned.setdefault(basket.user_id, set()).update(basket.rows.tolist())
-        elif basket.at_s < cut_s + horizon_s:
-            first.setdefault(basket.user_id, basket)
+        had = owned.setdefault(basket.user_id, set())
+        new = np.array([row for row in basket.rows.tolist() if row not in had], np.int64)
+        if len(new):
+            out.append((replace(basket, rows=new), np.array(sorted(had), np.int64)))
+        had.update(basket.rows.tolist())
+    return out
+
+
+def discovery_cases(
+    chosen: Sequence[tuple[Basket, RowArray]],
+    draws: Sequence[Draw],
+    items: ItemTable,
+    rng: np.random.Generator,
+) -> list[Case]:
+    """One case a basket, at its time: its never-bought items are wanted, among never-bought ones.
+
+    An item that only enters the catalogue with this very basket is no candidate.
+    """
     cases = []
-    for user_id, basket in first.items():
-        had = owned.get(user_id, set())
-        new = [row for row in basket.rows.tolist() if row not in had]
-        wanted = np.array([row for row in new if not items.created_s[row] > cut_s], np.int64)
-        if len(wanted) == 0:
+    for basket, owned in chosen:
+        known = basket.rows[~(items.created_s[basket.rows] >= basket.at_s)]
+        if len(known) == 0:
             continue
-        case = _case(basket, wanted[:MAX_WANTED], draw)
-        excluded = np.array([*basket.rows.tolist(), *had], np.int64)
-        cases.append(replace(case, position=position, at_s=cut_s, session_id="", excluded=excluded))
+        wanted = rng.permutation(known)[:MAX_NEW]
+        case = _case(basket, wanted, draws[int(rng.integers(len(draws)))])
+        cases.append(replace(case, excluded=np.concatenate([basket.rows, owned])))
     return cases
-
-
-def cuts(start_s: float, last_s: float, every_s: float = 14 * DAY_S) -> npt.NDArray[np.float64]:
-    """Moments every `every_s` backwards from `last_s`, none before `start_s`, ascending."""
-    count = int((last_s - start_s) // every_s) + 1
-    return np.asarray(last_s - every_s * np.arange(count)[::-1], np.float64)
 
 
 def position_at(dataset: Dataset, at_s: float) -> int:

@@ -8,14 +8,24 @@ import numpy as np
 from features.aggregate import DAY_S
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
-from serving.model.cases import baskets, cuts, discovery_cases, next_basket_cases, position_at
+from serving.model.cases import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.model.rows import Case, Draw
 
 Task = Literal["next_basket", "discovery", "impressions", "judged"]
 
-TEST_DAYS, VALID_DAYS, TRAIN_DAYS = 28, 14, 84
-DISCOVERY_HORIZON_S = 31 * DAY_S
-TRAIN_DRAW = Draw(popular=16, uniform=8, own=16)
+DAYS: dict[Task, tuple[int, int, int]] = {  # of training, of validation, of test
+    "next_basket": (84, 14, 28),
+    "discovery": (200, 21, 0),
+}
+# A slate's unwanted candidates all come from one kind of shelf, as one retrieval would bring them:
+# which one it is, the ranker sees from slate_popularity.
+NEXT_BASKET_DRAWS = (
+    Draw(popular=30, own=10),
+    Draw(uniform=30, own=10),
+    Draw(popular=12, uniform=12, own=16),
+)
+BEGUN_SHARE = 0.4  # of training baskets are already part filled
+DISCOVERY_DRAWS = (Draw(popular=40), Draw(uniform=40))
 # Online Retail's fixed test cases start here (its README: train = before 2011-11-01).
 DISCOVERY_TEST_S = {"online_retail": 1_320_105_600.0}
 
@@ -28,8 +38,7 @@ class Plan:
     train: list[Case]
     valid: list[Case]
     test_from_s: float
-    refresh_s: float
-    late: list[Case] = field(default_factory=list)  # for the refit alone, see _discovery_plan
+    refresh_s: float = 28 * DAY_S
     label_weights: dict[str, float] = field(default_factory=lambda: {"purchase": 1.0})
 
 
@@ -44,44 +53,27 @@ def task_of(dataset: Dataset) -> Task:
 
 def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
     """Train and validation cases of a log; its test period is left alone."""
-    task = task_of(dataset)
-    if task == "discovery":
-        return _discovery_plan(dataset, items)
-    return _next_basket_plan(dataset, items, seed, n_train)
+    return _purchase_plan(dataset, items, task_of(dataset), seed, n_train)
 
 
-def _next_basket_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
+def _purchase_plan(dataset: Dataset, items: ItemTable, task: Task, seed: int, n_train: int) -> Plan:
     rng = np.random.default_rng(seed)
-    found = baskets(dataset, items)
-    end_s = float(dataset.events["at"].iloc[-1])
-    test_s = end_s - TEST_DAYS * DAY_S
-    valid_s = test_s - VALID_DAYS * DAY_S
-    early = [b for b in found if valid_s - TRAIN_DAYS * DAY_S <= b.at_s < valid_s]
-    late = [b for b in found if valid_s <= b.at_s < test_s]
-    pick = rng.permutation(len(early))[:n_train].tolist()
-    pick_late = rng.permutation(len(late))[: n_train // 5].tolist()
-    return Plan(
-        "next_basket",
-        next_basket_cases([early[i] for i in sorted(pick)], TRAIN_DRAW, rng, begun_share=0.4),
-        next_basket_cases([late[i] for i in sorted(pick_late)], TRAIN_DRAW, rng),
-        test_s,
-        28 * DAY_S,
-    )
-
-
-def _discovery_plan(dataset: Dataset, items: ItemTable) -> Plan:
-    found = baskets(dataset, items)
-    test_s = DISCOVERY_TEST_S[dataset.info.name]
-    start_s = float(dataset.events["at"].iloc[0])
-    draw = Draw(popular=25, uniform=25)
-
-    def at(cut_s: float) -> list[Case]:
-        position = position_at(dataset, cut_s)
-        return discovery_cases(found, cut_s, DISCOVERY_HORIZON_S, position, draw, items)
-
-    *earlier, last = cuts(start_s + 90 * DAY_S, test_s - DISCOVERY_HORIZON_S).tolist()
-    # What lies between: its outcomes reach into the validation cases', so it only joins the refit.
-    between = [cut_s for cut_s in earlier if cut_s + DISCOVERY_HORIZON_S > last]
-    train = [case for cut_s in earlier if cut_s not in between for case in at(cut_s)]
-    late = [case for cut_s in between for case in at(cut_s)]
-    return Plan("discovery", train, at(last), test_s, 0.0, late)
+    train_days, valid_days, test_days = DAYS[task]
+    end_s = float(dataset.events["at"].iloc[-1]) - test_days * DAY_S
+    test_s = DISCOVERY_TEST_S.get(dataset.info.name, end_s)
+    valid_s = test_s - valid_days * DAY_S
+    found = discoveries(baskets(dataset, items)) if task == "discovery" else [
+        (basket, basket.rows[:0]) for basket in baskets(dataset, items)
+    ]  # fmt: skip
+    early = [b for b in found if valid_s - train_days * DAY_S <= b[0].at_s < valid_s]
+    late = [b for b in found if valid_s <= b[0].at_s < test_s]
+    periods = []
+    for period, n_cases, begun in ((early, n_train, BEGUN_SHARE), (late, n_train // 5, 0.0)):
+        chosen = [period[i] for i in np.sort(rng.permutation(len(period))[:n_cases]).tolist()]
+        if task == "discovery":
+            periods.append(discovery_cases(chosen, DISCOVERY_DRAWS, items, rng))
+        else:
+            only = [basket for basket, _ in chosen]
+            periods.append(next_basket_cases(only, NEXT_BASKET_DRAWS, rng, begun))
+    train, valid = periods
+    return Plan(task, train, valid, test_s)

@@ -76,15 +76,15 @@ def train(
     slates = build_slates(
         dataset,
         items,
-        [*plan.train, *plan.late, *plan.valid],
+        [*plan.train, *plan.valid],
         options.seed,
         progress,
         plan.refresh_s,
     )
-    n_train, n_fit = len(plan.train), len(plan.train) + len(plan.late)
+    n_train = len(plan.train)
     hidden = hide_behavior(slates, HIDDEN_SHARE, np.random.default_rng(options.seed))
     training = hidden.take(np.arange(n_train))
-    valid = slates.take(np.arange(n_fit, len(slates)))
+    valid = slates.take(np.arange(n_train, len(slates)))
     texts = [item.ranker_text for item in items.items]
     torch.manual_seed(options.seed)
     tower = TextTower(base_folder())
@@ -93,7 +93,7 @@ def train(
     after = text_vectors(tower, texts, slates)
     fitted = fit(training, columns(training, *after), options, progress)
     members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
-    everything = concatenate(hidden.take(np.arange(n_fit)), valid)
+    everything = concatenate(training, valid)
     final = fit(everything, columns(everything, *after), options, progress)
     about = _about(dataset, plan, options, metrics)
     write_bundle(out, tower, final.head, final.forest, members, about)
@@ -184,7 +184,7 @@ def _about(
         "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
         "task": plan.task,
         "test_from_s": plan.test_from_s,
-        "slates": {"train": len(plan.train) + len(plan.late), "valid": len(plan.valid)},
+        "slates": {"train": len(plan.train), "valid": len(plan.valid)},
         "label_weights": plan.label_weights,
         "options": asdict(options),
         "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},

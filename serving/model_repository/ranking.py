@@ -19,6 +19,7 @@ from serving.model_repository.text_vectors import open_session, open_texts, row_
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
+PARTS = ("text", "query", "head", "forest")
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
 
@@ -36,12 +37,18 @@ class Member:
     mean: float
     std: float
 
+    def contribution(self, raw: FloatArray) -> FloatArray:
+        """What raw scores (R,) add to the sum."""
+        part: FloatArray = np.float32(self.weight / self.std) * (raw - np.float32(self.mean))
+        return part
+
 
 class VersionRanker:
     """The ranker of one version folder.
 
     `score` takes the tensors of ranker/config.pbtxt by name and returns SCORES (R,) and PARTS
-    (R, 3): text match (NaN where there was nothing to compare), head, forest (NaN without one).
+    (R, 4), named by PARTS: the text match as a cosine, then what the score is the sum of. NaN: does
+    not apply.
     """
 
     def __init__(
@@ -57,6 +64,9 @@ class VersionRanker:
         if tuple(training["text_feature_names"]) != TEXT_FEATURES:
             raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
         self._members = [Member(name, **values) for name, values in training["blend"].items()]
+        # A log without searches teaches nothing of queries: then their match counts by this prior.
+        prior = training.get("query_prior")
+        self._query_prior = Member("query", **prior) if prior else None
         self._sessions = {m.name: open_session(folder / f"{m.name}.onnx") for m in self._members}
         self._texts = open_texts(
             folder, int(training["max_tokens"]), threads, memory, providers, batch
@@ -67,19 +77,19 @@ class VersionRanker:
         self._check(batch)
         text = self._text_features(batch)
         features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
-        parts = np.full((len(features), 3), np.nan, np.float32)
-        scores = np.zeros(len(features), np.float32)
+        parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
         if len(features) == 0:
-            return scores, parts
+            return np.zeros(0, np.float32), parts
         best = text[:, _TEXT_PART]
         parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
         parts[np.isinf(parts[:, 0]), 0] = np.nan
         for member in self._members:
             (raw,) = self._sessions[member.name].run(None, {"features": features})
-            part = (raw[:, 0] - member.mean) / member.std
-            parts[:, 1 if member.name == "head" else 2] = part
-            scores += np.float32(member.weight) * part
-        return scores, parts
+            parts[:, PARTS.index(member.name)] = member.contribution(raw[:, 0])
+        if self._query_prior is not None:
+            query = text[:, TEXT_FEATURES.index("text_query")]
+            parts[:, PARTS.index("query")] = self._query_prior.contribution(query)
+        return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
 
     def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
         queries = np.asarray(batch["QUERY_TOKENS"], np.int16)

@@ -1,10 +1,12 @@
 """The wire contract against the real stack: Feast, Ray Serve, HAProxy, Triton, real data."""
 
+import asyncio
 import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import cohere
 import httpx
 import numpy as np
 import pytest
@@ -168,15 +170,14 @@ def test_both_rerank_dialects_put_the_fitting_text_first(stack: RunningStack) ->
 
 
 def test_the_cohere_client_understands_rerank(stack: RunningStack) -> None:
-    import cohere
-
-    client = cohere.ClientV2(api_key="dev", base_url=stack.url)
-    answer = client.rerank(
-        model="vitrine",
-        query="shoes for running",
-        documents=["tin of soup", "running shoes"],
-        top_n=2,
-    )
+    with httpx.Client() as http:
+        client = cohere.ClientV2(api_key="dev", base_url=stack.url, httpx_client=http)
+        answer = client.rerank(
+            model="vitrine",
+            query="shoes for running",
+            documents=["tin of soup", "running shoes"],
+            top_n=2,
+        )
     assert [result.index for result in answer.results] == [1, 0]
     assert answer.results[0].relevance_score > answer.results[1].relevance_score
 
@@ -188,7 +189,6 @@ def test_a_ranking_does_not_depend_on_what_else_is_asked(stack: RunningStack) ->
         "context": {"at": datetime.now(UTC).isoformat()},
     }
     alone = [(i["item_id"], i["score"]) for i in post(stack, "/v1/rank", **body).json()["items"]]
-    import asyncio
 
     async def together() -> list[httpx.Response]:
         async with httpx.AsyncClient(

@@ -1,4 +1,4 @@
-"""Measured once, told three ways: span, metric and Server-Timing; and the caller's trace is ours."""
+"""Measured once, told three ways, in the trace of the caller; and no id in any of them."""
 
 from collections.abc import Iterator
 from typing import Any
