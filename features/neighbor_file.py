@@ -24,7 +24,7 @@ def write_neighbors(path: Path, item_ids: Sequence[str], tables: NeighborTables)
 
 
 def read_neighbors(path: Path, items: ItemTable) -> None:
-    """Give `items` the tables in `path`, whatever the order of its rows; items it lacks get none."""
+    """Give `items` the tables in `path`, whatever the order of its rows."""
     with np.load(path) as stored:
         rows = items.rows(stored["item_ids"].tolist())
         tables = []

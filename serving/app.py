@@ -28,7 +28,8 @@ def build_app(settings: Settings) -> Application:
     ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
     cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
     ingress = _deploy(serve.ingress()(IngressReplica), "Ingress", replicas.ingress)
-    return ingress.bind(settings, ranker, cold_start)
+    app: Application = ingress.bind(settings, ranker, cold_start)
+    return app
 
 
 def _deploy(cls: Callable[..., Any], name: str, replicas: ReplicaSettings) -> Any:
@@ -76,7 +77,7 @@ class IngressReplica:
     """HTTP, features, retrieval and rules in one process; it calls the Ranker."""
 
     def __init__(
-        self, settings: Settings, ranker: DeploymentHandle, cold_start: DeploymentHandle
+        self, settings: Settings, ranker: DeploymentHandle[Any], cold_start: DeploymentHandle[Any]
     ) -> None:
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.endpoints import endpoints

@@ -79,14 +79,17 @@ class Refresher:
         self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
 
     def start(self) -> None:
-        """Load everything, then follow. Only a catalogue that cannot be read is an error."""
+        """Load everything but vectors, then follow; search has only words until they are there.
+
+        Only a catalogue that cannot be read is an error.
+        """
         self._take_catalog()
         try:
             self._take_counters()
         except Exception:
             # Rankings start without what is popular rather than not at all.
             _LOG.exception("item features are missing; trying again")
-        self.index()
+        self._index_words()
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,10 +104,10 @@ class Refresher:
         try:
             self._take_counters()
         finally:
-            self.index()
+            self._index_words()
+            self._index_vectors()
 
-    def index(self) -> None:
-        """Bring the indexes up to date; what cannot be encoded now is tried again next time."""
+    def _index_words(self) -> None:
         if len(self._unindexed):
             self._retrieval.update_words(self._unindexed)
             self._unencoded = np.union1d(self._unencoded, self._unindexed)
@@ -114,12 +117,16 @@ class Refresher:
             self._retrieval.refresh_popularity(now_s)
             self._ordered_s = now_s
         CATALOG_ITEMS.set(len(self._items.table))
-        if len(self._unencoded):
+
+    def _index_vectors(self) -> None:
+        """What cannot be encoded now is tried again next time."""
+        while len(self._unencoded):
             try:
-                self._retrieval.update_vectors(self._unencoded)
-                self._unencoded = np.zeros(0, np.int64)
+                self._retrieval.update_vectors(self._unencoded[:_CHUNK])
             except RankingError as error:
                 _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
+                return
+            self._unencoded = self._unencoded[_CHUNK:]
 
     def _take_catalog(self) -> None:
         changes = self._catalog.changed_since(self._catalog_change)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
 from serving.local.stack import Address, Stack, StackError, check_machine
-from serving.local.state_folder import DEV_KEY, Prepared, folder_of, prepared
+from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
 from serving.rules import RulesError, read_rules
 
 
@@ -24,7 +24,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         return _serve(arguments, console)
-    except (StackError, RulesError, PublishingError) as error:
+    except (StackError, StateFolderError, RulesError, PublishingError) as error:
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
         return 2
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import ray
 from ray import serve
 
 from serving.app import build_app
+from serving.local.processes import APP_READY
 from serving.settings import Settings
 
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # the smallest Ray takes; replies do not pass through it
@@ -45,9 +46,9 @@ def main() -> None:
     except RuntimeError:
         _explain()
         sys.exit(1)
-    print("serving", flush=True)
+    (arguments.run / APP_READY).touch()
     stop.wait()
-    serve.shutdown()
+    serve.shutdown()  # type: ignore[no-untyped-call]
     ray.shutdown()
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from serving.local.state_folder import folder_of, prepared
+from serving.local.state_folder import StateFolderError, folder_of, prepared
 
 _ROOT = Path(__file__).resolve().parents[2]
 TRITON_PYTHON = _ROOT / ".venv-triton" / "bin" / "python"
@@ -96,8 +96,11 @@ def main() -> int:
     what.add_argument("--rollback", action="store_true")
     options = parser.parse_args()
     folder = folder_of(options.state, options.data)
-    if prepared(folder) is None:
-        print(f"nothing is prepared for {options.data}: run make serve first", file=sys.stderr)
+    try:
+        if prepared(folder) is None:
+            raise StateFolderError(f"nothing is prepared for {options.data}: run make serve first")
+    except StateFolderError as error:
+        print(error, file=sys.stderr)
         return 2
     arguments = ["rollback"]
     if options.bundle:

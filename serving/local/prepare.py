@@ -23,7 +23,7 @@ from features.replay import item_table
 from features.settings import StoreSettings
 from serving.auth import ApiKey, Pseudonyms, Scope, hash_key
 from serving.local.models import Publishing
-from serving.local.state_folder import DEV_KEY, LAYOUT, Prepared, Sample
+from serving.local.state_folder import DEV_KEY, Prepared, Sample
 
 _HERE = Path(__file__).parent
 
@@ -58,7 +58,7 @@ def prepare(
     except BaseException:
         publishing.stop()
         raise
-    done = Prepared(layout=LAYOUT, data=source, n_items=len(items), sample=_sample(dataset))
+    done = Prepared(data=source, n_items=len(items), sample=_sample(dataset))
     (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
     console.print(f"prepared in {time.monotonic() - started_s:.0f} s")
     return done

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+APP_READY = "app-ready"  # in the run folder once the application is deployed
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 20.0
 

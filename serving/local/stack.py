@@ -18,7 +18,7 @@ from rich.console import Console
 
 from serving.local.model_server import ModelServer, ModelServerError
 from serving.local.models import RUNNING
-from serving.local.processes import Child
+from serving.local.processes import APP_READY, Child
 from serving.local.state_folder import DEV_KEY, Prepared, settings_for
 
 _MIN_MEMORY_BYTES = 3 * 1024**3
@@ -211,6 +211,10 @@ class Stack:
             for child in self.children:
                 if not child.alive:
                     raise StackError(f"{child.name} ended: {child.last_words(1)} ({child.log})")
+            # HAProxy spins on requests while it has no replica to give them to.
+            if not (self._run / APP_READY).exists():
+                time.sleep(0.1)
+                continue
             try:
                 answer = self._ask(prepared)
                 last = f"{answer.status_code} {answer.text[:200]}"

@@ -1,15 +1,21 @@
 """A prepared state folder: where it lies, and what it says of itself."""
 
+import json
 import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from features.matrix import FEATURE_NAMES
 from features.settings import StoreSettings
 from serving.settings import AccessSettings, ModelSettings, RetrievalSettings, Settings
 
 DEV_KEY = "dev"
 LAYOUT = 1  # raised when a state folder of an older version cannot be served any more
+
+
+class StateFolderError(Exception):
+    """The folder cannot be served; the message is one line that says what to do."""
 
 
 class Sample(BaseModel):
@@ -27,7 +33,8 @@ class Prepared(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    layout: int
+    layout: int = LAYOUT
+    feature_names: tuple[str, ...] = FEATURE_NAMES
     data: str
     n_items: int
     sample: Sample
@@ -40,12 +47,20 @@ def folder_of(state: Path, source: str) -> Path:
 
 
 def prepared(folder: Path) -> Prepared | None:
-    """What `prepare` left in `folder`; None when it never finished or is of another layout."""
+    """What `prepare` left in `folder`; None when it never finished.
+
+    Raises StateFolderError when another version of this code prepared it.
+    """
     path = folder / "prepared.json"
     if not path.is_file():
         return None
-    found = Prepared.model_validate_json(path.read_bytes())
-    return found if found.layout == LAYOUT else None
+    found = json.loads(path.read_bytes())
+    if (found.get("layout"), found.get("feature_names")) != (LAYOUT, list(FEATURE_NAMES)):
+        raise StateFolderError(
+            f"{folder} was prepared by another version and holds the events taken since: "
+            "move it away, or choose another place with STATE="
+        )
+    return Prepared.model_validate(found)
 
 
 def settings_for(folder: Path, tokenizer: Path, grpc_port: int, keys: Path | None) -> Settings:

@@ -37,6 +37,10 @@ from serving.model.tuning import TuningOptions, tune
 FloatArray = npt.NDArray[np.float32]
 HIDDEN_SHARE = 0.15  # of training candidates that are made to look new (rows.hide_behavior)
 BLEND_STEPS = 10
+# A log without searches teaches nothing of queries. Then an item's match with the query adds this
+# many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them between
+# queries and items that a search found.
+QUERY_PRIOR = {"weight": 2.0, "mean": 0.3, "std": 0.12}
 N_HELD_OUT = 60  # slates; publishing compares int8 with float32 on them
 
 
@@ -186,6 +190,7 @@ def _about(
         "test_from_s": plan.test_from_s,
         "slates": {"train": len(plan.train), "valid": len(plan.valid)},
         "label_weights": plan.label_weights,
+        "query_prior": QUERY_PRIOR if plan.task in ("next_basket", "discovery") else None,
         "options": asdict(options),
         "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},
     }

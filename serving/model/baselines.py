@@ -1,0 +1,85 @@
+"""What the ranker is measured against; each gives scores (R,) for the candidates of slates."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from implicit.nearest_neighbours import CosineRecommender
+
+from features.matrix import COLUMN
+from features.neighbors import Takings
+from serving.model.forest import ForestOptions, fit_forest
+from serving.model.rows import Slates
+from serving.model.scoring import TEXT_FEATURES
+
+FloatArray = npt.NDArray[np.float32]
+Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
+N_ITEM_NEIGHBORS = 200
+
+
+def column(name: str) -> Scorer:
+    """One behaviour feature as it is; an unknown value comes last."""
+    return lambda slates, _: np.nan_to_num(slates.features[:, COLUMN[name]], nan=-1e6)
+
+
+def bought_before(slates: Slates, _: FloatArray) -> FloatArray:
+    """How often the shopper has bought the item; then what everybody buys."""
+    times = np.nan_to_num(slates.features[:, COLUMN["user_times_bought"]])
+    return times + 1e-3 * np.nan_to_num(slates.features[:, COLUMN["item_purchase_120d"]])
+
+
+def text_alone(_: Slates, text: FloatArray) -> FloatArray:
+    """Cosine with the query, else the mean of the three best matches in the history."""
+    query, user, session = (
+        text[:, TEXT_FEATURES.index(name)]
+        for name in ("text_query", "text_user_top3", "text_session_top3")
+    )
+    history = np.nansum(np.stack([user, session]), axis=0)
+    return np.where(np.isnan(query), history, query).astype(np.float32)
+
+
+def item_to_item(taken: Takings, n_items: int) -> Scorer:
+    """Cosine item-to-item of the library implicit, over the shopper's recent items.
+
+    `taken`: what happened before the test period, all that it is fitted on.
+    """
+    known = taken.shopper >= 0
+    n_shoppers = int(taken.shopper.max(initial=0)) + 1
+    ones = np.ones(int(known.sum()), np.float32)
+    matrix = sp.csr_matrix(
+        (ones, (taken.shopper[known], taken.row[known])), shape=(n_shoppers, n_items)
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    model = CosineRecommender(K=N_ITEM_NEIGHBORS, num_threads=2)
+    model.fit(matrix, show_progress=False)
+    similarity = model.similarity.tocsr()
+
+    def score(slates: Slates, _: FloatArray) -> FloatArray:
+        out = np.zeros(len(slates.item_rows), np.float32)
+        for index in range(len(slates)):
+            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            history = slates.user_history[index]
+            total = similarity[history[history >= 0]].sum(axis=0)
+            out[part] = np.asarray(total).ravel()[slates.item_rows[part]]
+        return out
+
+    return score
+
+
+def lambdamart(
+    training: Slates, text: FloatArray | None, seed: int, options: ForestOptions
+) -> Scorer:
+    """LambdaMART on the behaviour features of `training`, and on zero-shot `text` where given."""
+    with_text = text is not None
+    features = training.features if text is None else np.concatenate([training.features, text], 1)
+    forest = fit_forest(
+        features, training.labels, training.weights, training.offsets, seed, options
+    )
+
+    def score(slates: Slates, text: FloatArray) -> FloatArray:
+        rows = np.concatenate([slates.features, text], 1) if with_text else slates.features
+        return np.asarray(forest.predict(rows, num_threads=options.threads), np.float32)
+
+    return score
