@@ -107,7 +107,7 @@ def replay(
             done = position
             if progress is not None and task is not None:
                 progress.update(task, completed=done)
-        if at_s >= refreshed_s + max(refresh_s, 1.0):
+        if len(times) and at_s >= refreshed_s + max(refresh_s, 1.0):
             refreshed_s = at_s - (at_s - times[0]) % refresh_s if refresh_s else at_s
             refresh_neighbors(items, taken.before(refreshed_s))
             _drop_finished(state, at_s)

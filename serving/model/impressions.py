@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
-from features.matrix import COLUMN
 from serving.model.rows import Case
 
 FloatArray = npt.NDArray[np.float32]
@@ -73,7 +72,8 @@ def inverse_weights(
 ) -> FloatArray:
     """Weight of each label: 1 / propensity of its position where there is one, else 1."""
     examined = propensities[np.minimum(positions, len(propensities)) - 1]
-    return np.where(labels > 0, np.minimum(1 / examined, MAX_INVERSE), 1.0).astype(np.float32)
+    weights: FloatArray = np.where(labels > 0, np.minimum(1 / examined, MAX_INVERSE), np.float32(1))
+    return weights
 
 
 def estimate_propensities(
@@ -122,14 +122,8 @@ def _expected(
         data,
         50,
     )
-    return np.clip(np.asarray(trees.predict(features, num_threads=2)), 1e-4, 1 - 1e-4)
-
-
-def unseen_positions(features: FloatArray) -> FloatArray:
-    """`features` without retrieval's own score and rank, which stand for the position."""
-    out = features.copy()
-    out[:, [COLUMN["retrieval_score"], COLUMN["retrieval_rank"]]] = np.nan
-    return out
+    predicted = np.asarray(trees.predict(features, num_threads=2), np.float64)
+    return np.asarray(np.clip(predicted, 1e-4, 1 - 1e-4))
 
 
 def cases_of(shown: Sequence[Shown]) -> list[Case]:

@@ -38,8 +38,8 @@ FloatArray = npt.NDArray[np.float32]
 HIDDEN_SHARE = 0.15  # of training candidates that are made to look new (rows.hide_behavior)
 BLEND_STEPS = 10
 # A log without searches teaches nothing of queries. Then an item's match with the query adds this
-# many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them between
-# queries and items that a search found.
+# many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them
+# between queries and items that a search found.
 QUERY_PRIOR = {"weight": 2.0, "mean": 0.3, "std": 0.12}
 N_HELD_OUT = 60  # slates; publishing compares int8 with float32 on them
 

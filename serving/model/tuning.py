@@ -15,7 +15,6 @@ from serving.model.network import Head, TextTower, text_match
 from serving.model.rows import Slates
 
 TEXT_TEMPERATURE = 0.05
-TEXT_SHARE = 0.5  # of the loss: what the text must say alone, as for an item without behaviour
 SAVE_EVERY = 20  # steps
 
 
@@ -30,6 +29,7 @@ class TuningOptions:
     history: int = 6
     learning_rate: float = 4e-4
     head_learning_rate: float = 1e-3
+    text_share: float = 0.5  # of the loss: what the text must say alone, as for a new item
 
 
 def tune(
@@ -119,7 +119,7 @@ def batch_loss(
     slate_of = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     whole = listwise_loss(head(stacked), gains, slate_of, len(sizes))
     alone = listwise_loss(_text_alone(stacked), gains, slate_of, len(sizes))
-    return (1 - TEXT_SHARE) * whole + TEXT_SHARE * alone
+    return (1 - options.text_share) * whole + options.text_share * alone
 
 
 def _text_alone(features: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ def _encode(tower: TextTower, texts: list[str]) -> Tensor:
 def _candidates(
     slates: Slates, index: int, rng: np.random.Generator, options: TuningOptions
 ) -> npt.NDArray[np.int64]:
-    """A part of the slate's rows: all graded ones count as wanted."""
+    """A part of the slate's rows: those of gain above 0 count as wanted."""
     rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
     gain = slates.labels[rows] > 0
     return np.concatenate(

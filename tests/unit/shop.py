@@ -27,7 +27,7 @@ def tiny_shop(seed: int = 0, n_items: int = 60, n_shoppers: int = 25, days: int 
             "price": rng.uniform(1, 20, n_items).round(2),
         }
     )
-    lines = []
+    lines: list[tuple[float, str, str, str]] = []
     for shopper in range(n_shoppers):
         loved = rng.choice(len(KINDS), 2, replace=False)
         pool = [row for row in range(n_items) if row % len(KINDS) in loved]

@@ -44,7 +44,9 @@ def test_graded_gains_in_the_ideal_order_are_worth_one() -> None:
 
 
 def test_a_slate_with_nothing_to_find_is_not_counted() -> None:
-    found = quality(np.zeros(4, np.float32), np.array([0, 0, 1, 0], np.float32), np.array([0, 2, 4]))
+    found = quality(
+        np.zeros(4, np.float32), np.array([0, 0, 1, 0], np.float32), np.array([0, 2, 4])
+    )
     assert np.isnan(found.ndcg[0])
     assert np.isfinite(found.ndcg[1])
 

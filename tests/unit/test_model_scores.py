@@ -70,7 +70,8 @@ def test_training_and_serving_compute_the_same_text_features() -> None:
 
     def unit(n: int) -> FloatArray:
         rows = rng.normal(size=(n, 16)).astype(np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit_rows: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit_rows
 
     for n_user, n_session, with_query in ((5, 2, True), (1, 0, False), (0, 3, True)):
         items, user, session = unit(7), unit(n_user), unit(n_session)

@@ -1,0 +1,151 @@
+"""Judged search: cases of queries with graded items, and a cross-validated comparison.
+
+No behaviour is known here: what can be learned is how much BM25 and the text match are worth, and
+whether fine-tuning on other queries helps this one.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rank_bm25 import BM25Okapi
+from rich.progress import Progress
+
+from features.catalog import ItemTable
+from features.datasets.format import Dataset
+from features.matrix import COLUMN, FEATURE_NAMES
+from features.replay import item_table
+from serving.model.bundle import columns
+from serving.model.fitting import HeadOptions, fit_head, head_scores
+from serving.model.forest import ForestOptions, fit_forest
+from serving.model.network import Head, TextTower, base_folder
+from serving.model.report import Report, add_rows
+from serving.model.rows import Case, Slates, build_slates
+from serving.model.scoring import TEXT_FEATURES
+from serving.model.tuning import TuningOptions, tune
+
+FloatArray = npt.NDArray[np.float32]
+Scorer = Callable[[FloatArray], FloatArray]  # columns (R, n) to scores (R,)
+N_FOLDS = 5
+# Small on purpose: 120 queries. A text of ESCI is three times as long as one of a grocery shelf.
+TUNING = TuningOptions(
+    steps=60, slates=8, wanted=6, unwanted=6, history=0, learning_rate=2e-4, text_share=0.9
+)
+HEAD = HeadOptions(epochs=10, slates=16, learning_rate=1e-3, decay=0.1, dropout=0.3)
+FOREST = ForestOptions(trees=60, leaves=7, learning_rate=0.05, min_rows=100)
+
+
+def judged_cases(dataset: Dataset, items: ItemTable) -> list[Case]:
+    """One case a query, its judged items with their gains; BM25 over titles brought them."""
+    if dataset.queries is None:
+        raise ValueError(f"{dataset.info.name}: no judged queries")
+    bm25 = BM25Okapi([_words(item.title) for item in items.items])
+    cases = []
+    for _, judged in dataset.queries.groupby("query_id", sort=True):
+        rows = items.rows(judged["item_id"].tolist())
+        known = rows >= 0
+        gains = judged["gain"].to_numpy(np.float32)[known]
+        query = str(judged["query"].iloc[0])
+        scores = np.asarray(bm25.get_batch_scores(_words(query), rows[known].tolist()), np.float32)
+        case = Case(
+            0, 0.0, query=query, rows=rows[known], labels=gains,
+            weights=np.ones(len(gains), np.float32), retrieval_score=scores,
+        )  # fmt: skip
+        cases.append(case)
+    return cases
+
+
+def evaluate_judged(
+    dataset: Dataset, seed: int, threads: int = 2, progress: Progress | None = None
+) -> Report:
+    """Cross-validation over all queries: each is ranked by what the other four fifths trained."""
+    items = item_table(dataset)
+    slates = build_slates(dataset, items, judged_cases(dataset, items), seed)
+    texts = [item.ranker_text for item in items.items]
+    fold_of = np.random.default_rng(seed).permutation(len(slates)) % N_FOLDS
+    zero_shot = _columns(TextTower(base_folder()), slates, texts)
+    query = len(FEATURE_NAMES) + TEXT_FEATURES.index("text_query")
+    scores = {
+        "BM25": slates.features[:, COLUMN["retrieval_score"]],
+        "zero-shot MiniLM": zero_shot[:, query],
+    }
+    names = (
+        "ours, tuned text alone",
+        "ours, head",
+        "ours, forest",
+        "ours",
+        "ours, not fine-tuned",
+    )
+    scores |= {name: np.zeros(len(zero_shot), np.float32) for name in names}
+    task = progress.add_task("folds", total=N_FOLDS) if progress else None
+    for fold in range(N_FOLDS):
+        train = np.flatnonzero(fold_of != fold)
+        test = (fold_of == fold)[slates.slate_of]
+        tower = TextTower(base_folder())
+        tuned = _tuned(tower, slates, train, zero_shot, texts, seed, progress)
+        head, forest = _fitted(slates, train, tuned, seed, threads)
+        scores["ours, tuned text alone"][test] = tuned[test, query]
+        scores["ours, head"][test] = head(tuned[test])
+        scores["ours, forest"][test] = forest(tuned[test])
+        scores["ours"][test] = head(tuned[test]) + forest(tuned[test])
+        plain_head, plain_forest = _fitted(slates, train, zero_shot, seed, threads)
+        scores["ours, not fine-tuned"][test] = plain_head(zero_shot[test]) + plain_forest(
+            zero_shot[test]
+        )
+        if progress is not None and task is not None:
+            progress.advance(task)
+    report = Report(dataset.info.name, "ours", {})
+    add_rows(report, "judged queries", slates, scores, {"all": np.ones(len(slates), bool)})
+    return report
+
+
+def _tuned(
+    tower: TextTower,
+    slates: Slates,
+    train: npt.NDArray[np.int64],
+    zero_shot: FloatArray,
+    texts: list[str],
+    seed: int,
+    progress: Progress | None,
+) -> FloatArray:
+    """The columns of all slates after `tower` was tuned on the slates `train`."""
+    torch.manual_seed(seed)
+    head = Head(zero_shot.shape[1])
+    head.measure(zero_shot)
+    tune(tower, head, slates.take(train), texts, seed, TUNING, progress=progress)
+    return _columns(tower, slates, texts)
+
+
+def _fitted(
+    slates: Slates, train: npt.NDArray[np.int64], features: FloatArray, seed: int, threads: int
+) -> tuple[Scorer, Scorer]:
+    """Head and forest of the slates `train`; their scores have deviation 1 there."""
+    torch.manual_seed(seed)
+    part = slates.take(train)
+    rows = np.isin(slates.slate_of, train)
+    head = Head(features.shape[1], hidden=(16, 8))
+    fit_head(head, features[rows], part.labels, part.offsets, seed, HEAD)
+    options = replace(FOREST, threads=threads)
+    forest = fit_forest(features[rows], part.labels, part.weights, part.offsets, seed, options)
+
+    def trees(columns: FloatArray) -> FloatArray:
+        return np.asarray(forest.predict(columns, num_threads=threads), np.float32)
+
+    head_std = float(head_scores(head, features[rows]).std()) + 1e-9
+    tree_std = float(trees(features[rows]).std()) + 1e-9
+    return lambda x: head_scores(head, x) / head_std, lambda x: trees(x) / tree_std
+
+
+def _columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
+    queries = sorted(set(slates.queries))
+    judged = sorted(set(slates.item_rows.tolist()))
+    found = tower.encode([*queries, *(texts[row] for row in judged)])
+    vectors = np.zeros((len(texts), found.shape[1]), np.float32)
+    vectors[judged] = found[len(queries) :]
+    return columns(slates, vectors, dict(zip(queries, found, strict=False)))
+
+
+def _words(text: str) -> list[str]:
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
