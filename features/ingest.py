@@ -106,6 +106,7 @@ class Ingest:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. A store that fails is tried again; nothing is skipped."""
+        self._warm_up()
         while not stop.is_set():
             started_s = time.monotonic()
             try:
@@ -116,6 +117,15 @@ class Ingest:
                 stop.wait(_RETRY_S)
             # Events that arrive meanwhile share the next flush: its cost is mostly per flush.
             stop.wait(max(self._settings.flush_interval_s - (time.monotonic() - started_s), 0.0))
+
+    def _warm_up(self) -> None:
+        """Read and write as a flush does, so that the first event does not wait a second for it."""
+        try:
+            self._online.read_users(["nobody"])
+            self._online.write_items(self._online.read_items(self._items.item_ids[:1]))
+            self._online.sync()
+        except Exception:
+            _log.exception("the online store does not answer yet")
 
     def step(self, timeout_s: float = 0.0) -> int:
         """Take in one batch if there is one within `timeout_s`; returns how many entries."""

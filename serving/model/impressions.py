@@ -72,7 +72,9 @@ def inverse_weights(
 ) -> FloatArray:
     """Weight of each label: 1 / propensity of its position where there is one, else 1."""
     examined = propensities[np.minimum(positions, len(propensities)) - 1]
-    weights: FloatArray = np.where(labels > 0, np.minimum(1 / examined, MAX_INVERSE), np.float32(1))
+    weights: FloatArray = np.ones(len(labels), np.float32)
+    wanted = labels > 0
+    weights[wanted] = np.minimum(1 / examined[wanted], MAX_INVERSE)
     return weights
 
 
