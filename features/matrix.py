@@ -70,6 +70,7 @@ REQUEST_FEATURES = (
     "has_query",
     "slate_popularity",
     "slate_popularity_place",
+    "slate_bought_share",
 )
 FEATURE_NAMES: tuple[str, ...] = ITEM_FEATURES + USER_FEATURES + SESSION_FEATURES + REQUEST_FEATURES
 COLUMN = {name: index for index, name in enumerate(FEATURE_NAMES)}
@@ -238,10 +239,14 @@ def _request_features(
 
 
 def _slate_features(out: FloatArray) -> None:
-    """What kind of candidates were asked about: their mean popularity, and each one's place in it.
+    """What kind of candidates were asked about: how popular, and how many of them bought before.
 
-    Being popular says much among a random shelf and nothing among bestsellers.
+    Being popular says much among a random shelf and nothing among bestsellers; having been bought
+    says much in a whole catalogue and nothing in a list of old favourites.
     """
+    if len(out):
+        bought = out[:, COLUMN["user_times_bought"]] > 0  # NaN: no
+        out[:, COLUMN["slate_bought_share"]] = bought.mean()
     popularity = out[:, COLUMN["item_purchase_120d"]]
     known = np.flatnonzero(~np.isnan(popularity))
     if len(known) == 0:

@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _HOST = "127.0.0.1"
 _START_S = 60.0
 _STOP_S = 10.0
@@ -94,6 +96,23 @@ class ModelServer:
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the process and a worker process of each model run.
+
+        Triton answers "ready" for a model whose python process was killed, and starts no other.
+        """
+        if self._process is None or not self.alive:
+            return False
+        try:
+            lines = [
+                " ".join(child.cmdline())  # empty for a zombie
+                for child in psutil.Process(self._process.pid).children(recursive=True)
+            ]
+        except psutil.NoSuchProcess:
+            return self.alive  # a worker ended while it was looked at: look again
+        return all(any(f"/{model}/" in line for line in lines) for model in self._models)
 
     @property
     def pid(self) -> int | None:

@@ -49,9 +49,9 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     @property
-    def exit_status(self) -> int | None:
-        """Its exit status; None while it runs."""
-        return None if self.process is None else self.process.poll()
+    def healthy(self) -> bool:
+        """Whether it does its work, as far as can be seen from outside."""
+        return self.alive
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL for what is left of its group."""

@@ -175,7 +175,7 @@ class Stack:
         """One look at all processes."""
         for member in self._members:
             restarts = self._restarts[member.name]
-            if member.alive:
+            if member.healthy:
                 continue
             if restarts.due_s is None:
                 wait_s = restarts.plan()

@@ -26,14 +26,23 @@ from serving.model.baselines import Scorer
 from serving.model.bundle import Bundle, columns, text_columns
 from serving.model.forest import ForestOptions
 from serving.model.int8_vectors import int8_vectors
+from serving.model.judged import evaluate_judged
 from serving.model.network import TextTower, base_folder
-from serving.model.plans import make_plan
+from serving.model.plans import make_plan, task_of
 from serving.model.report import Report, add_rows, show, write
-from serving.model.rows import Slates, build_slates
-from serving.model.test_sets import FIXED_CASES, TestSet, fixed_test_sets, purchase_test_sets
+from serving.model.rows import Slates, build_slates, in_slate_order
+from serving.model.test_sets import (
+    FIXED_CASES,
+    TestSet,
+    fixed_test_sets,
+    purchase_test_sets,
+    simulated_test_sets,
+)
 
 FloatArray = npt.NDArray[np.float32]
+Vectors = tuple[FloatArray, dict[str, FloatArray]]  # items by row, queries by text
 OURS = "ours, int8"
+DEFAULT_SEED = 7
 COLD_SHOPPER_INTERACTIONS = 5
 
 
@@ -53,24 +62,22 @@ def evaluate(
     plan = make_plan(dataset, items, seed, n_train)
     if (source / FIXED_CASES).is_file():
         sets = fixed_test_sets(source, dataset, items, plan)
+    elif plan.task == "impressions":
+        sets = simulated_test_sets(dataset, items, plan, seed)
     else:
         sets = purchase_test_sets(dataset, items, plan, seed, n_cases, n_catalogue)
     fitting = [*plan.train, *plan.valid]
     cases = [*fitting, *(case for each in sets for case in each.cases)]
     slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
-    texts = [item.ranker_text for item in items.items]
-    zero_shot = TextTower(base_folder()).encode(texts)
-    vectors = {
-        "fp32": bundle.tower().encode(texts),
-        "int8": int8_vectors(bundle.folder, texts, int(bundle.training["max_tokens"])),
-    }
+    vectors = _vectors(bundle, [item.ranker_text for item in items.items], slates)
     training = slates.take(np.arange(len(fitting)))
-    text = text_columns(training, zero_shot, {})
-    options = ForestOptions(threads=threads)
     taken = takings(dataset.events, items).before(plan.test_from_s)
+    text = text_columns(training, *vectors["zero-shot"])
+    options = ForestOptions(threads=threads)
     scorers: dict[str, Scorer] = {
         "popularity": baselines.column("item_purchase_120d"),
         "recent popularity": baselines.column("item_purchase_7d"),
+        "BM25": baselines.column("retrieval_score"),
         "zero-shot MiniLM": baselines.text_alone,
         "item-to-item (implicit)": baselines.item_to_item(taken, len(items)),
         "EASE": baselines.column("user_bought_neighbor"),
@@ -78,13 +85,30 @@ def evaluate(
         "LambdaMART, behaviour": baselines.lambdamart(training, None, seed, options),
         "LambdaMART, behaviour + text": baselines.lambdamart(training, text, seed, options),
     }
+    if not any(slates.queries):
+        del scorers["BM25"]
     report = Report(dataset.info.name, OURS, bundle.training["metrics"])
     start = len(fitting)
     for each in sets:
         part = slates.take(np.arange(start, start + len(each.cases)))
         start += len(each.cases)
-        _measure(report, each, part, scorers, bundle, zero_shot, vectors)
+        _measure(report, each, part, scorers, bundle, vectors)
     return report
+
+
+def _vectors(bundle: Bundle, texts: list[str], slates: Slates) -> dict[str, Vectors]:
+    """Item and query vectors of the base tower and of ours, in float32 and int8."""
+    queries = sorted({query for query in slates.queries if query})
+    every = [*texts, *queries]
+    found = {
+        "zero-shot": TextTower(base_folder()).encode(every),
+        "fp32": bundle.tower().encode(every),
+        "int8": int8_vectors(bundle.folder, every, int(bundle.training["max_tokens"])),
+    }
+    return {
+        name: (rows[: len(texts)], dict(zip(queries, rows[len(texts) :], strict=True)))
+        for name, rows in found.items()
+    }
 
 
 def _measure(
@@ -93,19 +117,20 @@ def _measure(
     slates: Slates,
     scorers: dict[str, Scorer],
     bundle: Bundle,
-    zero_shot: FloatArray,
-    vectors: dict[str, FloatArray],
+    vectors: dict[str, Vectors],
 ) -> None:
-    text = text_columns(slates, zero_shot, {})
+    text = text_columns(slates, *vectors["zero-shot"])
     scores = {name: scorer(slates, text) for name, scorer in scorers.items()}
-    for precision, found in vectors.items():
-        scores[f"ours, {precision}"] = bundle.scores(columns(slates, found, {}))
-    features = columns(slates, vectors["int8"], {})
+    for precision in ("fp32", "int8"):
+        scores[f"ours, {precision}"] = bundle.scores(columns(slates, *vectors[precision]))
+    features = columns(slates, *vectors["int8"])
     scores["ours, text alone"] = baselines.text_alone(slates, features[:, len(FEATURE_NAMES) :])
     for name, raw in bundle.parts(features).items():
         scores[f"ours, {name} alone"] = raw
     features[:, len(FEATURE_NAMES) :] = np.nan
     scores["ours, text hidden"] = bundle.scores(features)
+    if test_set.truth is not None:
+        scores["oracle"] = in_slate_order(test_set.truth, test_set.cases, slates)
     cold_shopper = test_set.cold_shopper
     if cold_shopper is None:
         cold_shopper = slates.interactions < COLD_SHOPPER_INTERACTIONS
@@ -138,6 +163,12 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     try:
         dataset = load(given.data, given.cache, given.items)
+        if task_of(dataset) == "judged":
+            with Progress(console=console) as progress:
+                report = evaluate_judged(dataset, DEFAULT_SEED, given.threads, progress)
+            show(report, console)
+            write(report, given.out)
+            return 0
         with Progress(console=console) as progress, tempfile.TemporaryDirectory() as scratch:
             bundle = _bundle(given.bundle, dataset, Path(scratch), progress)
             report = evaluate(

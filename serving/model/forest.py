@@ -81,6 +81,7 @@ def forest_onnx(forest: lightgbm.Booster) -> bytes:
             # send a feature of exactly that value the other way.
             if attribute.name == "nodes_values":
                 attribute.floats[:] = _rounded_down(forest, list(attribute.floats))
+    model.graph.name = "forest"  # the converter draws a random one: the same trees, the same bytes
     encoded: bytes = model.SerializeToString()
     return encoded
 

@@ -7,7 +7,7 @@ Swaminathan, Schnabel, 2017, "Unbiased learning-to-rank with biased feedback").
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
-from serving.model.rows import Case
+from serving.model.lexical import Lexical
+from serving.model.rows import Case, Slates, in_slate_order
 
 FloatArray = npt.NDArray[np.float32]
 # What a label is worth. A purchase is the goal, but there are seven clicks to one: with these
@@ -29,12 +30,18 @@ EM_ROUNDS = 8
 class Shown:
     """One slate as it was seen, in order of position; labels as LABEL_WEIGHTS, 0 = no more."""
 
+    ranking_id: str
     case: Case
     positions: npt.NDArray[np.int64]  # 1-based
 
 
 def shown_slates(dataset: Dataset, items: ItemTable) -> list[Shown]:
-    """The log's rankings in order of time; each case stops before its first event."""
+    """The log's rankings in order of time; each case stops before its first event.
+
+    The log does not say with what score an item was retrieved, and the order shown would bring the
+    position bias in: a search's retrieval score is BM25 over titles, as our own retrieval has it.
+    """
+    lexical = Lexical(items)
     events = dataset.events
     kinds = events["type"].to_numpy()
     rankings = events["ranking_id"].to_numpy()
@@ -62,8 +69,9 @@ def shown_slates(dataset: Dataset, items: ItemTable) -> list[Shown]:
             int(np.searchsorted(times, times[first])), float(times[first]),
             users[first], sessions[first], queries[first],
             rows=rows, labels=labels, weights=np.ones(len(rows), np.float32),
+            retrieval_score=lexical.scores(queries[first], rows) if queries[first] else None,
         )  # fmt: skip
-        out.append(Shown(case, places[numbers]))
+        out.append(Shown(ranking, case, places[numbers]))
     return sorted(out, key=lambda shown: shown.case.position)
 
 
@@ -103,7 +111,7 @@ def estimate_propensities(
         was_wanted = click + (1 - click) * wanted * (1 - examined[place]) / chance
         examined = np.bincount(place, was_examined, minlength=last) / np.maximum(shown, 1)
         wanted = _expected(features, was_wanted, seed)
-    return (examined / examined[0]).astype(np.float32)
+    return np.asarray(examined / examined[0], np.float32)
 
 
 def _expected(
@@ -128,6 +136,17 @@ def _expected(
     return np.asarray(np.clip(predicted, 1e-4, 1 - 1e-4))
 
 
-def cases_of(shown: Sequence[Shown]) -> list[Case]:
-    """The cases alone."""
-    return [each.case for each in shown]
+def debiased(
+    shown: Sequence[Shown], slates: Slates, features: FloatArray, seed: int
+) -> tuple[Slates, FloatArray]:
+    """`slates` with inverse-propensity weights, and the propensities estimated from them.
+
+    `features`: (R, n) columns of `slates`, by which the estimate tells what is wanted.
+    """
+    positions = in_slate_order(
+        [each.positions for each in shown], [each.case for each in shown], slates
+    )
+    propensities = estimate_propensities(slates.labels > 0, positions, features, seed)
+    return replace(slates, weights=inverse_weights(positions, slates.labels, propensities)), (
+        propensities
+    )

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from rank_bm25 import BM25Okapi
 from rich.progress import Progress
 
 from features.catalog import ItemTable
@@ -20,6 +19,7 @@ from features.replay import item_table
 from serving.model.bundle import columns
 from serving.model.fitting import HeadOptions, fit_head, head_scores
 from serving.model.forest import ForestOptions, fit_forest
+from serving.model.lexical import Lexical
 from serving.model.network import Head, TextTower, base_folder
 from serving.model.report import Report, add_rows
 from serving.model.rows import Case, Slates, build_slates
@@ -41,14 +41,14 @@ def judged_cases(dataset: Dataset, items: ItemTable) -> list[Case]:
     """One case a query, its judged items with their gains; BM25 over titles brought them."""
     if dataset.queries is None:
         raise ValueError(f"{dataset.info.name}: no judged queries")
-    bm25 = BM25Okapi([_words(item.title) for item in items.items])
+    lexical = Lexical(items)
     cases = []
     for _, judged in dataset.queries.groupby("query_id", sort=True):
         rows = items.rows(judged["item_id"].tolist())
         known = rows >= 0
         gains = judged["gain"].to_numpy(np.float32)[known]
         query = str(judged["query"].iloc[0])
-        scores = np.asarray(bm25.get_batch_scores(_words(query), rows[known].tolist()), np.float32)
+        scores = lexical.scores(query, rows[known])
         case = Case(
             0, 0.0, query=query, rows=rows[known], labels=gains,
             weights=np.ones(len(gains), np.float32), retrieval_score=scores,
@@ -145,7 +145,3 @@ def _columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
     vectors = np.zeros((len(texts), found.shape[1]), np.float32)
     vectors[judged] = found[len(queries) :]
     return columns(slates, vectors, dict(zip(queries, found, strict=False)))
-
-
-def _words(text: str) -> list[str]:
-    return "".join(c if c.isalnum() else " " for c in text.lower()).split()

@@ -15,6 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
+from transformers.utils.logging import disable_progress_bar
 
 from serving.model.scoring import RECENCY_DECAY, TEXT_FEATURES
 
@@ -54,9 +55,8 @@ class TextTower(nn.Module):
 
     def __init__(self, folder: Path, rank: int = RANK, max_tokens: int = MAX_TOKENS) -> None:
         super().__init__()
-        self.bert = BertModel.from_pretrained(
-            folder, add_pooling_layer=False, attn_implementation="eager"
-        )
+        disable_progress_bar()  # ours is the only one
+        self.bert = BertModel.from_pretrained(folder, attn_implementation="eager")
         self.bert.requires_grad_(False)
         self.adapters: dict[str, LowRank] = {}
         for index, layer in enumerate(self.bert.encoder.layer):

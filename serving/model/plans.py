@@ -9,6 +9,7 @@ from features.aggregate import DAY_S
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
 from serving.model.cases import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.model.impressions import LABEL_WEIGHTS, Shown, shown_slates
 from serving.model.rows import Case, Draw
 
 Task = Literal["next_basket", "discovery", "impressions", "judged"]
@@ -17,6 +18,9 @@ DAYS: dict[Task, tuple[int, int, int]] = {  # of training, of validation, of tes
     "next_basket": (84, 14, 28),
     "discovery": (200, 21, 0),
 }
+# Of the log's time: where training, validation and test begin. Before them, features fill up.
+IMPRESSION_SHARES = (0.2, 0.72, 0.8)
+N_TEST_SLATES = 2_000
 # A slate's unwanted candidates all come from one kind of shelf, as one retrieval would bring them:
 # which one it is, the ranker sees from slate_popularity.
 NEXT_BASKET_DRAWS = (
@@ -40,6 +44,9 @@ class Plan:
     test_from_s: float
     refresh_s: float = 28 * DAY_S
     label_weights: dict[str, float] = field(default_factory=lambda: {"purchase": 1.0})
+    # Task "impressions" alone: where each case's candidates were shown.
+    train_shown: list[Shown] = field(default_factory=list)
+    test_shown: list[Shown] = field(default_factory=list)
 
 
 def task_of(dataset: Dataset) -> Task:
@@ -53,7 +60,37 @@ def task_of(dataset: Dataset) -> Task:
 
 def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
     """Train and validation cases of a log; its test period is left alone."""
-    return _purchase_plan(dataset, items, task_of(dataset), seed, n_train)
+    task = task_of(dataset)
+    if task == "impressions":
+        return _impression_plan(dataset, items, seed, n_train)
+    return _purchase_plan(dataset, items, task, seed, n_train)
+
+
+def _impression_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
+    rng = np.random.default_rng(seed)
+    times = dataset.events["at"]
+    start_s, span_s = float(times.iloc[0]), float(times.iloc[-1] - times.iloc[0])
+    edges = [start_s + share * span_s for share in IMPRESSION_SHARES]
+    shown = shown_slates(dataset, items)
+
+    def period(first_s: float, end_s: float, n_slates: int) -> list[Shown]:
+        within = [each for each in shown if first_s <= each.case.at_s < end_s]
+        chosen = np.sort(rng.permutation(len(within))[:n_slates])
+        return [within[index] for index in chosen.tolist()]
+
+    train = period(edges[0], edges[1], n_train)
+    valid = period(edges[1], edges[2], n_train // 8)
+    test = period(edges[2], np.inf, N_TEST_SLATES)
+    return Plan(
+        "impressions",
+        [each.case for each in train],
+        [each.case for each in valid],
+        edges[2],
+        7 * DAY_S,
+        LABEL_WEIGHTS,
+        [*train, *valid],
+        test,
+    )
 
 
 def _purchase_plan(dataset: Dataset, items: ItemTable, task: Task, seed: int, n_train: int) -> Plan:

@@ -47,7 +47,7 @@ def publish_ranker(
     """The bundle as the next version of the ranker, in use from now on; returns its number.
 
     item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
-    slates: held-out slates for the parity gate (assemble.ndcg_on_slates); default: the bundle's
+    slates: held-out slates for the parity gate (assemble.slate_ndcgs); default: the bundle's
     held_out.npz, if it has one.
     Raises PublishError, and then the version in use before still is.
     """
@@ -64,7 +64,11 @@ def publish_ranker(
         tokens = assemble.tokenize(base / "tokenizer.json", texts, training["max_tokens"])
         try:
             parity = assemble.add_tower(
-                folder, assemble.merged_weights(bundle, base), tokens, precision, scratch
+                folder,
+                assemble.merged_weights(bundle, base),
+                assemble.with_slate_texts(tokens, slates),
+                precision,
+                scratch,
             )
             if parity is not None:
                 VersionRanker(folder, memory=1)  # it opens, and was trained on these text features

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,6 +134,18 @@ def build_slates(
         np.concatenate([slate.weights for slate in slates]),
         np.concatenate([slate.features for slate in slates]),
     )
+
+
+def in_slate_order(
+    values: Sequence[npt.NDArray[np.generic]], cases: Sequence[Case], slates: Slates
+) -> npt.NDArray[Any]:
+    """What stands beside the `rows` of each case, in the order of the slates made of them: (R,)."""
+    out = np.zeros(len(slates.item_rows), values[0].dtype if len(values) else np.float32)
+    for index, (found, case) in enumerate(zip(values, cases, strict=True)):
+        part = slice(slates.offsets[index], slates.offsets[index + 1])
+        place = {row: number for number, row in enumerate(case.rows.tolist())}
+        out[part] = found[[place[row] for row in slates.item_rows[part].tolist()]]
+    return out
 
 
 def concatenate(first: Slates, second: Slates) -> Slates:

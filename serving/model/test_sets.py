@@ -26,6 +26,8 @@ class TestSet:
     cases: list[Case]
     cold_shopper: npt.NDArray[np.bool_] | None = None
     cold_item: npt.NDArray[np.bool_] | None = None
+    # What an oracle would score the rows of each case with; simulated data alone.
+    truth: list[npt.NDArray[np.float32]] | None = None
 
 
 def purchase_test_sets(
@@ -75,3 +77,34 @@ def _fixed_cases(
         ones = np.ones(len(rows), np.float32)
         out.append(Case(position, moment_s, user, rows=rows, labels=labels, weights=ones))
     return out
+
+
+def simulated_test_sets(dataset: Dataset, items: ItemTable, plan: Plan, seed: int) -> list[TestSet]:
+    """Logged slates of the test period, judged by what the simulation knows, not by its clicks.
+
+    "would be clicked": one draw of P(click | examined) for each item, free of position bias;
+    "true relevance": that probability itself as the gain. An oracle ranks by it.
+    """
+    shown = pd.read_parquet(dataset.folder / "truth.parquet")
+    known = {
+        (ranking, item): relevance
+        for ranking, item, relevance in zip(
+            shown["ranking_id"], shown["item_id"], shown["relevance"], strict=True
+        )
+    }
+    truth = [
+        np.array(
+            [known[each.ranking_id, items.item_ids[row]] for row in each.case.rows.tolist()],
+            np.float32,
+        )
+        for each in plan.test_shown
+    ]
+    rng = np.random.default_rng(seed + 2)
+    drawn = [(rng.random(len(chance)) < chance).astype(np.float32) for chance in truth]
+    cases = [each.case for each in plan.test_shown]
+    return [
+        TestSet(
+            name, [replace(c, labels=g) for c, g in zip(cases, gains, strict=True)], truth=truth
+        )
+        for name, gains in (("would be clicked", drawn), ("true relevance", truth))
+    ]

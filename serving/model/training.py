@@ -28,6 +28,7 @@ from serving.model.bundle import Member, blend, columns, write_bundle
 from serving.model.fitting import HeadOptions, fit_head, head_scores
 from serving.model.forest import ForestOptions, fit_forest
 from serving.model.held_out import write_held_out
+from serving.model.impressions import debiased
 from serving.model.metrics import quality
 from serving.model.network import Head, TextTower, base_folder
 from serving.model.plans import Plan, make_plan
@@ -85,21 +86,26 @@ def train(
         progress,
         plan.refresh_s,
     )
-    n_train = len(plan.train)
-    hidden = hide_behavior(slates, HIDDEN_SHARE, np.random.default_rng(options.seed))
-    training = hidden.take(np.arange(n_train))
-    valid = slates.take(np.arange(n_train, len(slates)))
     texts = [item.ranker_text for item in items.items]
     torch.manual_seed(options.seed)
     tower = TextTower(base_folder())
     before = text_vectors(tower, texts, slates)
+    propensities = None
+    if plan.train_shown:
+        slates, propensities = debiased(
+            plan.train_shown, slates, columns(slates, *before), options.seed
+        )
+    n_train = len(plan.train)
+    hidden = hide_behavior(slates, HIDDEN_SHARE, np.random.default_rng(options.seed))
+    training = hidden.take(np.arange(n_train))
+    valid = slates.take(np.arange(n_train, len(slates)))
     fine_tune(tower, training, columns(training, *before), texts, out, options, progress)
     after = text_vectors(tower, texts, slates)
     fitted = fit(training, columns(training, *after), options, progress)
     members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
     everything = concatenate(training, valid)
     final = fit(everything, columns(everything, *after), options, progress)
-    about = _about(dataset, plan, options, metrics)
+    about = _about(dataset, plan, options, metrics, propensities)
     write_bundle(out, tower, final.head, final.forest, members, about)
     held_out = valid.take(np.arange(min(N_HELD_OUT, len(valid))))
     write_held_out(out / "held_out.npz", held_out, texts, tower)
@@ -144,9 +150,9 @@ def fit(
     head = Head(features.shape[1])
     gains = slates.labels * slates.weights
     fit_head(head, features, gains, slates.offsets, options.seed, options.head, progress)
-    forest = fit_forest(
-        features, slates.labels, slates.weights, slates.offsets, options.seed, options.forest
-    )
+    # The trees take no inverse weights: pairs weighted so made them worse (docs/quality.md).
+    ones = np.ones(len(slates.labels), np.float32)
+    forest = fit_forest(features, slates.labels, ones, slates.offsets, options.seed, options.forest)
     return Scorers(head, forest)
 
 
@@ -182,9 +188,14 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def _about(
-    dataset: Dataset, plan: Plan, options: TrainingOptions, metrics: dict[str, float]
+    dataset: Dataset,
+    plan: Plan,
+    options: TrainingOptions,
+    metrics: dict[str, float],
+    propensities: FloatArray | None,
 ) -> dict[str, Any]:
     return {
+        "propensities": None if propensities is None else np.round(propensities, 4).tolist(),
         "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
         "task": plan.task,
         "test_from_s": plan.test_from_s,

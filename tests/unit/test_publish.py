@@ -19,7 +19,7 @@ from serving.model.assemble import (
     ParityError,
     ParityLimits,
     base_folder,
-    ndcg_on_slates,
+    slate_ndcgs,
     tokenize,
 )
 from serving.model.publish import main, publish_encoder, publish_ranker
@@ -297,10 +297,25 @@ def test_the_command_line_says_in_one_line_what_is_wrong(
 # --- the ranker of a version ---
 
 
-def test_a_score_is_the_blend_of_its_standardised_parts(ranker: VersionRanker) -> None:
+def test_a_score_is_the_sum_of_its_parts(ranker: VersionRanker) -> None:
     scores, parts = ranker.score(slate())
-    np.testing.assert_allclose(scores, 0.5 * parts[:, 1] + 0.5 * parts[:, 2], rtol=1e-5)
-    assert np.isfinite(parts).all()
+    np.testing.assert_allclose(scores, parts[:, 2] + parts[:, 3], rtol=1e-5)
+    assert np.isfinite(parts[:, [0, 2, 3]]).all()
+    assert np.isnan(parts[:, 1]).all()  # trained with queries, it needs no prior for them
+
+
+def test_a_ranker_trained_without_queries_still_heeds_them(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    training = json.loads((bundle / "training.json").read_text())
+    training["query_prior"] = {"weight": 50.0, "mean": 0.3, "std": 0.1}
+    (bundle / "training.json").write_text(json.dumps(training))
+    publish_ranker(tmp_path / "repository", bundle)
+    ranker = VersionRanker(tmp_path / "repository" / "ranker" / "1")
+    scores, parts = ranker.score(slate("red mug", 0, 0))
+    assert np.argmax(scores) == ITEMS.index("red mug")
+    np.testing.assert_allclose(scores, parts[:, 1:].sum(axis=1), rtol=1e-5)
+    _, parts = ranker.score(slate("", 0, 0))
+    assert np.isnan(parts[:, 1]).all()
 
 
 def test_a_score_depends_neither_on_batch_mates_nor_on_order(ranker: VersionRanker) -> None:
@@ -334,7 +349,7 @@ def test_an_item_without_text_is_scored_by_its_behaviour(ranker: VersionRanker) 
 def test_nothing_asked_is_nothing_answered(ranker: VersionRanker) -> None:
     for batch in (slate("", 0, 0, 0), {name: values[:0] for name, values in slate().items()}):
         scores, parts = ranker.score(batch)
-        assert (scores.shape, parts.shape) == ((0,), (0, 3))
+        assert (scores.shape, parts.shape) == ((0,), (0, 4))
 
 
 def test_a_version_without_forest_has_no_forest_part(tmp_path: Path) -> None:
@@ -342,7 +357,7 @@ def test_a_version_without_forest_has_no_forest_part(tmp_path: Path) -> None:
     publish_ranker(tmp_path / "repository", bundle)
     scores, parts = VersionRanker(tmp_path / "repository" / "ranker" / "1").score(slate())
     assert np.isfinite(scores).all()
-    assert np.isnan(parts[:, 2]).all()
+    assert np.isnan(parts[:, 3]).all()
 
 
 @pytest.mark.parametrize(
@@ -374,9 +389,9 @@ def test_ndcg_on_slates_is_one_for_labels_in_the_ranker_s_order(
     best[[np.argmax(scores[:6]), 6 + np.argmax(scores[6:])]] = 1
     np.savez(tmp_path / "slates.npz", **batch, LABELS=best)
     folder = published / "ranker" / "5"
-    assert ndcg_on_slates(folder, tmp_path / "slates.npz") == 1.0
+    assert slate_ndcgs(folder, tmp_path / "slates.npz").mean() == 1.0
     np.savez(tmp_path / "slates.npz", **batch, LABELS=1 - best)
-    assert ndcg_on_slates(folder, tmp_path / "slates.npz") < 1.0
+    assert slate_ndcgs(folder, tmp_path / "slates.npz").mean() < 1.0
 
 
 def test_half_precision_is_published_with_the_gpu_configuration(
