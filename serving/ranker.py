@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from features.matrix import FEATURE_NAMES
 from serving.errors import (
     BadModelOutputError,
     ModelOverloadedError,
@@ -168,6 +169,7 @@ def pack(jobs: list[RankerJob]) -> RankerBatch:
         item_keys=np.concatenate([text.item_keys for text in texts]),
         item_tokens=_stack([text.item_tokens for text in texts]),
         features=np.concatenate([job.features for job in jobs]),
+        feature_names=FEATURE_NAMES,
     )
 
 

@@ -40,6 +40,8 @@ class RankerBatch:
     item_keys:              int64 (R,), features.catalog.content_key of the item's text
     item_tokens:            int16 (R, any)
     features:               float32 (R, n_features), NaN = unknown
+    feature_names:          of its columns; a version takes those that it was trained on, by name.
+                            Empty: the columns are just those
     """
 
     query_tokens: TokenArray
@@ -51,6 +53,7 @@ class RankerBatch:
     item_keys: npt.NDArray[np.int64]
     item_tokens: TokenArray
     features: FloatArray
+    feature_names: tuple[str, ...] = ()
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """By the names and in the types of ranker/config.pbtxt."""
@@ -91,8 +94,9 @@ class TritonRanker:
     ) -> RankerScores:
         """Scores of all rows; raises a RankingError."""
         headers = {"traceparent": traceparent} if traceparent else None
+        named = {"feature_names": ",".join(batch.feature_names)} if batch.feature_names else None
         answer = await self._connection.infer(
-            batch.tensors(), ("SCORES", "PARTS"), budget_s, headers
+            batch.tensors(), ("SCORES", "PARTS"), budget_s, headers, named
         )
         scores, parts = (answer.as_numpy(name) for name in ("SCORES", "PARTS"))
         n_rows = len(batch.item_keys)
@@ -174,6 +178,7 @@ class _Connection:
         outputs: Sequence[str],
         budget_s: float,
         headers: dict[str, str] | None,
+        parameters: dict[str, str] | None = None,
     ) -> aio.InferResult:
         if budget_s <= 0:
             raise ModelTimeoutError("no time left")
@@ -184,6 +189,7 @@ class _Connection:
                 outputs=[aio.InferRequestedOutput(name) for name in outputs],
                 client_timeout=budget_s,
                 headers=headers,
+                parameters=parameters,
             )
         except InferenceServerException as error:
             _raise(error, budget_s)

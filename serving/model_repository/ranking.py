@@ -60,7 +60,8 @@ class VersionRanker:
         batch: int = 1,
     ) -> None:
         training = json.loads((folder / "training.json").read_text())
-        self._n_features = len(training["feature_names"])
+        self._feature_names: list[str] = training["feature_names"]
+        self._columns_of: dict[str, npt.NDArray[np.intp]] = {}
         if tuple(training["text_feature_names"]) != TEXT_FEATURES:
             raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
         self._members = [Member(name, **values) for name, values in training["blend"].items()]
@@ -72,8 +73,17 @@ class VersionRanker:
             folder, int(training["max_tokens"]), threads, memory, providers, batch
         )
 
-    def score(self, batch: Mapping[str, Array]) -> tuple[FloatArray, FloatArray]:
-        """SCORES and PARTS of a batch; raises BatchError."""
+    def score(
+        self, batch: Mapping[str, Array], feature_names: str | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """SCORES and PARTS of a batch; raises BatchError.
+
+        `feature_names`: of the columns of FEATURES, separated by commas. This version takes its own
+        of them by name, and one that is not among them is unknown: so serving and versions may be
+        of different age. Without names the columns must be this version's.
+        """
+        if feature_names is not None:
+            batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
         self._check(batch)
         text = self._text_features(batch)
         features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
@@ -114,12 +124,25 @@ class VersionRanker:
             at += n_user + n_session
         return out
 
+    def _own_columns(self, features: Array, feature_names: str) -> FloatArray:
+        columns = self._columns_of.get(feature_names)
+        if columns is None:
+            given = {name: column for column, name in enumerate(feature_names.split(","))}
+            columns = np.array([given.get(name, -1) for name in self._feature_names], np.intp)
+            self._columns_of = {feature_names: columns}  # one caller, so one entry is enough
+        if columns.max(initial=-1) >= features.shape[1]:
+            raise BatchError(f"FEATURES has {features.shape[1]} columns, fewer than their names")
+        own = np.asarray(features[:, columns], np.float32)
+        own[:, columns < 0] = np.nan
+        return own
+
     def _check(self, batch: Mapping[str, Array]) -> None:
         rows, history = len(batch["ITEM_KEYS"]), len(batch["HISTORY_KEYS"])
         features = batch["FEATURES"]
-        if features.shape[1] != self._n_features:
+        wanted = len(self._feature_names)
+        if features.shape[1] != wanted:
             raise BatchError(
-                f"FEATURES has {features.shape[1]} columns; this version takes {self._n_features}"
+                f"FEATURES has {features.shape[1]} columns; this version takes {wanted}"
             )
         counts = {n: batch[f"{n}_COUNTS"] for n in ("ROW", "USER_HISTORY", "SESSION_HISTORY")}
         requests = len(batch["QUERY_TOKENS"])

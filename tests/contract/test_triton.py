@@ -202,6 +202,15 @@ async def test_scores_are_those_of_the_published_version(
     assert answer.version == str(number)
 
 
+async def test_features_are_taken_by_name(ranker: TritonRanker) -> None:
+    asked = batch((6,))
+    expected = await ranker.score(asked, BUDGET_S)
+    turned = np.ascontiguousarray(asked.features[:, ::-1])
+    named = replace(asked, features=turned, feature_names=FEATURES[::-1])
+    answer = await ranker.score(named, BUDGET_S)
+    np.testing.assert_array_equal(answer.scores, expected.scores)
+
+
 async def test_a_request_is_scored_the_same_alone_and_in_a_batch(ranker: TritonRanker) -> None:
     alone = await ranker.score(batch((5,)), BUDGET_S)
     first = batch((5,))
@@ -210,6 +219,7 @@ async def test_a_request_is_scored_the_same_alone_and_in_a_batch(ranker: TritonR
         **{
             name: np.concatenate([getattr(other, name), getattr(first, name)])
             for name in RankerBatch.__dataclass_fields__
+            if name != "feature_names"
         }
     )
     answer = await ranker.score(together, BUDGET_S)

@@ -318,6 +318,20 @@ def test_a_ranker_trained_without_queries_still_heeds_them(tmp_path: Path) -> No
     assert np.isnan(parts[:, 1]).all()
 
 
+def test_features_are_taken_by_name_and_a_missing_one_is_unknown(ranker: VersionRanker) -> None:
+    batch = slate()
+    scores, _ = ranker.score(batch)
+    price, popularity, age = batch["FEATURES"].T
+    other = np.full_like(price, 7)
+    named = {**batch, "FEATURES": np.stack([other, age, price, popularity], 1)}
+    renamed, _ = ranker.score(named, "newer,age,price,popularity")
+    np.testing.assert_array_equal(renamed, scores)
+    unknown = {**batch, "FEATURES": np.stack([price, np.full_like(price, np.nan), age], 1)}
+    expected, _ = ranker.score(unknown)
+    got, _ = ranker.score({**batch, "FEATURES": np.stack([age, price], 1)}, "age,price")
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_a_score_depends_neither_on_batch_mates_nor_on_order(ranker: VersionRanker) -> None:
     first, second, third = slate(), slate("", 0, 0, 40, seed=1), slate("blue", 6, 0, 3, seed=2)
     alone = [ranker.score(batch) for batch in (first, second, third)]

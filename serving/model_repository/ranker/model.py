@@ -44,7 +44,8 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Any:
         batch = {n: pb_utils.get_input_tensor_by_name(request, n).as_numpy() for n in INPUTS}
         try:
-            scores, parts = self._ranker.score(batch)
+            named = json.loads(request.parameters() or "{}").get("feature_names")
+            scores, parts = self._ranker.score(batch, named)
         except BatchError as error:
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
