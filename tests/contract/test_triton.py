@@ -215,13 +215,12 @@ async def test_a_request_is_scored_the_same_alone_and_in_a_batch(ranker: TritonR
     alone = await ranker.score(batch((5,)), BUDGET_S)
     first = batch((5,))
     other = batch((30, 1, 7), query="", seed=5)
-    together = RankerBatch(
-        **{
-            name: np.concatenate([getattr(other, name), getattr(first, name)])
-            for name in RankerBatch.__dataclass_fields__
-            if name != "feature_names"
-        }
-    )
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(other, name), getattr(first, name)])
+        for name in RankerBatch.__dataclass_fields__
+        if name != "feature_names"
+    }
+    together = RankerBatch(**arrays)
     answer = await ranker.score(together, BUDGET_S)
     np.testing.assert_allclose(answer.scores[-5:], alone.scores, atol=1e-6)
 
