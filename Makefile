@@ -98,8 +98,10 @@ $(UV):
 	@$(INSTALL) .venv-triton/bin/python requirements/triton.txt requirements/bare-triton.txt
 	@touch $@
 
-.venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt | $(UV)
+.venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt requirements/torch.txt | $(UV)
 	@echo "setting up .venv-dev (training and tests)"
 	@test -x .venv-dev/bin/python || $(PYTHON) -m venv --without-pip .venv-dev
 	@$(INSTALL) .venv-dev/bin/python requirements/dev.txt requirements/bare-dev.txt
+	@$(UV) pip install --quiet --no-config --python .venv-dev/bin/python -c requirements/dev.txt \
+	  -r requirements/torch.txt
 	@touch $@
