@@ -105,13 +105,8 @@ class ModelServer:
         """
         if self._process is None or not self.alive:
             return False
-        try:
-            lines = [
-                " ".join(child.cmdline())  # empty for a zombie
-                for child in psutil.Process(self._process.pid).children(recursive=True)
-            ]
-        except psutil.NoSuchProcess:
-            return self.alive  # a worker ended while it was looked at: look again
+        workers = psutil.Process(self._process.pid).children(recursive=True)
+        lines = [_command_line(worker) for worker in workers]
         return all(any(f"/{model}/" in line for line in lines) for model in self._models)
 
     @property
@@ -293,6 +288,13 @@ class ModelServer:
             raise ModelServerError(f"the model server refused a check: {detail}") from None
         except OSError as error:
             raise ModelServerError(f"the model server did not answer a check: {error}") from None
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # gone, or a zombie
+        return ""
 
 
 def _find(python: Path) -> _Installation:

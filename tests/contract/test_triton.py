@@ -432,6 +432,28 @@ def test_a_missing_environment_and_a_missing_server_are_named(
         model_server(repository, tmp_path, triton_python=Path(sys.executable)).start()
 
 
+def test_a_model_whose_process_was_killed_is_not_healthy(repository: Path, tmp_path: Path) -> None:
+    running = model_server(repository, tmp_path)
+    running.start()
+    try:
+        assert running.healthy
+        assert running.pid is not None
+        worker = next(
+            child
+            for child in psutil.Process(running.pid).children(recursive=True)
+            if "/ranker/" in " ".join(child.cmdline())
+        )
+        worker.kill()
+        deadline_s = time.monotonic() + 10
+        while running.healthy:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        assert running.alive  # which is why `alive` is not enough
+    finally:
+        running.stop()
+    assert not running.healthy
+
+
 def test_the_server_ends_with_a_parent_that_is_killed(repository: Path, tmp_path: Path) -> None:
     ports = free_ports(3)
     code = (
