@@ -5,7 +5,6 @@ known", which is not the same as zero: the ranker is trained with both.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,9 @@ from features.aggregate import (
     ItemCounters,
 )
 from features.catalog import CATEGORY_LEVELS, ItemTable
+from features.matching import affinities, neighbor_columns, recency_rank
+from features.matching import neighbor_score as neighbor_score
+from features.matching import recent_weights as recent_weights
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -45,7 +47,7 @@ USER_FEATURES = (
     "user_repeat_due",
     "user_share_of_bought",
     "user_buy_rate",
-    "user_recency_rank",
+    "userrecency_rank",
     *(f"user_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
     "user_brand",
     "user_price_distance",
@@ -54,7 +56,7 @@ USER_FEATURES = (
     "user_bought_companion",
 )
 SESSION_FEATURES = (
-    "session_recency_rank",
+    "sessionrecency_rank",
     *(f"session_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
     "session_brand",
     "session_price_distance",
@@ -70,7 +72,6 @@ REQUEST_FEATURES = (
     "has_query",
     "slate_popularity",
     "slate_popularity_place",
-    "slate_bought_share",
 )
 FEATURE_NAMES: tuple[str, ...] = ITEM_FEATURES + USER_FEATURES + SESSION_FEATURES + REQUEST_FEATURES
 COLUMN = {name: index for index, name in enumerate(FEATURE_NAMES)}
@@ -189,13 +190,12 @@ def _user_features(
         out[i, base + 3] = count / total
         days = max(now_s - first_s, 0.0) / DAY_S
         out[i, base + 4] = math.log(count / (days + 7.0))  # a week of doubt: once today is no habit
-    _recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
-    _affinities(out, COLUMN["user_category_1"], at, user, items, rows)
+    recency_rank(out, COLUMN["userrecency_rank"], at, place, user, items)
+    affinities(out, COLUMN["user_category_1"], at, user, items, rows)
     bought = {item_id: math.log1p(count) for item_id, (count, _, _) in user.bought.items()}
     base = COLUMN["user_neighbor"]
-    out[at, base] = _neighbor_feature(items, recent_weights(user), rows)
-    out[at, base + 1] = _neighbor_feature(items, bought, rows)
-    out[at, base + 2] = _companion_feature(items, bought, rows)
+    out[at, base], _ = neighbor_columns(items, recent_weights(user), rows)
+    out[at, base + 1], out[at, base + 2] = neighbor_columns(items, bought, rows)
 
 
 def _session_features(
@@ -206,12 +206,10 @@ def _session_features(
     rows: npt.NDArray[np.int64],
 ) -> None:
     place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
-    _recency_rank(out, COLUMN["session_recency_rank"], at, place, session, items)
-    _affinities(out, COLUMN["session_category_1"], at, session, items, rows)
-    recent = recent_weights(session)
+    recency_rank(out, COLUMN["sessionrecency_rank"], at, place, session, items)
+    affinities(out, COLUMN["session_category_1"], at, session, items, rows)
     base = COLUMN["session_neighbor"]
-    out[at, base] = _neighbor_feature(items, recent, rows)
-    out[at, base + 1] = _companion_feature(items, recent, rows)
+    out[at, base], out[at, base + 1] = neighbor_columns(items, recent_weights(session), rows)
 
 
 def _request_features(
@@ -239,14 +237,10 @@ def _request_features(
 
 
 def _slate_features(out: FloatArray) -> None:
-    """What kind of candidates were asked about: how popular, and how many of them bought before.
+    """What kind of candidates were asked about: their mean popularity, and each one's place in it.
 
-    Being popular says much among a random shelf and nothing among bestsellers; having been bought
-    says much in a whole catalogue and nothing in a list of old favourites.
+    Being popular says much among a random shelf and nothing among bestsellers.
     """
-    if len(out):
-        bought = out[:, COLUMN["user_times_bought"]] > 0  # NaN: no
-        out[:, COLUMN["slate_bought_share"]] = bought.mean()
     popularity = out[:, COLUMN["item_purchase_120d"]]
     known = np.flatnonzero(~np.isnan(popularity))
     if len(known) == 0:
@@ -254,121 +248,3 @@ def _slate_features(out: FloatArray) -> None:
     out[:, COLUMN["slate_popularity"]] = popularity[known].mean()
     place = np.searchsorted(np.sort(popularity[known]), popularity[known], side="right")
     out[known, COLUMN["slate_popularity_place"]] = place / len(known)
-
-
-def _recency_rank(
-    out: FloatArray,
-    column: int,
-    at: npt.NDArray[np.int64],
-    place: Mapping[int, int],
-    state: BehaviorState,
-    items: ItemTable,
-) -> None:
-    """1 / (1 + rank) of the candidate among the recent items, newest first; 0 = not among them."""
-    out[at, column] = 0.0
-    newest = sorted(state.recent, key=lambda item_id: state.recent[item_id][0], reverse=True)
-    for rank, item_id in enumerate(newest):
-        i = place.get(items.row_of.get(item_id, -1))
-        if i is not None:
-            out[i, column] = 1.0 / (1 + rank)
-
-
-def _affinities(
-    out: FloatArray,
-    column: int,
-    at: npt.NDArray[np.int64],
-    state: BehaviorState,
-    items: ItemTable,
-    rows: npt.NDArray[np.int64],
-) -> None:
-    """Category shares by level, brand share, price distance: CATEGORY_LEVELS + 2 columns."""
-    mass = (
-        sum(max(weight, 0.0) for name, weight in state.categories.items() if " > " not in name)
-        or math.inf
-    )
-    share = _by_code(state.categories, items.category_code, mass)
-    for level in range(CATEGORY_LEVELS):
-        codes = items.category[rows, level]
-        out[at, column + level] = np.where(codes >= 0, share[codes], np.nan)
-    mass = sum(max(weight, 0.0) for weight in state.brands.values()) or math.inf
-    codes = items.brand[rows]
-    brand = _by_code(state.brands, items.brand_code, mass)
-    out[at, column + CATEGORY_LEVELS] = np.where(codes >= 0, brand[codes], np.nan)
-    if state.price_weight > 0:
-        mean = state.price_sum / state.price_weight
-        variance = max(state.price_square_sum / state.price_weight - mean**2, 0.0)
-        out[at, column + CATEGORY_LEVELS + 1] = (items.log_price[rows] - mean) / math.sqrt(
-            variance + 0.1
-        )
-
-
-def _by_code(
-    weights: Mapping[str, float], code_of: Mapping[str, int], mass: float
-) -> npt.NDArray[np.float32]:
-    """Shares by code, float32 (n_codes + 1,); the extra last entry is what code -1 reads."""
-    share = np.zeros(len(code_of) + 1, np.float32)
-    for name, weight in weights.items():
-        code = code_of.get(name)
-        if code is not None:
-            share[code] = max(weight, 0.0) / mass
-    return share
-
-
-def recent_weights(state: BehaviorState) -> dict[str, float]:
-    """How much each recent item speaks for the need of the moment; newer and stronger, more."""
-    newest = sorted(state.recent.items(), key=lambda entry: entry[1][0], reverse=True)
-    return {item_id: strength * 0.9**rank for rank, (item_id, (_, strength)) in enumerate(newest)}
-
-
-def neighbor_score(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:
-    """How much the items of `weights` speak for each item, float32 (capacity of the table,)."""
-    return _spoken_for(items, weights, items.neighbors, items.neighbor_weights)
-
-
-def _neighbor_feature(
-    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
-) -> FloatArray:
-    if items.neighbors.shape[1] == 0:
-        return np.full(len(rows), np.nan, np.float32)
-    return _known(
-        _spoken_for(items, weights, items.neighbors[rows], items.neighbor_weights[rows]),
-        items.neighbors[rows],
-    )
-
-
-def _companion_feature(
-    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
-) -> FloatArray:
-    if items.companions.shape[1] == 0:
-        return np.full(len(rows), np.nan, np.float32)
-    return _known(
-        _spoken_for(items, weights, items.companions[rows], items.companion_weights[rows]),
-        items.companions[rows],
-    )
-
-
-def _known(score: FloatArray, sources: npt.NDArray[np.int32]) -> FloatArray:
-    """`score`, and NaN for an item that the table has not met: it is new, not unrelated."""
-    score[sources[:, 0] < 0] = np.nan
-    return score
-
-
-def _spoken_for(
-    items: ItemTable,
-    weights: Mapping[str, float],
-    sources: npt.NDArray[np.int32],
-    source_weights: FloatArray,
-) -> FloatArray:
-    """Sum over each row's sources of the source's weight here times its weight in the table."""
-    row_of = items.row_of
-    weight_of = np.zeros(len(items) + 1, np.float32)  # the extra last entry is what -1 reads
-    total = 0.0
-    for item_id, weight in weights.items():
-        row = row_of.get(item_id)
-        if row is not None:
-            weight_of[row] = weight
-            total += weight
-    if total == 0.0:
-        return np.zeros(len(sources), np.float32)
-    score: FloatArray = np.einsum("ij,ij->i", weight_of[sources], source_weights)
-    return score / np.float32(total)

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
 from serving.local.stack import Address, Stack, StackError, check_machine
 from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
 from serving.rules import RulesError, read_rules
+
+
+class NotPreparedError(Exception):
+    """The preparing process has said why."""
 
 
 def main() -> int:
@@ -26,6 +31,8 @@ def main() -> int:
         return _serve(arguments, console)
     except (StackError, StateFolderError, RulesError, PublishingError) as error:
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
+        return 2
+    except NotPreparedError:
         return 2
     except KeyboardInterrupt:
         return 0
@@ -40,7 +47,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
         )
     check_machine(address)
     folder = folder_of(arguments.state, arguments.data)
-    ready = prepared(folder) or _prepare(arguments, folder, console)
+    ready = prepared(folder) or _prepare(arguments, folder)
     read_rules(folder / "rules.yaml")
     # Written as it stands: child processes get the environment that we were given.
     stack = Stack(
@@ -66,18 +73,16 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _prepare(arguments: argparse.Namespace, folder: Path, console: Console) -> Prepared:
-    # Imported here: Feast and pandas are 200 MB that a second start does not need.
-    from features.datasets.format import DatasetError
-    from serving.local.prepare import prepare
-
-    datasets = arguments.state / "datasets"
-    try:
-        return prepare(
-            arguments.data, folder, datasets, arguments.items, arguments.triton_python, console
-        )
-    except DatasetError as error:
-        raise StackError(str(error)) from None
+def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:
+    """Prepare in a process of its own: it takes a gigabyte that serving has no use for."""
+    command = [sys.executable, "-m", "serving.local.prepare", "--data", arguments.data]
+    command += ["--folder", str(folder), "--datasets", str(arguments.state / "datasets")]
+    command += ["--items", str(arguments.items), "--triton-python", str(arguments.triton_python)]
+    done = subprocess.run(command, check=False)
+    ready = prepared(folder)
+    if done.returncode != 0 or ready is None:
+        raise NotPreparedError
+    return ready
 
 
 def _arguments() -> argparse.Namespace:

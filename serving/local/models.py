@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from serving.local.processes import die_with_parent
 from serving.local.state_folder import StateFolderError, folder_of, prepared
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,7 @@ class Publishing:
                 stdin=subprocess.DEVNULL,
                 stdout=log.open("ab"),
                 stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,
             )
             for model, extra in (("encoder", []), ("ranker", bundle))
         ]

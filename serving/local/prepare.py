@@ -1,9 +1,11 @@
 """From a data set to a state folder that the stack can serve from. Done once per data set."""
 
+import argparse
 import json
 import re
 import secrets
 import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.progress import Progress
 
 from features.bootstrap import bootstrap
 from features.catalog import ItemTable
-from features.datasets.format import Dataset
+from features.datasets.format import Dataset, DatasetError
 from features.datasets.registry import load
 from features.datasets.replay import shift_to_now
 from features.neighbor_file import write_neighbors
@@ -22,7 +24,7 @@ from features.neighbors import neighbor_tables, takings
 from features.replay import item_table
 from features.settings import StoreSettings
 from serving.auth import ApiKey, Pseudonyms, Scope, hash_key
-from serving.local.models import Publishing
+from serving.local.models import Publishing, PublishingError
 from serving.local.state_folder import DEV_KEY, Prepared, Sample
 
 _HERE = Path(__file__).parent
@@ -62,6 +64,24 @@ def prepare(
     (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
     console.print(f"prepared in {time.monotonic() - started_s:.0f} s")
     return done
+
+
+def main() -> int:
+    """`python -m serving.local.prepare`: the exit status, 2 with one line that says why."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--datasets", type=Path, required=True)
+    parser.add_argument("--items", type=int, required=True)
+    parser.add_argument("--triton-python", type=Path, required=True)
+    given = parser.parse_args()
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        prepare(given.data, given.folder, given.datasets, given.items, given.triton_python, console)
+    except (DatasetError, PublishingError) as error:
+        console.print(f"cannot serve: {error}", style="bold red", markup=False)
+        return 2
+    return 0
 
 
 def _fill(dataset: Dataset, items: ItemTable, folder: Path, console: Console) -> None:
@@ -116,3 +136,7 @@ def _sample(dataset: Dataset) -> Sample:
         item_ids=shown,
         query=" ".join(words).lower() or "gift",
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -24,9 +24,12 @@ N_TEST_SLATES = 2_000
 # A slate's unwanted candidates all come from one kind of shelf, as one retrieval would bring them:
 # which one it is, the ranker sees from slate_popularity.
 NEXT_BASKET_DRAWS = (
-    Draw(popular=30, own=10),
-    Draw(uniform=30, own=10),
-    Draw(popular=12, uniform=12, own=16),
+    Draw(popular=40),
+    Draw(uniform=40),
+    Draw(uniform=120),
+    # Few old favourites: were they drawn more often than they occur, having been bought before
+    # would seem to speak against an item (docs/quality.md).
+    Draw(popular=14, uniform=14, own=12),
 )
 BEGUN_SHARE = 0.4  # of training baskets are already part filled
 DISCOVERY_DRAWS = (Draw(popular=40), Draw(uniform=40))

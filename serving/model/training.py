@@ -50,7 +50,7 @@ class TrainingOptions:
     """What a run is made of; all of it is written into training.json."""
 
     seed: int = 7
-    n_train: int = 5_000
+    n_train: int = 6_000
     tuning: TuningOptions = field(default_factory=TuningOptions)
     head: HeadOptions = field(default_factory=HeadOptions)
     forest: ForestOptions = field(default_factory=ForestOptions)

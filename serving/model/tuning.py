@@ -22,7 +22,7 @@ SAVE_EVERY = 20  # steps
 class TuningOptions:
     """A step encodes about slates * (candidates + history) texts."""
 
-    steps: int = 160
+    steps: int = 100
     slates: int = 10
     wanted: int = 4
     unwanted: int = 12

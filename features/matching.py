@@ -1,0 +1,126 @@
+"""How a shopper's state matches items: recency, tastes and the item-to-item tables.
+
+Each function writes or returns columns for the items in `rows`; NaN = not known.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from features.aggregate import BehaviorState
+from features.catalog import CATEGORY_LEVELS, ItemTable
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def recency_rank(
+    out: FloatArray,
+    column: int,
+    at: npt.NDArray[np.int64],
+    place: Mapping[int, int],
+    state: BehaviorState,
+    items: ItemTable,
+) -> None:
+    """1 / (1 + rank) of the candidate among the recent items, newest first; 0 = not among them."""
+    out[at, column] = 0.0
+    newest = sorted(state.recent, key=lambda item_id: state.recent[item_id][0], reverse=True)
+    for rank, item_id in enumerate(newest):
+        i = place.get(items.row_of.get(item_id, -1))
+        if i is not None:
+            out[i, column] = 1.0 / (1 + rank)
+
+
+def affinities(
+    out: FloatArray,
+    column: int,
+    at: npt.NDArray[np.int64],
+    state: BehaviorState,
+    items: ItemTable,
+    rows: npt.NDArray[np.int64],
+) -> None:
+    """Category shares by level, brand share, price distance: CATEGORY_LEVELS + 2 columns."""
+    mass = (
+        sum(max(weight, 0.0) for name, weight in state.categories.items() if " > " not in name)
+        or math.inf
+    )
+    share = _by_code(state.categories, items.category_code, mass)
+    for level in range(CATEGORY_LEVELS):
+        codes = items.category[rows, level]
+        out[at, column + level] = np.where(codes >= 0, share[codes], np.nan)
+    mass = sum(max(weight, 0.0) for weight in state.brands.values()) or math.inf
+    codes = items.brand[rows]
+    brand = _by_code(state.brands, items.brand_code, mass)
+    out[at, column + CATEGORY_LEVELS] = np.where(codes >= 0, brand[codes], np.nan)
+    if state.price_weight > 0:
+        mean = state.price_sum / state.price_weight
+        variance = max(state.price_square_sum / state.price_weight - mean**2, 0.0)
+        out[at, column + CATEGORY_LEVELS + 1] = (items.log_price[rows] - mean) / math.sqrt(
+            variance + 0.1
+        )
+
+
+def _by_code(
+    weights: Mapping[str, float], code_of: Mapping[str, int], mass: float
+) -> npt.NDArray[np.float32]:
+    """Shares by code, float32 (n_codes + 1,); the extra last entry is what code -1 reads."""
+    share = np.zeros(len(code_of) + 1, np.float32)
+    for name, weight in weights.items():
+        code = code_of.get(name)
+        if code is not None:
+            share[code] = max(weight, 0.0) / mass
+    return share
+
+
+def recent_weights(state: BehaviorState) -> dict[str, float]:
+    """How much each recent item speaks for the need of the moment; newer and stronger, more."""
+    newest = sorted(state.recent.items(), key=lambda entry: entry[1][0], reverse=True)
+    return {item_id: strength * 0.9**rank for rank, (item_id, (_, strength)) in enumerate(newest)}
+
+
+def neighbor_score(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:
+    """How much the items of `weights` speak for each item, float32 (capacity of the table,)."""
+    return _spoken_for(_shares(items, weights), items.neighbors, items.neighbor_weights)
+
+
+def neighbor_columns(
+    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """How much the items of `weights` speak for those in `rows`: over histories, in one basket.
+
+    Each (n,); NaN for an item that the table has not met: it is new, not unrelated.
+    """
+    shares = _shares(items, weights)
+    out = []
+    for sources, source_weights in (
+        (items.neighbors, items.neighbor_weights),
+        (items.companions, items.companion_weights),
+    ):
+        if sources.shape[1] == 0:
+            out.append(np.full(len(rows), np.nan, np.float32))
+            continue
+        own = sources[rows]
+        score = _spoken_for(shares, own, source_weights[rows])
+        score[own[:, 0] < 0] = np.nan
+        out.append(score)
+    return out[0], out[1]
+
+
+def _shares(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:
+    """`weights` by row, summing to 1, float32 (n_items + 1,); the last entry is what -1 reads."""
+    out = np.zeros(len(items) + 1, np.float32)
+    row_of = items.row_of
+    for item_id, weight in weights.items():
+        row = row_of.get(item_id)
+        if row is not None:
+            out[row] = weight
+    total = out.sum()
+    return out / total if total > 0 else out
+
+
+def _spoken_for(
+    shares: FloatArray, sources: npt.NDArray[np.int32], source_weights: FloatArray
+) -> FloatArray:
+    """Sum over each row's sources of the source's share times its weight in the table."""
+    return np.einsum("ij,ij->i", shares[sources], source_weights)
