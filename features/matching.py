@@ -123,4 +123,5 @@ def _spoken_for(
     shares: FloatArray, sources: npt.NDArray[np.int32], source_weights: FloatArray
 ) -> FloatArray:
     """Sum over each row's sources of the source's share times its weight in the table."""
-    return np.einsum("ij,ij->i", shares[sources], source_weights)
+    score: FloatArray = np.einsum("ij,ij->i", shares[sources], source_weights)
+    return score

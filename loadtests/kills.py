@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,18 @@ class Outcome:
         """Nothing accepted was lost, and the model answers again."""
         return self.recovery_s is not None and self.arrived == self.accepted
 
+    def report(self) -> dict[str, Any]:
+        """As JSON; `asdict` cannot copy a Counter on Python 3.11."""
+        return {
+            "target": self.target,
+            "rankings": dict(self.rankings),
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "arrived": self.arrived,
+            "recovery_s": self.recovery_s,
+            "good": self.good,
+        }
+
 
 def main() -> int:
     """The exit status."""
@@ -80,7 +92,7 @@ def main() -> int:
                     outcomes.append(kill(stack, target, pattern))
                     console.print(outcomes[-1])
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(outcome) | {"good": outcome.good} for outcome in outcomes]
+    rows = [outcome.report() for outcome in outcomes]
     (options.out / "kills.json").write_text(json.dumps(rows, indent=2) + "\n")
     show(console, outcomes)
     return 0 if all(outcome.good for outcome in outcomes) else 1

@@ -1,7 +1,9 @@
 """The local stack: Triton, ingest and the Serve application, watched and restarted."""
 
+import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -50,6 +52,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_window(size: int = 32) -> int:
+    """The first of `size` neighbouring ports, below the system's own range, that are all free now.
+
+    Chosen by chance, so that two stacks that start at once hardly ever choose the same.
+    """
+    for _ in range(100):
+        first = 15_000 + size * secrets.randbelow(17_000 // size)
+        try:
+            with contextlib.ExitStack() as held:
+                for port in range(first, first + size):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+    raise StackError(f"no {size} neighbouring ports are free")
 
 
 def check_machine(address: Address) -> None:
@@ -241,7 +260,14 @@ class Stack:
 
 def _ray_environment(run: Path) -> dict[str, str]:
     """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
+    first = free_window()
     return {
+        # A port that a replica has left may be another stack's next replica's: HAProxy would go on
+        # sending requests there. So each stack has ports of its own.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + 15),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(first + 16),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         # Two stacks on one machine must not share these.
