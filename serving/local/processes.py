@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 APP_READY = "app-ready"  # in the run folder once the application is deployed
 _PR_SET_PDEATHSIG = 1
+_MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
 
 
@@ -38,7 +41,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict(self.environment),
+                env={**self.environment, _MARK: self._mark},
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
@@ -66,6 +69,19 @@ class Child:
                 self.process.wait()
         with contextlib.suppress(ProcessLookupError):  # the whole group has ended
             os.killpg(self.process.pid, signal.SIGKILL)
+        self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """End what it started in groups of their own: an orphaned HAProxy would hold the port."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(_MARK) == self._mark:
+                    process.kill()
+
+    @property
+    def _mark(self) -> str:
+        """What all its descendants have in their environment, and no other process."""
+        return f"{self.name}:{self.log}"
 
     def last_words(self, n_lines: int = 3) -> str:
         """The end of its log, for an error message."""
