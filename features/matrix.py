@@ -47,7 +47,7 @@ USER_FEATURES = (
     "user_repeat_due",
     "user_share_of_bought",
     "user_buy_rate",
-    "userrecency_rank",
+    "user_recency_rank",
     *(f"user_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
     "user_brand",
     "user_price_distance",
@@ -56,7 +56,7 @@ USER_FEATURES = (
     "user_bought_companion",
 )
 SESSION_FEATURES = (
-    "sessionrecency_rank",
+    "session_recency_rank",
     *(f"session_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
     "session_brand",
     "session_price_distance",
@@ -190,7 +190,7 @@ def _user_features(
         out[i, base + 3] = count / total
         days = max(now_s - first_s, 0.0) / DAY_S
         out[i, base + 4] = math.log(count / (days + 7.0))  # a week of doubt: once today is no habit
-    recency_rank(out, COLUMN["userrecency_rank"], at, place, user, items)
+    recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
     affinities(out, COLUMN["user_category_1"], at, user, items, rows)
     bought = {item_id: math.log1p(count) for item_id, (count, _, _) in user.bought.items()}
     base = COLUMN["user_neighbor"]
@@ -206,7 +206,7 @@ def _session_features(
     rows: npt.NDArray[np.int64],
 ) -> None:
     place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
-    recency_rank(out, COLUMN["sessionrecency_rank"], at, place, session, items)
+    recency_rank(out, COLUMN["session_recency_rank"], at, place, session, items)
     affinities(out, COLUMN["session_category_1"], at, session, items, rows)
     base = COLUMN["session_neighbor"]
     out[at, base], out[at, base + 1] = neighbor_columns(items, recent_weights(session), rows)

@@ -144,3 +144,11 @@ def test_the_listwise_loss_is_least_for_the_order_of_the_gains() -> None:
     right = listwise_loss(torch.tensor([0.0, 5.0, 0.0]), gains, slate_of, 1)
     wrong = listwise_loss(torch.tensor([5.0, 0.0, 0.0]), gains, slate_of, 1)
     assert right < 0.1 < wrong
+
+
+def test_the_demonstrations_bundle_fits_the_features_that_are_computed_now() -> None:
+    bundle = Bundle(Path("serving/model/demo_bundle"))
+    scores = bundle.scores(_rows(0, 50))
+    assert np.isfinite(scores).all()
+    assert scores.std() > 0
+    assert sum(file.stat().st_size for file in bundle.folder.iterdir()) < 2_500_000
