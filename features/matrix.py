@@ -156,8 +156,9 @@ def _item_features(
     columns.append((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))
     columns.append((returned[:, 4] + 0.1) / (purchase[:, 4] + 2.0))
     born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
-    age = (now_s - np.where(np.isfinite(born_s), born_s, np.nan)) / DAY_S
-    columns.append(np.log1p(np.maximum(age, 0.0)))
+    # Born now or later: the event that is being predicted made it known, and must not tell.
+    age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
+    columns.append(np.log1p(age))
     idle = np.where(counters.at_s[rows] > 0, (now_s - counters.at_s[rows]) / DAY_S, np.nan)
     columns.append(np.log1p(np.maximum(idle, 0.0)))
     columns.append(items.log_price[rows])
