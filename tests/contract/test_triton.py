@@ -277,7 +277,9 @@ async def test_the_model_s_spans_join_the_caller_s_trace(
     while time.monotonic() < until_s:
         if any(span["traceId"] == trace for span in list(collector.spans)):
             return
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        # On a busy machine Triton ends a call's spans only when the connection moves again.
+        await ranker.score(batch(), BUDGET_S)
     pytest.fail(f"no span of {trace} among {len(collector.spans)}")
 
 
@@ -346,6 +348,7 @@ async def test_publishing_and_rolling_back_drop_no_request(
             assert version_in_use(repository, "ranker") == 1
             await asyncio.sleep(0.3)
             await loop.run_in_executor(pool, lambda: switch(repository, "ranker", 2, urls))
+        await asyncio.sleep(0.3)  # what was asked before the last switch may end with version 1
         changing = False
         await asyncio.gather(*clients)  # raises what any request met
     seen = [version for version, _ in answers]
