@@ -56,8 +56,8 @@ class Simulation:
 def simulate(
     seed: int = 7,
     n_items: int = 2_000,
-    n_shoppers: int = 3_000,
-    n_sessions: int = 30_000,
+    n_shoppers: int = 500,
+    n_sessions: int = 20_000,
     days: int = 60,
 ) -> Simulation:
     """The same arguments give the same frames, with the same NumPy.

@@ -82,7 +82,7 @@ def log_policy(
 ) -> tuple[Ints, Bools]:  # fmt: skip
     """The items shown, (n_slates, SLATE), best first, and which slates were shuffled.
 
-    score = 0.8 log(popularity + 0.3) + place + 0.6 Gumbel, where place is, for a search, 3.5 for
+    score = 0.5 log(popularity + 0.3) + place + 0.6 Gumbel, where place is, for a search, 3.5 for
     the type when its own words were typed and 2 for the group, + 1 for a wished colour; for a page
     of a group 5 for the group; for home 1 for the department (an old habit of the shop's).
     """
@@ -90,7 +90,7 @@ def log_policy(
     page = queries.page[session, slate]
     literal = ~queries.synonym[session, slate]
     score = rng.gumbel(size=(len(session), len(popularity))).astype(np.float32) * 0.6
-    score += (0.8 * np.log(popularity + 0.3)).astype(np.float32)
+    score += (0.5 * np.log(popularity + 0.3)).astype(np.float32)
     of_type = np.where((page == 0) & literal, 3.5, 0.0).astype(np.float32)
     of_group = np.choose(page, [2.0, 5.0, 0.0]).astype(np.float32)
     of_department = np.where(page == 2, 1.0, 0.0).astype(np.float32)

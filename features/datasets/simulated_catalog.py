@@ -87,7 +87,7 @@ def draw_catalog(
     """`n_items` items with unique titles, and their latents in the same order.
 
     Price = usual price x tier of the brand (0.7, 1, 1.5) x lognormal(0, 0.2). Quality =
-    N(0, 0.45) of the brand + N(0, 0.6) of the item; only the brand's part shows in text.
+    N(0, 0.6) of the brand + N(0, 0.8) of the item; only the brand's part shows in text.
     """
     n_brands_each = len(next(iter(BRANDS.values())))
     kind = rng.permutation(np.arange(n_items) % len(tree.names))
@@ -99,7 +99,7 @@ def draw_catalog(
     tier = np.array([0.7, 1.0, 1.5])[rng.integers(0, 3, len(BRAND_NAMES))]
     price = tree.price[kind] * tier[brand] * np.exp(rng.normal(0, 0.2, n_items))
     price = np.maximum(np.round(price) - 0.01, 0.99)
-    quality = rng.normal(0, 0.45, len(BRAND_NAMES))[brand] + rng.normal(0, 0.6, n_items)
+    quality = rng.normal(0, 0.6, len(BRAND_NAMES))[brand] + rng.normal(0, 0.8, n_items)
     created_at = np.where(
         rng.random(n_items) < LAUNCHED_SHARE,
         np.round(rng.uniform(start_s, end_s, n_items)),

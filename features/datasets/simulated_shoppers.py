@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 GUEST_SHARE = 0.15  # sessions without a user id
 NEW_SHARE = 0.10  # sessions whose shopper was never seen before
 CONTINUED_SHARE = 0.3  # sessions that carry on the need of the shopper's last one
-MAX_SLATES = 4
+MAX_SLATES = 6
 DRIFT = 0.25  # chance that the need moves on between two slates of a session
 
 
@@ -58,15 +58,15 @@ class Needs:
 
 
 def draw_shoppers(rng: np.random.Generator, tree: Tree, n: int) -> ShopperLatents:
-    """Independent normal tastes; scales: department 1.0, type 0.7, brand 0.7, colour 0.7,
-    material 0.5, style 0.7; thrift lognormal(0, 0.4), price level N(0, 0.35)."""
-    department = rng.normal(0, 1.0, (n, len(BRANDS)))
+    """Independent normal tastes; scales: department 0.6, type 0.42, brand 0.42, colour 0.42,
+    material 0.3, style 0.42; thrift lognormal(0, 0.4), price level N(0, 0.35)."""
+    department = rng.normal(0, 0.6, (n, len(BRANDS)))
     return ShopperLatents(
-        type=department[:, tree.department] + rng.normal(0, 0.7, (n, len(tree.names))),
-        brand=rng.normal(0, 0.7, (n, len(BRAND_NAMES))),
-        colour=rng.normal(0, 0.7, (n, len(COLOURS))),
-        material=rng.normal(0, 0.5, (n, len(MATERIALS))),
-        style=rng.normal(0, 0.7, (n, len(STYLES))),
+        type=department[:, tree.department] + rng.normal(0, 0.42, (n, len(tree.names))),
+        brand=rng.normal(0, 0.42, (n, len(BRAND_NAMES))),
+        colour=rng.normal(0, 0.42, (n, len(COLOURS))),
+        material=rng.normal(0, 0.3, (n, len(MATERIALS))),
+        style=rng.normal(0, 0.42, (n, len(STYLES))),
         thrift=np.exp(rng.normal(0, 0.4, n)),
         price_level=rng.normal(0, 0.35, n),
     )
@@ -75,7 +75,7 @@ def draw_shoppers(rng: np.random.Generator, tree: Tree, n: int) -> ShopperLatent
 def draw_sessions(
     rng: np.random.Generator, n_shoppers: int, n_sessions: int, days: int, start_s: float
 ) -> Sessions:
-    """Sessions spread over days and hours (evenings busiest), 1 to 4 slates each.
+    """Sessions spread over days and hours (evenings busiest), 1 to 6 slates each.
 
     Shoppers 0..n_shoppers-1 are regulars, drawn by lognormal(0, 1) activity. Every new or guest
     session has a shopper of its own behind them, numbered on in order of start.
@@ -89,7 +89,7 @@ def draw_sessions(
     is_guest = lot < GUEST_SHARE
     alone = lot < GUEST_SHARE + NEW_SHARE
     shopper[alone] = n_shoppers + np.arange(alone.sum())
-    n_slates = np.minimum(rng.geometric(0.6, n_sessions), MAX_SLATES)
+    n_slates = np.minimum(rng.geometric(0.35, n_sessions), MAX_SLATES)
     return Sessions(shopper, is_guest, np.round(start), n_slates)
 
 

@@ -215,12 +215,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--slates", type=int, default=TrainingOptions().n_train)
     parser.add_argument("--steps", type=int, default=TuningOptions().steps)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     options = TrainingOptions(
         seed=given.seed,
+        n_train=given.slates,
         tuning=TuningOptions(steps=given.steps),
         forest=ForestOptions(threads=given.threads),
     )
