@@ -36,7 +36,6 @@ from serving.model.rows import Slates, build_slates, concatenate, hide_behavior
 from serving.model.tuning import TuningOptions, tune
 
 FloatArray = npt.NDArray[np.float32]
-HIDDEN_SHARE = 0.15  # of training candidates that are made to look new (rows.hide_behavior)
 BLEND_STEPS = 10
 # A log without searches teaches nothing of queries. Then an item's match with the query adds this
 # many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them
@@ -51,6 +50,7 @@ class TrainingOptions:
 
     seed: int = 7
     n_train: int = 6_000
+    hidden_share: float = 0.15  # of training candidates made to look new: rows.hide_behavior
     tuning: TuningOptions = field(default_factory=TuningOptions)
     head: HeadOptions = field(default_factory=HeadOptions)
     forest: ForestOptions = field(default_factory=ForestOptions)
@@ -96,7 +96,7 @@ def train(
             plan.train_shown, slates, columns(slates, *before), options.seed
         )
     n_train = len(plan.train)
-    hidden = hide_behavior(slates, HIDDEN_SHARE, np.random.default_rng(options.seed))
+    hidden = hide_behavior(slates, options.hidden_share, np.random.default_rng(options.seed))
     training = hidden.take(np.arange(n_train))
     valid = slates.take(np.arange(n_train, len(slates)))
     fine_tune(tower, training, columns(training, *before), texts, out, options, progress)
@@ -216,6 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--slates", type=int, default=TrainingOptions().n_train)
+    parser.add_argument("--hidden", type=float, default=TrainingOptions().hidden_share)
     parser.add_argument("--steps", type=int, default=TuningOptions().steps)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
@@ -223,6 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = TrainingOptions(
         seed=given.seed,
         n_train=given.slates,
+        hidden_share=given.hidden,
         tuning=TuningOptions(steps=given.steps),
         forest=ForestOptions(threads=given.threads),
     )
