@@ -59,6 +59,12 @@ def interval(difference: Array, seed: int = 0) -> tuple[float, float, float]:
     return float(known.mean()), float(low), float(high)
 
 
+def mean_known(values: Array) -> float | None:
+    """Mean of the values that are not NaN; None when there are none (AUC of all-wanted slates)."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
 def coverage(
     scores: npt.NDArray[np.float32],
     item_rows: npt.NDArray[np.int64],

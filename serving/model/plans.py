@@ -7,7 +7,7 @@ import numpy as np
 
 from features.aggregate import DAY_S
 from features.catalog import ItemTable
-from features.datasets.format import Dataset
+from features.datasets.format import Dataset, DatasetError
 from serving.model.cases import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.model.impressions import LABEL_WEIGHTS, Shown, shown_slates
 from serving.model.rows import Case, Draw
@@ -62,8 +62,17 @@ def task_of(dataset: Dataset) -> Task:
 
 
 def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
-    """Train and validation cases of a log; its test period is left alone."""
+    """Train and validation cases of a log; its test period is left alone.
+
+    Raises DatasetError for judged queries without events: they are measured by cross-validation
+    (`make evaluate`), there is no time to split them by.
+    """
     task = task_of(dataset)
+    if task == "judged":
+        raise DatasetError(
+            f"{dataset.info.name}: judged queries without events cannot train a bundle; "
+            "measure on them with `make evaluate`"
+        )
     if task == "impressions":
         return _impression_plan(dataset, items, seed, n_train)
     return _purchase_plan(dataset, items, task, seed, n_train)

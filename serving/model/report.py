@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from serving.model.metrics import coverage, interval, quality
+from serving.model.metrics import coverage, interval, mean_known, quality
 from serving.model.rows import Slates
 
 FloatArray = npt.NDArray[np.float32]
@@ -49,9 +49,9 @@ def add_rows(
                     "ranker": name,
                     "cases": int(chosen.sum()),
                     "ndcg@10": interval(part.ndcg),
-                    "hit_rate@10": float(np.nanmean(part.hit_rate)),
-                    "mrr": float(np.nanmean(part.reciprocal_rank)),
-                    "auc": float(np.nanmean(part.auc)),
+                    "hit_rate@10": mean_known(part.hit_rate),
+                    "mrr": mean_known(part.reciprocal_rank),
+                    "auc": mean_known(part.auc),
                     "coverage": coverage(scores[name], slates.item_rows, slates.offsets)
                     if group == "all"
                     else None,
@@ -75,13 +75,17 @@ def show(report: Report, console: Console) -> None:
                 row["ranker"],
                 f"{mean:.4f}",
                 f"{low:.3f}-{high:.3f}",
-                f"{row['hit_rate@10']:.3f}",
-                f"{row['mrr']:.3f}",
-                f"{row['auc']:.3f}",
-                "" if row["coverage"] is None else f"{row['coverage']:.2f}",
+                _cell(row["hit_rate@10"]),
+                _cell(row["mrr"]),
+                _cell(row["auc"]),
+                _cell(row["coverage"], 2),
                 "" if row["ranker"] == report.ours else f"{gain:+.4f} [{worst:+.3f}, {best:+.3f}]",
             )
         console.print(table)
+
+
+def _cell(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def write(report: Report, folder: Path) -> None:

@@ -230,11 +230,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         dataset = load(given.data, given.cache, given.items)
+        with Progress() as progress:
+            about = train(dataset, given.out, options, progress)
     except DatasetError as error:
         print(error, file=sys.stderr)
         return 2
-    with Progress() as progress:
-        about = train(dataset, given.out, options, progress)
     print(about["metrics"])
     return 0
 

@@ -26,6 +26,7 @@ import pytest
 from features.catalog import content_key
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.local.model_server import ModelServer, ModelServerError
+from serving.local.stack import free_port
 from serving.model.assemble import any_texts, base_folder, tokenize
 from serving.model.publish import publish_encoder, publish_ranker
 from serving.model.repository import PublishError, rollback, switch, version_in_use
@@ -40,18 +41,6 @@ BUDGET_S = 30.0
 ITEMS = [f"{color} {thing}" for color in ("red", "blue", "green") for thing in ("mug", "lamp")]
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def free_ports(n: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    probes = [socket.socket() for _ in range(n)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Collector(HTTPServer):
@@ -107,7 +96,7 @@ def repository(bundles: list[Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:
-    grpc_port, http_port, metrics_port = free_ports(3)
+    grpc_port, http_port, metrics_port = free_port(), free_port(), free_port()
     given: dict[str, Any] = {
         "repository": repository,
         "state": folder,
@@ -309,7 +298,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(ranker: TritonRanker) -
 
 
 async def test_nobody_there_is_said_so() -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     ranker, encoder = TritonRanker(f"127.0.0.1:{port}"), TritonEncoder(f"127.0.0.1:{port}")
     assert not await ranker.ready()
     with pytest.raises(ModelUnavailableError):
@@ -459,7 +448,7 @@ def test_a_model_whose_process_was_killed_is_not_healthy(repository: Path, tmp_p
 
 
 def test_the_server_ends_with_a_parent_that_is_killed(repository: Path, tmp_path: Path) -> None:
-    ports = free_ports(3)
+    ports = [free_port() for _ in range(3)]
     code = (
         "import os, sys, time; from pathlib import Path; "
         "from serving.local.model_server import ModelServer; "

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serving.model.metrics import coverage, interval, quality
+from serving.model.metrics import coverage, interval, mean_known, quality
 
 
 def _one(scores: list[float], gains: list[float]) -> tuple[float, float, float, float]:
@@ -60,3 +60,8 @@ def test_coverage_counts_what_reaches_the_first_places() -> None:
     scores = np.array([2, 1, 0, 0, 1, 2], np.float32)
     rows, offsets = np.array([0, 1, 2, 0, 1, 2]), np.array([0, 3, 6])
     assert coverage(scores, rows, offsets, depth=1) == pytest.approx(2 / 3)
+
+
+def test_a_mean_leaves_out_what_is_unknown_and_is_none_when_nothing_is_known() -> None:
+    assert mean_known(np.array([0.5, np.nan, 1.0])) == 0.75
+    assert mean_known(np.array([np.nan])) is None

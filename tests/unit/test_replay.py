@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.aggregate import DAY_S, Aggregator
-from features.datasets.format import Dataset
+from features.datasets.format import Dataset, DatasetError
 from features.neighbors import neighbor_tables, takings
 from features.replay import behavior_events, item_table, replay
 from serving.model.plans import make_plan
@@ -105,3 +106,11 @@ def test_ease_is_the_closed_form_of_steck_by_either_route(n_shoppers: int) -> No
     for row in (0, 17, 59):
         best = np.sort(weights[:, row])[::-1][:5]
         np.testing.assert_allclose(table.neighbor_weights[row], best, rtol=1e-3)
+
+
+def test_judged_queries_without_events_are_refused_as_training_data() -> None:
+    shop = tiny_shop()
+    queries = pd.DataFrame({"query_id": ["q"], "query": ["a mug"], "item_id": ["a"], "gain": [1.0]})
+    judged = replace(shop, events=shop.events[:0], queries=queries)
+    with pytest.raises(DatasetError, match="make evaluate"):
+        make_plan(judged, item_table(judged), seed=3, n_train=10)
