@@ -15,14 +15,16 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train measure kills fuzz evaluate publish rollback test unit contract check format lock clean
+.PHONY: help serve train measure chaos load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS=)
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view)
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
-	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)")
+	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
+	  $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
+	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle
 	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle
@@ -36,8 +38,16 @@ rollback: .venv-triton/.ready ## Return to the model version before this one
 measure: .venv-dev/.ready ## Measure latency, freshness and memory of the running stack
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
 
-kills: .venv-dev/.ready .venv-triton/.ready ## Kill -9 every process in turn under load; nothing accepted may be lost
-	.venv-dev/bin/python -m loadtests.kills
+chaos: .venv-dev/.ready .venv-triton/.ready ## Break one thing at a time under load; nothing accepted may be lost (QUICK=1)
+	.venv-dev/bin/python -m loadtests.chaos $(if $(QUICK),--quick)
+
+load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, or URL= (SHAPE= RATE= SECONDS= P99_MS= FALLBACK_SHARE= WORKERS= QUICK=1)
+	@exec .venv-dev/bin/python -m loadtests.load --data "$(DATA)" --state "$(STATE)" \
+	  $(if $(QUICK),--quick) $(if $(URL),--url "$(URL)") $(if $(SHAPE),--shape "$(SHAPE)") \
+	  $(if $(RATE),--rate "$(RATE)") $(if $(SECONDS),--seconds "$(SECONDS)") \
+	  $(if $(STEP_SECONDS),--step-seconds "$(STEP_SECONDS)") $(if $(P99_MS),--p99-ms "$(P99_MS)") \
+	  $(if $(FALLBACK_SHARE),--fallback-share "$(FALLBACK_SHARE)") $(if $(KEYS),--keys "$(KEYS)") \
+	  $(if $(WORKERS),--workers "$(WORKERS)")
 
 fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its OpenAPI document allows or forbids
 	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
@@ -60,12 +70,37 @@ contract: .venv-dev/.ready .venv-triton/.ready ## Run the tests against the real
 check: .venv-dev/.ready ## Check format, lint, strict types and layers
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/ruff check .
-	.venv-dev/bin/mypy features serving tests
+	.venv-dev/bin/mypy features serving helm tests
 	.venv-dev/bin/lint-imports
 
 format: .venv-dev/.ready ## Format the code
 	.venv-dev/bin/ruff format .
 	.venv-dev/bin/ruff check --fix .
+
+# The tools run in environments of their own, at these versions: they are no dependencies of ours.
+AUDIT := pip-audit==2.10.1
+SBOM := cyclonedx-bom==7.5.0
+
+# --strict: a package that the advisory service does not know of is a failure, not a clean bill.
+audit: $(UV) ## Look every locked dependency up among published vulnerabilities
+	@mkdir -p build/reports && rm -f build/reports/audit.json
+	@$(UV) tool run --quiet $(AUDIT) --strict --disable-pip --no-deps --progress-spinner off --format json \
+	  --output build/reports/audit.json $(foreach set,serving dev triton,-r requirements/$(set).txt) \
+	  2> build/reports/audit.log; status=$$?; \
+	if [ ! -s build/reports/audit.json ]; then \
+	  echo "not audited: the advisory service did not answer for every package (build/reports/audit.log)"; exit 2; \
+	fi; tail -n 1 build/reports/audit.log; exit $$status
+
+sbom: .venv/.ready .venv-triton/.ready ## Write what is installed as CycloneDX to build/reports/sbom*.json
+	@mkdir -p build/reports
+	@$(UV) tool run --quiet --from $(SBOM) cyclonedx-py environment --pyproject pyproject.toml \
+	  --output-reproducible -o build/reports/sbom.json .venv/bin/python
+	@$(UV) tool run --quiet --from $(SBOM) cyclonedx-py environment \
+	  --output-reproducible -o build/reports/sbom-model-server.json .venv-triton/bin/python
+	@echo "written: build/reports/sbom.json, build/reports/sbom-model-server.json"
+
+dashboards: .venv-dev/.ready ## Write dashboards and alerts (helm/files) from helm/monitoring
+	.venv-dev/bin/python -m helm.monitoring
 
 lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements/*.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \

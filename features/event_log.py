@@ -4,7 +4,7 @@
 Entries have increasing positions (`seq`, from 1); a position is never used twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -58,6 +58,18 @@ class RankingRecord:
     features: npt.NDArray[np.float16] | npt.NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
     )
+
+
+class RankingRoute(NamedTuple):
+    """How a ranking came about, for counting what became of it."""
+
+    route: str
+    model_version: str | None
+
+
+def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
+    """The routes of `rankings` by id."""
+    return {each.ranking_id: RankingRoute(each.route, each.model_version) for each in rankings}
 
 
 class EventLog(Protocol):
@@ -119,6 +131,10 @@ class EventLog(Protocol):
 
     def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
         """Up to `limit` rankings behind `after_seq` (their own count), in order."""
+        ...
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        """Of up to 1,000 rankings those that are known."""
         ...
 
     def prune(self, before_s: float, limit: int = 10_000) -> int:

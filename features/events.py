@@ -36,3 +36,5 @@ class BehaviorEvent:
     position: int | None = None  # 1-based place in that slate
     value: float | None = None  # money: unit price times quantity, shop currency
     dwell_ms: int | None = None
+    # W3C trace of the post, when sampled: the write of its features joins it. Not behaviour.
+    traceparent: str | None = None

@@ -22,10 +22,20 @@ from features.event_log import Erasure, EventLog, LogEntry
 from features.events import BehaviorEvent
 from features.ingest_state import WorkingSet
 from features.items_store import Catalog
+from features.metrics import (
+    EVENT_LAG_SECONDS,
+    EVENTS_WAITING,
+    FLUSH_SECONDS,
+    INGEST_FAILURES,
+    INGESTED,
+    UNKNOWN_ITEMS,
+)
 from features.offline import OfflineStore, snapshot_table
 from features.online import OnlineFeatures
+from features.outcomes import Outcomes
 from features.settings import StoreSettings
 from features.state_rows import states_to_columns
+from features.telemetry import trace_written
 from features.views import ITEM_VIEW, USER_VIEW
 
 CONSUMER = "ingest"
@@ -97,6 +107,7 @@ class Ingest:
         self._catalog_change = 0
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
+        self._outcomes = Outcomes(log)
         self._status = IngestStatus()
         self._seq = log.offset(CONSUMER)
         self._unsaved_users: set[str] = set()
@@ -133,8 +144,12 @@ class Ingest:
         entries: list[tuple[int, LogEntry]] = []
         if self._log.wait(self._seq, timeout_s):
             entries = self._log.read(self._seq, self._settings.batch_events)
+            EVENTS_WAITING.set(max(self._log.last_seq() - self._seq, 0))
         for erasures, run in groupby(entries, key=lambda entry: isinstance(entry[1], Erasure)):
             (self._erase if erasures else self._fold)(list(run))
+        if entries:
+            EVENTS_WAITING.set(max(self._log.last_seq() - self._seq, 0))
+        self._outcomes.settle(self._clock())
         if len(self._unsaved_users) + len(self._unsaved_items) > MAX_UNSAVED:
             self._save_snapshots(self._clock())
         if self._clock() - self._maintained_s >= self._settings.maintain_every_s:
@@ -166,7 +181,7 @@ class Ingest:
             self._erased_since_compaction = not all(done)
 
     def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:
-        started_s = time.perf_counter()
+        started_s, started_ns = time.perf_counter(), time.time_ns()
         events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
         self._working.load([event for _, event in events])
         for seq, event in events:
@@ -183,18 +198,27 @@ class Ingest:
             lag_s=now_s - logged_s if logged_s is not None else 0.0,
             flush_ms=(time.perf_counter() - started_s) * 1e3,
         )
+        FLUSH_SECONDS.observe(time.perf_counter() - started_s)
+        if logged_s is not None:
+            EVENT_LAG_SECONDS.observe(max(now_s - logged_s, 0.0))
+        trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
+        self._outcomes.take([event for _, event in events], now_s)
 
     def _accept(self, event: BehaviorEvent) -> bool:
         status, now_s = self._status, self._clock()
         age_s = now_s - event.at_s
         # A clock a little ahead does no harm, and correcting it would make a replay differ.
         too_far, too_old = -age_s > self._settings.max_ahead_s, age_s > self._settings.retention_s
+        late = LATE_S < age_s <= self._settings.retention_s
         unknown = event.item_id is not None and event.item_id not in self._items.row_of
+        outcome = "future" if too_far else "too_old" if too_old else "late" if late else "folded"
+        INGESTED.labels(outcome=outcome).inc()
+        UNKNOWN_ITEMS.inc(unknown)
         self._status = replace(
             status,
             events_total=status.events_total + 1,
-            late_total=status.late_total + (LATE_S < age_s <= self._settings.retention_s),
+            late_total=status.late_total + late,
             too_old_total=status.too_old_total + too_old,
             future_total=status.future_total + too_far,
             unknown_item_total=status.unknown_item_total + unknown,
@@ -241,6 +265,7 @@ class Ingest:
 
     def _recover(self) -> None:
         """What is cached may be ahead of what was written: begin again from the stores."""
+        INGEST_FAILURES.inc()
         failures = self._status.failures_total + 1
         self._status = replace(self._status, failures_total=failures)
         self._working.clear()

@@ -2,7 +2,6 @@
 
 import argparse
 import fcntl
-import logging
 import signal
 import sys
 import threading
@@ -15,9 +14,11 @@ from pydantic import ValidationError
 from features.backends import open_catalog, open_event_log
 from features.erase import Eraser
 from features.ingest import Ingest, IngestSettings
+from features.logs import log_json
 from features.offline import OfflineStore
 from features.online import OnlineFeatures
 from features.store import open_store
+from features.telemetry import start_tracing
 
 
 @contextmanager
@@ -53,13 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m features.ingest", description=__doc__)
     parser.add_argument("--settings", type=Path, help="IngestSettings as JSON; default: built in")
     path = parser.parse_args(arguments).settings
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_json("ingest")
     try:
         text = path.read_text() if path else "{}"
         settings = IngestSettings.model_validate_json(text)
     except (OSError, ValidationError) as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
+    start_tracing()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

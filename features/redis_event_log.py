@@ -13,7 +13,15 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from features.event_log import AppendResult, Erasure, ItemChanges, LogEntry, RankingRecord
+from features.event_log import (
+    AppendResult,
+    Erasure,
+    ItemChanges,
+    LogEntry,
+    RankingRecord,
+    RankingRoute,
+    routes_of,
+)
 from features.events import BehaviorEvent, EventType
 from features.ranking_blob import pack, unpack
 
@@ -168,6 +176,14 @@ class RedisEventLog:
     def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
         found = self._client.xrange(self._key["rankings"], f"{after_seq + 1}-0", "+", limit)
         return [(_seq(entry_id), unpack(values[b"e"])) for entry_id, values in found]
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        seqs = self._client.hmget(self._key["ranking_ids"], list(ranking_ids))
+        with self._client.pipeline(transaction=False) as pipe:
+            for seq in filter(None, seqs):
+                pipe.xrange(self._key["rankings"], f"{int(seq)}-0", f"{int(seq)}-0")
+            found = pipe.execute()
+        return routes_of(unpack(entry[0][1][b"e"]) for entry in found if entry)
 
     def prune(self, before_s: float, limit: int = 10_000) -> int:
         offsets = self._client.hvals(self._key["offsets"])

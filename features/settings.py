@@ -42,6 +42,8 @@ class RedisSettings(BaseModel):
             raise ValueError("give either password or password_file")
         if not self.tls and (self.tls_ca_file or self.tls_cert_file or self.tls_key_file):
             raise ValueError("TLS files are given but tls is off")
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("give tls_cert_file and tls_key_file together")
         return self
 
     def client_options(self) -> dict[str, Any]:

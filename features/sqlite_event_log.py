@@ -13,6 +13,8 @@ from features.event_log import (
     ItemChanges,
     LogEntry,
     RankingRecord,
+    RankingRoute,
+    routes_of,
 )
 from features.events import BehaviorEvent
 from features.ranking_blob import pack, unpack
@@ -47,6 +49,7 @@ class SqliteEventLog:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._file = SqliteFile(path, SCHEMA)
+        self._add_missing_columns()
         self._clock = clock
         self._waiting: list[_Batch] = []
         self._waiting_lock = threading.Lock()
@@ -66,6 +69,13 @@ class SqliteEventLog:
             raise batch.error
         assert batch.result is not None
         return batch.result
+
+    def _add_missing_columns(self) -> None:
+        """A log of an earlier version has no traces."""
+        with self._file.write() as connection:
+            columns = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
+            if "traceparent" not in columns:
+                connection.execute("ALTER TABLE events ADD COLUMN traceparent TEXT")
 
     def _commit_batches(self, batches: list[_Batch]) -> None:
         results = []
@@ -205,6 +215,13 @@ class SqliteEventLog:
             (after_seq, limit),
         )
         return [(seq, unpack(record)) for seq, record in rows]
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        marks = ", ".join("?" for _ in ranking_ids)
+        rows = self._file.connection.execute(
+            f"SELECT record FROM rankings WHERE ranking_id IN ({marks})", tuple(ranking_ids)
+        )
+        return routes_of(unpack(record) for (record,) in rows)
 
     def prune(self, before_s: float, limit: int = 10_000) -> int:
         with self._file.write() as connection:

@@ -12,7 +12,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
   at_s REAL NOT NULL, user_id TEXT, session_id TEXT, item_id TEXT, query TEXT, ranking_id TEXT,
-  position INTEGER, value REAL, dwell_ms INTEGER, logged_s REAL NOT NULL
+  position INTEGER, value REAL, dwell_ms INTEGER, logged_s REAL NOT NULL, traceparent TEXT
 );
 CREATE INDEX IF NOT EXISTS events_user ON events (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_session ON events (session_id) WHERE session_id IS NOT NULL;
@@ -31,10 +31,10 @@ CREATE INDEX IF NOT EXISTS item_changes_change ON item_changes (change)
 """
 COLUMNS = (
     "event_id, type, at_s, user_id, session_id, item_id, query, ranking_id, position, value, "
-    "dwell_ms"
+    "dwell_ms, traceparent"
 )
 INSERT = (
-    f"INSERT INTO events ({COLUMNS}, logged_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO events ({COLUMNS}, logged_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (event_id) DO NOTHING"
 )
 
@@ -53,6 +53,7 @@ def event_to_row(event: BehaviorEvent, now_s: float) -> tuple[Any, ...]:
         event.position,
         event.value,
         event.dwell_ms,
+        event.traceparent,
         now_s,
     )
 

@@ -57,7 +57,8 @@ def add_error_answers(app: FastAPI) -> None:
         shown = str(error.args[0]) if error.args else error.code
         retry_after_s = error.args[1] if len(error.args) > 1 else None
         if error.status_code >= 500:
-            _LOG.warning("%s: %s", error.code, shown)
+            # The cause's kind only: what redis, grpc or pydantic say may quote the request.
+            _LOG.warning("%s: %s", error.code, type(error.__cause__ or error).__name__)
             shown = error.code
         return problem(request, error.status_code, error.code, shown, retry_after_s)
 

@@ -12,7 +12,9 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from features.logs import log_json
 from serving.cold_start import ColdStart
+from serving.errors import RankingError
 from serving.ranker import Ranker, RankerJob, RankerReply
 from serving.remote import RemoteColdStart, RemoteRanker
 from serving.rules import read_rules
@@ -46,7 +48,7 @@ def _deploy(cls: Callable[..., Any], name: str, replicas: ReplicaSettings) -> An
         max_queued_requests=replicas.max_queued_requests,
         ray_actor_options={"num_cpus": replicas.num_cpus},
         # An access log would hold what is in paths: shoppers' ids.
-        logging_config={"enable_access_log": False},
+        logging_config={"enable_access_log": False, "encoding": "JSON"},
     )(cls)
 
 
@@ -54,18 +56,27 @@ class RankerReplica:
     """A Ranker with its connection to Triton."""
 
     def __init__(self, settings: Settings) -> None:
-        model = TritonRanker(settings.model.grpc_address, settings.model.ranker)
+        log_json("ranker", settings.logs.folder, settings.logs.level)
+        where = settings.model
+        model = TritonRanker(where.grpc_address, where.ranker, where.tls)
         self._ranker = Ranker(model, settings.ranker)
 
-    async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
-        """See Ranker.score."""
-        return await self._ranker.score(job, budget_s)
+    async def score(self, job: RankerJob, budget_s: float) -> RankerReply | RankingError:
+        """See Ranker.score. Its RankingError is returned, for RemoteRanker to raise.
+
+        What is raised here Serve logs with a traceback, and with the caller's X-Request-ID as sent.
+        """
+        try:
+            return await self._ranker.score(job, budget_s)
+        except RankingError as error:
+            return error
 
 
 class ColdStartReplica:
     """Rules as a deployment."""
 
     def __init__(self, settings: Settings) -> None:
+        log_json("cold_start", settings.logs.folder, settings.logs.level)
         self._cold_start = ColdStart(read_rules(settings.rules_path).cold_start)
 
     async def score(self, features: FeatureMatrix) -> Scores:
@@ -79,6 +90,7 @@ class IngressReplica:
     def __init__(
         self, settings: Settings, ranker: DeploymentHandle[Any], cold_start: DeploymentHandle[Any]
     ) -> None:
+        log_json("ingress", settings.logs.folder, settings.logs.level)
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.endpoints import endpoints
 
@@ -87,4 +99,4 @@ class IngressReplica:
     def __serve_build_asgi_app__(self) -> ASGIApp:
         from serving.ingress import http_app
 
-        return http_app(self._endpoints)
+        return http_app(self._endpoints, traced=True)

@@ -40,17 +40,26 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def read_keys(path: Path) -> list[ApiKey]:
+    """A JSON list of ApiKey; raises OSError or ValidationError."""
+    return TypeAdapter(list[ApiKey]).validate_json(path.read_bytes())
+
+
 class Keyring:
     """Knows the keys. Looking a hash up in a dict leaks no timing of the key itself."""
 
     def __init__(self, keys: list[ApiKey]) -> None:
-        self._keys = {key.sha256: key for key in keys}
+        self.replace(keys)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
-        """Read a JSON list of ApiKey."""
-        return cls(TypeAdapter(list[ApiKey]).validate_json(path.read_bytes()))
+        """The keys of a file; see `read_keys`."""
+        return cls(read_keys(path))
+
+    def replace(self, keys: list[ApiKey]) -> None:
+        """From now on these keys and no others; what a key has used of its rate stays used."""
+        self._keys = {key.sha256: key for key in keys}
 
     def admit(self, authorization: str | None, scope: Scope) -> ApiKey:
         """The key of an `Authorization: Bearer ...` header, if it may use `scope` now.

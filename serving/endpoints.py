@@ -7,14 +7,18 @@ from features.ingest import CONSUMER
 from features.neighbor_file import read_neighbors
 from features.online import OnlineFeatures
 from features.store import open_store
-from serving.auth import Keyring, Pseudonyms
+from features.telemetry import span_processors
+from serving.auth import Pseudonyms
+from serving.breaker import Breaker, GuardedQueries, GuardedRanker
 from serving.cold_start import ColdStart
 from serving.feature_lookup import FeatureLookup
 from serving.ingress import Endpoints
 from serving.intake import Intake
 from serving.item_cache import ItemCache, TextEncoder
 from serving.item_vectors import StoredVectors, TritonQueries
+from serving.key_file import watched_keys
 from serving.pipeline import RankingPipeline, RulesScorer, Scorer
+from serving.ranking_metrics import RankingMetrics
 from serving.rankings import Rankings
 from serving.recorder import Recorder
 from serving.refresh import Refresher
@@ -24,11 +28,14 @@ from serving.rules import read_rules
 from serving.settings import Settings
 from serving.slate import SlatePolicy
 from serving.status import Status
+from serving.tracing import LateTraces
 from serving.triton import TritonEncoder
 
 
 def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> Endpoints:
     """Everything behind HTTP, constructed and filled."""
+    ranker = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
+    processors = span_processors()
     rules = read_rules(settings.rules_path)
     pseudonyms = Pseudonyms.from_file(settings.access.pseudonym_key_path)
     log = open_event_log(settings.store)
@@ -36,7 +43,8 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
     online = OnlineFeatures(open_store(settings.store))
     encoder = TextEncoder(settings.model.tokenizer_path)
     items = ItemCache(encoder, settings.model.max_item_tokens)
-    triton_encoder = TritonEncoder(settings.model.grpc_address, settings.model.encoder)
+    model = settings.model
+    triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
     retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, triton_encoder))
     refresher = Refresher(catalog, log, online, items, retrieval, settings.refresh_interval_s)
     refresher.start()
@@ -52,8 +60,11 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
         lookup,
         items,
         retrieval,
-        TritonQueries(encoder, triton_encoder, settings.model.max_query_tokens),
-        Recorder(intake.record),
+        GuardedQueries(
+            TritonQueries(encoder, triton_encoder, settings.model.max_query_tokens),
+            Breaker("encoder", settings.breaker),
+        ),
+        Recorder(intake.record, RankingMetrics().observe),
         pseudonyms,
         settings,
     )
@@ -63,6 +74,7 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
         rerank=Rerank(ranker, encoder, settings.pipeline.max_budget_s),
         status=Status(lookup, ranker, online, items, log, pseudonyms, CONSUMER),
         demo_items=items if settings.pages else None,
-        keys=Keyring.from_file(settings.access.keys_path),
+        late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
+        keys=watched_keys(settings.access.keys_path),
         max_body_bytes=settings.access.max_body_bytes,
     )

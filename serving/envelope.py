@@ -15,33 +15,51 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from features.logs import REQUEST_ID
 from serving.errors import BodyTooLargeError
 from serving.metrics import REQUEST_SECONDS, REQUESTS
-from serving.tracing import Stages
+from serving.tracing import LateTraces, Stages
 
 _LOG = logging.getLogger("vitrine.envelope")
 _TRACER = trace.get_tracer("vitrine")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _CLIENT_CLOSED = 499  # nginx's number for a caller that left; it is nobody's failure here
+# A parent that no sampler follows.
+_UNSAMPLED = trace.set_span_in_context(
+    trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False)), Context()
+)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
 
 class Envelope:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    late_traces: keeps slow and failed requests that were not sampled; None: they go untraced.
+    decided: the server in front of us has decided who is sampled. None of its spans: not this one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        late_traces: LateTraces | None = None,
+        decided: bool = False,
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._late_traces = late_traces
+        self._decided = decided
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started_s = time.perf_counter()
+        started_s, started_ns = time.perf_counter(), time.time_ns()
         headers = Headers(scope=scope)
         asked_id = headers.get("x-request-id", "")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else uuid.uuid4().hex
+        REQUEST_ID.set(request_id)  # of this request's own context
         stages = Stages()
         scope.setdefault("state", {}).update(request_id=request_id, stages=stages)
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
@@ -58,8 +76,9 @@ class Envelope:
                 out["server-timing"] = ", ".join(filter(None, [stages.header(), total]))
             await send(message)
 
+        parent = self._parent(headers)
         with _TRACER.start_as_current_span(
-            method, _parent(headers), trace.SpanKind.SERVER, {"http.request.method": method}
+            method, parent, trace.SpanKind.SERVER, {"http.request.method": method}
         ) as span:
             try:
                 await self._app(scope, self._bounded(headers, receive), send_out)
@@ -75,9 +94,26 @@ class Envelope:
             finally:
                 endpoint = getattr(scope.get("route"), "path_format", "unknown")
                 span.update_name(f"{method} {endpoint}")
-                span.set_attributes({"http.route": endpoint, "http.response.status_code": status})
+                attributes: dict[str, str | int] = {
+                    "http.route": endpoint, "http.response.status_code": status,
+                }  # fmt: skip
+                span.set_attributes(attributes)
+                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    span.set_status(trace.StatusCode.ERROR)
+                if self._late_traces is not None and not span.is_recording():
+                    attributes["http.request.method"] = method
+                    self._late_traces.consider(
+                        f"{method} {endpoint}", propagate.extract(headers), started_ns, status,
+                        stages, attributes,
+                    )  # fmt: skip
                 REQUESTS.labels(endpoint=endpoint, status=str(status)).inc()
                 REQUEST_SECONDS.labels(endpoint=endpoint).observe(time.perf_counter() - started_s)
+
+    def _parent(self, headers: Headers) -> Context | None:
+        """The caller's trace, unless the server in front of us has joined it already."""
+        if trace.get_current_span().get_span_context().is_valid:
+            return None
+        return _UNSAMPLED if self._decided else propagate.extract(headers)
 
     def _bounded(self, headers: Headers, receive: Receive) -> Receive:
         """A `receive` that refuses a body over the limit, whatever its declared length."""
@@ -96,13 +132,6 @@ class Envelope:
             return message
 
         return bounded
-
-
-def _parent(headers: Headers) -> Context | None:
-    """The caller's trace, unless the server in front of us has joined it already."""
-    if trace.get_current_span().get_span_context().is_valid:
-        return None
-    return propagate.extract(headers)
 
 
 def problem(

@@ -10,6 +10,7 @@
     ├── OverloadedError         503, try again soon
     └── RankingError            a dependency failed; the pipeline answers with rules
         ├── ModelUnavailableError
+        │   └── ModelUnreachableError
         ├── ModelOverloadedError
         ├── ModelTimeoutError
         ├── BadModelOutputError
@@ -89,6 +90,10 @@ class ModelUnavailableError(RankingError):
     """The model server did not answer."""
 
     code = "model_unavailable"
+
+
+class ModelUnreachableError(ModelUnavailableError):
+    """Nobody took the call, or the connection broke: another try may reach another server."""
 
 
 class ModelOverloadedError(RankingError):

@@ -1,6 +1,7 @@
 """Candidates to FeatureMatrix: one Feast read for the shopper, array look-ups for the items."""
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from features.events import BehaviorEvent, EventType
 from features.matrix import Shopper, behavior_features
 from serving.errors import FeaturesUnavailableError
 from serving.item_cache import ItemCache, TextEncoder
+from serving.metrics import FEATURE_READ_SECONDS
 from serving.settings import ModelSettings
 from serving.types import FeatureMatrix, RankingRequest, RowArray, Texts
 
@@ -51,6 +53,8 @@ class FeatureLookup:
         """ONE read of the online store; raises FeaturesUnavailableError."""
         if request.user_id is None and request.session_id is None:
             return Shopper()
+        started_s = time.perf_counter()
+        outcome = "ok"
         read = asyncio.get_running_loop().run_in_executor(
             self._pool,
             self._shoppers.read_shopper,
@@ -61,9 +65,14 @@ class FeatureLookup:
         try:
             return await asyncio.wait_for(read, budget_s)
         except TimeoutError:
+            outcome = "timeout"
             raise FeaturesUnavailableError(f"no answer in {budget_s:.3f} s") from None
         except Exception as error:
+            outcome = "error"
             raise FeaturesUnavailableError(f"{type(error).__name__}: {error}") from error
+        finally:
+            spent_s = time.perf_counter() - started_s
+            FEATURE_READ_SECONDS.labels(outcome=outcome).observe(spent_s)
 
     def matrix(self, request: RankingRequest, shopper: Shopper) -> FeatureMatrix:
         """The request's candidates with what is known of them."""

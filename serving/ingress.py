@@ -12,7 +12,7 @@ import orjson
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import TypeAdapter, ValidationError
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -21,6 +21,7 @@ from serving.auth import Keyring, Scope
 from serving.envelope import Envelope
 from serving.intake import Intake
 from serving.item_cache import ItemCache
+from serving.metrics import exposition
 from serving.openapi import document, gives, takes
 from serving.pages import add_docs, add_pages
 from serving.rankings import Rankings
@@ -39,6 +40,7 @@ from serving.schemas import (
     UserFeatures,
 )
 from serving.status import Status
+from serving.tracing import LateTraces
 
 _BEARER = HTTPBearer(auto_error=False, description="An API key.")
 _RERANK: TypeAdapter[TextsRerank | DocumentsRerank] = TypeAdapter(TextsRerank | DocumentsRerank)
@@ -72,11 +74,12 @@ class Endpoints:
     status: Status
     keys: Keyring
     max_body_bytes: int
+    late_traces: LateTraces | None = None
     demo_items: ItemCache | None = None  # for the demo shop; None: there is none
 
 
-def http_app(endpoints: Endpoints) -> FastAPI:
-    """The ASGI application over `endpoints`."""
+def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
+    """The ASGI application over `endpoints`. traced: see Envelope's `decided`."""
     app = FastAPI(
         title="Vitrine",
         version="1",
@@ -87,7 +90,12 @@ def http_app(endpoints: Endpoints) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         redirect_slashes=False,  # a redirect would go to whatever host the caller named
     )
-    app.add_middleware(Envelope, max_body_bytes=endpoints.max_body_bytes)
+    app.add_middleware(
+        Envelope,
+        max_body_bytes=endpoints.max_body_bytes,
+        late_traces=endpoints.late_traces,
+        decided=traced,
+    )
     add_error_answers(app)
     _add_rankings(app, endpoints)
     _add_intake(app, endpoints)
@@ -222,7 +230,7 @@ def _add_operations(app: FastAPI, endpoints: Endpoints) -> None:
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/status", dependencies=[Depends(_scope(endpoints.keys, Scope.RANK))])
     async def get_status() -> Response:

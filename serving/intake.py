@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+from opentelemetry import trace
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -26,9 +28,11 @@ from serving.schemas import (
     ItemsRequest,
     Rejected,
 )
+from serving.tracing import current_traceparent
 from serving.types import Slate
 
 _LOG = logging.getLogger("vitrine.intake")
+_TRACER = trace.get_tracer("vitrine")
 
 MAX_FUTURE_S = 300.0  # clocks of shoppers' devices differ; more than this is a mistake
 MAX_AGE_S = 400 * DAY_S  # older behaviour says nothing about today
@@ -104,7 +108,11 @@ class Intake:
                 rejected.append(Rejected(index=index, code=error.args[0], detail=error.args[1]))
         taken = AppendResult(0, 0)
         if events:
-            taken = await self._write(lambda: self._log.append(events))
+            with _TRACER.start_as_current_span("events.append"):
+                traceparent = current_traceparent()
+                if traceparent is not None:
+                    events = [replace(event, traceparent=traceparent) for event in events]
+                taken = await self._write(lambda: self._log.append(events))
         EVENTS.labels(outcome="accepted").inc(taken.accepted)
         EVENTS.labels(outcome="duplicate").inc(taken.duplicates)
         EVENTS.labels(outcome="rejected").inc(len(rejected))

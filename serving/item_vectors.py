@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.item_cache import TextEncoder
+from serving.tracing import current_traceparent
 from serving.triton import TritonEncoder
 from serving.types import FloatArray
 
@@ -110,6 +111,7 @@ class TritonQueries:
 
     async def vector(self, query: str, budget_s: float) -> FloatArray:
         """The unit vector of `query` (size,); raises a RankingError."""
-        found = await self._model.encode(self._encoder.tokens([query], self._max_tokens), budget_s)
+        tokens = self._encoder.tokens([query], self._max_tokens)
+        found = await self._model.encode(tokens, budget_s, current_traceparent())
         vector: FloatArray = found[0]
         return vector

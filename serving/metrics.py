@@ -1,6 +1,25 @@
-"""Every metric, declared once. Labels come from closed sets: never an id, a query or a text."""
+"""Every metric of serving, declared once. Labels come from closed sets: never an id or a text.
 
-from prometheus_client import Counter, Gauge, Histogram
+Ingest's own are in features/metrics.py. The processes of a node share a folder
+(PROMETHEUS_MULTIPROC_DIR): `exposition` adds them up, whichever replica is asked.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+    multiprocess,
+    values,
+)
+from prometheus_client.registry import Collector
 
 _LATENCY_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -19,21 +38,120 @@ RANKINGS = Counter(
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
 )
+
+# Features
+FEATURE_READ_SECONDS = Histogram(
+    "vitrine_feature_read_seconds", "Read of a shopper from the online store: ok, timeout, error.",
+    ("outcome",), buckets=_LATENCY_BUCKETS,
+)  # fmt: skip
+CATALOG_ITEMS = Gauge(
+    "vitrine_catalog_items", "Items that can be ranked.", multiprocess_mode="mostrecent"
+)
+REFRESHED_TIMESTAMP = Gauge(
+    "vitrine_refreshed_timestamp_seconds",
+    "When a replica last took over changed items and counters, unix time: the oldest of them.",
+    # Without a label every process that imports this would have one, of 1970.
+    ("part",), multiprocess_mode="livemin",
+)  # fmt: skip
+
+# Batches in front of the model
+BATCHES = Counter(
+    "vitrine_batches_total",
+    "Calls to the model by why the batch was closed: idle (nothing else waited), waited (all that "
+    "waited behind the last one), full (more waited than fits).",
+    ("dispatch",),
+)
 BATCH_ROWS = Histogram(
-    "vitrine_batch_rows", "Candidate rows of a request's batch.",
+    "vitrine_batch_rows", "Candidate rows of a batch.",
     buckets=(10, 25, 50, 100, 200, 500, 1000, 2000, 5000),
 )  # fmt: skip
+BATCH_REQUESTS = Histogram(
+    "vitrine_batch_requests", "Requests of a batch.", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+BATCH_FILL_RATIO = Histogram(
+    "vitrine_batch_fill_ratio", "Rows of a batch as a share of the most that fit.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0),
+)  # fmt: skip
 BATCH_WAIT_SECONDS = Histogram(
-    "vitrine_batch_wait_seconds", "Wait for a batch to start.", buckets=_LATENCY_BUCKETS
+    "vitrine_batch_wait_seconds", "A request's wait for its batch to start.",
+    buckets=_LATENCY_BUCKETS,
+)  # fmt: skip
+QUEUED_ROWS = Gauge(
+    "vitrine_queued_rows", "Candidate rows that wait for the model.", multiprocess_mode="livesum"
 )
-EVENTS = Counter("vitrine_events_total", "Behaviour events by outcome.", ("outcome",))
-CATALOG_ITEMS = Gauge("vitrine_catalog_items", "Items that this replica can rank.")
-EVENT_LAG_SECONDS = Gauge(
-    "vitrine_event_lag_seconds", "Age of the newest event when its features were written."
+MODEL_SECONDS = Histogram(
+    "vitrine_model_seconds", "Calls to the model server: ok, or the error's code.",
+    ("outcome",), buckets=_LATENCY_BUCKETS,
+)  # fmt: skip
+BREAKER_OPEN = Gauge(
+    "vitrine_breaker_open", "1: this model did not answer and is not asked.", ("model",),
+    multiprocess_mode="livemax",
+)  # fmt: skip
+BREAKER_OPENED = Counter("vitrine_breaker_opened_total", "Times that it opened.", ("model",))
+MODEL_RETRIES = Counter("vitrine_model_retries_total", "Calls to the model made a second time.")
+
+# What was ranked, computed after the answer (serving/ranking_metrics.py)
+MODEL_VERSION = Gauge(
+    "vitrine_model_version", "Version of the model that answered last.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+MODEL_RANKINGS = Counter(
+    "vitrine_model_rankings_total", "Rankings by model version.", ("model_version",)
 )
+TOP_SCORE = Histogram(
+    "vitrine_top_score", "Score of a slate's first item, by route.", ("route",),
+    buckets=(-4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6, 8),
+)  # fmt: skip
+SCORE_DRIFT = Gauge(
+    "vitrine_score_drift",
+    "Population stability index of the model's top scores: the last ones against the first ones "
+    "of its version. Over 0.25 is a shift.",
+    multiprocess_mode="livemax",
+)
+KENDALL_DISTANCE = Histogram(
+    "vitrine_kendall_distance",
+    "Share of candidate pairs that the answer turned round: 0 as asked, 1 reversed.",
+    ("route",), buckets=(0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)  # fmt: skip
 RANKINGS_LOST = Counter(
     "vitrine_ranking_records_lost_total", "Ranking records that could not be written to the log."
 )
+
+EVENTS = Counter("vitrine_events_total", "Behaviour events posted, by outcome.", ("outcome",))
+KEY_RELOADS = Counter(
+    "vitrine_key_reloads_total", "Changes of the key file: taken, or refused.", ("outcome",)
+)
+
+
+def exposition() -> bytes:
+    """Prometheus text: of all processes that share the folder, or of this one without a folder.
+
+    Only what is declared by us: Ray and Feast write to that folder, too, with ids of processes and
+    sessions and the machine's address as labels.
+    """
+    # Not the variable alone: Feast sets it when it is imported, be it after values were kept here.
+    if values.ValueClass is values.MutexValue:
+        return generate_latest()
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    # What a process counted stays when it is gone; what it was just now (rows queued) must not.
+    pids = {int(path.stem.rsplit("_", 1)[1]) for path in Path(folder).glob("gauge_live*_*.db")}
+    for pid in pids:
+        if not psutil.pid_exists(pid):
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    registry.register(_Ours(multiprocess.MultiProcessCollector(None)))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+class _Ours(Collector):
+    """Of what another collector tells, the metrics that are named after us."""
+
+    def __init__(self, everything: Collector) -> None:
+        self._everything = everything
+
+    def collect(self) -> Iterator[Metric]:
+        """See Collector."""
+        return (each for each in self._everything.collect() if each.name.startswith("vitrine_"))
 
 
 def rankings_by_route() -> dict[str, int]:

@@ -124,7 +124,7 @@ class RankingPipeline:
         left_s = self._left_s(request)
         if left_s <= 0:
             raise ModelTimeoutError("no time is left for the model")
-        return left_s
+        return self._settings.model_share_s(left_s)
 
     def _left_s(self, request: RankingRequest) -> float:
         return request.deadline_s - time.monotonic() - self._settings.rules_reserve_s

@@ -9,10 +9,13 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from opentelemetry import trace
+from opentelemetry.context import Context, get_current
 
 from features.matrix import FEATURE_NAMES
 from serving.errors import (
@@ -20,8 +23,18 @@ from serving.errors import (
     ModelOverloadedError,
     ModelTimeoutError,
     ModelUnavailableError,
+    RankingError,
+)
+from serving.metrics import (
+    BATCH_FILL_RATIO,
+    BATCH_REQUESTS,
+    BATCH_ROWS,
+    BATCHES,
+    MODEL_SECONDS,
+    QUEUED_ROWS,
 )
 from serving.settings import RankerSettings
+from serving.tracing import BatchSpans, Waited, context_of
 from serving.triton import RankerBatch, RankerScores
 from serving.types import FloatArray, Scores, Texts
 
@@ -58,12 +71,21 @@ class RankerReply:
     batch_requests: int
 
 
+class Dispatch(StrEnum):
+    """Why a batch was closed: a metric label."""
+
+    IDLE = "idle"  # the model had nothing to do, and nothing else waited
+    WAITED = "waited"  # all that waited behind the last batch
+    FULL = "full"  # more waits than fits
+
+
 @dataclass(slots=True)
 class _Waiting:
     job: RankerJob
     reply: asyncio.Future[RankerReply]
     arrived_s: float
     deadline_s: float  # monotonic
+    waited: Waited | None  # None: its trace is not sampled
 
 
 class Ranker:
@@ -87,9 +109,17 @@ class Ranker:
         if self._queue and self._queued_rows + rows > self._settings.max_queued_rows:
             raise ModelOverloadedError(f"{self._queued_rows} rows wait already")
         now_s = time.monotonic()
-        waiting = _Waiting(job, asyncio.get_running_loop().create_future(), now_s, now_s + budget_s)
+        parent = _sampled_parent(job)
+        waiting = _Waiting(
+            job,
+            asyncio.get_running_loop().create_future(),
+            now_s,
+            now_s + budget_s,
+            None if parent is None else Waited(parent, time.time_ns()),
+        )
         self._queue.append(waiting)
         self._queued_rows += rows
+        QUEUED_ROWS.set(self._queued_rows)
         self._work.set()
         try:
             return await asyncio.wait_for(waiting.reply, budget_s)
@@ -99,12 +129,13 @@ class Ranker:
     async def _run(self) -> None:
         """One permit: take what waits, run it, again."""
         while True:
+            idle = not self._work.is_set()
             await self._work.wait()
-            batch = self._take()
+            batch, dispatch = self._take()
             if batch:
-                await self._score(batch)
+                await self._score(batch, Dispatch.IDLE if idle and len(batch) == 1 else dispatch)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> tuple[list[_Waiting], Dispatch]:
         """The next batch, oldest first; skips those whose caller has gone."""
         batch: list[_Waiting] = []
         rows = 0
@@ -118,19 +149,32 @@ class Ranker:
             if not waiting.reply.done() and waiting.deadline_s > now_s:
                 batch.append(waiting)
                 rows += n_rows
-        if not self._queue:
-            self._work.clear()
-        return batch
+        QUEUED_ROWS.set(self._queued_rows)
+        if self._queue:
+            return batch, Dispatch.FULL
+        self._work.clear()
+        return batch, Dispatch.WAITED
 
-    async def _score(self, batch: list[_Waiting]) -> None:
+    async def _score(self, batch: list[_Waiting], dispatch: Dispatch) -> None:
         started_s = time.monotonic()
         jobs = [waiting.job for waiting in batch]
+        batch_rows = sum(len(job.features) for job in jobs)
+        BATCHES.labels(dispatch=dispatch).inc()
+        BATCH_ROWS.observe(batch_rows)
+        BATCH_REQUESTS.observe(len(jobs))
+        BATCH_FILL_RATIO.observe(batch_rows / self._settings.max_batch_rows)
+        attributes: dict[str, str | int] = {
+            "batch.rows": batch_rows, "batch.requests": len(jobs), "batch.dispatch": dispatch,
+        }  # fmt: skip
+        spans = BatchSpans([each.waited for each in batch if each.waited is not None], attributes)
+        outcome = "ok"
         try:
             # The latest deadline: an early caller gives up alone and does not spoil the others.
             budget_s = max(waiting.deadline_s for waiting in batch) - started_s
-            output = await self._model.score(pack(jobs), budget_s, jobs[0].traceparent)
+            output = await self._model.score(pack(jobs), budget_s, spans.traceparent)
             replies = unpack(jobs, output)
         except asyncio.CancelledError as error:
+            outcome = "cancelled"
             # Either this permit is taken back, or the transport dropped its call: then go on.
             _fail(batch, ModelUnavailableError("the call was cancelled"))
             task = asyncio.current_task()
@@ -138,16 +182,28 @@ class Ranker:
                 raise error
             return
         except Exception as error:
+            outcome = error.code if isinstance(error, RankingError) else "internal"
             _fail(batch, error)
             return
+        finally:
+            spans.end(outcome)
+            MODEL_SECONDS.labels(outcome=outcome).observe(time.monotonic() - started_s)
         model_s = time.monotonic() - started_s
-        batch_rows = sum(len(job.features) for job in jobs)
         for waiting, scores in zip(batch, replies, strict=True):
             if not waiting.reply.done():
                 wait_s = started_s - waiting.arrived_s
                 waiting.reply.set_result(
                     RankerReply(scores, wait_s, model_s, batch_rows, len(batch))
                 )
+
+
+def _sampled_parent(job: RankerJob) -> Context | None:
+    """The span that asked: Serve's own of this call, or the caller's; None when not sampled."""
+    here = get_current()
+    span = trace.get_current_span(here).get_span_context()
+    if span.is_valid:
+        return here if span.trace_flags.sampled else None
+    return context_of(job.traceparent)
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:

@@ -83,7 +83,8 @@ class Rankings:
             request = self._request(asked, asked.query, asked.limit)
             with stages.stage(Stage.RETRIEVE):
                 try:
-                    budget_s = (request.deadline_s - time.monotonic()) / 2
+                    left_s = request.deadline_s - time.monotonic()
+                    budget_s = min(left_s / 2, self._settings.pipeline.model_share_s(left_s))
                     vector = await self._queries.vector(asked.query, budget_s)
                 except RankingError:
                     vector = None  # the lexical index answers alone

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
 from serving.metrics import RANKINGS_LOST
+from serving.tracing import context_of, current_traceparent, span_afterwards
 from serving.types import Slate
 
 _LOG = logging.getLogger("vitrine.recorder")
@@ -21,11 +23,13 @@ class Recorder:
     def __init__(
         self,
         write: Callable[[list[Slate]], None],
+        observe: Callable[[list[Slate]], None] = lambda _: None,
         capacity: int = 500_000,
         interval_s: float = 0.2,
     ) -> None:
         self._write = write
-        self._buffer: deque[Slate] = deque()
+        self._observe = observe
+        self._buffer: deque[tuple[Slate, str | None]] = deque()  # with the trace it belongs to
         self._rows = 0
         self._count = threading.Lock()  # held for an addition only
         self._capacity = capacity
@@ -41,7 +45,7 @@ class Recorder:
             fits = self._rows + rows <= self._capacity
             if fits:
                 self._rows += rows
-                self._buffer.append(slate)
+                self._buffer.append((slate, current_traceparent()))
         if not fits:
             RANKINGS_LOST.inc()
 
@@ -58,10 +62,15 @@ class Recorder:
     def _flush(self) -> None:
         while self._buffer:
             taken = [self._buffer.popleft() for _ in range(min(_BATCH, len(self._buffer)))]
+            slates = [slate for slate, _ in taken]
+            started_ns = time.time_ns()
             try:
-                self._write(taken)
+                self._write(slates)
             except Exception:
-                RANKINGS_LOST.inc(len(taken))
-                _LOG.exception("%d rankings were not recorded", len(taken))
+                RANKINGS_LOST.inc(len(slates))
+                _LOG.exception("%d rankings were not recorded", len(slates))
+            self._observe(slates)
+            for _, traceparent in taken:
+                span_afterwards("ranking.record", context_of(traceparent), started_ns)
             with self._count:
-                self._rows -= sum(max(len(slate.request.item_ids), 1) for slate in taken)
+                self._rows -= sum(max(len(slate.request.item_ids), 1) for slate in slates)

@@ -13,7 +13,7 @@ from features.items_store import CatalogChanges
 from features.state_rows import ItemRows
 from serving.errors import RankingError
 from serving.item_cache import ItemCache
-from serving.metrics import CATALOG_ITEMS
+from serving.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
 from serving.retrieval import Retrieval
 from serving.types import RowArray
 
@@ -106,6 +106,7 @@ class Refresher:
         finally:
             self._index_words()
             self._index_vectors()
+        REFRESHED_TIMESTAMP.labels(part="ingress").set(self._clock())
 
     def _index_words(self) -> None:
         if len(self._unindexed):

@@ -24,7 +24,9 @@ class RemoteRanker:
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within the budget, or a RankingError."""
-        reply: RankerReply = await _call(self._handle.score, budget_s, job, budget_s)
+        reply: RankerReply | RankingError = await _call(self._handle.score, budget_s, job, budget_s)
+        if isinstance(reply, RankingError):
+            raise reply
         return reply
 
 

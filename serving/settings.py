@@ -5,9 +5,17 @@ files, never values. Replica counts and autoscaling are in `deployments`.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from features.settings import StoreSettings
 
@@ -28,10 +36,25 @@ class AccessSettings(Section):
     max_body_bytes: PositiveInt = 1024 * 1024
 
 
+class TlsSettings(Section):
+    """TLS towards a server, as PEM files; with certificate and key it is mutual."""
+
+    ca_file: Path | None = Field(None, description="Whom to trust; null: the system's roots.")
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("give cert_file and key_file together")
+        return self
+
+
 class ModelSettings(Section):
     """Where Triton answers, and what may be asked of it."""
 
     grpc_address: str = "127.0.0.1:8001"
+    tls: TlsSettings | None = Field(None, description="null: in the clear, as on loopback.")
     ranker: str = "ranker"
     encoder: str = "encoder"
     tokenizer_path: Path = Field(description="tokenizer.json of the BERT family.")
@@ -52,10 +75,27 @@ class RankerSettings(Section):
     max_queued_rows: PositiveInt = 8192
 
 
+class BreakerSettings(Section):
+    """When a model that does not answer is not asked any more, and when it is tried again."""
+
+    failures: PositiveInt = Field(3, description="In a row, until callers stop asking.")
+    fair_budget_s: PositiveFloat = Field(
+        0.1, description="A timeout after less than this is the caller's doing, not the model's."
+    )
+    probe_interval_s: PositiveFloat = Field(
+        0.5, description="Between two tries of a model that is not asked; the next request's call."
+    )
+
+
 class PipelineSettings(Section):
     """When the model answers, and how long it may take."""
 
     default_budget_s: PositiveFloat = 0.5
+    model_budget_s: PositiveFloat = Field(
+        0.15,
+        description="What one call to a model may take of the default budget: what a model that "
+        "hangs costs a caller. A caller with more time than that gives in proportion.",
+    )
     max_budget_s: PositiveFloat = 5.0
     rules_reserve_s: PositiveFloat = Field(
         0.02, description="Kept back from the budget so that rules can still answer in time."
@@ -64,6 +104,11 @@ class PipelineSettings(Section):
     min_interactions: PositiveInt = Field(
         2, description="Interactions of user and session together from which the model is used."
     )
+
+    def model_share_s(self, left_s: float) -> float:
+        """What one call to a model may take of a caller's `left_s`."""
+        patience = max(left_s / self.default_budget_s, 1.0)
+        return min(left_s, self.model_budget_s * patience)
 
 
 class RetrievalSettings(Section):
@@ -81,12 +126,20 @@ class AdmissionSettings(Section):
 
 
 class TracingSettings(Section):
-    """OpenTelemetry."""
+    """What is traced beyond the sample. Exporter and ratio are environment: docs/tracing.md."""
 
-    exporter: Literal["none", "console", "otlp"] = "none"
-    otlp_endpoint: str = "http://127.0.0.1:4318/v1/traces"
-    sampling_ratio: float = Field(0.01, ge=0, le=1)
-    service_name: str = "vitrine"
+    slow_s: PositiveFloat = Field(
+        0.25, description="A request that took longer, or failed, is traced though not sampled."
+    )
+
+
+class LogSettings(Section):
+    """Our own log lines, JSON; see features/logs.py."""
+
+    folder: Path | None = Field(
+        None, description="Of `<part>.log`; null: standard error, which Ray keeps by process."
+    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class ReplicaSettings(Section):
@@ -123,8 +176,10 @@ class Settings(Section):
     rules_path: Path = Field(description="The merchandiser's rules; see docs/rules.md.")
     ranker: RankerSettings = RankerSettings()
     pipeline: PipelineSettings = PipelineSettings()
+    breaker: BreakerSettings = BreakerSettings()
     admission: AdmissionSettings = AdmissionSettings()
     tracing: TracingSettings = TracingSettings()
+    logs: LogSettings = LogSettings()
     refresh_interval_s: PositiveFloat = Field(
         1.0, description="How often a replica takes over changed items and item features."
     )

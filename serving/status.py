@@ -111,7 +111,7 @@ class Status:
             read = asyncio.to_thread(self._shoppers.read_shopper, pseudonym, None)
             shopper = await asyncio.wait_for(read, _PATIENCE_S)
         except Exception as error:
-            raise FeaturesUnavailableError(f"{type(error).__name__}: {error}", 1) from error
+            raise FeaturesUnavailableError(type(error).__name__, 1) from error
         if shopper.user is None:
             return {"known": False}
         return _told(shopper.user, self._clock())

@@ -14,7 +14,14 @@ import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
-from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
+from serving.errors import (
+    BadModelOutputError,
+    ModelTimeoutError,
+    ModelUnavailableError,
+    ModelUnreachableError,
+)
+from serving.retries import Retries
+from serving.settings import TlsSettings
 
 FloatArray = npt.NDArray[np.float32]
 TokenArray = npt.NDArray[np.int16]
@@ -24,6 +31,16 @@ _BLOCKING_S = 60.0
 _N_PARTS = 4
 _TRITON_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 _DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
+_UNAVAILABLE = "StatusCode.UNAVAILABLE"
+# Messages of any size, as the client's own default; and a server that is back is found within a
+# second, where gRPC would wait up to two minutes.
+_CHANNEL = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 _BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
 
 
@@ -86,8 +103,8 @@ class RankerScores:
 class TritonRanker:
     """The `ranker` model. One connection; belongs to the event loop that first uses it."""
 
-    def __init__(self, address: str, model: str = "ranker") -> None:
-        self._connection = _Connection(address, model)
+    def __init__(self, address: str, model: str = "ranker", tls: TlsSettings | None = None) -> None:
+        self._connection = _Connection(address, model, tls)
 
     async def score(
         self, batch: RankerBatch, budget_s: float, traceparent: str | None = None
@@ -118,10 +135,13 @@ class TritonRanker:
 class TritonEncoder:
     """The `encoder` model: token rows to unit vectors, the same through all ranker versions."""
 
-    def __init__(self, address: str, model: str = "encoder") -> None:
+    def __init__(
+        self, address: str, model: str = "encoder", tls: TlsSettings | None = None
+    ) -> None:
         self._address = address
         self._model = model
-        self._connection = _Connection(address, model)
+        self._tls = tls
+        self._connection = _Connection(address, model, tls)
 
     async def encode(
         self, tokens: npt.NDArray[np.integer[Any]], budget_s: float, traceparent: str | None = None
@@ -138,7 +158,8 @@ class TritonEncoder:
     ) -> FloatArray:
         """As `encode`, for a thread that builds an index."""
         try:
-            with blocking.InferenceServerClient(self._address) as client:
+            options = _channel_options(self._tls)
+            with blocking.InferenceServerClient(self._address, **options) as client:
                 answer = client.infer(
                     self._model,
                     _inputs({"TOKENS": _tokens(tokens)}, blocking),
@@ -161,15 +182,17 @@ class TritonEncoder:
 class _Connection:
     """One gRPC channel, opened on first use: it binds to the event loop it is opened on."""
 
-    def __init__(self, address: str, model: str) -> None:
+    def __init__(self, address: str, model: str, tls: TlsSettings | None) -> None:
         self._address = address
         self._model = model
+        self._tls = tls
+        self._retries = Retries()
         self._opened: aio.InferenceServerClient | None = None
 
     @property
     def _client(self) -> aio.InferenceServerClient:
         if self._opened is None:
-            self._opened = aio.InferenceServerClient(self._address)
+            self._opened = aio.InferenceServerClient(self._address, **_channel_options(self._tls))
         return self._opened
 
     async def infer(
@@ -182,17 +205,24 @@ class _Connection:
     ) -> aio.InferResult:
         if budget_s <= 0:
             raise ModelTimeoutError("no time left")
-        try:
-            return await self._client.infer(
-                self._model,
-                _inputs(tensors, aio),
-                outputs=[aio.InferRequestedOutput(name) for name in outputs],
-                client_timeout=budget_s,
-                headers=headers,
-                parameters=parameters,
-            )
-        except InferenceServerException as error:
-            _raise(error, budget_s)
+        inputs = _inputs(tensors, aio)
+        asked = [aio.InferRequestedOutput(name) for name in outputs]
+
+        async def ask(left_s: float) -> aio.InferResult:
+            try:
+                return await self._client.infer(
+                    self._model,
+                    inputs,
+                    outputs=asked,
+                    # When it is over the server is told, and drops what it has not begun.
+                    client_timeout=left_s,
+                    headers=headers,
+                    parameters=parameters,
+                )
+            except InferenceServerException as error:
+                _raise(error, left_s)
+
+        return await self._retries.call(ask, budget_s)
 
     async def ready(self) -> bool:
         try:
@@ -204,6 +234,19 @@ class _Connection:
         if self._opened is not None:
             await self._opened.close()
             self._opened = None
+
+
+def _channel_options(tls: TlsSettings | None) -> dict[str, Any]:
+    """Of a client, async or blocking; certificates are read when the channel is opened."""
+    if tls is None:
+        return {"channel_args": _CHANNEL}
+    return {
+        "channel_args": _CHANNEL,
+        "ssl": True,
+        "root_certificates": tls.ca_file,
+        "certificate_chain": tls.cert_file,
+        "private_key": tls.key_file,
+    }
 
 
 def _inputs(tensors: dict[str, npt.NDArray[Any]], client: Any) -> list[Any]:
@@ -235,4 +278,6 @@ def _raise(error: InferenceServerException, budget_s: float) -> NoReturn:
         raise ModelTimeoutError(f"no answer within {budget_s:.3f} s") from None
     if status in _BAD_ANSWERS:
         raise BadModelOutputError(f"the model refused: {error.message()}") from None
+    if status == _UNAVAILABLE:
+        raise ModelUnreachableError(f"{status}: {error.message()}") from None
     raise ModelUnavailableError(f"{status}: {error.message()}") from None

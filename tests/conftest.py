@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.local.stack import free_port
+from serving.local.trace_viewer import TraceViewer
 from tests.stack import RunningStack, run_stack
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -18,7 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, rather than skip, tests that need ../shared where it is missing",
     )
-    for option, needs in (("redis", "redis-server"), ("browser", "Chromium")):
+    for option, needs in (
+        ("redis", "redis-server"),
+        ("browser", "Chromium"),
+        ("prometheus", "Prometheus"),
+    ):
         parser.addoption(
             f"--require-{option}",
             action="store_true",
@@ -50,6 +55,21 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """The real stack, started once for all tests that talk to it; see tests/stack.py."""
-    yield from run_stack(tmp_path_factory.mktemp("stack"), free_port(), "--items", "1000")
+def collector() -> Iterator[TraceViewer]:
+    """Takes the spans that the stack sends, over the wire."""
+    viewer = TraceViewer()
+    yield viewer
+    viewer.close()
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, collector: TraceViewer
+) -> Iterator[RunningStack]:
+    """The real stack, started once for all tests that talk to it; see tests/stack.py.
+
+    It traces what a caller samples, and else nothing: ratio 0.
+    """
+    options = ["--items", "1000", "--traces", "otlp", "--traces-to", collector.otlp_url]
+    options += ["--traces-ratio", "0"]
+    yield from run_stack(tmp_path_factory.mktemp("stack"), free_port(), *options)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,13 @@ class RunningStack:
         return [top, *top.children(recursive=True)]
 
 
-def run_stack(state: Path, port: int, *options: str) -> Iterator[RunningStack]:
-    """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind."""
+def run_stack(
+    state: Path, port: int, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningStack]:
+    """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind.
+
+    environment: beside this process's own.
+    """
     command = [sys.executable, "-m", "serving.local", "--state", str(state), "--port", str(port)]
     printed = state / "printed.txt"
     state.mkdir(parents=True, exist_ok=True)
@@ -52,7 +57,7 @@ def run_stack(state: Path, port: int, *options: str) -> Iterator[RunningStack]:
             cwd=ROOT,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=dict(os.environ),
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
     greeting = _until_answers(process, printed)

@@ -1,19 +1,25 @@
 """`make serve`: prepare once, start everything, print what to paste, stop on Ctrl-C."""
 
 import argparse
+import contextlib
 import ipaddress
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
-from serving.local.stack import Address, Stack, StackError, check_machine
+from serving.local.stack import Address, Layout, Stack, StackError, check_machine
 from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
+from serving.local.trace_console import TracePrinter
+from serving.local.trace_viewer import TraceViewer
+from serving.local.tracing import DEFAULT_URL, Tracing, read_ratio, read_url
 from serving.rules import RulesError, read_rules
 
 
@@ -23,8 +29,8 @@ class NotPreparedError(Exception):
 
 def main() -> int:
     """The exit status: 0 after a stop that was asked for, 2 for anything that prevents serving."""
-    arguments = _arguments()
     console = Console(highlight=False, soft_wrap=True)
+    arguments = _arguments(console)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
@@ -49,28 +55,54 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
     folder = folder_of(arguments.state, arguments.data)
     ready = prepared(folder) or _prepare(arguments, folder)
     read_rules(folder / "rules.yaml")
-    # Written as it stands: child processes get the environment that we were given.
-    stack = Stack(
-        folder,
-        address,
-        arguments.keys,
-        arguments.triton_python,
-        tokenizer_path(),
-        dict(os.environ),
-        console,
-    )
-    stack.start(ready)
-    try:
-        console.print(_greeting(address, ready, arguments.keys is None), markup=False)
-        stack.watch()
-    finally:
-        # A second Ctrl-C must not leave processes behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        console.print("stopping")
-        stack.stop()
-        console.print("stopped")
+    with _traces(arguments, console) as (tracing, traces_at):
+        # Written as it stands: child processes get the environment that we were given.
+        stack = Stack(
+            folder,
+            address,
+            arguments.keys,
+            arguments.triton_python,
+            tokenizer_path(),
+            dict(os.environ),
+            console,
+            tracing,
+            Layout(
+                arguments.triton_port, arguments.triton_via, arguments.redis, arguments.replicas
+            ),
+        )
+        stack.start(ready)
+        try:
+            console.print(_greeting(address, ready, arguments.keys is None), markup=False)
+            if traces_at:
+                console.print(f"traces: {traces_at}\n", markup=False)
+            stack.watch()
+        finally:
+            # A second Ctrl-C must not leave processes behind.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            console.print("stopping")
+            stack.stop()
+            console.print("stopped")
     return 0
+
+
+@contextlib.contextmanager
+def _traces(
+    arguments: argparse.Namespace, console: Console
+) -> Iterator[tuple[Tracing, str | None]]:
+    """Where spans go, and where they can be seen; what takes them lives as long as the block."""
+    share = arguments.traces_ratio
+    match arguments.traces:
+        case "view":
+            with TraceViewer() as viewer:
+                yield Tracing(viewer.otlp_url, share), viewer.url
+        case "console":
+            with TraceViewer() as viewer, TracePrinter(viewer.store, console):
+                yield Tracing(viewer.otlp_url, share), None
+        case "otlp":
+            yield Tracing(arguments.traces_to, share), None
+        case _:
+            yield Tracing(), None
 
 
 def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:
@@ -78,6 +110,8 @@ def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:
     command = [sys.executable, "-m", "serving.local.prepare", "--data", arguments.data]
     command += ["--folder", str(folder), "--datasets", str(arguments.state / "datasets")]
     command += ["--items", str(arguments.items), "--triton-python", str(arguments.triton_python)]
+    if arguments.redis:
+        command += ["--redis", arguments.redis]
     done = subprocess.run(command, check=False)
     ready = prepared(folder)
     if done.returncode != 0 or ready is None:
@@ -85,14 +119,44 @@ def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:
     return ready
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make serve", description=__doc__)
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, console: Console) -> None:
+        super().__init__(prog="make serve", description=__doc__)
+        self._console = console
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse in one line, like every other refusal."""
+        self._console.print(f"cannot serve: {message}", style="bold red", markup=False)
+        sys.exit(2)
+
+
+def _arguments(console: Console) -> argparse.Namespace:
+    parser = _Parser(console)
     parser.add_argument("--data", default="grocery", help="grocery, simulated or a folder")
     parser.add_argument("--state", type=Path, default=Path(".vitrine"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--keys", type=Path, help="JSON file of API keys")
     parser.add_argument("--items", type=int, default=10_000, help="size of the grocery catalogue")
+    parser.add_argument(
+        "--traces",
+        choices=("none", "console", "view", "otlp"),
+        default="none",
+        help="print traces, show them on a page, or send them to a collector",
+    )
+    parser.add_argument(
+        "--traces-to",
+        type=read_url,
+        default=DEFAULT_URL,
+        help="a collector, OTLP over HTTP; for otlp",
+    )
+    parser.add_argument(
+        "--traces-ratio", type=read_ratio, default=1.0, help="share of requests traced"
+    )
+    parser.add_argument("--redis", help="host:port: stores there instead of in files")
+    parser.add_argument("--replicas", type=int, default=1, help="of ingress and Ranker each")
+    parser.add_argument("--triton-port", type=int, help="gRPC port of the model server")
+    parser.add_argument("--triton-via", type=int, help="port of a proxy before it")
     parser.add_argument("--triton-python", type=Path, default=TRITON_PYTHON)
     return parser.parse_args()
 

@@ -73,12 +73,13 @@ class ModelServer:
         environment: Mapping[str, str],
         models: tuple[str, ...] = ("encoder", "ranker"),
         trace_url: str | None = None,
-        trace_rate: int = 1,
         start_s: float = _START_S,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         """environment: what the child gets besides what it needs, usually this process's own.
 
-        trace_url: where OpenTelemetry spans go (OTLP over HTTP), one request in `trace_rate`.
+        trace_url: where OpenTelemetry spans go (OTLP over HTTP) of calls with a traceparent.
+        options: more of tritonserver's own, by their names, such as those of TLS.
         """
         self._repository = repository.resolve()
         self._state = state.resolve()
@@ -87,8 +88,9 @@ class ModelServer:
         self._log = log
         self._environment = environment
         self._models = models
-        self._trace = (trace_url, trace_rate)
+        self._trace_url = trace_url
         self._start_s = start_s
+        self._options = dict(options or {})
         self._shm_prefix = f"vitrine_{os.getpid()}_{grpc_port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +120,11 @@ class ModelServer:
     def http_url(self) -> str:
         """Where `serving.model.publish --reload` finds this server."""
         return f"http://{_HOST}:{self._ports['HTTP']}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where Prometheus finds this server."""
+        return f"http://{_HOST}:{self._ports['metrics']}/metrics"
 
     @property
     def grpc_address(self) -> str:
@@ -171,8 +178,16 @@ class ModelServer:
             left.unlink(missing_ok=True)
 
     def _command(self, found: _Installation) -> list[str]:
-        url, rate = self._trace
-        tracing = ["mode=opentelemetry", "level=TIMESTAMPS", f"rate={rate}"]
+        # Rate 0: only calls that bring a trace, which those do whose trace is sampled. The exporter
+        # waits 5 s by default, and drops spans when more than 2,048 wait.
+        tracing = [
+            "mode=opentelemetry",
+            "level=TIMESTAMPS",
+            "rate=0",
+            f"opentelemetry,url={self._trace_url}",
+            "opentelemetry,bsp_schedule_delay=500",
+            "opentelemetry,bsp_max_queue_size=16384",
+        ]
         options = {
             "model-repository": self._repository,
             "backend-directory": self._state / "backends",
@@ -188,14 +203,14 @@ class ModelServer:
             "allow-gpu-metrics": "false",
             "exit-timeout-secs": int(_STOP_S) - 2,
             "backend-config": f"python,shm-region-prefix-name={self._shm_prefix}",
+            **self._options,
         }
         return [
             str(found.binary),
             "--disable-auto-complete-config",
             *(f"--{name}={value}" for name, value in options.items()),
             *(f"--load-model={model}" for model in self._models),
-            *(f"--trace-config={entry}" for entry in tracing if url),
-            *([f"--trace-config=opentelemetry,url={url}"] if url else []),
+            *(f"--trace-config={entry}" for entry in tracing if self._trace_url),
         ]
 
     def _child_environment(self, found: _Installation) -> dict[str, str]:

@@ -25,15 +25,23 @@ from features.replay import item_table
 from features.settings import StoreSettings
 from serving.auth import ApiKey, Pseudonyms, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
-from serving.local.state_folder import DEV_KEY, Prepared, Sample
+from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
 
 _HERE = Path(__file__).parent
 
 
 def prepare(
-    source: str, folder: Path, datasets: Path, n_items: int, triton_python: Path, console: Console
+    source: str,
+    folder: Path,
+    datasets: Path,
+    n_items: int,
+    triton_python: Path,
+    console: Console,
+    redis: str | None = None,
 ) -> Prepared:
     """Import the data, replay it into features, publish the model, write keys and rules.
+
+    redis: host:port of an empty Redis that the features are written to; None: files of `folder`.
 
     Raises DatasetError or PublishingError.
     """
@@ -54,7 +62,7 @@ def prepare(
     # The other core exports, quantizes and encodes the catalogue while this one replays.
     publishing = Publishing(folder / "models", texts, triton_python, folder / "logs/publish.log")
     try:
-        _fill(dataset, items, folder, console)
+        _fill(dataset, items, folder, store_for(folder, redis), console)
         with console.status("waiting for the model to be published"):
             publishing.wait()
     except BaseException:
@@ -74,22 +82,26 @@ def main() -> int:
     parser.add_argument("--datasets", type=Path, required=True)
     parser.add_argument("--items", type=int, required=True)
     parser.add_argument("--triton-python", type=Path, required=True)
+    parser.add_argument("--redis")
     given = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     try:
-        prepare(given.data, given.folder, given.datasets, given.items, given.triton_python, console)
+        prepare(
+            given.data, given.folder, given.datasets, given.items, given.triton_python, console,
+            given.redis,
+        )  # fmt: skip
     except (DatasetError, PublishingError) as error:
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
         return 2
     return 0
 
 
-def _fill(dataset: Dataset, items: ItemTable, folder: Path, console: Console) -> None:
+def _fill(
+    dataset: Dataset, items: ItemTable, folder: Path, store: StoreSettings, console: Console
+) -> None:
     pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
     with Progress(console=console, transient=True) as progress:
-        bootstrap(
-            _pseudonymous(dataset, pseudonyms), StoreSettings(state=folder), time.time(), progress
-        )
+        bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
     with console.status("finding which items go together"):
         tables = neighbor_tables(takings(dataset.events, items), len(items))
         write_neighbors(folder / "neighbors.npz", items.item_ids, tables)

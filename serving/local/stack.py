@@ -22,6 +22,7 @@ from serving.local.model_server import ModelServer, ModelServerError
 from serving.local.models import RUNNING
 from serving.local.processes import APP_READY, Child
 from serving.local.state_folder import DEV_KEY, Prepared, settings_for
+from serving.local.tracing import Tracing
 
 _MIN_MEMORY_BYTES = 3 * 1024**3
 _START_S = 120.0
@@ -45,6 +46,21 @@ class Address:
         """The address to call from this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What may be other than usual, for proofs under faults.
+
+    triton_port: of the model server's gRPC; triton_via: the port that serving calls instead, of a
+    proxy in between; redis: host:port, stores there instead of in files; replicas: of ingress and
+    Ranker each.
+    """
+
+    triton_port: int | None = None
+    triton_via: int | None = None
+    redis: str | None = None
+    replicas: int = 1
 
 
 def free_port() -> int:
@@ -124,6 +140,8 @@ class Stack:
         tokenizer: Path,
         environment: Mapping[str, str],
         console: Console,
+        tracing: Tracing | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self._folder = folder
         self._address = address
@@ -131,8 +149,25 @@ class Stack:
         self._console = console
         # Unix sockets have short paths only; a state folder may lie deep.
         self._run = Path(tempfile.mkdtemp(prefix="vitrine-"))
-        grpc_port = free_port()
-        settings = settings_for(folder, tokenizer, grpc_port, keys)
+        tracing = tracing or Tracing()
+        metrics = self._run / "metrics"
+        metrics.mkdir()
+        # Two names of one thing: Feast makes a folder of its own for the one that is missing.
+        shared = {
+            **environment,
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "PROMETHEUS_MULTIPROCESS_DIR": str(metrics),
+        }
+        layout = layout or Layout()
+        grpc_port = layout.triton_port or free_port()
+        settings = settings_for(
+            folder,
+            tokenizer,
+            layout.triton_via or grpc_port,
+            keys,
+            layout.redis,
+            layout.replicas,
+        )
         self.model_server = ModelServer(
             repository=folder / "models",
             state=self._run,
@@ -142,20 +177,21 @@ class Stack:
             metrics_port=free_port(),
             log=folder / "logs" / "triton.log",
             environment=environment,
+            trace_url=tracing.url,
         )
         self.children = [
             self._child(
                 "ingest",
                 {"store": settings.store.model_dump(mode="json")},
                 ["features.ingest"],
-                environment,
+                {**shared, **tracing.environment("vitrine-ingest")},
             ),
             self._child(
                 "app",
                 settings.model_dump(mode="json"),
                 ["serving.local.app_process", "--host", address.host, "--port", str(address.port),
                  "--run", str(self._run)],
-                {**environment, **_ray_environment(self._run)},
+                {**shared, **tracing.environment("vitrine"), **_ray_environment(self._run)},
             ),
         ]  # fmt: skip
         self._running = folder / RUNNING
@@ -175,7 +211,11 @@ class Stack:
                 self.model_server.start()
             with self._console.status("starting Ray Serve and waiting for the first ranking"):
                 self._wait_for_ranking(prepared)
-            running = {"pid": os.getpid(), "triton_url": self.model_server.http_url}
+            running = {
+                "pid": os.getpid(),
+                "triton_url": self.model_server.http_url,
+                "triton_metrics_url": self.model_server.metrics_url,
+            }
             self._running.write_text(json.dumps(running))
         except ModelServerError as error:
             self.stop()
@@ -270,6 +310,10 @@ def _ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        # Every request of ours may be asked twice (rankings change nothing, events have ids): when
+        # a replica dies over a request, another one answers it.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
         # Two stacks on one machine must not share these.
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run / "haproxy.sock"),
@@ -277,6 +321,8 @@ def _ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run / "haproxy-state"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        # HAProxy would tell the machine's syslog every path, with the shoppers' ids in it.
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "/dev/null",
         # Ray runs its workers at niceness 15: a neighbour's batch job would come first.
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

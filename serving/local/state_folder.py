@@ -7,8 +7,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from features.matrix import FEATURE_NAMES
-from features.settings import StoreSettings
-from serving.settings import AccessSettings, ModelSettings, RetrievalSettings, Settings
+from features.settings import RedisSettings, StoreSettings
+from serving.settings import (
+    AccessSettings,
+    DeploymentsSettings,
+    LogSettings,
+    ModelSettings,
+    RetrievalSettings,
+    Settings,
+)
 
 DEV_KEY = "dev"
 LAYOUT = 1  # raised when a state folder of an older version cannot be served any more
@@ -63,17 +70,40 @@ def prepared(folder: Path) -> Prepared | None:
     return Prepared.model_validate(found)
 
 
-def settings_for(folder: Path, tokenizer: Path, grpc_port: int, keys: Path | None) -> Settings:
+def store_for(folder: Path, redis: str | None) -> StoreSettings:
+    """Where features live: files of `folder`, or the Redis at `redis`, host:port."""
+    if redis is None:
+        return StoreSettings(state=folder)
+    host, _, port = redis.rpartition(":")
+    return StoreSettings(state=folder, kind="redis", redis=RedisSettings(host=host, port=int(port)))
+
+
+def settings_for(
+    folder: Path,
+    tokenizer: Path,
+    grpc_port: int,
+    keys: Path | None,
+    redis: str | None = None,
+    replicas: int = 1,
+) -> Settings:
     """The embedded default over a prepared folder."""
+    several = {"min_replicas": replicas, "max_replicas": replicas}
+    usual = DeploymentsSettings()
     return Settings(
         access=AccessSettings(
             keys_path=keys or folder / "keys.json", pseudonym_key_path=folder / "pseudonym.key"
         ),
         model=ModelSettings(grpc_address=f"127.0.0.1:{grpc_port}", tokenizer_path=tokenizer),
-        store=StoreSettings(state=folder),
+        store=store_for(folder, redis),
         retrieval=RetrievalSettings(
             vectors_path=folder / "vectors.npz", neighbors_path=folder / "neighbors.npz"
         ),
         rules_path=folder / "rules.yaml",
+        logs=LogSettings(folder=folder / "logs"),
         pages=True,
+        deployments=DeploymentsSettings(
+            ingress=usual.ingress.model_copy(update=several),
+            ranker=usual.ranker.model_copy(update=several),
+            cold_start=usual.cold_start,
+        ),
     )

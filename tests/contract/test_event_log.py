@@ -1,19 +1,22 @@
 """The contract of the event log, over SQLite and over a real Redis."""
 
 import multiprocessing
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from redis import Redis
 
-from features.event_log import AppendResult, Erasure, EventLog, RankingRecord
+from features.event_log import AppendResult, Erasure, EventLog, RankingRecord, RankingRoute
 from features.events import BehaviorEvent, EventType
 from features.redis_event_log import RedisEventLog
 from features.sqlite_event_log import SqliteEventLog
+from features.sqlite_event_rows import SCHEMA
 from tests.contract.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
@@ -261,4 +264,27 @@ def test_a_failed_append_stores_nothing_and_the_next_one_works(tmp_path: Path) -
     with pytest.raises(Exception, match="NOT NULL"):
         log.append([event("e1"), BehaviorEvent("e2", EventType.VIEW, None)])  # type: ignore[arg-type]
     assert log.append([event("e1")]) == AppendResult(1, 0)
+    log.close()
+
+
+def test_routes_of_known_rankings_are_told_and_unknown_ones_left_out(log: EventLog) -> None:
+    log.append_rankings([ranking("r1"), ranking("r2")])
+    assert log.routes(["r2", "made-up"]) == {"r2": RankingRoute("model", "7")}
+
+
+def test_the_trace_of_a_post_is_read_with_its_event(log: EventLog) -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    log.append([replace(event("e1"), traceparent=traceparent), event("e2")])
+    read = [entry for _, entry in log.read(0, 10)]
+    assert [getattr(entry, "traceparent", "") for entry in read] == [traceparent, None]
+
+
+def test_a_log_of_an_earlier_version_gets_its_new_column(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with sqlite3.connect(path) as old:
+        old.executescript(SCHEMA.replace(", traceparent TEXT", ""))
+    old.close()
+    log = SqliteEventLog(path)
+    log.append([event("e1")])
+    assert [seq for seq, _ in log.read(0, 10)] == [1]
     log.close()

@@ -480,3 +480,22 @@ def test_a_server_can_be_stopped_and_started_again(repository: Path, tmp_path: P
     finally:
         running.stop()
     assert not list(Path("/dev/shm").glob(f"*_{os.getpid()}_{running.grpc_address[-5:]}*"))
+
+
+async def test_what_nobody_waits_for_any_more_is_not_run(ranker: TritonRanker) -> None:
+    """The deadline reaches the server: an expired call that waits there costs the next one nothing.
+
+    Each of the three would take as long as the first.
+    """
+    started_s = time.monotonic()
+    await ranker.score(new_texts(300, seed=101), BUDGET_S)
+    alone_s = time.monotonic() - started_s
+    running = asyncio.create_task(ranker.score(new_texts(300, seed=102), BUDGET_S))
+    await asyncio.sleep(0.1 * alone_s)
+    expired = [ranker.score(new_texts(300, seed), 0.2 * alone_s) for seed in (103, 104, 105)]
+    for found in await asyncio.gather(*expired, return_exceptions=True):
+        assert isinstance(found, ModelTimeoutError)
+    await running
+    started_s = time.monotonic()
+    await ranker.score(batch((6,)), BUDGET_S)
+    assert time.monotonic() - started_s < 0.5 * alone_s

@@ -22,6 +22,7 @@ from serving.rules import Rules
 from serving.settings import Settings
 from serving.slate import SlatePolicy
 from serving.status import Status
+from serving.tracing import LateTraces
 from serving.types import FeatureMatrix, Scores, Slate
 from tests.unit.serving_fakes import (
     NOW_S,
@@ -73,7 +74,9 @@ class Shop:
     """Keys: `all` may do everything; `rank`, `events`, `items`, `admin` one thing; `slow` is
     allowed RATE_PER_S. The user `ann` and the session `s` are known."""
 
-    def __init__(self, tokenizer: Path, **sections: Any) -> None:
+    def __init__(
+        self, tokenizer: Path, late_traces: LateTraces | None = None, **sections: Any
+    ) -> None:
         settings = settings_of(tokenizer, **sections)
         pseudonyms = Pseudonyms(b"0123456789abcdef")
         encoder = TextEncoder(tokenizer)
@@ -120,6 +123,7 @@ class Shop:
                 status=status,
                 keys=_keys(),
                 max_body_bytes=MAX_BODY,
+                late_traces=late_traces,
             )
         )
 

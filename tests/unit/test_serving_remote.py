@@ -42,6 +42,16 @@ class Response:
         self.cancelled = True
 
 
+class Reply(Response):
+    """One that brings an error as its value."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(result, 0.0)
+
+    async def _wait(self) -> Any:
+        return self.result
+
+
 class Handle:
     """A `DeploymentHandle` with the one method `score`."""
 
@@ -70,6 +80,13 @@ async def test_a_reply_is_passed_on() -> None:
     reply = await RemoteColdStart(handle).score(features, 1.0)
     assert reply == "reply"
     assert handle.args == (features,)
+
+
+async def test_an_error_that_is_replied_is_raised() -> None:
+    handle: Any = Handle(BadModelOutputError("nan"))
+    handle.response = Reply(BadModelOutputError("nan"))
+    with pytest.raises(BadModelOutputError):
+        await RemoteRanker(handle).score(job(1), 1.0)
 
 
 async def test_giving_up_cancels_the_work_of_the_replica() -> None:

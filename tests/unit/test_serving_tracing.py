@@ -1,6 +1,8 @@
 """Measured once, told three ways, in the trace of the caller; and no id in any of them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +10,19 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
-from serving.tracing import Stages, current_traceparent
+from features.telemetry import AllowedOnly
+from serving.tracing import (
+    BatchSpans,
+    LateTraces,
+    Stages,
+    Waited,
+    context_of,
+    current_traceparent,
+)
 from serving.types import Stage
+from tests.unit.serving_fakes import NOW_S
 from tests.unit.serving_shop import Shop, candidates
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -32,6 +44,11 @@ def spans(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
     exporter.clear()
     yield exporter
     exporter.clear()
+
+
+def at() -> str:
+    """Now, by the shop's clock."""
+    return datetime.fromtimestamp(NOW_S, UTC).isoformat()
 
 
 def named(spans: InMemorySpanExporter) -> dict[str, ReadableSpan]:
@@ -90,3 +107,108 @@ def test_a_stage_that_fails_is_timed_all_the_same(spans: InMemorySpanExporter) -
     with pytest.raises(KeyError), stages.stage(Stage.SCORE):
         raise KeyError("a bug")
     assert "score;dur=" in stages.header()
+
+
+def test_batch_mates_link_to_each_other_and_the_first_one_leads(
+    spans: InMemorySpanExporter,
+) -> None:
+    traces = [f"{n:032x}" for n in (10, 11, 12)]
+    parents = [context_of(f"00-{trace_id}-{'1' * 16}-01") for trace_id in traces]
+    waited = [Waited(parent, arrived_ns=1_000 + n) for n, parent in enumerate(parents) if parent]
+    batch = BatchSpans(waited, {"batch.requests": 3})
+    assert (batch.traceparent or "").split("-")[1] == traces[0]
+    batch.end()
+    calls = [span for span in spans.get_finished_spans() if span.name == "ranking.model"]
+    assert [f"{span.context.trace_id:032x}" for span in calls if span.context] == traces
+    for span in calls:
+        assert span.context is not None
+        mates = {f"{link.context.trace_id:032x}" for link in span.links}
+        assert mates == set(traces) - {f"{span.context.trace_id:032x}"}
+    leader = calls[0].context
+    assert leader is not None
+    assert all(follower.links[0].context.span_id == leader.span_id for follower in calls[1:])
+    waits = [span for span in spans.get_finished_spans() if span.name == "ranking.batch_wait"]
+    assert [span.start_time for span in waits] == [1_000, 1_001, 1_002]
+
+
+def test_a_batch_of_unsampled_requests_tells_the_model_server_nothing(
+    spans: InMemorySpanExporter,
+) -> None:
+    assert context_of(f"00-{TRACE}-{'1' * 16}-00") is None
+    batch = BatchSpans([], {})
+    assert batch.traceparent is None
+    batch.end("model_timeout")
+    assert spans.get_finished_spans() == ()
+
+
+def test_a_failed_call_marks_every_mate(spans: InMemorySpanExporter) -> None:
+    parent = context_of(PARENT)
+    assert parent is not None
+    BatchSpans([Waited(parent, 0), Waited(parent, 0)], {}).end("model_unavailable")
+    calls = [span for span in spans.get_finished_spans() if span.name == "ranking.model"]
+    assert [span.status.status_code for span in calls] == [StatusCode.ERROR] * 2
+
+
+UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
+
+
+@pytest.fixture
+def kept() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+def late(kept: InMemorySpanExporter, slow_s: float) -> LateTraces:
+    return LateTraces(slow_s, [SimpleSpanProcessor(kept)])
+
+
+async def test_a_slow_request_is_traced_with_its_stages_though_nobody_sampled_it(
+    kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
+) -> None:
+    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=1e-9))
+    body = {"user_id": "ann", "candidates": candidates("milk")}
+    await shop.call("POST", "/v1/rank", json=body, headers={"traceparent": UNSAMPLED})
+    assert spans.get_finished_spans() == ()
+    found = named(kept)
+    server = found["POST /v1/rank"]
+    assert server.context is not None
+    assert f"{server.context.trace_id:032x}" == TRACE
+    score = found["ranking.score"]
+    assert score.parent is not None
+    assert score.parent.span_id == server.context.span_id
+    assert (server.start_time or 0) <= (score.start_time or 0) < (score.end_time or 0)
+
+
+async def test_a_quick_request_that_nobody_sampled_leaves_no_trace(
+    kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
+) -> None:
+    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=60.0))
+    await shop.call("GET", "/healthz", headers={"traceparent": UNSAMPLED})
+    assert kept.get_finished_spans() == ()
+
+
+async def test_a_failure_is_traced_however_quick(
+    kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
+) -> None:
+    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=60.0))
+    shop.log.error = OSError("the disk is full")
+    event = {"event_id": "e", "type": "search", "query": "q", "at": at(), "session_id": "s"}
+    answer = await shop.call(
+        "POST", "/v1/events", json={"events": [event]}, headers={"traceparent": UNSAMPLED}
+    )
+    assert answer.status_code >= 500
+    span = named(kept)["POST /v1/events"]
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_only_allowed_attributes_leave_the_process() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(AllowedOnly(kept)))
+    tracer = provider.get_tracer("t")
+    with suppress(KeyError), tracer.start_as_current_span("work") as span:
+        span.set_attributes({"request_id": "ann@example.com", "http.route": "/v1/rank"})
+        raise KeyError("ann@example.com")
+    (told,) = kept.get_finished_spans()
+    assert told.attributes == {"http.route": "/v1/rank"}
+    assert told.status.status_code is StatusCode.ERROR
+    assert "ann@example.com" not in told.to_json()

@@ -1,0 +1,1 @@
+"""Writes the chart's dashboards and alerts; `make dashboards` runs it."""
