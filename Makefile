@@ -15,7 +15,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train measure chaos load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
+.PHONY: help serve train measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ measure: .venv-dev/.ready ## Measure latency, freshness and memory of the runnin
 
 chaos: .venv-dev/.ready .venv-triton/.ready ## Break one thing at a time under load; nothing accepted may be lost (QUICK=1)
 	.venv-dev/bin/python -m loadtests.chaos $(if $(QUICK),--quick)
+
+trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % and at 100 %, against a stack without
+	.venv-dev/bin/python -m loadtests.tracing_cost
 
 load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, or URL= (SHAPE= RATE= SECONDS= P99_MS= FALLBACK_SHARE= WORKERS= QUICK=1)
 	@exec .venv-dev/bin/python -m loadtests.load --data "$(DATA)" --state "$(STATE)" \

@@ -88,6 +88,9 @@ def log_json(component: str, folder: Path | None = None, level: str = "INFO") ->
     The file is turned over at 10 MiB and one older one is kept. Ray Serve takes over `sys.stderr`
     in its replicas, so the true one is used. Libraries are heard from WARNING on.
     """
+    # A line that cannot be written is lost. Python would tell standard error, which Ray Serve turns
+    # into a line: on a full disk that never ends, and takes the request with it.
+    logging.raiseExceptions = False
     handler: logging.Handler = logging.StreamHandler(sys.__stderr__)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -312,7 +312,11 @@ def _ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         # Every request of ours may be asked twice (rankings change nothing, events have ids): when
         # a replica dies over a request, another one answers it.
-        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        # HAProxy can repeat only what it has whole; Serve has no setting of its own for that option,
+        # so it comes in as a second line of this one.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response\n    option http-buffer-request",
+        # A dead proxy is found after three checks: of 10 s each by default.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
         # Two stacks on one machine must not share these.
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run / "haproxy.cfg"),
