@@ -59,8 +59,11 @@ class Fault:
 
 
 def _kill(pattern: str) -> Callable[[Rig], None]:
+    """The newest: of a proxy that was reloaded, the old process only ends its connections."""
+
     def inflict(rig: Rig) -> None:
-        rig.find(pattern)[0].send_signal(signal.SIGKILL)
+        newest = max(rig.find(pattern), key=lambda process: process.create_time())
+        newest.send_signal(signal.SIGKILL)
 
     return inflict
 

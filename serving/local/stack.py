@@ -312,8 +312,8 @@ def _ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         # Every request of ours may be asked twice (rankings change nothing, events have ids): when
         # a replica dies over a request, another one answers it.
-        # HAProxy can repeat only what it has whole; Serve has no setting for that option, so it comes
-        # in as a second line of this one.
+        # HAProxy can repeat only what it has whole; Serve has no setting for that option, so it
+        # comes in as a second line of this one.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response\n    option http-buffer-request",
         # A dead proxy is found after three checks: of 10 s each by default.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
