@@ -73,7 +73,7 @@ contract: .venv-dev/.ready .venv-triton/.ready ## Run the tests against the real
 check: .venv-dev/.ready ## Check format, lint, strict types and layers
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/ruff check .
-	.venv-dev/bin/mypy features serving helm tests
+	.venv-dev/bin/mypy features serving helm loadtests tests
 	.venv-dev/bin/lint-imports
 
 format: .venv-dev/.ready ## Format the code

@@ -4,6 +4,7 @@ The exit status is 1 when a gate is broken; loadtests/locustfile.py judges, docs
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from features.datasets.registry import load
+from loadtests.memory import GROWTH, MemoryWatch, growth
 from loadtests.schedule import SHAPES
 from loadtests.shop import Shop
 from serving.local.models import TRITON_PYTHON
@@ -35,7 +37,16 @@ def main() -> int:
     console.print("starting a stack")
     keys = ["--keys", str(options.keys)] if options.keys else []
     for stack in run_stack(state, free_port(), "--data", options.data, *keys):
-        status = run(options, stack.url, state, console)
+        with MemoryWatch(stack) as memory:
+            status = run(options, stack.url, state, console)
+        grown = growth(memory.sizes)
+        (options.out / "memory.json").write_text(
+            json.dumps({"growth": grown, "mib": [round(size, 1) for size in memory.sizes]}) + "\n"
+        )
+        console.print(f"memory: {memory.sizes[-1]:.0f} MiB at the end, {grown:+.1%} since warm-up")
+        if options.shape == "soak" and grown > GROWTH:
+            console.print(f"FAILED: memory grew by more than {GROWTH:.0%}", style="bold red")
+            status = 1
     return status
 
 
