@@ -15,6 +15,8 @@ from serving.local.trace_viewer import TraceViewer
 from tests.stack import RunningStack
 
 PATIENCE_S = 30.0
+ROUNDS = 10
+ATTEMPTS = 3
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -83,9 +85,17 @@ def test_a_ranking_is_one_connected_trace_from_the_storefront_to_the_model_serve
     stack: RunningStack, collector: TraceViewer
 ) -> None:
     rank(stack)
-    trace_id, headers = new_trace()
-    assert rank(stack, headers)["route"] == "model"
-    spans = arrived(collector, trace_id, OF_A_RANKING, lambda: rank(stack))
+    for attempt in range(ATTEMPTS):
+        trace_id, headers = new_trace()
+        assert rank(stack, headers)["route"] == "model"
+        try:
+            spans = arrived(collector, trace_id, OF_A_RANKING, lambda: rank(stack))
+            break
+        except AssertionError:
+            # Triton's exporter loses a batch of spans now and then; ours must always be there.
+            arrived(collector, trace_id, set(OF_A_RANKING) - {"ranker"}, lambda: None)
+            if attempt == ATTEMPTS - 1:
+                raise
     storefront = headers["traceparent"].split("-")[2]
     for span in spans:
         top = [span, *above(span, spans)][-1]
@@ -96,7 +106,7 @@ def test_a_ranking_is_one_connected_trace_from_the_storefront_to_the_model_serve
         assert one[name].parent_id == server.span_id
     assert one["ranking.batch_wait"].parent_id == one["ranking.model"].parent_id
     assert one["ranking.model"] in above(one["ranker"], spans)
-    assert one["ranking.model"].attributes["batch.rows"] >= 10
+    assert one["ranking.model"].attributes["batch.rows"] >= len(body(stack)["candidates"])
     assert one["ranking.model"].attributes["outcome"] == "ok"
     assert server.attributes["http.response.status_code"] == 200
     told = " ".join(str(span) for span in spans)
@@ -108,29 +118,33 @@ def test_a_ranking_is_one_connected_trace_from_the_storefront_to_the_model_serve
 async def test_requests_of_one_batch_have_a_wait_of_their_own_and_link_to_each_other(
     stack: RunningStack, collector: TraceViewer
 ) -> None:
-    traces = [new_trace() for _ in range(24)]
-    async with httpx.AsyncClient(
-        base_url=stack.url, headers={"authorization": "Bearer dev"}, timeout=30
-    ) as client:
-        answers = await asyncio.gather(
-            *(client.post("/v1/rank", json=body(stack, 20), headers=h) for _, h in traces)
-        )
-    assert all(answer.json()["route"] == "model" for answer in answers)
-    names = ("POST /v1/rank", "ranking.features", "ranking.batch_wait", "ranking.model")
-    found = [arrived(collector, t, names, lambda: rank(stack)) for t, _ in traces]
-    calls = {
-        span.span_id: span for spans in found for span in spans if span.name == "ranking.model"
-    }
-    assert len(calls) == len(traces)
-    batched = [span for span in calls.values() if int(span.attributes["batch.requests"]) > 1]
+    asked = body(stack)
+    # Many candidates keep the model busy, so that others wait and are merged; how many, is chance.
+    asked["candidates"] += [{"item_id": f"unknown-{number}"} for number in range(400)]
+    batched: list[Span] = []
+    for _ in range(ROUNDS):
+        traces = [new_trace() for _ in range(24)]
+        async with httpx.AsyncClient(
+            base_url=stack.url, headers={"authorization": "Bearer dev"}, timeout=30
+        ) as client:
+            answers = await asyncio.gather(
+                *(client.post("/v1/rank", json=asked, headers=h) for _, h in traces)
+            )
+        assert all(answer.json()["route"] == "model" for answer in answers)
+        names = ("POST /v1/rank", "ranking.features", "ranking.batch_wait", "ranking.model")
+        found = [arrived(collector, t, names, lambda: rank(stack)) for t, _ in traces]
+        calls = {
+            span.span_id: span for spans in found for span in spans if span.name == "ranking.model"
+        }
+        assert len(calls) == len(traces)
+        batched = [span for span in calls.values() if int(span.attributes["batch.requests"]) > 1]
+        if batched:
+            break
     assert batched, "no batch of more than one request: nothing was tested"
     ours = {trace_id for trace_id, _ in traces}
     for span in batched:
         mates = {trace_id for trace_id, _ in span.links} - {span.trace_id}
         assert len(mates & ours) == int(span.attributes["batch.requests"]) - 1
-    for leader in calls.values():
-        if not any(span_id in calls for _, span_id in leader.links):
-            arrived(collector, leader.trace_id, ("ranker",), lambda: rank(stack))
     followers = [s for s in batched if any(span_id in calls for _, span_id in s.links)]
     assert followers, "nobody follows another's call"
 
