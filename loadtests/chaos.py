@@ -3,8 +3,8 @@
 `make chaos` starts stacks of its own with two ingress and two Ranker replicas. For each fault: how
 rankings were answered meanwhile, how long the slowest of them took, when the model answered again
 after the cause had ended, how many processes were started anew, and whether every accepted event is
-in the features. Ends with a table, build/reports/chaos.json and a plot; the exit status is 1 when a
-bar was missed.
+in the features. Ends with a table and build/reports/chaos.json; the exit status is 1 when a bar
+was missed.
 """
 
 import argparse
