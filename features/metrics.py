@@ -6,6 +6,22 @@ the sum: what ingest counts is in the same `/metrics` as what the replicas count
 
 from prometheus_client import Counter, Gauge, Histogram
 
+_MAX_VERSIONS = 20
+
+
+class VersionLabel:
+    """Model versions as a label of bounded cardinality: the first 20 met, then "other"."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def of(self, version: str) -> str:
+        """The label's value for `version`."""
+        if len(self._known) < _MAX_VERSIONS:
+            self._known.add(version)
+        return version if version in self._known else "other"
+
+
 INGESTED = Counter(
     "vitrine_ingested_events_total",
     "Events taken from the log by outcome: folded, late (folded as well), too_old, future.",

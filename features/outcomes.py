@@ -7,13 +7,12 @@ from typing import Protocol
 
 from features.event_log import RankingRoute
 from features.events import BehaviorEvent
-from features.metrics import OUTCOMES
+from features.metrics import OUTCOMES, VersionLabel
 
 SETTLE_S = 1.0  # a ranking is recorded a moment after it was answered; its events may be faster
 _UNKNOWN = RankingRoute("unknown", None)
 _CACHED = 20_000  # rankings whose route is remembered: some minutes of a busy shop
 _LOOK_UP = 1_000  # rankings asked for at once
-_MAX_VERSIONS = 20  # of the label; what comes later counts as "other"
 ROUTES = frozenset({"model", "cold_start", "fallback", "unknown"})
 
 
@@ -35,7 +34,7 @@ class Outcomes:
         self._rankings = rankings
         self._routes: OrderedDict[str, RankingRoute] = OrderedDict()
         self._waiting: deque[tuple[float, BehaviorEvent]] = deque()
-        self._versions: set[str] = set()
+        self._versions = VersionLabel()
 
     def take(self, events: Sequence[BehaviorEvent], now_s: float) -> None:
         """Have `events` counted once their rankings must have been recorded."""
@@ -68,12 +67,5 @@ class Outcomes:
         OUTCOMES.labels(
             type=event.type.value,
             route=route if route in ROUTES else "unknown",
-            model_version=self._label(version),
+            model_version="none" if version is None else self._versions.of(version),
         ).inc()
-
-    def _label(self, version: str | None) -> str:
-        if version is None:
-            return "none"
-        if len(self._versions) < _MAX_VERSIONS:
-            self._versions.add(version)
-        return version if version in self._versions else "other"

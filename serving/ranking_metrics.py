@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
+from features.metrics import VersionLabel
 from serving.metrics import (
     KENDALL_DISTANCE,
     MODEL_RANKINGS,
@@ -17,7 +18,6 @@ from serving.types import Route, Slate
 
 WINDOW = 1_000  # top scores on either side of the comparison
 _BINS = 10
-_MAX_VERSIONS = 20  # of the label; what is published later counts as "other"
 
 
 class RankingMetrics:
@@ -25,7 +25,7 @@ class RankingMetrics:
 
     def __init__(self, window: int = WINDOW) -> None:
         self._drift = ScoreDrift(window)
-        self._versions: set[str] = set()
+        self._versions = VersionLabel()
 
     def observe(self, slates: list[Slate]) -> None:
         """Count `slates`."""
@@ -40,10 +40,7 @@ class RankingMetrics:
                 self._observe_version(version, top)
 
     def _observe_version(self, version: str, top: float) -> None:
-        if len(self._versions) < _MAX_VERSIONS:
-            self._versions.add(version)
-        known = version if version in self._versions else "other"
-        MODEL_RANKINGS.labels(model_version=known).inc()
+        MODEL_RANKINGS.labels(model_version=self._versions.of(version)).inc()
         if version.isdecimal():
             MODEL_VERSION.set(int(version))
         drift = self._drift.add(version, top)

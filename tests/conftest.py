@@ -8,6 +8,7 @@ import pytest
 from serving.local.stack import free_port
 from serving.local.trace_viewer import TraceViewer
 from tests.stack import RunningStack, run_stack
+from tests.trace_maker import TraceMaker
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REASON = "needs ../shared"
@@ -73,3 +74,18 @@ def stack(
     options = ["--items", "1000", "--traces", "otlp", "--traces-to", collector.otlp_url]
     options += ["--traces-ratio", "0"]
     yield from run_stack(tmp_path_factory.mktemp("stack"), free_port(), *options)
+
+
+@pytest.fixture
+def viewer() -> Iterator[TraceViewer]:
+    """An empty viewer, for one test."""
+    with TraceViewer() as found:
+        yield found
+
+
+@pytest.fixture
+def maker(viewer: TraceViewer) -> Iterator[TraceMaker]:
+    """Sends spans to `viewer`."""
+    found = TraceMaker(viewer.otlp_url)
+    yield found
+    found.close()

@@ -18,19 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
 
 
 @pytest.fixture
-def viewer() -> Iterator[TraceViewer]:
-    with TraceViewer() as found:
-        yield found
-
-
-@pytest.fixture
-def maker(viewer: TraceViewer) -> Iterator[TraceMaker]:
-    found = TraceMaker(viewer.otlp_url)
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def window(
     browser: Browser, viewer: TraceViewer, window_options: dict[str, Any]
 ) -> Iterator[Window]:

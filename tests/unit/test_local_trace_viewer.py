@@ -26,19 +26,6 @@ from tests.trace_maker import TraceMaker
 
 
 @pytest.fixture
-def viewer() -> Iterator[TraceViewer]:
-    with TraceViewer() as found:
-        yield found
-
-
-@pytest.fixture
-def maker(viewer: TraceViewer) -> Iterator[TraceMaker]:
-    found = TraceMaker(viewer.otlp_url)
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def client(viewer: TraceViewer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=viewer.url) as found:
         yield found
