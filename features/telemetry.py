@@ -20,8 +20,7 @@ ALLOWED_ATTRIBUTES = frozenset(
     {
         "http.request.method", "http.response.status_code", "http.route",
         "app", "deployment", "call_method", "replica_id",
-        "batch.rows", "batch.requests", "batch.dispatch", "events", "lag_s",
-        "model.version", "ranking.route", "ranking.reason", "error.type", "outcome", "sampled",
+        "batch.rows", "batch.requests", "batch.dispatch", "events", "outcome", "sampled",
     }
 )  # fmt: skip
 
