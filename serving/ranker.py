@@ -172,6 +172,7 @@ class Ranker:
             # The latest deadline: an early caller gives up alone and does not spoil the others.
             budget_s = max(waiting.deadline_s for waiting in batch) - started_s
             output = await self._model.score(pack(jobs), budget_s, spans.traceparent)
+            spans.worked(output.worked_ns)
             replies = unpack(jobs, output)
         except asyncio.CancelledError as error:
             outcome = "cancelled"

@@ -94,11 +94,12 @@ class BatchSpans:
 
     Each sampled request has its wait (`ranking.batch_wait`) and the call (`ranking.model`), linked
     to its mates' parents. The model server can join one trace only, the first sampled one: that
-    request's `ranking.model` is its parent, and the others' spans link to it (`leader`).
+    request's `ranking.model` is its parent, and the others' spans link to it (`leader`). What it
+    tells of its own work is a span of everyone's.
     """
 
     def __init__(self, waited: Sequence[Waited], attributes: dict[str, str | int]) -> None:
-        started_ns = time.time_ns()
+        self._started_ns = started_ns = time.time_ns()
         parents = [trace.get_current_span(each.parent).get_span_context() for each in waited]
         self._spans: list[trace.Span] = []
         for index, each in enumerate(waited):
@@ -124,6 +125,22 @@ class BatchSpans:
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(self._spans[0], Context()))
         return carrier.get("traceparent")
+
+    def worked(self, worked_ns: tuple[int, int] | None) -> None:
+        """The model server's own account: when it began and ended, by its clock.
+
+        Clocks of two machines differ: what lies outside of the call is moved into it.
+        """
+        if worked_ns is None:
+            return
+        spent_ns = worked_ns[1] - worked_ns[0]
+        latest_ns = time.time_ns() - spent_ns
+        started_ns = max(min(worked_ns[0], latest_ns), self._started_ns)
+        for span in self._spans:
+            context = trace.set_span_in_context(span, Context())
+            _TRACER.start_span(
+                "model_server.ranker", context, trace.SpanKind.SERVER, start_time=started_ns
+            ).end(started_ns + spent_ns)
 
     def end(self, outcome: str = "ok") -> None:
         """The call is over; `outcome` is "ok" or the error's code."""

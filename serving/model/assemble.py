@@ -33,6 +33,7 @@ _CODE = (
     "serving/model/__init__.py",
     "serving/model/scoring.py",
     "serving/model_repository/__init__.py",
+    "serving/model_repository/answering.py",
     "serving/model_repository/ranking.py",
     "serving/model_repository/text_vectors.py",
 )

@@ -3,6 +3,10 @@
     python -m serving.model.publish ranker --repository R --bundle B [--item-texts T] [--reload URL]
     python -m serving.model.publish encoder --repository R [--item-texts T]
     python -m serving.model.publish rollback --repository R [--reload URL]
+    python -m serving.model.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
+
+`ensure` publishes what has no version yet: the first start of a model server. A `--reload` address
+whose name stands for several machines (a headless Service) means all of them.
 
 How a version gets into use is told in serving/model/repository.py. Runs in the model server's
 environment: no torch.
@@ -12,20 +16,29 @@ import argparse
 import hashlib
 import json
 import shutil
+import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
 from serving.model import assemble
 from serving.model.assemble import ParityError, ParityLimits
 from serving.model.encoder_onnx import WeightsError
-from serving.model.repository import PublishError, put_in_use, rollback, staging
-from serving.model_repository.ranking import BatchError, VersionRanker
-from serving.model_repository.text_vectors import TextEncoder
+from serving.model.repository import (
+    PublishError,
+    put_in_use,
+    rollback,
+    staging,
+    version_in_use,
+)
+from serving.model_repository.ranking import VersionRanker
+from serving.model_repository.text_vectors import BatchError, TextEncoder
 
 RANKER = "ranker"
 ENCODER = "encoder"
@@ -126,6 +139,31 @@ def publish_encoder(
         return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
 
 
+def ensure(
+    repository: Path,
+    bundle: Path,
+    item_texts: Path | None = None,
+    wait: float = 0.0,
+    **options: Any,
+) -> None:
+    """Publish the first version of each model that has none; raises PublishError.
+
+    wait: seconds that `item_texts` may take to appear, which the set-up job writes.
+    """
+    missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
+    deadline_s = time.monotonic() + wait
+    while missing and item_texts is not None and not item_texts.is_file():
+        if time.monotonic() >= deadline_s:
+            raise PublishError(f"{item_texts} is not there after {wait:.0f} s")
+        time.sleep(0.5)
+    for model in missing:
+        if model == ENCODER:
+            publish_encoder(repository, item_texts=item_texts, **options)
+        else:
+            publish_ranker(repository, bundle, item_texts=item_texts, **options)
+        print(f"{model}: first version published")
+
+
 def _training(bundle: Path, base: Path) -> dict[str, Any]:
     try:
         training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
@@ -151,12 +189,24 @@ def _probe(tower: Path) -> dict[str, Any]:
     return {"tokens": table.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}
 
 
+def every(url: str) -> list[str]:
+    """`url` once for each address that its host's name stands for; raises PublishError."""
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise PublishError(f"{url}: {error.strerror}") from None
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    hosts = [f"[{one}]" if ":" in one else one for one in addresses]
+    return [urlunsplit(parts._replace(netloc=f"{host}:{parts.port or 80}")) for host in hosts]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m serving.model.publish", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (RANKER, ENCODER, "rollback"):
+    for name in (RANKER, ENCODER, "rollback", "ensure"):
         command = commands.add_parser(name)
         command.add_argument("--repository", type=Path, required=True)
         command.add_argument(
@@ -166,9 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             metavar="URL",
             help="HTTP address of a running Triton; once for each replica",
         )
-        if name == RANKER:
+        if name in (RANKER, "ensure"):
             command.add_argument("--bundle", type=Path, required=True)
+        if name == RANKER:
             command.add_argument("--slates", type=Path, help="held-out slates, .npz")
+        if name == "ensure":
+            command.add_argument(
+                "--wait", type=float, default=0.0, help="for --item-texts, seconds"
+            )
         if name == "rollback":
             command.add_argument("--model", choices=(RANKER, ENCODER), default=RANKER)
         else:
@@ -177,17 +232,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--precision", choices=("int8", "float16"), default="int8")
             command.add_argument("--threads", type=int, default=2)
     options = vars(parser.parse_args(arguments))
-    name, options["reload_urls"] = options.pop("command"), options.pop("reload")
-    commands_by_name: dict[str, Callable[..., int]] = {
+    name = options.pop("command")
+    commands_by_name: dict[str, Callable[..., int | None]] = {
         RANKER: publish_ranker,
         ENCODER: publish_encoder,
         "rollback": rollback,
+        "ensure": ensure,
     }
     try:
+        options["reload_urls"] = [one for url in options.pop("reload") for one in every(url)]
         number = commands_by_name[name](**options)
     except PublishError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if number is None:
+        return 0
     model = options.get("model", name)
     print(f"{model} {number} is in use in {options['repository']}")
     return 0

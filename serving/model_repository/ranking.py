@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.model.scoring import TEXT_FEATURES, text_features
-from serving.model_repository.text_vectors import open_session, open_texts, row_keys
+from serving.model_repository.text_vectors import BatchError, open_session, open_texts, row_keys
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -22,10 +22,6 @@ Array = npt.NDArray[Any]
 PARTS = ("text", "query", "head", "forest")
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
-
-
-class BatchError(ValueError):
-    """A batch that this version cannot score; the message says which tensor is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

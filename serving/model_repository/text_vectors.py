@@ -31,6 +31,10 @@ class EncoderOptions(TypedDict):
     batch: int
 
 
+class BatchError(ValueError):
+    """A batch that this version cannot take; the message says which tensor is wrong."""
+
+
 class BrokenVersionError(RuntimeError):
     """A version folder that is not what was published."""
 

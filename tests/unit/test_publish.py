@@ -22,7 +22,7 @@ from serving.model.assemble import (
     slate_ndcgs,
     tokenize,
 )
-from serving.model.publish import main, publish_encoder, publish_ranker
+from serving.model.publish import every, main, publish_encoder, publish_ranker
 from serving.model.repository import (
     PublishError,
     put_in_use,
@@ -31,8 +31,8 @@ from serving.model.repository import (
     version_in_use,
     versions,
 )
-from serving.model_repository.ranking import BatchError, VersionRanker
-from serving.model_repository.text_vectors import BrokenVersionError, check_version
+from serving.model_repository.ranking import VersionRanker
+from serving.model_repository.text_vectors import BatchError, BrokenVersionError, check_version
 from tests.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
 Batch = dict[str, Any]  # arrays by tensor name
@@ -417,3 +417,33 @@ def test_half_precision_is_published_with_the_gpu_configuration(
     tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
     kinds = {initializer.data_type for initializer in tower.graph.initializer}
     assert kinds == {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
+
+
+def test_ensure_publishes_what_has_no_version_and_nothing_else(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text(json.dumps(ITEMS[0]) + "\n")
+    repository = tmp_path / "repository"
+    command = ["ensure", "--repository", str(repository), "--bundle", str(bundle)]
+    command += ["--item-texts", str(texts), "--precision", "float16"]
+    for _ in range(2):
+        assert main(command) == 0
+    assert [versions(repository, model) for model in ("encoder", "ranker")] == [[1], [1]]
+    assert capsys.readouterr().out.count("first version published") == 2
+
+
+def test_ensure_does_not_go_on_without_the_texts_that_it_was_told_of(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "texts.jsonl"
+    command = ["ensure", "--repository", str(tmp_path / "repository"), "--bundle", str(bundle)]
+    assert main([*command, "--item-texts", str(missing), "--wait", "0.1"]) == 1
+    assert str(missing) in capsys.readouterr().err
+    assert version_in_use(tmp_path / "repository", "ranker") is None
+
+
+def test_an_address_to_reload_stands_for_every_machine_of_its_name() -> None:
+    assert "http://127.0.0.1:8000/x" in every("http://localhost:8000/x")
+    with pytest.raises(PublishError, match=r"no\.invalid"):
+        every("http://no.invalid:8000")

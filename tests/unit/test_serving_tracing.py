@@ -1,5 +1,6 @@
 """Measured once, told three ways, in the trace of the caller; and no id in any of them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -129,6 +130,40 @@ def test_batch_mates_link_to_each_other_and_the_first_one_leads(
     assert all(follower.links[0].context.span_id == leader.span_id for follower in calls[1:])
     waits = [span for span in spans.get_finished_spans() if span.name == "ranking.batch_wait"]
     assert [span.start_time for span in waits] == [1_000, 1_001, 1_002]
+
+
+def test_every_mate_s_trace_has_what_the_model_server_did(spans: InMemorySpanExporter) -> None:
+    parents = [context_of(f"00-{n:032x}-{'1' * 16}-01") for n in (10, 11)]
+    batch = BatchSpans([Waited(parent, 0) for parent in parents if parent], {})
+    now_ns = time.time_ns()
+    batch.worked((now_ns, now_ns + 1_000))
+    batch.end()
+    calls = [span for span in spans.get_finished_spans() if span.name == "ranking.model"]
+    done = [span for span in spans.get_finished_spans() if span.name == "model_server.ranker"]
+    assert [span.parent.span_id for span in done if span.parent] == [
+        span.context.span_id for span in calls if span.context
+    ]
+    assert [(span.start_time, span.end_time) for span in done] == [(now_ns, now_ns + 1_000)] * 2
+
+
+@pytest.mark.parametrize("wrong_s", [-3600, 3600])
+def test_the_clock_of_another_machine_does_not_move_its_work_out_of_the_call(
+    spans: InMemorySpanExporter, wrong_s: int
+) -> None:
+    parent = context_of(PARENT)
+    assert parent is not None
+    batch = BatchSpans([Waited(parent, 0)], {})
+    began_ns = time.time_ns() + wrong_s * 10**9
+    batch.worked((began_ns, began_ns + 1))
+    batch.end()
+    found = named(spans)
+    call, done = found["ranking.model"], found["model_server.ranker"]
+    assert call.start_time
+    assert call.end_time
+    assert done.start_time
+    assert done.end_time
+    assert call.start_time <= done.start_time <= done.end_time <= call.end_time
+    assert done.end_time - done.start_time == 1
 
 
 def test_a_batch_of_unsampled_requests_tells_the_model_server_nothing(

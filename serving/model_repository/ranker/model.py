@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 FOLDER = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True  # the folder is to stay as it was published
 sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an installed one
 
-from serving.model_repository.ranking import BatchError, VersionRanker  # noqa: E402
+from serving.model_repository.answering import Answering  # noqa: E402
+from serving.model_repository.ranking import VersionRanker  # noqa: E402
 from serving.model_repository.text_vectors import check_version, encoder_options  # noqa: E402
 
 INPUTS = (
@@ -28,49 +30,21 @@ INPUTS = (
     "FEATURES",
 )
 
-# Whether a caller has gone is asked of the server, which takes half a millisecond: only behind a
-# call that took so long that somebody may have.
-LONG_S = 0.02
 
-
-class TritonPythonModel:
+class TritonPythonModel(Answering):
     """One instance of one version. Loading fails when the folder is not as it was published."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Open the version. Triton calls it by this name."""
         check_version(FOLDER)
-        self._last_s = 0.0
         parameters = json.loads(args["model_config"])["parameters"]
         self._ranker = VersionRanker(FOLDER, **encoder_options(parameters))
 
-    def execute(self, requests: list[Any]) -> list[Any]:
-        """One answer for each request. Triton calls it by this name."""
-        return [self._answer_in_time(request) for request in requests]
-
-    def _answer_in_time(self, request: Any) -> Any:
-        if self._last_s > LONG_S and request.is_cancelled():  # its deadline passed while it waited
-            return pb_utils.InferenceResponse(
-                error=pb_utils.TritonError("nobody waits for this", pb_utils.TritonError.CANCELLED)
-            )
-        started_s = time.perf_counter()
-        answer = self._answer(request)
-        self._last_s = time.perf_counter() - started_s
-        return answer
-
-    def _answer(self, request: Any) -> Any:
+    def outputs(self, request: Any) -> dict[str, npt.NDArray[Any]]:
+        """Scores, their parts, and when the work began and ended: unix nanoseconds."""
+        started_ns = time.time_ns()
         batch = {n: pb_utils.get_input_tensor_by_name(request, n).as_numpy() for n in INPUTS}
-        try:
-            named = json.loads(request.parameters() or "{}").get("feature_names")
-            scores, parts = self._ranker.score(batch, named)
-        except BatchError as error:
-            return pb_utils.InferenceResponse(
-                error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
-            )
-        except Exception as error:  # one bad batch must not end the process of the others
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(repr(error)))
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor("SCORES", np.ascontiguousarray(scores)),
-                pb_utils.Tensor("PARTS", np.ascontiguousarray(parts)),
-            ]
-        )
+        named = json.loads(request.parameters() or "{}").get("feature_names")
+        scores, parts = self._ranker.score(batch, named)
+        times = np.array([started_ns, time.time_ns()], np.int64)
+        return {"SCORES": scores, "PARTS": parts, "TIMES": times}
