@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.auth import ApiKey, Keyring, Pseudonyms, Scope, hash_key
+from serving.auth import ApiKey, Keyring, Pseudonyms, Rates, Scope, hash_key
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 
 SECRET = b"0123456789abcdef"
@@ -93,3 +93,24 @@ def test_a_line_break_behind_the_secret_is_no_part_of_it(tmp_path: Path) -> None
     path = tmp_path / "secret"
     path.write_bytes(SECRET + b"\n")
     assert Pseudonyms.from_file(path).user("ann") == Pseudonyms(SECRET).user("ann")
+
+
+def test_a_key_may_spend_a_second_at_once_and_then_goes_at_its_rate() -> None:
+    now_s = [100.0]
+    rates = Rates(lambda: now_s[0])
+    assert [rates.hit("key", 4) for _ in range(4)] == [0.0] * 4
+    assert rates.hit("key", 4) == pytest.approx(0.25)
+    assert rates.hit("other", 4) == 0.0
+    now_s[0] += 0.25
+    assert rates.hit("key", 4) == 0.0
+    assert rates.hit("key", 4) == pytest.approx(0.25)  # what was refused is not counted
+    now_s[0] += 3600
+    assert [rates.hit("key", 4) > 0 for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_at_its_rate_a_key_is_never_refused() -> None:
+    now_s = [0.0]
+    rates = Rates(lambda: now_s[0])
+    for hit in range(10_000):
+        now_s[0] = hit / 7
+        assert rates.hit("key", 7) == 0.0
