@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class Breaker:
-    """Closed until `failures` calls in a row failed; then open until a probe succeeds.
+    """Closed until `failures` calls in a row failed over `failing_s`; open until a probe succeeds.
 
     A failure is a model that cannot be reached, or that was given a fair budget and used it up. A
     caller who gave less says nothing of the model, and neither does a queue that is full.
@@ -46,6 +46,7 @@ class Breaker:
         self._settings = settings
         self._clock = clock
         self._failures = 0
+        self._failing_since_s = 0.0
         self._probe_due_s: float | None = None  # None: closed
         self._probe: asyncio.Task[None] | None = None
         self._gauge = BREAKER_OPEN.labels(model=model)
@@ -84,9 +85,13 @@ class Breaker:
         elif not isinstance(error, ModelUnavailableError):
             self._close()  # a wrong answer is one
             return
+        now_s = self._clock()
+        if self._failures == 0:
+            self._failing_since_s = now_s
         self._failures += 1
-        if self._failures >= self._settings.failures and not self.open:
-            self._probe_due_s = self._clock() + self._settings.probe_interval_s
+        enough = self._failures >= self._settings.failures
+        if enough and now_s - self._failing_since_s >= self._settings.failing_s and not self.open:
+            self._probe_due_s = now_s + self._settings.probe_interval_s
             self._gauge.set(1)
             BREAKER_OPENED.labels(model=self._model).inc()
             _LOG.warning("%s: not asked any more, %s", self._model, error.code)

@@ -79,6 +79,10 @@ class BreakerSettings(Section):
     """When a model that does not answer is not asked any more, and when it is tried again."""
 
     failures: PositiveInt = Field(3, description="In a row, until callers stop asking.")
+    failing_s: PositiveFloat = Field(
+        0.25,
+        description="And for so long at least: one slow batch fails all its requests at once.",
+    )
     fair_budget_s: PositiveFloat = Field(
         0.1, description="A timeout after less than this is the caller's doing, not the model's."
     )
@@ -116,7 +120,9 @@ class RetrievalSettings(Section):
 
     candidates: PositiveInt = 200
     vectors_path: Path = Field(description="Cache of item vectors by content key.")
-    neighbors_path: Path = Field(description="Item-to-item tables of the last feature job.")
+    neighbors_path: Path = Field(
+        description="Item-to-item tables of the last feature job; taken over when they change."
+    )
 
 
 class AdmissionSettings(Section):

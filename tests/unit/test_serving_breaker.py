@@ -17,7 +17,7 @@ from serving.errors import (
 from serving.metrics import BREAKER_OPEN, BREAKER_OPENED
 from serving.settings import BreakerSettings, PipelineSettings
 
-SETTINGS = BreakerSettings(failures=3, fair_budget_s=0.1, probe_interval_s=0.5)
+SETTINGS = BreakerSettings(failures=3, failing_s=0.15, fair_budget_s=0.1, probe_interval_s=0.5)
 
 
 @dataclass
@@ -53,8 +53,10 @@ class World:
         return await self.breaker.call(self.model.ask, budget_s)
 
     async def fail(self, times: int, error: RankingError, budget_s: float = 0.15) -> None:
+        """One call after the other, each in its own tenth of a second."""
         self.model.error = error
         for _ in range(times):
+            self.now_s += 0.1
             with pytest.raises(type(error)):
                 await self.call(budget_s)
 
@@ -84,6 +86,16 @@ async def test_after_three_failures_in_a_row_the_model_is_not_asked(
     with pytest.raises(ModelUnavailableError):
         await world.call()
     assert len(world.model.budgets_s) == 3
+
+
+async def test_one_slow_batch_is_no_hang_however_many_requests_it_held(world: World) -> None:
+    world.model.error = ModelTimeoutError("late")
+    for _ in range(20):  # all at the same time
+        with pytest.raises(ModelTimeoutError):
+            await world.call()
+    assert not world.breaker.open
+    await world.fail(2, ModelTimeoutError("late"))
+    assert world.breaker.open
 
 
 async def test_an_answer_between_failures_forgives_them(world: World) -> None:
