@@ -7,6 +7,7 @@ STATE ?= .vitrine
 HOST ?= 127.0.0.1
 PORT ?= 8000
 KEYS ?=
+OUT ?= build/collected
 EXAMPLES ?= 700
 
 # The installer honours what this machine's pip was told about extra wheels.
@@ -15,7 +16,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
+.PHONY: help serve train export measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +29,9 @@ serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle
 	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle
+
+export: .venv/.ready ## Write what the stack of DATA= has collected as a data set to OUT= (train on it: make train DATA=OUT)
+	.venv/bin/python -m features.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 publish: .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --bundle build/bundle

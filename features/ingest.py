@@ -56,7 +56,7 @@ class IngestSettings(BaseModel):
         default=0.05, description="Shortest time between two flushes"
     )
     max_users: PositiveInt = 2_000
-    max_sessions: PositiveInt = 5_000
+    max_sessions: PositiveInt = 2_000
     retention_s: PositiveFloat = Field(
         default=90 * 86_400.0, description="Of the log; an event that is older is ignored"
     )
@@ -144,11 +144,11 @@ class Ingest:
         entries: list[tuple[int, LogEntry]] = []
         if self._log.wait(self._seq, timeout_s):
             entries = self._log.read(self._seq, self._settings.batch_events)
-            EVENTS_WAITING.set(max(self._log.last_seq() - self._seq, 0))
+        waiting = self._log.last_seq() - self._seq if entries else 0
+        EVENTS_WAITING.set(waiting)
         for erasures, run in groupby(entries, key=lambda entry: isinstance(entry[1], Erasure)):
             (self._erase if erasures else self._fold)(list(run))
-        if entries:
-            EVENTS_WAITING.set(max(self._log.last_seq() - self._seq, 0))
+        EVENTS_WAITING.set(max(waiting - len(entries), 0))
         self._outcomes.settle(self._clock())
         if len(self._unsaved_users) + len(self._unsaved_items) > MAX_UNSAVED:
             self._save_snapshots(self._clock())

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from features.backends import open_catalog, open_event_log
@@ -53,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m features.ingest", description=__doc__)
     parser.add_argument("--settings", type=Path, help="IngestSettings as JSON; default: built in")
-    path = parser.parse_args(arguments).settings
+    parser.add_argument(
+        "--metrics-port", type=int, help="Where /metrics answers, when ingest is alone on its node"
+    )
+    given = parser.parse_args(arguments)
+    path = given.settings
     log_json("ingest")
     try:
         text = path.read_text() if path else "{}"
@@ -62,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
     start_tracing()
+    if given.metrics_port:
+        start_http_server(given.metrics_port)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -23,6 +23,26 @@ def write_neighbors(path: Path, item_ids: Sequence[str], tables: NeighborTables)
     part.replace(path)
 
 
+class NeighborFile:
+    """The file that the feature job replaces; absent until the job ran for the first time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_ns = 0
+
+    def take(self, items: ItemTable) -> bool:
+        """Give `items` the tables when the file changed since the last time; whether it did."""
+        try:
+            changed_ns = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if changed_ns == self._read_ns:
+            return False
+        read_neighbors(self._path, items)
+        self._read_ns = changed_ns
+        return True
+
+
 def read_neighbors(path: Path, items: ItemTable) -> None:
     """Give `items` the tables in `path`, whatever the order of its rows."""
     with np.load(path) as stored:

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from loadtests.memory import memory_by_process
+
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
@@ -137,23 +139,9 @@ def freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str,
 def memory(folder: Path) -> dict[str, float]:
     """Proportional resident memory (PSS) of the stack's processes, MiB, and their sum."""
     top = psutil.Process(json.loads((folder / "running.json").read_text())["pid"])
-    found: dict[str, float] = {}
-    for process in [top, *top.children(recursive=True)]:
-        try:
-            name = _short_name(process)
-            found[name] = found.get(name, 0.0) + process.memory_full_info().pss / 2**20
-        except psutil.NoSuchProcess:
-            continue
+    found = memory_by_process([top, *top.children(recursive=True)])
     found = {name: round(size, 1) for name, size in sorted(found.items(), key=lambda e: -e[1])}
     return {"sum": round(sum(found.values()), 1), **found}
-
-
-def _short_name(process: psutil.Process) -> str:
-    line = process.cmdline() or [process.name()]
-    if line[0].startswith("ray::"):
-        return line[0]
-    modules = [part for part in line[1:3] if "." in part or part.endswith(".py")]
-    return Path(modules[0]).name if modules else Path(line[0]).name
 
 
 def show(report: dict[str, Any], plot: Path) -> None:

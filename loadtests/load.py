@@ -39,11 +39,13 @@ def main() -> int:
     for stack in run_stack(state, free_port(), "--data", options.data, *keys):
         with MemoryWatch(stack) as memory:
             status = run(options, stack.url, state, console)
-        grown = growth(memory.sizes)
+        grown = growth(memory.sums)
         (options.out / "memory.json").write_text(
-            json.dumps({"growth": grown, "mib": [round(size, 1) for size in memory.sizes]}) + "\n"
+            json.dumps({"growth": grown, "mib": memory.sums, "by_process": memory.by_process})
         )
-        console.print(f"memory: {memory.sizes[-1]:.0f} MiB at the end, {grown:+.1%} since warm-up")
+        console.print(f"memory: {memory.sums[-1]:.0f} MiB at the end, {grown:+.1%} since warm-up")
+        for name, sizes in list(memory.by_process.items())[:3]:
+            console.print(f"  {name}: {sizes[0]:.0f} to {sizes[-1]:.0f} MiB", markup=False)
         if options.shape == "soak" and grown > GROWTH:
             console.print(f"FAILED: memory grew by more than {GROWTH:.0%}", style="bold red")
             status = 1

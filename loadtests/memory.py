@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,12 +27,12 @@ def growth(sizes: Sequence[float]) -> float:
 
 
 class MemoryWatch:
-    """Samples the proportional set size of a stack's processes, MiB, while its block runs."""
+    """Samples the memory of a stack's processes while its block runs."""
 
     def __init__(self, stack: RunningStack, interval_s: float = 10.0) -> None:
         self._stack = stack
         self._interval_s = interval_s
-        self.sizes: list[float] = []
+        self.samples: list[dict[str, float]] = []  # MiB by process name
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -48,18 +49,44 @@ class MemoryWatch:
         self._stop.set()
         self._thread.join(30)
 
+    @property
+    def sums(self) -> list[float]:
+        """MiB of all processes, one value a sample."""
+        return [sum(sample.values()) for sample in self.samples]
+
+    @property
+    def by_process(self) -> dict[str, list[float]]:
+        """MiB of each process name, one value a sample; what grew most comes first."""
+        names = {name for sample in self.samples for name in sample}
+        sizes = {name: [each.get(name, 0.0) for each in self.samples] for name in names}
+        return dict(sorted(sizes.items(), key=lambda e: e[1][0] - e[1][-1]))
+
     def _run(self) -> None:
         due_s = time.monotonic()
         while not self._stop.wait(max(due_s - time.monotonic(), 0)):
-            self.sizes.append(_pss_mib(self._stack.processes()))
+            self.samples.append(memory_by_process(self._stack.processes()))
             due_s += self._interval_s
 
 
-def _pss_mib(processes: Sequence[psutil.Process]) -> float:
-    total = 0
+def memory_by_process(processes: Sequence[psutil.Process]) -> dict[str, float]:
+    """Proportional resident memory (PSS), MiB, summed by what the processes are called."""
+    found: dict[str, float] = {}
     for process in processes:
         try:
-            total += process.memory_full_info().pss
+            name = _short_name(process)
+            found[name] = found.get(name, 0.0) + process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue
-    return total / 1024**2
+    return found
+
+
+def _short_name(process: psutil.Process) -> str:
+    line = process.cmdline() or [process.name()]
+    if line[0].startswith("ray::"):
+        return line[0]
+    if Path(line[0]).name == "triton_python_backend_stub":
+        return next(
+            (f"triton {name}" for name in ("ranker", "encoder") if name in line[1]), line[0]
+        )
+    modules = [part for part in line[1:3] if "." in part or part.endswith(".py")]
+    return Path(modules[0]).name if modules else Path(line[0]).name

@@ -4,7 +4,7 @@ import numpy as np
 
 from features.backends import open_catalog, open_event_log
 from features.ingest import CONSUMER
-from features.neighbor_file import read_neighbors
+from features.neighbor_file import NeighborFile
 from features.online import OnlineFeatures
 from features.store import open_store
 from features.telemetry import span_processors
@@ -46,9 +46,11 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
     model = settings.model
     triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
     retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, triton_encoder))
-    refresher = Refresher(catalog, log, online, items, retrieval, settings.refresh_interval_s)
+    neighbors = NeighborFile(settings.retrieval.neighbors_path)
+    refresher = Refresher(
+        catalog, log, online, items, retrieval, neighbors, settings.refresh_interval_s
+    )
     refresher.start()
-    read_neighbors(settings.retrieval.neighbors_path, items.table)
     lookup = FeatureLookup(online, items, encoder, settings.model)
     policy = SlatePolicy(rules, items.table, np.random.default_rng(settings.random_seed))
     pipeline = RankingPipeline(

@@ -124,34 +124,38 @@ KEY_RELOADS = Counter(
 
 
 def exposition() -> bytes:
-    """Prometheus text: of all processes that share the folder, or of this one without a folder.
-
-    Only what is declared by us: Ray and Feast write to that folder, too, with ids of processes and
-    sessions and the machine's address as labels.
-    """
+    """Prometheus text: of all processes that share the folder, or of this one without a folder."""
     # Not the variable alone: Feast sets it when it is imported, be it after values were kept here.
     if values.ValueClass is values.MutexValue:
         return generate_latest()
-    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-    # What a process counted stays when it is gone; what it was just now (rows queued) must not.
-    pids = {int(path.stem.rsplit("_", 1)[1]) for path in Path(folder).glob("gauge_live*_*.db")}
-    for pid in pids:
-        if not psutil.pid_exists(pid):
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    return generate_latest(node_registry())
+
+
+def node_registry() -> CollectorRegistry:
+    """All processes that share the folder PROMETHEUS_MULTIPROC_DIR, added up at every reading."""
     registry = CollectorRegistry()
-    registry.register(_Ours(multiprocess.MultiProcessCollector(None)))  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    registry.register(_Node(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])))
+    return registry
 
 
-class _Ours(Collector):
-    """Of what another collector tells, the metrics that are named after us."""
+class _Node(Collector):
+    """Only what is declared by us: Ray and Feast write to the folder, too, with ids of processes
+    and sessions and the machine's address as labels.
+    """
 
-    def __init__(self, everything: Collector) -> None:
-        self._everything = everything
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def collect(self) -> Iterator[Metric]:
         """See Collector."""
-        return (each for each in self._everything.collect() if each.name.startswith("vitrine_"))
+        # What a process counted stays when it is gone; what it was just now (rows queued) must not.
+        live = self._folder.glob("gauge_live*_*.db")
+        for pid in {int(path.stem.rsplit("_", 1)[1]) for path in live}:
+            if not psutil.pid_exists(pid):
+                multiprocess.mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
+        every = multiprocess.MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
+        found = every.collect()  # type: ignore[no-untyped-call]
+        return (each for each in found if each.name.startswith("vitrine_"))
 
 
 def rankings_by_route() -> dict[str, int]:

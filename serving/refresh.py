@@ -1,4 +1,4 @@
-"""Keeps a replica's items up to date: catalogue changes, behaviour counters, indexes."""
+"""Keeps a replica's items up to date: catalogue, behaviour counters, neighbours, indexes."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ import numpy as np
 
 from features.event_log import ItemChanges
 from features.items_store import CatalogChanges
+from features.neighbor_file import NeighborFile
 from features.state_rows import ItemRows
 from serving.errors import RankingError
 from serving.item_cache import ItemCache
@@ -59,6 +60,7 @@ class Refresher:
         reader: ItemReader,
         items: ItemCache,
         retrieval: Retrieval,
+        neighbors: NeighborFile,
         interval_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -67,6 +69,7 @@ class Refresher:
         self._reader = reader
         self._items = items
         self._retrieval = retrieval
+        self._neighbors = neighbors
         self._interval_s = interval_s
         self._clock = clock
         self._catalog_change = 0
@@ -81,9 +84,10 @@ class Refresher:
     def start(self) -> None:
         """Load everything but vectors, then follow; search has only words until they are there.
 
-        Only a catalogue that cannot be read is an error.
+        Only a catalogue or neighbour tables that cannot be read are an error.
         """
         self._take_catalog()
+        self._neighbors.take(self._items.table)
         try:
             self._take_counters()
         except Exception:
@@ -101,6 +105,8 @@ class Refresher:
     def refresh(self) -> None:
         """Take over what changed since the last time."""
         self._take_catalog()
+        if self._neighbors.take(self._items.table):
+            _LOG.info("new neighbour tables")
         try:
             self._take_counters()
         finally:

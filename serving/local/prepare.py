@@ -7,25 +7,15 @@ import secrets
 import shutil
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
 
-from features.bootstrap import bootstrap
-from features.catalog import ItemTable
 from features.datasets.format import Dataset, DatasetError
-from features.datasets.registry import load
-from features.datasets.replay import shift_to_now
-from features.neighbor_file import write_neighbors
-from features.neighbors import neighbor_tables, takings
-from features.replay import item_table
-from features.settings import StoreSettings
 from serving.auth import ApiKey, Pseudonyms, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
+from serving.seeding import read_source, seed, write_item_texts
 
 _HERE = Path(__file__).parent
 
@@ -48,21 +38,21 @@ def prepare(
     started_s = time.monotonic()
     console.print(f"preparing {source} (once)", markup=False)
     with console.status("reading the data"):
-        dataset = load(source, datasets, n_items)
-        if dataset.info.replay == "shift_to_now":
-            dataset = shift_to_now(dataset, time.time())
-        items = item_table(dataset)
+        dataset, items = read_source(source, datasets, n_items)
     if folder.exists():
         shutil.rmtree(folder)  # left over from a set-up that did not finish
     folder.mkdir(parents=True)
     write_secrets(folder)
     shutil.copy(_HERE / "rules.yaml", folder / "rules.yaml")
     texts = folder / "item_texts.jsonl"
-    texts.write_text("".join(json.dumps(item.ranker_text) + "\n" for item in items.items))
+    write_item_texts(items, texts)
     # The other core exports, quantizes and encodes the catalogue while this one replays.
     publishing = Publishing(folder / "models", texts, triton_python, folder / "logs/publish.log")
     try:
-        _fill(dataset, items, folder, store_for(folder, redis), console)
+        pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
+        seed(
+            dataset, items, store_for(folder, redis), pseudonyms, folder / "neighbors.npz", console
+        )
         with console.status("waiting for the model to be published"):
             publishing.wait()
     except BaseException:
@@ -96,17 +86,6 @@ def main() -> int:
     return 0
 
 
-def _fill(
-    dataset: Dataset, items: ItemTable, folder: Path, store: StoreSettings, console: Console
-) -> None:
-    pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
-    with Progress(console=console, transient=True) as progress:
-        bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
-    with console.status("finding which items go together"):
-        tables = neighbor_tables(takings(dataset.events, items), len(items))
-        write_neighbors(folder / "neighbors.npz", items.item_ids, tables)
-
-
 def write_secrets(folder: Path) -> None:
     """A development key and the secret of the pseudonyms, readable by the owner only."""
     key = ApiKey(
@@ -120,16 +99,6 @@ def write_secrets(folder: Path) -> None:
         path = folder / name
         path.touch(mode=0o600)
         path.write_text(content)
-
-
-def _pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
-    """The data set with the pseudonyms that the ingress would have stored."""
-    events = dataset.events.copy()
-    for column, pseudonym in (("user_id", pseudonyms.user), ("session_id", pseudonyms.session)):
-        codes, ids = pd.factorize(events[column])
-        names = [pseudonym(raw) if raw else "" for raw in ids]
-        events[column] = pd.Series(names, dtype=object).take(codes).to_numpy()
-    return replace(dataset, events=events)
 
 
 def _sample(dataset: Dataset) -> Sample:

@@ -191,7 +191,7 @@ class Stack:
                 settings.model_dump(mode="json"),
                 ["serving.local.app_process", "--host", address.host, "--port", str(address.port),
                  "--run", str(self._run)],
-                {**shared, **tracing.environment("vitrine"), **_ray_environment(self._run)},
+                {**shared, **tracing.environment("vitrine"), **ray_environment(self._run)},
             ),
         ]  # fmt: skip
         self._running = folder / RUNNING
@@ -298,7 +298,7 @@ class Stack:
         return requests.post(f"{self._address.url}/v1/rank", json=body, headers=headers, timeout=8)
 
 
-def _ray_environment(run: Path) -> dict[str, str]:
+def ray_environment(run: Path) -> dict[str, str]:
     """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
     first = free_window()
     return {

@@ -1,9 +1,12 @@
 """A soak tells a leak from a warm-up."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from loadtests.memory import GROWTH, growth
+from loadtests.memory import GROWTH, MemoryWatch, growth
+from tests.stack import RunningStack
 
 
 def test_a_warm_up_is_no_leak() -> None:
@@ -23,3 +26,11 @@ def test_one_spike_is_none() -> None:
 
 def test_too_few_samples_tell_nothing() -> None:
     assert growth([1.0, 100.0]) == 0.0
+
+
+def test_what_grew_most_is_named_first() -> None:
+    watch = MemoryWatch(cast(RunningStack, None))
+    watch.samples = [{"a": 10.0, "b": 50.0}, {"a": 30.0, "b": 51.0, "late": 4.0}]
+    assert list(watch.by_process) == ["a", "late", "b"]
+    assert watch.by_process["late"] == [0.0, 4.0]
+    assert watch.sums == [60.0, 85.0]

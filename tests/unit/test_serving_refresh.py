@@ -8,6 +8,8 @@ import pytest
 
 from features.catalog import Item, content_key
 from features.matrix import Shopper
+from features.neighbor_file import NeighborFile, write_neighbors
+from features.neighbors import NeighborTables
 from serving.errors import ModelUnavailableError
 from serving.item_cache import ItemCache, TextEncoder
 from serving.item_vectors import StoredVectors
@@ -27,7 +29,9 @@ from tests.unit.serving_fakes import (
 class Replica:
     """What a refresher keeps up to date, and where it reads."""
 
-    def __init__(self, encoder: TextEncoder, interval_s: float = 60.0) -> None:
+    def __init__(
+        self, encoder: TextEncoder, interval_s: float = 60.0, neighbors: Path = Path("/none")
+    ) -> None:
         self.encoder = encoder
         self.catalog = FakeCatalog()
         self.catalog.upsert(GROCERIES)
@@ -42,6 +46,7 @@ class Replica:
             self.counters,
             self.items,
             self.retrieval,
+            NeighborFile(neighbors),
             interval_s,
             lambda: self.now_s,
         )
@@ -220,3 +225,34 @@ def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
         stored.vectors(*many)
     assert stored.vectors(*many).shape[0] == 300
     assert fading.asked == 300
+
+
+def neighbors_of_each_other(path: Path, first: str, second: str) -> None:
+    """Write tables in which two items are each other's only neighbour."""
+    index, weight = np.array([[1], [0]], np.int32), np.ones((2, 1), np.float32)
+    write_neighbors(path, [first, second], NeighborTables(index, weight, index, weight))
+
+
+def test_new_neighbour_tables_are_taken_over_while_it_runs(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "neighbors.npz"
+    replica = Replica(encoder, neighbors=path)
+    replica.start()  # the job has not run yet
+    first, second, third = (item.item_id for item in GROCERIES[:3])
+    table = replica.items.table
+    neighbors_of_each_other(path, first, second)
+    replica.refresh()
+    assert table.neighbors[table.row_of[first], 0] == table.row_of[second]
+    neighbors_of_each_other(path, first, third)
+    replica.refresh()
+    assert table.neighbors[table.row_of[first], 0] == table.row_of[third]
+
+
+def test_neighbour_tables_that_cannot_be_read_stop_a_start(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "neighbors.npz"
+    path.write_text("no archive")
+    with pytest.raises(ValueError, match="pickled"):
+        Replica(encoder, neighbors=path).start()

@@ -1,0 +1,56 @@
+"""Retrain on what the shop has collected, and roll out: `python -m serving.cluster.train`.
+
+Log and catalogue become a data set, the data set a bundle, the bundle a version if it passes the
+gate; every running model server takes it. Whatever fails, the version in use stays in use.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from features.datasets.format import write_dataset
+from features.export import collected
+from features.replay import item_table
+from serving.model import publish, training
+from serving.seeding import write_item_texts
+from serving.settings import Settings
+
+
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="python -m serving.cluster.train", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="Settings as JSON")
+    parser.add_argument("--data", help="a data set instead of what was collected")
+    parser.add_argument("--repository", type=Path, required=True)
+    parser.add_argument("--reload", action="append", default=[], metavar="URL")
+    parser.add_argument("--precision", choices=("int8", "float16"), default="int8")
+    parser.add_argument("--slates", type=int, default=training.TrainingOptions().n_train)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    store = Settings.model_validate_json(given.settings.read_bytes()).store
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        dataset = collected(store)
+        source = given.data
+        if source is None:
+            write_dataset(dataset, folder / "collected")
+            source = str(folder / "collected")
+        texts = folder / "item_texts.jsonl"
+        write_item_texts(item_table(dataset), texts)
+        trained = training.main(
+            ["--data", source, "--out", str(folder / "bundle"), "--cache", str(folder / "cache"),
+             "--slates", str(given.slates), "--threads", str(given.threads)]
+        )  # fmt: skip
+        if trained != 0:
+            return trained
+        arguments = ["ranker", "--repository", str(given.repository)]
+        arguments += ["--bundle", str(folder / "bundle"), "--item-texts", str(texts)]
+        arguments += ["--precision", given.precision]
+        for url in given.reload:
+            arguments += ["--reload", url]
+        return publish.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
