@@ -16,7 +16,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards lock clean
+.PHONY: help serve train export measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -117,6 +117,13 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	  --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
+
+manifests: .venv-dev/.ready ## Write helm/values.schema.json and k8s/vitrine.yaml anew
+	.venv-dev/bin/python -m helm.values_schema
+	.venv-dev/bin/python -m tests.chart.manifests
+
+chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl
+	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
 
 clean: ## Remove environments, state and build outputs
 	rm -rf .venv .venv-dev .venv-triton .venv-uv .vitrine build

@@ -32,8 +32,8 @@ _TRITON_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32"
 _DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
 _UNAVAILABLE = "StatusCode.UNAVAILABLE"
 # Messages of any size, as the client's own default; calls go round among all servers that the name
-# stands for, where gRPC would stay with the first; and a server that is back is found within a second,
-# where it would wait up to two minutes.
+# stands for, where gRPC would stay with the first; and a server that is back is found within a
+# second, where it would wait up to two minutes.
 _CHANNEL = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.max_send_message_length", -1),

@@ -198,6 +198,10 @@ class ModelServer:
             "http-thread-count": 2,
             "grpc-address": _HOST,
             "grpc-port": self._ports["gRPC"],
+            # A connection ends after a minute, in peace: its caller asks for the name anew, and
+            # finds servers that came since (on a cluster; here it is proved to cost nothing).
+            "grpc-max-connection-age": 60_000,
+            "grpc-max-connection-age-grace": 10_000,
             "metrics-address": _HOST,
             "metrics-port": self._ports["metrics"],
             "allow-gpu-metrics": "false",

@@ -32,6 +32,7 @@ from serving.model.assemble import ParityError, ParityLimits
 from serving.model.encoder_onnx import WeightsError
 from serving.model.repository import (
     PublishError,
+    alone,
     put_in_use,
     rollback,
     staging,
@@ -241,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         options["reload_urls"] = [one for url in options.pop("reload") for one in every(url)]
-        number = commands_by_name[name](**options)
+        with alone(options["repository"]):
+            number = commands_by_name[name](**options)
     except PublishError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ in one rename. A running Triton (explicit control mode) is then asked to load th
 the new version beside the old one and lets go of the old one when the new one answers.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +31,15 @@ _LOAD_S = 120.0
 
 class PublishError(Exception):
     """Nothing was changed in what is served; the message says why."""
+
+
+@contextmanager
+def alone(repository: Path) -> Iterator[None]:
+    """Wait until nobody else changes the repository, and keep others out meanwhile."""
+    repository.mkdir(parents=True, exist_ok=True)
+    with (repository / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it, also after -9
+        yield
 
 
 def versions(repository: Path, model: str) -> list[int]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -431,6 +432,18 @@ def test_ensure_publishes_what_has_no_version_and_nothing_else(
         assert main(command) == 0
     assert [versions(repository, model) for model in ("encoder", "ranker")] == [[1], [1]]
     assert capsys.readouterr().out.count("first version published") == 2
+
+
+def test_two_first_starts_publish_once(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = tmp_path / "repository"
+    command = ["ensure", "--repository", str(repository), "--bundle", str(bundle)]
+    command += ["--precision", "float16"]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(main, [command, command])) == [0, 0]
+    assert capsys.readouterr().out.count("first version published") == 2  # of two models
+    assert versions(repository, "ranker") == [1]
 
 
 def test_ensure_does_not_go_on_without_the_texts_that_it_was_told_of(

@@ -1,0 +1,66 @@
+{{/* What the Ray nodes of the application share. */}}
+
+{{- /* That of pyproject.toml: KubeRay chooses health checks by it. */}}
+{{- define "vitrine.rayVersion" -}}2.60.0{{- end }}
+
+{{- define "vitrine.rayNeeded" -}}
+{{- include "vitrine.needs" (list . "ray.io/v1" "Vitrine" "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm --namespace kuberay-system --create-namespace") -}}
+{{- end }}
+
+{{- /* The smallest object store that Ray takes, in bytes: answers do not pass through it. */}}
+{{- define "vitrine.objectStoreMemory" -}}{{ mul 80 1024 1024 }}{{- end }}
+
+{{- define "vitrine.redisAddress" -}}
+{{ ternary "rediss" "redis" (eq "yes" (include "vitrine.redisTls" .)) }}://{{ include "vitrine.redisHost" . }}:{{ include "vitrine.redisPort" . }}
+{{- end }}
+
+{{- /* Must be set before the Ray node starts; serving/local/stack.py has the same, docs/adr/0004 why. */}}
+{{- define "vitrine.rayEnvironment" -}}
+- {name: RAY_SERVE_THROUGHPUT_OPTIMIZED, value: "1"}
+- {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}
+# When a replica dies over a request, another one answers it. HAProxy can repeat only what it has whole;
+# Serve has no setting for that option, so it comes in as a second line of this one.
+- {name: RAY_SERVE_HAPROXY_RETRY_ON, value: "conn-failure empty-response\n    option http-buffer-request"}
+# A request that is asked again must fit.
+- {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}
+# A dead proxy is found after three checks: of 10 s each by default.
+- {name: RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S, value: "2"}
+# HAProxy would tell a syslog every path, with the shoppers' ids in it.
+- {name: RAY_SERVE_HAPROXY_LOG_TARGET, value: /dev/null}
+# Ray runs its workers at niceness 15: a neighbour's batch job would come first.
+- {name: RAY_worker_niceness, value: "0"}
+- {name: RAY_USAGE_STATS_ENABLED, value: "0"}
+- {name: RAY_DISABLE_IMPORT_WARNING, value: "1"}
+# Two names of one thing: Feast makes a folder of its own for the one that is missing.
+- {name: PROMETHEUS_MULTIPROC_DIR, value: /metrics}
+- {name: PROMETHEUS_MULTIPROCESS_DIR, value: /metrics}
+{{- if include "vitrine.redisCa" . }}
+- {name: RAY_REDIS_CA_CERT, value: /etc/vitrine/redis/ca.crt}
+{{- end }}
+{{- with include "vitrine.tracingEnvironment" (list . "vitrine") }}
+{{ . }}
+- {name: RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH, value: "features.telemetry:span_processors"}
+- {name: RAY_SERVE_TRACING_SAMPLING_RATIO, value: {{ $.Values.tracing.ratio | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "vitrine.rayMounts" -}}
+- {name: configuration, mountPath: /etc/vitrine, readOnly: true}
+- {name: tmp, mountPath: /tmp}
+- {name: metrics, mountPath: /metrics}
+{{- end }}
+
+{{- /* Ray writes its session to /tmp, and nothing to the image: the root stays read-only. */}}
+{{- define "vitrine.rayVolumes" -}}
+- name: tmp
+  emptyDir: {}
+- name: metrics
+  emptyDir: {medium: Memory, sizeLimit: 64Mi}
+{{- end }}
+
+{{- /* Raylet, and on the head its GCS; served by Ray's agent. */}}
+{{- define "vitrine.rayHealth" -}}
+httpGet: {path: /api/healthz, port: 52365}
+periodSeconds: 5
+timeoutSeconds: 5
+{{- end }}

@@ -1,0 +1,108 @@
+{{/* The settings objects as the code reads them: serving/settings.py, features/settings.py. */}}
+
+{{- define "vitrine.store" -}}
+state: /var/lib/vitrine
+kind: redis
+registry: /shared/feast-registry.db
+offline: /shared/offline
+redis:
+  host: {{ include "vitrine.redisHost" . | quote }}
+  port: {{ include "vitrine.redisPort" . }}
+  {{- if .Values.redis.auth.enabled }}
+  password_file: /etc/vitrine/redis/password
+  {{- if and .Values.redis.external.username (not .Values.redis.bundled.enabled) }}
+  username: {{ .Values.redis.external.username | quote }}
+  {{- end }}
+  {{- end }}
+  {{- if include "vitrine.redisTls" . }}
+  tls: true
+  {{- if include "vitrine.redisCa" . }}
+  tls_ca_file: /etc/vitrine/redis/ca.crt
+  {{- end }}
+  {{- end }}
+{{- end }}
+
+{{- define "vitrine.settings" -}}
+{{- $own := include "vitrine.ownSettings" . | fromYaml -}}
+{{- mergeOverwrite $own (deepCopy .Values.serving.settings) | toYaml -}}
+{{- end }}
+
+{{- define "vitrine.ownSettings" -}}
+access:
+  keys_path: /etc/vitrine/keys/keys.json
+  pseudonym_key_path: /etc/vitrine/pseudonym/pseudonym.key
+model:
+  # A headless Service: the name stands for every server, and calls go round among them.
+  grpc_address: {{ include "vitrine.fullname" . }}-model-server:8001
+  tokenizer_path: /opt/vitrine/tokenizer.json
+store:
+  {{- include "vitrine.store" . | nindent 2 }}
+retrieval:
+  vectors_path: /var/lib/vitrine/vectors.npz
+  neighbors_path: /shared/neighbors.npz
+rules_path: /etc/vitrine/rules/rules.yaml
+{{- /* A merge takes false for "not given". */}}
+pages: {{ get .Values.serving.settings "pages" | default (and (ne .Values.demo.data "") (not (hasKey .Values.serving.settings "pages"))) }}
+{{- end }}
+
+{{- define "vitrine.ingestSettings" -}}
+{{- $own := dict "store" (include "vitrine.store" . | fromYaml) -}}
+{{- mergeOverwrite $own (deepCopy .Values.ingest.settings) | toYaml -}}
+{{- end }}
+
+{{- /*
+One volume for all that a pod reads at /etc/vitrine, of the parts named. A mount inside a mount of a
+ConfigMap would fail, and a subPath would not follow a changed Secret.
+*/}}
+{{- define "vitrine.configuration" -}}
+{{- $root := index . 0 -}}
+{{- $parts := index . 1 -}}
+- name: configuration
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $file := without $parts "rules" "keys" "pseudonym" "redis" }}
+      - configMap:
+          name: {{ include "vitrine.fullname" $root }}-settings
+          items: [{key: {{ $file }}.json, path: {{ $file }}.json}]
+      {{- end }}
+      {{- if has "rules" $parts }}
+      - configMap:
+          name: {{ include "vitrine.fullname" $root }}-rules
+          items: [{key: rules.yaml, path: rules/rules.yaml}]
+      {{- end }}
+      {{- if has "keys" $parts }}
+      - secret:
+          name: {{ include "vitrine.keysSecret" $root | quote }}
+          items: [{key: keys.json, path: keys/keys.json}]
+      {{- end }}
+      {{- if has "pseudonym" $parts }}
+      - secret:
+          name: {{ include "vitrine.pseudonymSecret" $root | quote }}
+          items: [{key: pseudonym.key, path: pseudonym/pseudonym.key}]
+      {{- end }}
+      {{- if and (has "redis" $parts) $root.Values.redis.auth.enabled }}
+      - secret:
+          name: {{ include "vitrine.redisSecret" $root | quote }}
+          items: [{key: password, path: redis/password}]
+      {{- end }}
+      {{- if and (has "redis" $parts) (include "vitrine.redisCa" $root) }}
+      - secret:
+          name: {{ include "vitrine.redisCa" $root | quote }}
+          items: [{key: ca.crt, path: redis/ca.crt}]
+      {{- end }}
+{{- end }}
+
+{{- /* Holds a pod back until the set-up job has registered the features. */}}
+{{- define "vitrine.waitForSetup" -}}
+- name: wait
+  {{- include "vitrine.containerImage" (list . "serving") | nindent 2 }}
+  command: [python, -m, serving.cluster.wait, --settings, /etc/vitrine/settings.json]
+  resources:
+    requests: {cpu: 25m, memory: 128Mi}
+    limits: {cpu: 500m, memory: 256Mi}
+  volumeMounts:
+    - {name: configuration, mountPath: /etc/vitrine, readOnly: true}
+    - {name: shared, mountPath: /shared, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}

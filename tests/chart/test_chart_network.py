@@ -1,0 +1,170 @@
+"""Parts find each other, and nobody else does."""
+
+import pytest
+
+from tests.chart.rendering import (
+    PROFILES,
+    Json,
+    component,
+    containers,
+    every_pod,
+    one,
+    profile,
+    render,
+)
+
+
+@pytest.fixture(scope="module", params=PROFILES)
+def found(request: pytest.FixtureRequest) -> list[Json]:
+    return render(profile(request.param))
+
+
+def matches(selector: Json, labels: Json) -> bool:
+    """Whether a label selector takes a pod with these labels."""
+    if not selector.get("matchLabels", {}).items() <= labels.items():
+        return False
+    for each in selector.get("matchExpressions", []):
+        assert each["operator"] == "In"
+        if labels.get(each["key"]) not in each["values"]:
+            return False
+    return True
+
+
+def test_every_selector_finds_a_pod(found: list[Json]) -> None:
+    labels = [pod["metadata"]["labels"] for _, pod in every_pod(found)]
+    for document in found:
+        spec, where = document.get("spec", {}), (document["kind"], document["metadata"]["name"])
+        wanted = []
+        if document["kind"] == "Service":
+            wanted = [{"matchLabels": spec["selector"]}]
+        elif document["kind"] in ("Deployment", "StatefulSet", "PodMonitor", "PodDisruptionBudget"):
+            wanted = [spec["selector"]]
+        elif document["kind"] == "NetworkPolicy":
+            peers = [peer for way in ("ingress", "egress") for rule in spec.get(way, [])
+                     for peer in rule.get("from", []) + rule.get("to", [])]  # fmt: skip
+            wanted = [spec["podSelector"]]
+            # Of parts that are optional, or in another namespace, none may be there.
+            wanted += [peer["podSelector"] for peer in peers
+                       if "podSelector" in peer and "namespaceSelector" not in peer
+                       and component(peer["podSelector"]["matchLabels"]) != "training"]  # fmt: skip
+        for selector in wanted:
+            assert any(matches(selector, each) for each in labels), (where, selector)
+
+
+def test_every_pod_is_denied_what_it_is_not_allowed(found: list[Json]) -> None:
+    policies = [each for each in found if each["kind"] == "NetworkPolicy"]
+    if not policies:
+        assert profile("minimal")["networkPolicy"] == {"enabled": False}
+        return
+    deny = one(policies, "NetworkPolicy", "vitrine-default")["spec"]
+    assert deny["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in deny
+    assert deny["egress"] == [
+        {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+    ]
+    for where, pod in every_pod(found):
+        assert matches(deny["podSelector"], pod["metadata"]["labels"]), where
+
+
+# From whom to which port of whom; both sides must allow it.
+FLOWS = [
+    ("worker", "model-server", 8001), ("worker", "redis", 6379), ("head", "redis", 6379),
+    ("ingest", "redis", 6379), ("setup", "redis", 6379), ("neighbors", "redis", 6379),
+    ("training", "redis", 6379), ("training", "model-server", 8000), ("worker", "head", 6379),
+    ("head", "worker", 10002), ("worker", "worker", 30000), ("worker", "collector", 4318),
+    ("ingest", "collector", 4318), ("model-server", "collector", 4318), ("test", "worker", 8000),
+    ("loadtest", "worker", 8000), ("loadtest", "loadtest", 5557),
+]  # fmt: skip
+NO_FLOWS = [
+    ("ingest", "model-server", 8000), ("worker", "model-server", 8000), ("loadtest", "redis", 6379),
+    ("model-server", "redis", 6379), ("ingest", "head", 8265), ("loadtest", "head", 8265),
+    ("test", "redis", 6379), ("redis", "worker", 8000), ("worker", "training", 8265),
+]  # fmt: skip
+WHOLE: Json = {
+    "demo": {"data": "grocery"},
+    "training": {"enabled": True},
+    "tracing": {"enabled": True},
+    "loadtest": {"enabled": True},
+    # Whom of the cluster's others the policies let in is not asked here.
+    "networkPolicy": {
+        name: [{"ipBlock": {"cidr": "192.0.2.0/24"}}] for name in ("clients", "monitoring")
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def whole() -> list[Json]:
+    return render(WHOLE)
+
+
+def allowed(found: list[Json], source: str, target: str, port: int) -> bool:
+    """Whether the policies let `source` reach `port` of `target`."""
+    labels = {
+        component(pod["metadata"]["labels"]): pod["metadata"]["labels"]
+        for _, pod in every_pod(found)
+    }
+    ways = (("egress", "to", source, target), ("ingress", "from", target, source))
+    return all(
+        any(
+            opens(rule, peers, labels[other], port)
+            for policy in found
+            if policy["kind"] == "NetworkPolicy"
+            and matches(policy["spec"]["podSelector"], labels[own])
+            for rule in policy["spec"].get(way, [])
+        )
+        for way, peers, own, other in ways
+    )
+
+
+def opens(rule: Json, peers: str, labels: Json, port: int) -> bool:
+    """Whether a rule is about pods with `labels` of the same namespace, and `port`."""
+    if "ports" in rule and port not in {each["port"] for each in rule["ports"]}:
+        return False
+    if peers not in rule:
+        return True
+    return any(
+        matches(peer["podSelector"], labels) for peer in rule[peers] if "podSelector" in peer
+    )
+
+
+@pytest.mark.parametrize(("source", "target", "port"), FLOWS)
+def test_parts_that_need_each_other_reach_each_other(
+    whole: list[Json], source: str, target: str, port: int
+) -> None:
+    assert allowed(whole, source, target, port)
+
+
+@pytest.mark.parametrize(("source", "target", "port"), NO_FLOWS)
+def test_parts_that_need_not_reach_each_other_cannot(
+    whole: list[Json], source: str, target: str, port: int
+) -> None:
+    assert not allowed(whole, source, target, port)
+
+
+def test_the_way_in_is_the_service_that_survives_an_upgrade() -> None:
+    values = {
+        "ingress": {"enabled": True},
+        "httpRoute": {"enabled": True, "gateway": {"name": "public"}},
+    }
+    found = render(values)
+    (path,) = one(found, "Ingress")["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "vitrine-serve-svc", "port": {"number": 8000}}
+    (rule,) = one(found, "HTTPRoute")["spec"]["rules"]
+    assert rule["backendRefs"] == [{"name": "vitrine-serve-svc", "port": 8000}]
+    assert one(found, "RayService")["metadata"]["name"] == "vitrine"  # KubeRay adds -serve-svc
+
+
+def test_prometheus_is_sent_to_ports_that_there_are() -> None:
+    found = render(profile("ha"))
+    ports = {
+        component(pod["metadata"]["labels"]): {
+            port["name"] for each in containers(pod) for port in each.get("ports", [])
+        }
+        for _, pod in every_pod(found)
+    }
+    monitors = [each for each in found if each["kind"] == "PodMonitor"]
+    assert len(monitors) == 3
+    for monitor in monitors:
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["port"] in ports[component(monitor["spec"]["selector"]["matchLabels"])]
+        assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"

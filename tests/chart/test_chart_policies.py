@@ -1,0 +1,182 @@
+"""What holds for every pod of every profile: least rights, limits, probes, known images."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.chart.rendering import (
+    PROFILES,
+    Json,
+    component,
+    containers,
+    every_pod,
+    one,
+    profile,
+    render,
+)
+
+UNITS = {"m": 1e-3, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30}
+# What a kind cluster of one node and the KubeRay operator ask for themselves.
+CLUSTERS_OWN = {"cpu": 0.95 + 0.1, "memory": 290 * 2**20 + 512 * 2**20}
+
+
+@pytest.fixture(scope="module", params=PROFILES)
+def found(request: pytest.FixtureRequest) -> list[Json]:
+    return render(profile(request.param))
+
+
+def amount(quantity: str) -> float:
+    """A quantity of Kubernetes in cores or bytes."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(quantity)).groups()  # type: ignore[union-attr]
+    return float(number) * UNITS.get(unit, 1.0)
+
+
+def runs_on(pod: Json) -> bool:
+    """Whether the pod has no end of its own."""
+    return "restartPolicy" not in pod["spec"]
+
+
+def test_no_pod_has_more_rights_than_it_needs(found: list[Json]) -> None:
+    for where, pod in every_pod(found):
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False, where
+        assert spec["enableServiceLinks"] is False, where
+        assert spec["securityContext"]["runAsNonRoot"] is True, where
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), where
+        assert not any("hostPath" in volume for volume in spec.get("volumes", [])), where
+        for container in containers(pod):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, (where, container["name"])
+
+
+def test_only_rays_autoscaler_has_a_token(found: list[Json]) -> None:
+    cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
+    assert "token" in {mount["name"] for mount in cluster["autoscalerOptions"]["volumeMounts"]}
+    for where, pod in every_pod(found):
+        for container in containers(pod):
+            mounts = {mount["name"] for mount in container.get("volumeMounts", [])}
+            assert "token" not in mounts, (where, container["name"])
+
+
+def test_every_container_says_what_it_needs_and_what_it_may_take(found: list[Json]) -> None:
+    for where, pod in every_pod(found):
+        for container in containers(pod):
+            resources = container["resources"]
+            for name in ("cpu", "memory"):
+                asked, most = resources["requests"][name], resources["limits"][name]
+                assert 0 < amount(asked) <= amount(most), (where, container["name"], name)
+
+
+def test_ray_counts_by_limits_so_a_worker_gets_what_it_counts_on(found: list[Json]) -> None:
+    (group,) = one(found, "RayService")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    resources = group["template"]["spec"]["containers"][0]["resources"]
+    assert resources["requests"] == resources["limits"]
+    assert amount(resources["limits"]["cpu"]).is_integer()
+
+
+def test_no_image_is_whatever_is_newest(found: list[Json]) -> None:
+    for where, pod in every_pod(found):
+        for container in containers(pod):
+            assert re.search(r"(:[\w.-]+|@sha256:[0-9a-f]{64})$", container["image"]), where
+            assert not container["image"].endswith(":latest"), where
+
+
+def test_what_runs_on_is_looked_after(found: list[Json]) -> None:
+    for where, pod in every_pod(found):
+        for container in pod["spec"]["containers"] if runs_on(pod) else []:
+            if "--worker" in container.get("command", []):
+                continue  # a generator of load listens to nobody
+            assert "livenessProbe" in container, (where, container["name"])
+            if container["name"] != "metrics":  # see the template
+                assert "readinessProbe" in container, (where, container["name"])
+
+
+def test_what_answers_goes_on_answering_until_it_is_let_go_of(found: list[Json]) -> None:
+    for name in ("ray-worker", "triton"):
+        ((container, spec),) = (
+            (container, pod["spec"])
+            for _, pod in every_pod(found)
+            for container in containers(pod)
+            if container["name"] == name
+        )
+        (_, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
+        assert int(seconds) < spec["terminationGracePeriodSeconds"]
+
+
+def test_whatever_a_part_names_is_there() -> None:
+    found = render(profile("default"))
+    there = {(each["kind"], each["metadata"]["name"]) for each in found}
+    there.add(("ConfigMap", "kube-root-ca.crt"))  # in every namespace
+    for where, pod in every_pod(found):
+        assert ("ServiceAccount", pod["spec"]["serviceAccountName"]) in there, where
+        for kind, name in named(pod["spec"]):
+            assert (kind, name) in there, where
+
+
+def named(node: Any) -> set[tuple[str, str]]:
+    """The ConfigMaps, Secrets and claims that a pod names."""
+    names = set()
+    if isinstance(node, list):
+        return {each for value in node for each in named(value)}
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("configMap", "secret", "secretKeyRef"):
+                kind = "ConfigMap" if key == "configMap" else "Secret"
+                names.add((kind, value["name"]))
+            elif key == "persistentVolumeClaim":
+                names.add(("PersistentVolumeClaim", value["claimName"]))
+            else:
+                names |= named(value)
+    return names
+
+
+def test_every_mount_has_its_volume_and_every_volume_a_mount(found: list[Json]) -> None:
+    for where, pod in every_pod(found):
+        volumes = {volume["name"] for volume in pod["spec"].get("volumes", [])}
+        volumes |= {"data"} if where.startswith("StatefulSet") else set()
+        mounts = {
+            mount["name"] for each in containers(pod) for mount in each.get("volumeMounts", [])
+        }
+        assert mounts <= volumes, where
+        assert volumes - mounts <= {"token"}, where  # the autoscaler's; see the test of it
+
+
+def pod_needs(pod: Json) -> dict[str, float]:
+    """What the scheduler counts: all containers, or the largest of those that run first."""
+    needs = {}
+    for name in ("cpu", "memory"):
+        asked = [amount(each["resources"]["requests"][name]) for each in pod["spec"]["containers"]]
+        first = [amount(each["resources"]["requests"][name])
+                 for each in pod["spec"].get("initContainers", [])]  # fmt: skip
+        needs[name] = max(sum(asked), *first, 0.0)
+    return needs
+
+
+def test_the_default_profile_fits_a_cluster_of_4_cpus_and_8_gb() -> None:
+    found = render(profile("default"), "--skip-tests")
+    cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
+    scaler = cluster["autoscalerOptions"]["resources"]["requests"]
+    total = {name: own + amount(scaler[name]) for name, own in CLUSTERS_OWN.items()}
+    parts = set()
+    for _, pod in every_pod([each for each in found if each["kind"] != "CronJob"]):
+        parts.add(component(pod["metadata"]["labels"]))
+        for name, needed in pod_needs(pod).items():
+            total[name] += needed
+    assert parts == {"head", "worker", "model-server", "redis", "ingest", "setup"}
+    assert total["cpu"] <= 4
+    assert total["memory"] <= 8e9
+
+
+def test_images_come_from_where_they_are_mirrored_and_by_digest_where_given() -> None:
+    digest = "sha256:" + "a" * 64
+    images = {"registry": "registry.example.com/mirror", "serving": {"digest": digest}}
+    for where, pod in every_pod(render({"images": images})):
+        for container in containers(pod):
+            assert container["image"].startswith("registry.example.com/mirror/"), where
+            if "/serving" in container["image"]:
+                assert container["image"].endswith(f"@{digest}"), where

@@ -1,0 +1,220 @@
+"""What the chart hands to the code is what the code takes; Ray's environment is the proven one."""
+
+import json
+import tomllib
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from features.ingest import IngestSettings
+from features.settings import StoreSettings
+from serving.local.stack import ray_environment
+from serving.rules import Rules
+from serving.settings import Settings
+from tests.chart.binaries import ROOT
+from tests.chart.rendering import (
+    CHART,
+    PROFILES,
+    Json,
+    every_pod,
+    one,
+    profile,
+    render,
+    settings_of,
+)
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Of a machine that runs several stacks: a pod has its ports and files to itself.
+MACHINE = (
+    "RAY_SERVE_DIRECT_INGRESS_", "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH", "RAY_SERVE_HAPROXY_SERVER_STATE_",
+    "RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT",
+)  # fmt: skip
+
+
+def ray_groups(found: list[Json]) -> list[Json]:
+    """The pods of head and workers."""
+    cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
+    return [cluster["headGroupSpec"]["template"], cluster["workerGroupSpecs"][0]["template"]]
+
+
+def environment(container: Json) -> dict[str, Any]:
+    """Its variables that have a value."""
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_application_and_the_jobs_get_the_same_settings_and_they_are_valid(name: str) -> None:
+    found = render(profile(name))
+    files = one(found, "ConfigMap", "vitrine-settings")["data"]
+    settings = Settings.model_validate(settings_of(found))
+    assert Settings.model_validate_json(files["settings.json"]) == settings
+    assert IngestSettings.model_validate_json(files["ingest.json"]).store == settings.store
+    assert StoreSettings.model_validate_json(files["store.json"]) == settings.store
+    rules = yaml.safe_load(one(found, "ConfigMap", "vitrine-rules")["data"]["rules.yaml"])
+    Rules.model_validate(rules)
+
+
+def test_the_default_rules_are_those_of_the_local_stack() -> None:
+    rules = yaml.safe_load(one(render({}), "ConfigMap", "vitrine-rules")["data"]["rules.yaml"])
+    local = yaml.safe_load((ROOT / "serving" / "local" / "rules.yaml").read_text())
+    assert Rules.model_validate(rules) == Rules.model_validate(local)
+
+
+def test_what_a_user_sets_is_laid_over_what_the_chart_sets() -> None:
+    values = {
+        "demo": {"data": "grocery"},
+        "serving": {
+            "settings": {
+                "pages": False,
+                "model": {"max_item_tokens": 32, "session_history": 0},
+                "pipeline": {"default_budget_s": 0.3},
+                "access": {"max_body_bytes": 2_000_000},
+            }
+        },
+        "ingest": {"settings": {"batch_events": 500}},
+    }
+    found = render(values)
+    settings = Settings.model_validate(settings_of(found))
+    assert not settings.pages
+    assert settings.model.max_item_tokens == 32
+    assert settings.model.session_history == 0
+    assert settings.model.grpc_address == "vitrine-model-server:8001"
+    assert settings.pipeline.default_budget_s == 0.3
+    assert settings.access.max_body_bytes == 2_000_000
+    assert settings.deployments.ingress.max_replicas == 4
+    files = one(found, "ConfigMap", "vitrine-settings")["data"]
+    assert IngestSettings.model_validate_json(files["ingest.json"]).batch_events == 500
+
+
+def test_the_demo_shop_is_served_with_demo_data_only() -> None:
+    assert not settings_of(render({}))["pages"]
+    assert settings_of(render({"demo": {"data": "grocery"}}))["pages"]
+
+
+def test_an_external_redis_is_reached_as_told_by_all_who_use_it() -> None:
+    found = render(profile("external"))
+    redis = Settings.model_validate(settings_of(found)).store.redis
+    assert (redis.host, redis.port, redis.username) == ("redis.example.com", 6380, "vitrine")
+    assert redis.tls
+    assert redis.tls_ca_file == Path("/etc/vitrine/redis/ca.crt")
+    options = one(found, "RayService")["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"]
+    assert options["redisAddress"] == "rediss://redis.example.com:6380"
+    assert options["redisUsername"] == {"value": "vitrine"}
+    for pod in ray_groups(found):
+        variables = environment(pod["spec"]["containers"][0])
+        assert variables["RAY_REDIS_CA_CERT"] == "/etc/vitrine/redis/ca.crt"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str) -> None:
+    found = render(profile(name))
+    settings = Settings.model_validate(settings_of(found))
+    head, worker = (files_in(pod) for pod in ray_groups(found))
+    needed = {settings.access.keys_path, settings.access.pseudonym_key_path, settings.rules_path}
+    if settings.store.redis.password_file:
+        needed.add(settings.store.redis.password_file)
+    if settings.store.redis.tls_ca_file:
+        needed.add(settings.store.redis.tls_ca_file)
+    assert needed | {Path("/etc/vitrine/settings.json")} <= worker
+    assert settings.rules_path in head  # build_app reads it, and may run there
+    for path in (settings.retrieval.neighbors_path, Path(settings.store.registry_path)):
+        assert path.parent == Path("/shared")
+
+
+def files_in(pod: Json) -> set[Path]:
+    """Files of the projected volume at /etc/vitrine."""
+    (volume,) = (each for each in pod["spec"]["volumes"] if each["name"] == "configuration")
+    return {
+        Path("/etc/vitrine") / item["path"]
+        for source in volume["projected"]["sources"]
+        for item in next(iter(source.values()))["items"]
+    }
+
+
+def test_ray_starts_with_the_environment_that_the_local_stack_proves(tmp_path: Path) -> None:
+    proven = {
+        name: value
+        for name, value in ray_environment(tmp_path).items()
+        if not name.startswith(MACHINE)
+    }
+    assert len(proven) > 8
+    for pod in ray_groups(render({})):
+        assert proven.items() <= environment(pod["spec"]["containers"][0]).items()
+
+
+def test_traces_go_where_the_code_looks() -> None:
+    found = render({"tracing": {"enabled": True, "ratio": 0.25}})
+    url = "http://vitrine-collector:4318/v1/traces"
+    for pod in ray_groups(found):
+        variables = environment(pod["spec"]["containers"][0])
+        assert variables["OTEL_TRACES_EXPORTER"] == "otlp"
+        assert variables["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == url
+        assert variables["RAY_SERVE_TRACING_SAMPLING_RATIO"] == "0.25"
+        place = variables["RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH"]
+        assert place == "features.telemetry:span_processors"
+    (triton,) = one(found, "Deployment", "vitrine-model-server")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert f"--trace-config=opentelemetry,url={url}" in triton["command"]
+
+
+def test_versions_are_those_of_the_project() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == PROJECT["version"]
+    (ray,) = (each for each in PROJECT["dependencies"] if each.startswith("ray["))
+    found = render({"training": {"enabled": True}})
+    wanted = ray.rpartition("==")[2]
+    service, training = one(found, "RayService")["spec"], one(found, "RayCronJob")["spec"]
+    assert service["rayClusterConfig"]["rayVersion"] == wanted
+    assert training["jobTemplate"]["rayClusterSpec"]["rayVersion"] == wanted
+
+
+def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
+    found = [each for name in PROFILES for each in render(profile(name))]
+    run = {
+        tuple(container["command"])
+        for _, pod in every_pod(found)
+        for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+        if container.get("command", [""])[:2] == ["python", "-m"]
+    }
+    cron = one(render({"training": {"enabled": True, "data": "/shared/x"}}), "RayCronJob")
+    run.add(tuple(cron["spec"]["jobTemplate"]["entrypoint"].split()))
+    modules = {command[2] for command in run}
+    assert modules == {
+        "serving.cluster.setup", "serving.cluster.wait", "serving.cluster.train",
+        "serving.node_metrics", "serving.model.publish", "features.ingest", "features.neighbor_job",
+    }  # fmt: skip
+    for command in run:
+        source = source_of(command[2])
+        for option in (part.partition("=")[0] for part in command if part.startswith("--")):
+            assert f'"{option}"' in source, (command[2], option)
+
+
+def source_of(module: str) -> str:
+    """The text of a module; of features.ingest, of the module that reads its command line."""
+    path = ROOT / (module.replace(".", "/") + ".py")
+    text = path.read_text()
+    if module == "features.ingest":
+        text += (ROOT / "features" / "ingest_main.py").read_text()
+    return text
+
+
+def test_triton_gets_the_options_that_the_local_server_proves() -> None:
+    (triton,) = one(render({}), "Deployment", "vitrine-model-server")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    source = (ROOT / "serving" / "local" / "model_server.py").read_text()
+    given = {part[2:].partition("=")[0] for part in triton["command"] if part.startswith("--")}
+    assert {name for name in given if name not in source} == set()
+    assert "--model-control-mode=explicit" in triton["command"]
+
+
+def test_the_keys_of_values_reach_the_key_file() -> None:
+    keys = [{"name": "shop", "sha256": "0" * 64, "scopes": ["rank"], "rate_per_s": 50}]
+    found = render({"auth": {"keys": keys}}, "--show-only", "templates/access.yaml")
+    data = one(found, "Secret", "vitrine-keys")["data"]["keys.json"]
+    assert json.loads(b64decode(data)) == keys
