@@ -9,6 +9,11 @@ PORT ?= 8000
 KEYS ?=
 OUT ?= build/collected
 EXAMPLES ?= 700
+ENGINE ?= docker
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REGISTRY ?=
+IMAGES = serving model-server training $(if $(GPU),model-server-gpu)
+SECRETS = $(PIP_SETTINGS:%=--secret id=pip,src=%) $(CA:%=--secret id=ca,src=%)
 
 # The installer honours what this machine's pip was told about extra wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -16,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart lock clean
+.PHONY: help serve train export measure chaos trace-cost load autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +60,9 @@ load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, o
 	  $(if $(STEP_SECONDS),--step-seconds "$(STEP_SECONDS)") $(if $(P99_MS),--p99-ms "$(P99_MS)") \
 	  $(if $(FALLBACK_SHARE),--fallback-share "$(FALLBACK_SHARE)") $(if $(KEYS),--keys "$(KEYS)") \
 	  $(if $(WORKERS),--workers "$(WORKERS)")
+
+autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it (RATE= FACTOR=)
+	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
 
 fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its OpenAPI document allows or forbids
 	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
@@ -118,6 +126,13 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
 
+images: ## Build the container images (ENGINE=podman TAG= REGISTRY= GPU=1 PIP_SETTINGS= CA= BUILD_OPTIONS=)
+	@set -e; for image in $(IMAGES); do \
+	  $(ENGINE) build -f k8s/images/$$image.Dockerfile -t "$(REGISTRY)vitrine/$$image:$(TAG)" \
+	    --build-arg VERSION="$(TAG)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+	    $(SECRETS) $(BUILD_OPTIONS) .; \
+	done
+
 manifests: .venv-dev/.ready ## Write helm/values.schema.json and k8s/vitrine.yaml anew
 	.venv-dev/bin/python -m helm.values_schema
 	.venv-dev/bin/python -m tests.chart.manifests
@@ -147,10 +162,10 @@ $(UV):
 	@$(INSTALL) .venv-triton/bin/python requirements/triton.txt requirements/bare-triton.txt
 	@touch $@
 
-.venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt requirements/torch.txt | $(UV)
+.venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt requirements/bare-chart.txt requirements/torch.txt | $(UV)
 	@echo "setting up .venv-dev (training and tests)"
 	@test -x .venv-dev/bin/python || $(PYTHON) -m venv --without-pip .venv-dev
-	@$(INSTALL) .venv-dev/bin/python requirements/dev.txt requirements/bare-dev.txt
+	@$(INSTALL) .venv-dev/bin/python requirements/dev.txt requirements/bare-dev.txt requirements/bare-chart.txt
 	@$(UV) pip install --quiet --no-config --python .venv-dev/bin/python -c requirements/dev.txt \
 	  -r requirements/torch.txt
 	@touch $@

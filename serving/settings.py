@@ -128,7 +128,9 @@ class RetrievalSettings(Section):
 class AdmissionSettings(Section):
     """What is refused at once rather than queued."""
 
-    max_ongoing_rankings: PositiveInt = 64
+    max_ongoing_rankings: PositiveInt = Field(
+        50, description="Of a replica: what it holds it must answer in time (docs/autoscaling.md)."
+    )
 
 
 class TracingSettings(Section):
@@ -156,7 +158,7 @@ class ReplicaSettings(Section):
 
     min_replicas: PositiveInt = 1
     max_replicas: PositiveInt = 1
-    target_ongoing_requests: PositiveFloat = 16
+    target_ongoing_requests: PositiveFloat = 2
     upscale_delay_s: PositiveFloat = 5
     downscale_delay_s: PositiveFloat = 300
     max_ongoing_requests: PositiveInt = 128
@@ -168,7 +170,7 @@ class DeploymentsSettings(Section):
     """The deployments of the graph."""
 
     ingress: ReplicaSettings = ReplicaSettings()
-    ranker: ReplicaSettings = ReplicaSettings(target_ongoing_requests=8, max_queued_requests=128)
+    ranker: ReplicaSettings = ReplicaSettings(max_queued_requests=128)
     cold_start: ReplicaSettings = ReplicaSettings(max_ongoing_requests=64, max_queued_requests=128)
 
 

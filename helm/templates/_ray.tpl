@@ -25,6 +25,8 @@
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}
 # A dead proxy is found after three checks: of 10 s each by default.
 - {name: RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S, value: "2"}
+# One that starts on a busy node is killed after 5 s by default.
+- {name: RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S, value: "30"}
 # HAProxy would tell a syslog every path, with the shoppers' ids in it.
 - {name: RAY_SERVE_HAPROXY_LOG_TARGET, value: /dev/null}
 # Ray runs its workers at niceness 15: a neighbour's batch job would come first.

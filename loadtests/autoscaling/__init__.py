@@ -1,0 +1,1 @@
+"""A tenfold burst, simulated with Ray Serve's own decisions: docs/autoscaling.md."""
