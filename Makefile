@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images lock clean
+.PHONY: help serve train export measure chaos trace-cost load autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -133,8 +133,15 @@ images: ## Build the container images (ENGINE=podman TAG= REGISTRY= GPU=1 PIP_SE
 	    $(SECRETS) $(BUILD_OPTIONS) .; \
 	done
 
-manifests: .venv-dev/.ready ## Write helm/values.schema.json and k8s/vitrine.yaml anew
+kind: ## A kind cluster with the images of `make images` and the KubeRay operator in it
+	kind create cluster --config k8s/kind-cluster.yaml
+	kind load docker-image --name vitrine $(IMAGES:%="$(REGISTRY)vitrine/%:$(TAG)")
+	helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm \
+	  --namespace kuberay-system --create-namespace --wait
+
+manifests: .venv-dev/.ready ## Write helm/values.schema.json, the table in helm/README.md and k8s/vitrine.yaml anew
 	.venv-dev/bin/python -m helm.values_schema
+	.venv-dev/bin/python -m helm.values_table
 	.venv-dev/bin/python -m tests.chart.manifests
 
 chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl

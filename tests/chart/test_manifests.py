@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from helm.values_table import README, with_table
 from tests.chart.binaries import ROOT, binary
 from tests.chart.kube_schemas import custom, errors
 from tests.chart.manifests import NAMESPACE, TARGET, rendered
@@ -30,6 +31,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
 
 def test_the_manifests_are_what_the_chart_renders() -> None:
     assert TARGET.read_text() == rendered(), "out of date: make manifests"
+
+
+def test_the_table_of_values_is_that_of_the_chart() -> None:
+    readme = README.read_text()
+    assert readme == with_table(readme), "out of date: make manifests"
+    assert readme.count("| `") > 100
 
 
 def test_no_secret_lies_in_the_repository() -> None:
@@ -64,9 +71,9 @@ def test_every_secret_that_is_mounted_is_made(built: list[Json]) -> None:
         assert key in made[name]
 
 
-@pytest.mark.parametrize("page", ["operator.md", "gpu-node-pool.md"])
+@pytest.mark.parametrize("page", ["k8s/operator.md", "k8s/gpu-node-pool.md"])
 def test_the_pages_beside_the_manifests_name_values_that_there_are(page: str) -> None:
-    named = re.findall(r"`([a-z]\w*(?:\.\w+)+)(?:: \w+)?`", (ROOT / "k8s" / page).read_text())
+    named = re.findall(r"`([a-z]\w*(?:\.\w+)+)(?:: \w+)?`", (ROOT / page).read_text())
     assert named
     for path in named:
         node = defaults()
