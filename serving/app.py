@@ -4,6 +4,7 @@ Ingress -> Ranker -> Triton is the one hop of a ranking. ColdStart is its own de
 rules scale and roll alone, and the ingress keeps a local instance as the last resort.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from serving.rules import read_rules
 from serving.settings import ReplicaSettings, Settings
 from serving.triton import TritonRanker
 from serving.types import FeatureMatrix, Scores
+
+_SWITCH_S = 0.0005
 
 
 def build_app(settings: Settings) -> Application:
@@ -91,6 +94,9 @@ class IngressReplica:
         self, settings: Settings, ranker: DeploymentHandle[Any], cold_start: DeploymentHandle[Any]
     ) -> None:
         log_json("ingress", settings.logs.folder, settings.logs.level)
+        # The event loop gives the interpreter away at every look for input, and by default gets it back
+        # from a thread that computes (retrieval, features, the log) after 5 ms only.
+        sys.setswitchinterval(_SWITCH_S)
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.endpoints import endpoints
 

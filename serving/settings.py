@@ -169,7 +169,8 @@ class ReplicaSettings(Section):
 class DeploymentsSettings(Section):
     """The deployments of the graph."""
 
-    ingress: ReplicaSettings = ReplicaSettings()
+    # What waits here waits unseen by its deadline: little may, and the rest is refused at once.
+    ingress: ReplicaSettings = ReplicaSettings(max_ongoing_requests=64, max_queued_requests=32)
     ranker: ReplicaSettings = ReplicaSettings(max_queued_requests=128)
     cold_start: ReplicaSettings = ReplicaSettings(max_ongoing_requests=64, max_queued_requests=128)
 

@@ -90,13 +90,27 @@ def deployed(stack: RunningStack, tmp_path: Path) -> Iterator[str]:
         wait_until_ready(url, process, tmp_path / "serve.log")
         yield url
     finally:
-        started = [process_of := psutil.Process(process.pid), *process_of.children(recursive=True)]
         process.send_signal(signal.SIGINT)
-        _, left = psutil.wait_procs(started, timeout=60)
-        for each in left:
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        # An HAProxy whose configuration was replaced is nobody's child any more.
+        for each in of_run(run):
             each.kill()
-        process.wait()
+        _, left = psutil.wait_procs(of_run(run), timeout=30)
         shutil.rmtree(run, ignore_errors=True)
+        assert not left
+
+
+def of_run(run: Path) -> list[psutil.Process]:
+    """The processes that were started with files of `run`."""
+    return [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if any(str(run) in part for part in each.info["cmdline"] or [])
+    ]
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
