@@ -94,8 +94,8 @@ class IngressReplica:
         self, settings: Settings, ranker: DeploymentHandle[Any], cold_start: DeploymentHandle[Any]
     ) -> None:
         log_json("ingress", settings.logs.folder, settings.logs.level)
-        # The event loop gives the interpreter away at every look for input, and by default gets it back
-        # from a thread that computes (retrieval, features, the log) after 5 ms only.
+        # The event loop gives the interpreter away at every look for input, and by default a thread
+        # that computes (retrieval, features, the log) gives it back after 5 ms only.
         sys.setswitchinterval(_SWITCH_S)
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.endpoints import endpoints
