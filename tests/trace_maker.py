@@ -55,7 +55,8 @@ class TraceMaker:
             "http.request.method": "POST", "http.route": "/v1/rank",
             "http.response.status_code": 200,
         }  # fmt: skip
-        serve = self.span("replica_handle_request Ingress __call__", None, at_ms - 0.3, 18.7)
+        outer: dict[str, AnyValue] = {"http.route": "/v1/rank"}
+        serve = self.span("replica_handle_request Ingress __call__", None, at_ms - 0.3, 18.7, outer)
         root = self.span("POST /v1/rank", serve, at_ms, 18.2, answered)
         self.span("ranking.validate", root, at_ms + 0.1, 0.4)
         self.span("ranking.features", root, at_ms + 0.7, 3.8)

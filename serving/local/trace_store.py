@@ -87,9 +87,15 @@ def head(spans: Sequence[Span]) -> Span:
 def title(spans: Sequence[Span]) -> Span:
     """The span that a trace is called after: that of our HTTP side, or else its head.
 
-    Serve puts a span around it that has the same name for every request.
+    Serve puts a span around it that has the same name, and a route too, for every request.
     """
-    return next((span for span in spans if "http.route" in span.attributes), None) or head(spans)
+    return next((span for span in spans if _is_request(span)), None) or head(spans)
+
+
+def _is_request(span: Span) -> bool:
+    """Whether it is our own server span, which is called "METHOD /route"."""
+    method = span.attributes.get("http.request.method")
+    return method is not None and span.name.startswith(f"{method} /")
 
 
 def rows(spans: Sequence[Span]) -> list[Row]:
