@@ -33,7 +33,7 @@ from features.settings import StoreSettings
 _ROWS = 10_000  # entries read at once
 
 
-def collected(store: StoreSettings, name: str = "collected") -> Dataset:
+def collected(store: StoreSettings) -> Dataset:
     """The catalogue as it is and every event that the log still holds, in order of time."""
     log, catalog = open_event_log(store), open_catalog(store)
     try:
@@ -44,7 +44,7 @@ def collected(store: StoreSettings, name: str = "collected") -> Dataset:
         catalog.close()
     events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS]).sort_values("at", kind="stable")
     return Dataset(
-        info=DatasetInfo(name=name, source="this shop's own event log"),
+        info=DatasetInfo(name="collected", source="this shop's own event log"),
         items=conform(items, ITEM_COLUMNS),
         events=conform(events, EVENT_COLUMNS).reset_index(drop=True),
     )

@@ -108,7 +108,7 @@ class Trace:
     def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
         """Name and values (ticks,) of each."""
         for name in self.__dataclass_fields__:
-            yield name, np.array(getattr(self, name))
+            yield name, self.column(name)
 
     def column(self, name: str) -> npt.NDArray[np.float64]:
         """Values (ticks,) of one."""

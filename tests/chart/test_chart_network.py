@@ -3,7 +3,6 @@
 import pytest
 
 from tests.chart.rendering import (
-    PROFILES,
     Json,
     component,
     containers,
@@ -12,11 +11,6 @@ from tests.chart.rendering import (
     profile,
     render,
 )
-
-
-@pytest.fixture(scope="module", params=PROFILES)
-def found(request: pytest.FixtureRequest) -> list[Json]:
-    return render(profile(request.param))
 
 
 def matches(selector: Json, labels: Json) -> bool:

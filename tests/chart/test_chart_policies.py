@@ -3,10 +3,7 @@
 import re
 from typing import Any
 
-import pytest
-
 from tests.chart.rendering import (
-    PROFILES,
     Json,
     component,
     containers,
@@ -19,11 +16,6 @@ from tests.chart.rendering import (
 UNITS = {"m": 1e-3, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30}
 # What a kind cluster of one node and the KubeRay operator ask for themselves.
 CLUSTERS_OWN = {"cpu": 0.95 + 0.1, "memory": 290 * 2**20 + 512 * 2**20}
-
-
-@pytest.fixture(scope="module", params=PROFILES)
-def found(request: pytest.FixtureRequest) -> list[Json]:
-    return render(profile(request.param))
 
 
 def amount(quantity: str) -> float:

@@ -1,0 +1,11 @@
+"""What several files of chart tests look at."""
+
+import pytest
+
+from tests.chart.rendering import PROFILES, Json, profile, render
+
+
+@pytest.fixture(scope="session", params=PROFILES)
+def found(request: pytest.FixtureRequest) -> list[Json]:
+    """The documents of each profile."""
+    return render(profile(request.param))
