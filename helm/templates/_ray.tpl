@@ -18,9 +18,16 @@
 {{- define "vitrine.rayEnvironment" -}}
 - {name: RAY_SERVE_THROUGHPUT_OPTIMIZED, value: "1"}
 - {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}
-# When a replica dies over a request, another one answers it. HAProxy can repeat only what it has whole;
-# Serve has no setting for that option, so it comes in as a second line of this one.
-- {name: RAY_SERVE_HAPROXY_RETRY_ON, value: "conn-failure empty-response\n    option http-buffer-request"}
+# When a replica dies over a request, another one answers it.
+- {name: RAY_SERVE_HAPROXY_RETRY_ON, value: conn-failure empty-response}
+# Serve has no settings for these: they follow the last line that it lets us write into HAProxy's defaults.
+- name: RAY_SERVE_HAPROXY_BALANCE_ALGORITHM
+  value: |
+    leastconn
+    option http-buffer-request
+    default-server maxconn 32
+    timeout queue 500ms
+    http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,"detail":"no replica is free","code":"overloaded","request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
 # A request that is asked again must fit.
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}
 # A dead proxy is found after three checks: of 10 s each by default.

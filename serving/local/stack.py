@@ -298,6 +298,22 @@ class Stack:
         return requests.post(f"{self._address.url}/v1/rank", json=body, headers=headers, timeout=8)
 
 
+# Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
+# defaults. HAProxy can repeat only what it has whole. What waits, waits in HAProxy, where it costs
+# the event loop of a replica nothing, and for half a second; what is too much then is refused in
+# our words and not in Serve's (a plain 500).
+HAPROXY_DEFAULTS = """\
+leastconn
+option http-buffer-request
+default-server maxconn 32
+timeout queue 500ms
+http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '\
+{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,\
+"detail":"no replica is free","code":"overloaded",\
+"request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
+"""
+
+
 def ray_environment(run: Path) -> dict[str, str]:
     """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
     first = free_window()
@@ -312,9 +328,8 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         # Every request of ours may be asked twice (rankings change nothing, events have ids): when
         # a replica dies over a request, another one answers it.
-        # HAProxy can repeat only what it has whole; Serve has no setting for that option, so it
-        # comes in as a second line of this one.
-        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response\n    option http-buffer-request",
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
         # A dead proxy is found after three checks: of 10 s each by default.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         # One that starts on a busy machine is killed after 5 s by default, and all fails.
