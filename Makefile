@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, o
 
 autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it (RATE= FACTOR=)
 	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
+
+bench: .venv-dev/.ready .venv-triton/.ready .venv-peers/.ready ## Our ranker, a plain cross-encoder and Infinity in one run (QUICK=1)
+	@exec .venv-dev/bin/python -m loadtests.bench $(if $(QUICK),--quick)
 
 fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its OpenAPI document allows or forbids
 	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
@@ -125,6 +128,8 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	  --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header requirements/peers.in --no-emit-package torch -o requirements/peers.txt
 
 images: ## Build the container images (ENGINE=podman TAG= REGISTRY= GPU=1 PIP_SETTINGS= CA= BUILD_OPTIONS=)
 	@set -e; for image in $(IMAGES); do \
@@ -148,7 +153,7 @@ chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Hel
 	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
 
 clean: ## Remove environments, state and build outputs
-	rm -rf .venv .venv-dev .venv-triton .venv-uv .vitrine build
+	rm -rf .venv .venv-dev .venv-triton .venv-peers .venv-uv .vitrine build
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: set PYTHON=/path/to/python3.11"; exit 1; }
@@ -167,6 +172,14 @@ $(UV):
 	@echo "setting up .venv-triton (model server)"
 	@test -x .venv-triton/bin/python || $(PYTHON) -m venv --without-pip .venv-triton
 	@$(INSTALL) .venv-triton/bin/python requirements/triton.txt requirements/bare-triton.txt
+	@touch $@
+
+.venv-peers/.ready: requirements/peers.txt requirements/torch.txt | $(UV)
+	@echo "setting up .venv-peers (Infinity, to be measured beside)"
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv --without-pip .venv-peers
+	@$(INSTALL) .venv-peers/bin/python requirements/peers.txt
+	@$(UV) pip install --quiet --no-config --python .venv-peers/bin/python -c requirements/peers.txt \
+	  -r requirements/torch.txt
 	@touch $@
 
 .venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt requirements/bare-chart.txt requirements/torch.txt | $(UV)
