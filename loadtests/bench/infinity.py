@@ -1,0 +1,104 @@
+"""Infinity, a peer that installs from PyPI: the same weights as a plain cross-encoder over HTTP.
+
+It has an environment of its own (requirements/peers.txt), for its NumPy and transformers are not
+ours.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+from safetensors.numpy import load_file, save_file
+
+from loadtests.memory import memory_by_process
+from serving.local.processes import die_with_parent
+from serving.local.stack import free_port
+from serving.model.assemble import base_folder
+
+PEERS = Path(".venv-peers/bin").resolve()
+MODEL_NAME = "cross-encoder"
+_START_S = 180.0
+
+
+def cross_encoder_folder(out: Path) -> Path:
+    """all-MiniLM-L6-v2 with one linear output, as transformers' sequence classification.
+
+    What it scores is of no use, untrained as the output is; it costs what a trained one costs.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    base = base_folder()
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
+        if (base / name).is_file():
+            shutil.copyfile(base / name, out / name)
+    tensors = load_file(base / "model.safetensors")
+    named = {
+        f"bert.{name}": value
+        for name, value in tensors.items()
+        if not name.endswith("position_ids")
+    }
+    size = len(tensors["embeddings.LayerNorm.weight"])
+    word = tensors["embeddings.LayerNorm.weight"]
+    named["classifier.weight"] = (word / size).reshape(1, size)
+    named["classifier.bias"] = word[:1] * 0
+    save_file(named, out / "model.safetensors", {"format": "pt"})
+    config = json.loads((base / "config.json").read_text())
+    config |= {
+        "architectures": ["BertForSequenceClassification"],
+        "id2label": {"0": "score"},
+        "label2id": {"score": 0},
+    }
+    (out / "config.json").write_text(json.dumps(config))
+    return out
+
+
+@contextmanager
+def infinity(model: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """Its address and process while the block runs; raises RuntimeError when it does not start."""
+    port = free_port()
+    command = [
+        str(PEERS / "infinity_emb"), "v2", "--model-id", str(model),
+        "--served-model-name", MODEL_NAME, "--engine", "torch",
+        "--device", "cpu", "--host", "127.0.0.1", "--port", str(port), "--no-model-warmup",
+        "--no-bettertransformer", "--log-level", "warning",
+    ]  # fmt: skip
+    environment = {
+        "PATH": str(PEERS),
+        "HF_HUB_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+        "HOME": str(log.parent),
+    }
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env=environment,
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, process, log)
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def memory_mib(top: psutil.Process) -> float:
+    """Proportional resident memory of it and its children."""
+    return sum(memory_by_process([top, *top.children(recursive=True)]).values())
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline_s = time.monotonic() + _START_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise RuntimeError(f"Infinity did not start:\n{log.read_text()[-2000:]}")

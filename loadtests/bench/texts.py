@@ -1,0 +1,61 @@
+"""The same texts for all who are measured: titles, queries, and what a shopper saw last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from loadtests.shop import Shop
+
+TokenArray = npt.NDArray[np.int16]
+N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
+MAX_PAIR_TOKENS = 64
+_SEPARATOR = 102  # [SEP]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: what is wanted, what was seen last, and the candidates, by place in the shop."""
+
+    query: str
+    recent: list[int]
+    candidates: list[int]
+
+
+class Texts:
+    """Draws requests from a shop; `texts[i]` is what a ranker reads of item i."""
+
+    def __init__(self, shop: Shop, texts: Sequence[str], seed: int) -> None:
+        self.item_ids = shop.item_ids
+        self.texts = list(texts)
+        self._queries = shop.queries
+        self._rng = np.random.default_rng(seed)
+
+    def ask(self, n: int) -> Asked:
+        """A request of `n` candidates, with a query that no cache has seen."""
+        rng = self._rng
+        word = "".join(rng.choice(list("abcdefghijklmnoprstuvwz"), 6).tolist())
+        found = rng.choice(len(self.texts), n + N_RECENT, replace=False).tolist()
+        query = f"{self._queries[int(rng.integers(len(self._queries)))]} {word}"
+        return Asked(query, found[:N_RECENT], found[N_RECENT:])
+
+    def context(self, asked: Asked) -> str:
+        """All that a cross-encoder is told of the shopper, as one text."""
+        return ", ".join([asked.query, *(self.texts[row] for row in asked.recent)])
+
+    def pairs(self, asked: Asked, tokenizer: Tokenizer) -> TokenArray:
+        """`[CLS] context [SEP] item [SEP]` of each candidate, zero-padded: int16 (n, longest).
+
+        Too long a pair loses the end of its context, which was seen longest ago.
+        """
+        context = tokenizer.encode(self.context(asked)).ids[:-1]
+        rows = []
+        for row in asked.candidates:
+            item = tokenizer.encode(self.texts[row]).ids[1:]
+            rows.append([*context[: MAX_PAIR_TOKENS - 1 - len(item)], _SEPARATOR, *item])
+        out = np.zeros((len(rows), max(len(ids) for ids in rows)), np.int16)
+        for at, ids in enumerate(rows):
+            out[at, : len(ids)] = ids
+        return out
