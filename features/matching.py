@@ -66,10 +66,9 @@ def _by_code(
 ) -> npt.NDArray[np.float32]:
     """Shares by code, float32 (n_codes + 1,); the extra last entry is what code -1 reads."""
     share = np.zeros(len(code_of) + 1, np.float32)
-    for name, weight in weights.items():
-        code = code_of.get(name)
-        if code is not None:
-            share[code] = max(weight, 0.0) / mass
+    codes = [code_of.get(name, -1) for name in weights]
+    share[codes] = np.maximum(np.fromiter(weights.values(), np.float64, len(codes)), 0.0) / mass
+    share[-1] = 0.0
     return share
 
 
@@ -111,10 +110,9 @@ def _shares(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:
     """`weights` by row, summing to 1, float32 (n_items + 1,); the last entry is what -1 reads."""
     out = np.zeros(len(items) + 1, np.float32)
     row_of = items.row_of
-    for item_id, weight in weights.items():
-        row = row_of.get(item_id)
-        if row is not None:
-            out[row] = weight
+    rows = [row_of.get(item_id, -1) for item_id in weights]
+    out[rows] = np.fromiter(weights.values(), np.float32, len(rows))
+    out[-1] = 0.0
     total = out.sum()
     return out / total if total > 0 else out
 

@@ -91,6 +91,9 @@ BEHAVIOR_OF_ITEM = tuple(
 )
 
 
+_NEVER = (0, math.nan, math.nan)  # times bought, first and last: unix seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """Who asks, as far as known. None is normal: a new shopper, a request without session."""
@@ -174,29 +177,29 @@ def _user_features(
     now_s: float,
 ) -> None:
     base = COLUMN["user_times_bought"]
+    bought = user.bought
+    taken = [bought.get(items.item_ids[row], _NEVER) for row in rows.tolist()]
+    count, first_s, last_s = np.array(taken, np.float64).reshape(-1, 3).T
+    out[at, base] = np.log1p(count)
+    since = np.maximum(now_s - last_s, 0.0) / DAY_S  # NaN for what was never bought, and on
+    out[at, base + 1] = np.log1p(since)
+    repeated = np.flatnonzero((count > 1) & (last_s > first_s))
+    rhythm = (last_s - first_s)[repeated] / DAY_S / (count[repeated] - 1)
+    out[at[repeated], base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
+    out[at, base + 3] = count / (sum(times for times, _, _ in bought.values()) or 1)
+    known = np.flatnonzero(count > 0)
+    days = np.maximum(now_s - first_s[known], 0.0) / DAY_S
+    # A week of doubt: once today is no habit.
+    out[at[known], base + 4] = np.log(count[known] / (days + 7.0))
     place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
-    out[at, base] = 0.0
-    out[at, base + 3] = 0.0
-    total = sum(count for count, _, _ in user.bought.values()) or 1
-    for item_id, (count, first_s, last_s) in user.bought.items():
-        i = place.get(items.row_of.get(item_id, -1))
-        if i is None:
-            continue
-        since = max(now_s - last_s, 0.0) / DAY_S
-        out[i, base] = math.log1p(count)
-        out[i, base + 1] = math.log1p(since)
-        if count > 1 and last_s > first_s:
-            rhythm = (last_s - first_s) / DAY_S / (count - 1)
-            out[i, base + 2] = math.log((since + 0.5) / (rhythm + 0.5))  # 0: due just now
-        out[i, base + 3] = count / total
-        days = max(now_s - first_s, 0.0) / DAY_S
-        out[i, base + 4] = math.log(count / (days + 7.0))  # a week of doubt: once today is no habit
     recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
     affinities(out, COLUMN["user_category_1"], at, user, items, rows)
-    bought = {item_id: math.log1p(count) for item_id, (count, _, _) in user.bought.items()}
+    times = np.log1p([times for times, _, _ in bought.values()]).tolist()
     base = COLUMN["user_neighbor"]
     out[at, base], _ = neighbor_columns(items, recent_weights(user), rows)
-    out[at, base + 1], out[at, base + 2] = neighbor_columns(items, bought, rows)
+    out[at, base + 1], out[at, base + 2] = neighbor_columns(
+        items, dict(zip(bought, times, strict=True)), rows
+    )
 
 
 def _session_features(

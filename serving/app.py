@@ -4,6 +4,7 @@ Ingress -> Ranker -> Triton is the one hop of a ranking. ColdStart is its own de
 rules scale and roll alone, and the ingress keeps a local instance as the last resort.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -101,6 +102,9 @@ class IngressReplica:
         from serving.endpoints import endpoints
 
         self._endpoints = endpoints(settings, RemoteRanker(ranker), RemoteColdStart(cold_start))
+        # Catalogue and indexes stay: a full collection need not look through them each time.
+        gc.collect()
+        gc.freeze()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         from serving.ingress import http_app

@@ -1,8 +1,9 @@
 """`make bench`: our ranker, a plain cross-encoder and a peer, in one run on the same processors.
 
 Four parts: scoring alone; over HTTP with one and more clients, beside Infinity on the same weights
-and texts; the platform's share, with a model that scores nothing; and what grows with catalogue and
-shoppers. The parts run one after the other, so nothing is measured beside something else of ours.
+and texts; the platform's share, with a model that scores nothing, and an empty Serve graph as its
+floor; and what grows with catalogue and shoppers. One part after the other: nothing of ours runs
+beside what is measured.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from features.datasets.registry import load
 from features.replay import item_table
 from loadtests.bench.clients import Endpoint, closed_loop
 from loadtests.bench.constant import constant_scores
+from loadtests.bench.empty_graph import empty_graph
 from loadtests.bench.growth import grown, shoppers
 from loadtests.bench.infinity import MODEL_NAME, cross_encoder_folder, infinity, memory_mib
 from loadtests.bench.kernel import Kernels, Speed
@@ -69,6 +71,8 @@ def main() -> int:
             report["memory_mib"] = {"vitrine, all": memory_mib(stack.processes()[0])}
             progress.update(task, description="the platform alone")
             report["http"] += platform(stack, texts, options)
+        progress.update(task, description="Ray Serve alone")
+        report["http"] += serve_alone(texts, options)
         progress.update(task, description="Infinity")
         with peer(options.out) as (url, process):
             report["http"] += its(url, texts, sizes, options)
@@ -106,22 +110,35 @@ def ours(
 ) -> list[Json]:
     """`/v1/rank` at each number of candidates, and with more clients at the main one."""
     seconds = 5.0 if options.quick else 10.0
-    endpoint = _rank(stack, texts, MAIN)
-    closed_loop(endpoint, 4, seconds)  # warms up
+    user_id = stack.sample["user_id"]
+    closed_loop(_rank(stack.url, user_id, texts, MAIN), 4, seconds)  # warms up
     cells = [(n, 1) for n in sizes] + [(MAIN, clients) for clients in CLIENTS[1:]]
-    return [_cell("vitrine", n, clients, _rank(stack, texts, n), seconds) for n, clients in cells]
+    return [
+        _cell("vitrine", n, clients, _rank(stack.url, user_id, texts, n), seconds)
+        for n, clients in cells
+    ]
 
 
 def platform(stack: RunningStack, texts: Texts, options: argparse.Namespace) -> list[Json]:
     """The same with a model that scores nothing."""
     seconds = 5.0 if options.quick else 10.0
     triton_url = json.loads((stack.folder / RUNNING).read_text())["triton_url"]
-    endpoint = _rank(stack, texts, MAIN)
+    endpoint = _rank(stack.url, stack.sample["user_id"], texts, MAIN)
     with constant_scores(stack.folder / "models", triton_url):
         closed_loop(endpoint, 4, 2.0)
         return [
             _cell("vitrine, constant scores", MAIN, clients, endpoint, seconds)
             for clients in CLIENTS
+        ]
+
+
+def serve_alone(texts: Texts, options: argparse.Namespace) -> list[Json]:
+    """An empty graph of our shape: the floor under the platform's share."""
+    with empty_graph() as url:
+        endpoint = _rank(url, "nobody", texts, MAIN)
+        closed_loop(endpoint, 4, 2.0)
+        return [
+            _cell("Ray Serve, empty graph", MAIN, clients, endpoint, 5.0) for clients in CLIENTS
         ]
 
 
@@ -190,19 +207,19 @@ def _texts(state: Path, seed: int) -> Texts:
     return Texts(shop, [table.items[row].ranker_text for row in rows], seed)
 
 
-def _rank(stack: RunningStack, texts: Texts, n: int) -> Endpoint:
+def _rank(url: str, user_id: str, texts: Texts, n: int) -> Endpoint:
     def body() -> Json:
         asked = texts.ask(n)
         candidates = [{"item_id": texts.item_ids[row]} for row in asked.candidates]
         return {
-            "user_id": stack.sample["user_id"],
+            "user_id": user_id,
             "query": asked.query,
             "candidates": candidates,
             "budget_ms": 5_000,
         }
 
     headers = {"authorization": "Bearer dev"}
-    return Endpoint(f"{stack.url}/v1/rank", headers, body, lambda answer: answer["route"])
+    return Endpoint(f"{url}/v1/rank", headers, body, lambda answer: answer["route"])
 
 
 def _rerank(url: str, texts: Texts, n: int) -> Endpoint:
