@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -49,20 +50,20 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
     started_s = time.monotonic()
 
     def caller(_: int) -> list[tuple[float, str]]:
-        connection = HTTPConnection(str(where.hostname), where.port, timeout=300)
         headers = {"content-type": "application/json", **endpoint.headers}
         found: list[tuple[float, str]] = []
-        while len(found) < at_least or time.monotonic() < started_s + seconds:
-            body = json.dumps(endpoint.body())
-            asked_s = time.perf_counter()
-            connection.request("POST", where.path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            spent_ms = 1000 * (time.perf_counter() - asked_s)
-            if answer.status != 200:
-                raise RuntimeError(f"{endpoint.url} answered {answer.status}: {content[:300]!r}")
-            found.append((spent_ms, endpoint.kind(json.loads(content))))
-        connection.close()
+        with closing(HTTPConnection(str(where.hostname), where.port, timeout=300)) as connection:
+            while len(found) < at_least or time.monotonic() < started_s + seconds:
+                body = json.dumps(endpoint.body())
+                asked_s = time.perf_counter()
+                connection.request("POST", where.path, body, headers)
+                answer = connection.getresponse()
+                content = answer.read()
+                spent_ms = 1000 * (time.perf_counter() - asked_s)
+                if answer.status != 200:
+                    said = f"{answer.status}: {content[:300]!r}"
+                    raise RuntimeError(f"{endpoint.url} answered {said}")
+                found.append((spent_ms, endpoint.kind(json.loads(content))))
         return found
 
     with ThreadPoolExecutor(clients) as pool:

@@ -95,12 +95,26 @@ async def test_a_broken_traceparent_begins_a_trace_of_its_own(
 
 def test_a_stage_that_is_entered_twice_is_one_entry(spans: InMemorySpanExporter) -> None:
     stages = Stages()
-    for _ in range(2):
-        with stages.stage(Stage.RULES):
-            assert current_traceparent() is not None
+    with trace.get_tracer("a test").start_as_current_span("the request"):
+        for _ in range(2):
+            with stages.stage(Stage.RULES):
+                assert current_traceparent() is not None
     assert stages.header().count("rules;dur=") == 1
-    assert len(spans.get_finished_spans()) == 2
+    assert [span.name for span in spans.get_finished_spans()] == [
+        *["ranking.rules"] * 2, "the request",
+    ]  # fmt: skip
     assert current_traceparent() is None
+
+
+def test_a_stage_of_a_request_that_is_not_sampled_is_timed_and_no_span(
+    spans: InMemorySpanExporter,
+) -> None:
+    stages = Stages()
+    with stages.stage(Stage.RULES):
+        assert current_traceparent() is None
+    assert "rules;dur=" in stages.header()
+    assert [name for name, _, _ in stages.spans] == ["ranking.rules"]
+    assert spans.get_finished_spans() == ()
 
 
 def test_a_stage_that_fails_is_timed_all_the_same(spans: InMemorySpanExporter) -> None:
