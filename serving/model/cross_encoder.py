@@ -138,7 +138,7 @@ def tune_cross_encoder(
         slate_of = torch.repeat_interleave(torch.arange(len(chosen)), sizes)
         loss = listwise_loss(scores, gains, slate_of, len(chosen))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()
