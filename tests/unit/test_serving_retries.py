@@ -94,6 +94,7 @@ async def test_the_wait_differs_from_caller_to_caller() -> None:
     retries = Retries(chance)
     servers = [Server(gone()) for _ in range(3)]
     await asyncio.gather(*(retries.call(server.ask, 1.0) for server in servers))
-    lefts_s = [server.budgets_s[1] for server in servers]
-    assert lefts_s == sorted(lefts_s, reverse=True)
-    assert lefts_s[0] - lefts_s[2] > 0.01
+    # Each waited its own time at least; a busy machine adds to it.
+    for server, wait_s in zip(servers, waits_s, strict=True):
+        assert server.budgets_s[1] <= 1.0 - wait_s
+    assert waits_s[0] < waits_s[1] < waits_s[2]
