@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from features.aggregate import ItemFacts
 
 CATEGORY_SEPARATOR = " > "
 CATEGORY_LEVELS = 3  # deeper paths fold into their third level
+WORD = re.compile(r"\w+")
+MAX_WORDS = 24  # of an item that taste is told by
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,15 @@ class Item:
         return ItemFacts(self.category_levels, self.brand, log_price)
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text, lower case, plural s dropped; punctuation and syntax are no words."""
+    return frozenset(_plain(word) for word in WORD.findall(text.lower()))
+
+
+def _plain(word: str) -> str:
+    return word.rstrip("s") or word
+
+
 def content_key(text: str) -> int:
     """A 63-bit key of an item's text: the same text has the same encoding, whatever its id."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
@@ -69,6 +81,9 @@ class ItemTable:
     log_price, created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
     neighbors: int32 (n, k) rows whose taking speaks for the row's item, -1 = none;
     neighbor_weights: float32 (n, k); companions and companion_weights: the same within one basket
+    words: int32 (n, MAX_WORDS) codes of the distinct words of title, brand, category,
+    attributes and description, in this order, -1 = no more;
+    word_share: float32 (n_words,) share of all that was taken that has the word in its text
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
@@ -78,8 +93,11 @@ class ItemTable:
         self.facts: dict[str, ItemFacts] = {}
         self.category_code: dict[str, int] = {}
         self.brand_code: dict[str, int] = {}
+        self.word_code: dict[str, int] = {}
         self.category = np.full((0, CATEGORY_LEVELS), -1, np.int32)
         self.brand = np.full(0, -1, np.int32)
+        self.words = np.full((0, MAX_WORDS), -1, np.int32)
+        self.word_share = np.zeros(0, np.float32)
         self.log_price = np.full(0, np.nan)
         self.created_s = np.full(0, np.nan)
         self.available = np.zeros(0, bool)
@@ -125,12 +143,24 @@ class ItemTable:
         weights: npt.NDArray[np.float32],
         companions: npt.NDArray[np.int32] | None = None,
         companion_weights: npt.NDArray[np.float32] | None = None,
+        taken: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Take neighbour tables (features/neighbors.py) for the first `len(neighbors)` rows."""
+        """Take neighbour tables (features/neighbors.py) for the first `len(neighbors)` rows.
+
+        taken: float32 (n,) how often each of these rows was taken.
+        """
         self.neighbors, self.neighbor_weights = neighbors, weights
         if companions is not None and companion_weights is not None:
             self.companions, self.companion_weights = companions, companion_weights
+        if taken is not None:
+            self._share_words(taken)
         self._grow(len(self.item_ids))
+
+    def _share_words(self, taken: npt.NDArray[np.float32]) -> None:
+        codes = self.words[: len(taken)]
+        known = codes >= 0
+        counts = np.bincount(codes[known], np.repeat(taken, known.sum(axis=1)), len(self.word_code))
+        self.word_share = (counts / max(float(taken.sum()), 1.0)).astype(np.float32)
 
     def _write(self, row: int, item: Item) -> None:
         facts = item.facts
@@ -142,6 +172,11 @@ class ItemTable:
         self.brand[row] = (
             self.brand_code.setdefault(item.brand, len(self.brand_code)) if item.brand else -1
         )
+        self.words[row] = -1
+        text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
+        found = dict.fromkeys(_plain(word) for word in WORD.findall(text.lower()))
+        codes = [self.word_code.setdefault(word, len(self.word_code)) for word in found]
+        self.words[row, : len(codes)] = codes[:MAX_WORDS]
         self.log_price[row] = facts.log_price
         self.created_s[row] = item.created_s
         self.available[row] = item.available
@@ -152,6 +187,7 @@ class ItemTable:
         for name, empty in (
             ("category", -1),
             ("brand", -1),
+            ("words", -1),
             ("log_price", np.nan),
             ("created_s", np.nan),
             ("available", False),

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregate import BehaviorState
-from features.catalog import CATEGORY_LEVELS, ItemTable
+from features.aggregate import DAY_S, BehaviorState
+from features.catalog import CATEGORY_LEVELS, ItemTable, words
 
 FloatArray = npt.NDArray[np.float32]
+WORD_DOUBT = 4.0  # takings added to what a shopper has, and should have, of a word
 
 
 def recency_rank(
@@ -76,6 +77,73 @@ def recent_weights(state: BehaviorState) -> dict[str, float]:
     """How much each recent item speaks for the need of the moment; newer and stronger, more."""
     newest = sorted(state.recent.items(), key=lambda entry: entry[1][0], reverse=True)
     return {item_id: strength * 0.9**rank for rank, (item_id, (_, strength)) in enumerate(newest)}
+
+
+def bought_items(
+    state: BehaviorState | None, items: ItemTable, now_s: float, at_most: int
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """The newest purchases of what the catalogue knows, newest first.
+
+    Rows (n,), and float32 (n, 3): times bought, days since the first and the last time.
+    """
+    bought = state.bought if state is not None else {}
+    newest = list(bought)[::-1]
+    rows = items.rows(newest)
+    known = np.flatnonzero(rows >= 0)[:at_most]
+    values = np.array([bought[newest[i]] for i in known.tolist()], np.float64).reshape(-1, 3)
+    values[:, 1:] = np.maximum(now_s - values[:, 1:], 0.0) / DAY_S
+    return rows[known], values.astype(np.float32)
+
+
+def taken_weights(state: BehaviorState) -> dict[str, float]:
+    """How much each item that was taken or looked at says of lasting taste."""
+    weights = {item_id: math.log1p(strength) for item_id, (_, strength) in state.recent.items()}
+    for item_id, (count, _, _) in state.bought.items():
+        weights[item_id] = math.log1p(count)
+    return weights
+
+
+def word_taste(
+    items: ItemTable, weights: Mapping[str, float], rows: npt.NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """Sum and mean over the words of each item in `rows` of how much the shopper is drawn to them.
+
+    Of a word: log of what the items of `weights` hold of it, over what they would hold if the
+    shopper took what everybody takes; both with WORD_DOUBT added. A new item has words, too.
+    Each (n,); NaN for an item without words, and with no weights.
+    """
+    own = items.row_of
+    rows_of = np.array([own.get(item_id, -1) for item_id in weights], np.int64)
+    weight = np.fromiter(weights.values(), np.float64, len(weights))
+    weight, rows_of = weight[rows_of >= 0], rows_of[rows_of >= 0]
+    codes = items.words[rows]
+    n_words = (codes >= 0).sum(axis=1)
+    total = float(weight.sum())
+    if total == 0:
+        unknown = np.full(len(rows), np.nan, np.float32)
+        return unknown, unknown
+    size = len(items.word_code)
+    taken = items.words[rows_of]
+    # Code -1, no word, is counted in the extra last place, and read from there.
+    held = np.bincount(taken.ravel() % (size + 1), np.repeat(weight, taken.shape[1]), size + 1)
+    usual = np.zeros(codes.shape, np.float32)
+    counted = (codes >= 0) & (codes < len(items.word_share))  # not: words of newer items
+    usual[counted] = items.word_share[codes[counted]]
+    drawn = np.log((held[codes] + WORD_DOUBT) / (total * usual + WORD_DOUBT))
+    drawn[codes < 0] = 0.0
+    out = drawn.sum(axis=1).astype(np.float32)
+    out[n_words == 0] = np.nan
+    return out, out / np.maximum(n_words, 1)
+
+
+def shared_words(items: ItemTable, query: str, rows: npt.NDArray[np.int64]) -> FloatArray:
+    """Share of the distinct words of `query` that each item has, (n,); NaN: it has no words."""
+    asked = words(query)
+    if not asked:
+        return np.full(len(rows), np.nan, np.float32)
+    codes = [items.word_code[word] for word in asked if word in items.word_code]
+    found = np.isin(items.words[rows], codes).sum(axis=1)
+    return np.asarray(found / len(asked), np.float32)
 
 
 def neighbor_score(items: ItemTable, weights: Mapping[str, float]) -> FloatArray:

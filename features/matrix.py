@@ -18,7 +18,14 @@ from features.aggregate import (
     ItemCounters,
 )
 from features.catalog import CATEGORY_LEVELS, ItemTable
-from features.matching import affinities, neighbor_columns, recency_rank
+from features.matching import (
+    affinities,
+    neighbor_columns,
+    recency_rank,
+    shared_words,
+    taken_weights,
+    word_taste,
+)
 from features.matching import neighbor_score as neighbor_score
 from features.matching import recent_weights as recent_weights
 
@@ -54,6 +61,8 @@ USER_FEATURES = (
     "user_neighbor",
     "user_bought_neighbor",
     "user_bought_companion",
+    "user_words",
+    "user_words_mean",
 )
 SESSION_FEATURES = (
     "session_recency_rank",
@@ -70,6 +79,7 @@ REQUEST_FEATURES = (
     "user_idle_days",
     "session_interactions",
     "has_query",
+    "query_words",  # share of the query's words that the item has; without one, of the last query's
     "slate_popularity",
     "slate_popularity_place",
 )
@@ -109,7 +119,7 @@ def behavior_features(
     rows: npt.NDArray[np.int64],
     now_s: float,
     retrieval_score: FloatArray | None = None,
-    has_query: bool = False,
+    query: str | None = None,
 ) -> FloatArray:
     """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
 
@@ -126,7 +136,12 @@ def behavior_features(
             _session_features(out, known, shopper.session, items, known_rows)
         never_seen = known[counters.at_s[known_rows] == 0]
         out[np.ix_(never_seen, BEHAVIOR_OF_ITEM)] = np.nan
-    _request_features(out, shopper, now_s, retrieval_score, has_query)
+        wanted = query or (
+            next(reversed(shopper.session.queries), None) if shopper.session else None
+        )
+        if wanted:
+            out[known, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
+    _request_features(out, shopper, now_s, retrieval_score, bool(query))
     _slate_features(out)
     return out
 
@@ -194,6 +209,8 @@ def _user_features(
     place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
     recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
     affinities(out, COLUMN["user_category_1"], at, user, items, rows)
+    base = COLUMN["user_words"]
+    out[at, base], out[at, base + 1] = word_taste(items, taken_weights(user), rows)
     times = np.log1p([times for times, _, _ in bought.values()]).tolist()
     base = COLUMN["user_neighbor"]
     out[at, base], _ = neighbor_columns(items, recent_weights(user), rows)

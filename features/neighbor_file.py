@@ -19,6 +19,7 @@ def write_neighbors(path: Path, item_ids: Sequence[str], tables: NeighborTables)
         neighbor_weights=tables.neighbor_weights.astype(np.float16),
         companions=tables.companions,
         companion_weights=tables.companion_weights.astype(np.float16),
+        taken=tables.taken,
     )
     part.replace(path)
 
@@ -57,4 +58,7 @@ def read_neighbors(path: Path, items: ItemTable) -> None:
             table[rows[known]] = moved[known]
             weight[rows[known]] = np.where(moved[known] >= 0, weights[known], 0)
             tables += [table, weight]
-    items.set_neighbors(*tables)
+        taken = np.zeros(len(items), np.float32)
+        taken[rows[known]] = stored["taken"][known]
+    neighbors, neighbor_weights, companions, companion_weights = tables
+    items.set_neighbors(neighbors, neighbor_weights, companions, companion_weights, taken)

@@ -48,12 +48,16 @@ class Takings:
 
 @dataclass(frozen=True, slots=True)
 class NeighborTables:
-    """int32 and float32 (n_items, k), strongest first; -1 and 0 where there are fewer than k."""
+    """int32 and float32 (n_items, k), strongest first; -1 and 0 where there are fewer than k.
+
+    taken: float32 (n_items,) how often each item was taken.
+    """
 
     neighbors: IntArray
     neighbor_weights: FloatArray
     companions: IntArray
     companion_weights: FloatArray
+    taken: FloatArray
 
 
 def takings(events: pd.DataFrame, items: ItemTable) -> Takings:
@@ -77,7 +81,8 @@ def neighbor_tables(taken: Takings, n_items: int, k: int = N_NEIGHBORS) -> Neigh
     shoppers = _incidence(taken.shopper, taken.row, n_items)
     baskets = _incidence(taken.basket, taken.row, n_items)
     neighbors = _ease(shoppers, k) if n_items <= EASE_MAX_ITEMS else _cosine(shoppers, k)
-    return NeighborTables(*neighbors, *_cosine(baskets, k))
+    counts = np.bincount(taken.row, minlength=n_items).astype(np.float32)
+    return NeighborTables(*neighbors, *_cosine(baskets, k), counts)
 
 
 def _incidence(

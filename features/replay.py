@@ -135,6 +135,7 @@ def refresh_neighbors(items: ItemTable, taken: Takings) -> None:
         tables.neighbor_weights,
         tables.companions,
         tables.companion_weights,
+        tables.taken,
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from features.aggregate import SESSION_BOUNDS, BehaviorState, fold
 from features.catalog import ItemTable
 from features.events import BehaviorEvent, EventType
+from features.matching import bought_items
 from features.matrix import Shopper, behavior_features
 from serving.errors import FeaturesUnavailableError
 from serving.item_cache import ItemCache, TextEncoder
@@ -96,7 +97,7 @@ class FeatureLookup:
                 rows,
                 request.at_s,
                 request.retrieval_score,
-                has_query=request.query is not None,
+                query=request.query,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
@@ -106,15 +107,19 @@ class FeatureLookup:
         )
 
     def texts(self, request: RankingRequest, features: FeatureMatrix) -> Texts:
-        """What BERT reads: the query, the recent items, the candidates."""
+        """What BERT reads: the query, the recent and the bought items, the candidates."""
         user = self._history(features.shopper.user, self._model.user_history)
         session = self._history(features.shopper.session, self._model.session_history)
-        history_keys, history_tokens = self._items.texts_of(np.concatenate([user, session]))
+        bought, purchases = bought_items(
+            features.shopper.user, self._items.table, request.at_s, self._model.bought_history
+        )
+        history_keys, history_tokens = self._items.texts_of(np.concatenate([user, session, bought]))
         item_keys, item_tokens = self._items.texts_of(features.rows)
         return Texts(
             query_tokens=self._encoder.tokens([request.query or ""], self._model.max_query_tokens),
             n_user_history=len(user),
             n_session_history=len(session),
+            purchases=purchases,
             history_keys=history_keys,
             history_tokens=history_tokens,
             item_keys=item_keys,

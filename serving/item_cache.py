@@ -4,7 +4,6 @@ Feast reads one row in a third of a millisecond and fifty in four: so shoppers a
 per request, and items live here, refreshed in the background (docs/adr/0003).
 """
 
-import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +13,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from features.aggregate import ItemCounters
-from features.catalog import Item, ItemTable, content_key
+from features.catalog import Item, ItemTable, content_key, words
 from serving.types import FloatArray, RowArray
-
-WORD = re.compile(r"\w+")
 
 
 class TextEncoder:
@@ -144,8 +141,3 @@ def category_path(category: str) -> str:
     """The catalogue's writing of a category path as somebody typed it: "A>B " is "A > B"."""
     levels = Item("", "", category=category).category_levels
     return levels[-1] if levels else ""
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, lower case, plural s dropped; punctuation and syntax are no words."""
-    return frozenset(word.rstrip("s") or word for word in WORD.findall(text.lower()))

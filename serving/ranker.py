@@ -220,6 +220,8 @@ def pack(jobs: list[RankerJob]) -> RankerBatch:
         query_tokens=_stack([text.query_tokens for text in texts]),
         user_history_counts=np.array([text.n_user_history for text in texts], np.int32),
         session_history_counts=np.array([text.n_session_history for text in texts], np.int32),
+        bought_counts=np.array([len(text.purchases) for text in texts], np.int32),
+        purchases=np.concatenate([text.purchases for text in texts]),
         history_keys=np.concatenate([text.history_keys for text in texts]),
         history_tokens=_stack([text.history_tokens for text in texts]),
         row_counts=np.array([len(job.features) for job in jobs], np.int32),

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from features.catalog import content_key
+from features.catalog import content_key, words
 from features.matrix import FEATURE_NAMES
 from serving.errors import OverloadedError, RankingError
-from serving.item_cache import TextEncoder, words
+from serving.item_cache import TextEncoder
 from serving.pipeline import Scorer
 from serving.ranker import PART_NAMES, RankerJob
 from serving.rerank_schemas import DocumentsRerank, RerankDocument, TextsRerank
@@ -80,6 +80,7 @@ class Rerank:
                 query_tokens=self._encoder.tokens([query], _MAX_TOKENS),
                 n_user_history=0,
                 n_session_history=0,
+                purchases=np.zeros((0, 3), np.float32),
                 history_keys=np.zeros(0, np.int64),
                 history_tokens=np.zeros((0, 1), np.int16),
                 item_keys=np.array([content_key(text) if text else 0 for text in texts], np.int64),

@@ -15,10 +15,10 @@ import tantivy
 from usearch.index import Index
 
 from features.aggregate import BehaviorState
-from features.catalog import Item
+from features.catalog import WORD, Item
 from features.matrix import Shopper, neighbor_score, recent_weights
 from serving.filters import allowed
-from serving.item_cache import WORD, ItemCache
+from serving.item_cache import ItemCache
 from serving.schemas import Filters
 from serving.types import FloatArray, RowArray
 

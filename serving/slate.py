@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog import ItemTable
-from serving.item_cache import category_path, words
+from features.catalog import ItemTable, words
+from serving.item_cache import category_path
 from serving.rules import Diversity, Match, Pin, Rules
 from serving.types import (
     FeatureMatrix,

@@ -51,8 +51,10 @@ class RankerBatch:
 
     query_tokens:           int16 (B, any), a row of zeros = no query
     user_history_counts:    int32 (B,); session_history_counts: int32 (B,)
-    history_keys:           int64 (H,): of each request the user's items, newest first, then the
-                            session's, newest first
+    bought_counts:          int32 (B,); purchases: float32 (their sum, 3), of each item bought: how
+                            often, days since the first and the last time
+    history_keys:           int64 (H,): of each request the user's items, the session's, and those
+                            that the user bought, each newest first
     history_tokens:         int16 (H, any)
     row_counts:             int32 (B,)
     item_keys:              int64 (R,), features.catalog.content_key of the item's text
@@ -65,6 +67,8 @@ class RankerBatch:
     query_tokens: TokenArray
     user_history_counts: npt.NDArray[np.int32]
     session_history_counts: npt.NDArray[np.int32]
+    bought_counts: npt.NDArray[np.int32]
+    purchases: FloatArray
     history_keys: npt.NDArray[np.int64]
     history_tokens: TokenArray
     row_counts: npt.NDArray[np.int32]
@@ -79,6 +83,8 @@ class RankerBatch:
             "QUERY_TOKENS": _tokens(self.query_tokens),
             "USER_HISTORY_COUNTS": self.user_history_counts.astype(np.int32, copy=False),
             "SESSION_HISTORY_COUNTS": self.session_history_counts.astype(np.int32, copy=False),
+            "BOUGHT_COUNTS": self.bought_counts.astype(np.int32, copy=False),
+            "PURCHASES": self.purchases.astype(np.float32, copy=False),
             "HISTORY_KEYS": self.history_keys.astype(np.int64, copy=False),
             "HISTORY_TOKENS": _tokens(self.history_tokens),
             "ROW_COUNTS": self.row_counts.astype(np.int32, copy=False),

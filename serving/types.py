@@ -93,13 +93,16 @@ class FeatureMatrix:
 class Texts:
     """What BERT reads for one request. Token ids are int16, zero-padded on the right.
 
-    query: (1, l) zeros when there is none; history: the user's recent items, newest first, then
-    the session's; keys are content keys (features.catalog.content_key), 0 = no text.
+    query: (1, l) zeros when there is none; history: the user's recent items, then the session's,
+    then what the user bought, each newest first; purchases: float32 (n_bought, 3) of the latter,
+    times bought, days since the first and the last; keys are content keys
+    (features.catalog.content_key), 0 = no text.
     """
 
     query_tokens: npt.NDArray[np.int16]
     n_user_history: int
     n_session_history: int
+    purchases: FloatArray
     history_keys: RowArray
     history_tokens: npt.NDArray[np.int16]
     item_keys: RowArray

@@ -23,7 +23,7 @@ from serving.model_repository.ranking import VersionRanker
 from serving.model_repository.text_vectors import TextEncoder
 
 Array = npt.NDArray[Any]
-N_USER, N_SESSION = 20, 8  # history items that a version is asked with at most
+N_USER, N_SESSION, N_BOUGHT = 20, 8, 64  # items that a version is asked with at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,13 @@ class Kernels:
     def _batch(self, asked: Asked) -> dict[str, Array]:
         rows = np.array(asked.candidates)
         rng = np.random.default_rng(len(rows))
-        history = np.resize(np.array(asked.recent), N_USER + N_SESSION)
+        history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
         return {
             "QUERY_TOKENS": tokenize(self._tokenizer_path, [asked.query], 32),
             "USER_HISTORY_COUNTS": np.array([N_USER], np.int32),
             "SESSION_HISTORY_COUNTS": np.array([N_SESSION], np.int32),
+            "BOUGHT_COUNTS": np.array([N_BOUGHT], np.int32),
+            "PURCHASES": rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
             "HISTORY_KEYS": self._keys[history],
             "HISTORY_TOKENS": self._tokens[history],
             "ROW_COUNTS": np.array([len(rows)], np.int32),

@@ -50,11 +50,14 @@ def text_columns(
     for index, query in enumerate(slates.queries):
         part = slice(slates.offsets[index], slates.offsets[index + 1])
         user, session = slates.user_history[index], slates.session_history[index]
+        bought = slates.bought[index][slates.bought[index] >= 0]
         out[part] = text_features(
             item_vectors[slates.item_rows[part]],
             query_vectors[query] if query else None,
             item_vectors[user[user >= 0]],
             item_vectors[session[session >= 0]],
+            item_vectors[bought],
+            slates.purchases[index][: len(bought)],
         )
     return out
 

@@ -13,17 +13,20 @@ from serving.model.rows import Slates
 def write_held_out(path: Path, slates: Slates, texts: list[str], tower: TextTower) -> None:
     """Write `slates` as the ranker's input tensors by name, and LABELS float32 (R,).
 
-    `texts`: item text by row. Tokens are int16, 0 = padding; a history lists user, then session.
+    `texts`: item text by row. Tokens are int16, 0 = padding; a history lists the user's items, the
+    session's, then those that the user bought.
     """
     keys = np.array([content_key(text) for text in texts], np.int64)
-    pairs = zip(slates.user_history, slates.session_history, strict=True)
-    histories = [(_known(user), _known(session)) for user, session in pairs]
-    history = np.concatenate([np.concatenate(pair) for pair in histories])
+    parts = zip(slates.user_history, slates.session_history, slates.bought, strict=True)
+    histories = [tuple(_known(part) for part in three) for three in parts]
+    history = np.concatenate([np.concatenate(three) for three in histories])
     np.savez_compressed(
         path,
         QUERY_TOKENS=_tokens(tower, list(slates.queries)),
-        USER_HISTORY_COUNTS=np.array([len(user) for user, _ in histories], np.int32),
-        SESSION_HISTORY_COUNTS=np.array([len(session) for _, session in histories], np.int32),
+        USER_HISTORY_COUNTS=np.array([len(user) for user, _, _ in histories], np.int32),
+        SESSION_HISTORY_COUNTS=np.array([len(session) for _, session, _ in histories], np.int32),
+        BOUGHT_COUNTS=np.array([len(bought) for _, _, bought in histories], np.int32),
+        PURCHASES=slates.purchases[slates.bought >= 0],
         HISTORY_KEYS=keys[history],
         HISTORY_TOKENS=_tokens(tower, [texts[row] for row in history.tolist()]),
         ROW_COUNTS=np.diff(slates.offsets).astype(np.int32),

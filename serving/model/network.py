@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from transformers import BertModel
 from transformers.utils.logging import disable_progress_bar
 
-from serving.model.scoring import RECENCY_DECAY, TEXT_FEATURES
+from serving.model.scoring import (
+    LIKENESS,
+    NO_HABIT_DAYS,
+    RECENCY_DECAY,
+    TEXT_FEATURES,
+    UNLIKENESS,
+)
 
 MAX_TOKENS = 48
 RANK = 8
@@ -152,10 +158,18 @@ class Head(nn.Module):
         return score
 
 
-def text_match(items: Tensor, query: Tensor | None, user: Tensor, session: Tensor) -> Tensor:
+def text_match(
+    items: Tensor,
+    query: Tensor | None,
+    user: Tensor,
+    session: Tensor,
+    bought: Tensor,
+    purchases: Tensor,
+) -> Tensor:
     """`scoring.text_features` with gradients: (n_items, len(TEXT_FEATURES)), NaN = nothing there.
 
-    items (n, d), query (d,), user and session (n_history, d), all of length 1.
+    items (n, d), query (d,), user, session and bought (n_history, d), all of length 1;
+    purchases (n_bought, 3).
     """
     nothing = items.new_full((len(items), 1), torch.nan)
     columns = [nothing if query is None else (items @ query)[:, None]]
@@ -167,4 +181,18 @@ def text_match(items: Tensor, query: Tensor | None, user: Tensor, session: Tenso
         weights = RECENCY_DECAY ** torch.arange(len(history), dtype=items.dtype)
         profile = nn.functional.normalize(weights @ history, dim=0)
         columns.append(torch.stack([best[:, 0], best.mean(1), items @ profile], 1))
+    columns.append(_purchase_match(items, bought, purchases))
     return torch.cat(columns, 1)
+
+
+def _purchase_match(items: Tensor, bought: Tensor, purchases: Tensor) -> Tensor:
+    if len(bought) == 0:
+        return items.new_full((len(items), 5), torch.nan)
+    times, first_days, last_days = purchases.T
+    cosines = items @ bought.T
+    best = cosines.topk(min(3, len(bought)), dim=1).values
+    like = ((cosines - 1) / LIKENESS).exp()
+    share = (like @ (times / times.sum()) + 1e-4).log()
+    rate = (like @ (times / (first_days + NO_HABIT_DAYS)) + 1e-4).log()
+    lately = (last_days.log1p() + UNLIKENESS * (1 - cosines)).min(1).values
+    return torch.stack([best[:, 0], best.mean(1), share, rate, lately], 1)

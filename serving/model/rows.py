@@ -12,9 +12,10 @@ from features.aggregate import DAY_S, SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
 from features.events import BehaviorEvent, EventType
+from features.matching import bought_items
 from features.matrix import BEHAVIOR_OF_ITEM, COLUMN, Shopper, behavior_features
 from features.replay import Stop, replay
-from serving.model.scoring import SESSION_HISTORY, USER_HISTORY
+from serving.model.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
@@ -63,6 +64,8 @@ class Slates:
     queries:         (n,) "" = none; at_s: float64 (n,); interactions: int64 (n,) of the shopper
     user_history:    int32 (n, USER_HISTORY) item rows, newest first, -1 = none;
     session_history: int32 (n, SESSION_HISTORY)
+    bought:          int32 (n, BOUGHT_HISTORY); purchases: float32 (n, BOUGHT_HISTORY, 3) of each
+                     times bought, days since the first and the last
     item_rows:       int64 (R,); labels, weights: float32 (R,)
     features:        float32 (R, len(FEATURE_NAMES)), NaN = unknown
     """
@@ -72,6 +75,8 @@ class Slates:
     interactions: RowArray
     user_history: npt.NDArray[np.int32]
     session_history: npt.NDArray[np.int32]
+    bought: npt.NDArray[np.int32]
+    purchases: FloatArray
     offsets: RowArray
     item_rows: RowArray
     labels: FloatArray
@@ -98,6 +103,8 @@ class Slates:
             self.interactions[chosen],
             self.user_history[chosen],
             self.session_history[chosen],
+            self.bought[chosen],
+            self.purchases[chosen],
             np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
             self.item_rows[rows],
             self.labels[rows],
@@ -128,6 +135,8 @@ def build_slates(
         np.array([slate.interactions for slate in slates], np.int64),
         np.stack([slate.user_history for slate in slates]),
         np.stack([slate.session_history for slate in slates]),
+        np.stack([slate.bought for slate in slates]),
+        np.stack([slate.purchases for slate in slates]),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.concatenate([slate.rows for slate in slates]),
         np.concatenate([slate.labels for slate in slates]),
@@ -153,7 +162,7 @@ def concatenate(first: Slates, second: Slates) -> Slates:
     joined = {
         name: np.concatenate([getattr(first, name), getattr(second, name)])
         for name in (
-            "at_s", "interactions", "user_history", "session_history",
+            "at_s", "interactions", "user_history", "session_history", "bought", "purchases",
             "item_rows", "labels", "weights", "features",
         )
     }  # fmt: skip
@@ -181,6 +190,8 @@ class _Slate:
     interactions: int
     user_history: npt.NDArray[np.int32]
     session_history: npt.NDArray[np.int32]
+    bought: npt.NDArray[np.int32]
+    purchases: FloatArray
     rows: RowArray
     labels: FloatArray
     weights: FloatArray
@@ -203,6 +214,7 @@ def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> _Slate:
         user.n_interactions if user else 0,
         _history(user, stop.items, USER_HISTORY),
         _history(session, stop.items, SESSION_HISTORY),
+        *_purchases(user, stop.items, case.at_s),
         rows[order],
         np.concatenate([case.labels, zeros])[order],
         np.concatenate([case.weights, zeros + 1])[order],
@@ -213,7 +225,7 @@ def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> _Slate:
             rows[order],
             case.at_s,
             None if score is None else score[order],
-            has_query=bool(case.query),
+            query=case.query,
         ),
     )
 
@@ -269,3 +281,13 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.ND
         rows = rows[rows >= 0][:size]
         out[: len(rows)] = rows
     return out
+
+
+def _purchases(
+    state: BehaviorState | None, items: ItemTable, at_s: float
+) -> tuple[npt.NDArray[np.int32], FloatArray]:
+    rows, values = bought_items(state, items, at_s, BOUGHT_HISTORY)
+    out = np.full(BOUGHT_HISTORY, -1, np.int32)
+    purchases = np.zeros((BOUGHT_HISTORY, 3), np.float32)
+    out[: len(rows)], purchases[: len(rows)] = rows, values
+    return out, purchases

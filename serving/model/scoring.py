@@ -20,11 +20,21 @@ TEXT_FEATURES = (
     "text_session_max",
     "text_session_top3",
     "text_session_profile",
+    "text_bought_max",  # best match among what the shopper has bought, however long ago
+    "text_bought_top3",
+    "text_bought_share",  # log of the share of the purchases that is like the item
+    "text_bought_rate",  # log of how many a day are like it
+    "text_bought_lately",  # log of days since the last one, and more the less it is like the item
 )
 # How many recent items are compared, newest first: a published version is asked with no more.
 USER_HISTORY = 20
 SESSION_HISTORY = 8
+BOUGHT_HISTORY = 64  # of the purchases, newest first
 RECENCY_DECAY = 0.9  # weight of the next older history item in the profile
+# A purchase counts for an item by exp((cosine - 1) / LIKENESS): a cosine of .9 for a third.
+LIKENESS = 0.08
+UNLIKENESS = 12.0  # by what 1 - cosine puts a purchase into the past, in units of log days
+NO_HABIT_DAYS = 7.0  # added to the days since the first purchase: once today is no habit
 
 
 def text_features(
@@ -32,12 +42,16 @@ def text_features(
     query: FloatArray | None,
     user_history: FloatArray,
     session_history: FloatArray,
+    bought: FloatArray,
+    purchases: FloatArray,
 ) -> FloatArray:
     """Text matches of one request's candidates, float32 (n_items, len(TEXT_FEATURES)).
 
     items:                          float32 (n_items, d); a row of zeros has no text
     query:                          float32 (d,) or None
     user_history, session_history:  float32 (n, d), newest first, n may be 0
+    bought:                         float32 (n, d) items that the shopper has bought, n may be 0
+    purchases:                      float32 (n, 3): times bought, days since the first and the last
     NaN stands where there is nothing to compare: no query, no history, no item text.
     """
     out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
@@ -45,6 +59,7 @@ def text_features(
         out[:, 0] = items @ query
     out[:, 1:4] = _history_matches(items, user_history)
     out[:, 4:7] = _history_matches(items, session_history)
+    out[:, 7:12] = _purchase_matches(items, bought, purchases)
     out[~items.any(axis=1)] = np.nan
     return out
 
@@ -58,3 +73,16 @@ def _history_matches(items: FloatArray, history: FloatArray) -> FloatArray:
     profile = weights @ history
     profile /= np.linalg.norm(profile) + 1e-9
     return np.stack([top[:, -1], top.mean(axis=1), items @ profile], axis=1)
+
+
+def _purchase_matches(items: FloatArray, bought: FloatArray, purchases: FloatArray) -> FloatArray:
+    if len(bought) == 0:
+        return np.full((len(items), 5), np.nan, np.float32)
+    times, first_days, last_days = purchases.T
+    cosines = items @ bought.T
+    top = np.sort(cosines, axis=1)[:, -3:]
+    like = np.exp((cosines - 1) / np.float32(LIKENESS))
+    share = np.log(like @ (times / times.sum()) + 1e-4)
+    rate = np.log(like @ (times / (first_days + NO_HABIT_DAYS)) + 1e-4)
+    lately = (np.log1p(last_days) + UNLIKENESS * (1 - cosines)).min(axis=1)
+    return np.stack([top[:, -1], top.mean(axis=1), share, rate, lately], axis=1)

@@ -1,6 +1,7 @@
 """Fine-tuning: the tower's low-rank changes and the head, trained together on slates."""
 
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from serving.model.fitting import listwise_loss
 from serving.model.network import Head, TextTower, text_match
 from serving.model.rows import Slates
+from serving.model.scoring import TEXT_FEATURES
 
 TEXT_TEMPERATURE = 0.05
 SAVE_EVERY = 20  # steps
@@ -90,26 +92,31 @@ def batch_loss(
     """Listwise loss of the whole score, plus that of the text's part alone."""
     chosen = [_candidates(slates, index, rng, options) for index in batch.tolist()]
     histories = [
-        (slates.user_history[i][: options.history], slates.session_history[i][: options.history])
+        tuple(
+            rows[: options.history][rows[: options.history] >= 0].tolist()
+            for rows in (slates.user_history[i], slates.session_history[i], slates.bought[i])
+        )
         for i in batch.tolist()
     ]
     wanted: dict[str, int] = {}
-    for rows, (user, session) in zip(chosen, histories, strict=True):
-        for row in (*slates.item_rows[rows].tolist(), *user.tolist(), *session.tolist()):
-            if row >= 0:
-                wanted.setdefault(texts[row], len(wanted))
+    for rows, history in zip(chosen, histories, strict=True):
+        for row in (*slates.item_rows[rows].tolist(), *chain.from_iterable(history)):
+            wanted.setdefault(texts[row], len(wanted))
     queries = [slates.queries[i] for i in batch.tolist()]
     for query in queries:
         if query:
             wanted.setdefault(query, len(wanted))
     vectors = _encode(tower, list(wanted))
     features, sizes = [], []
-    for rows, (user, session), query in zip(chosen, histories, queries, strict=True):
+    for index, rows, history, query in zip(batch.tolist(), chosen, histories, queries, strict=True):
+        user, session, bought = (vectors[[wanted[texts[row]] for row in part]] for part in history)
         text = text_match(
             vectors[[wanted[texts[row]] for row in slates.item_rows[rows].tolist()]],
             vectors[wanted[query]] if query else None,
-            vectors[[wanted[texts[row]] for row in user.tolist() if row >= 0]],
-            vectors[[wanted[texts[row]] for row in session.tolist() if row >= 0]],
+            user,
+            session,
+            bought,
+            torch.from_numpy(slates.purchases[index][: len(bought)]),
         )
         features.append(torch.cat([torch.from_numpy(slates.features[rows]), text], 1))
         sizes.append(len(rows))
@@ -124,7 +131,7 @@ def batch_loss(
 
 def _text_alone(features: Tensor) -> Tensor:
     """The sum of the query's, the user's and the session's best matches, as logits."""
-    matches = torch.nan_to_num(features[:, -7:])  # TEXT_FEATURES
+    matches = torch.nan_to_num(features[:, -len(TEXT_FEATURES) :])
     return (matches[:, 0] + matches[:, 2] + matches[:, 5]) / TEXT_TEMPERATURE
 
 

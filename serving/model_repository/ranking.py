@@ -19,6 +19,7 @@ from serving.model_repository.text_vectors import BatchError, open_session, open
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
+_HISTORIES = ("USER_HISTORY", "SESSION_HISTORY", "BOUGHT")  # in this order in HISTORY_KEYS
 PARTS = ("text", "query", "head", "forest")
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
@@ -107,17 +108,22 @@ class VersionRanker:
         vectors = self._texts.vectors(keys, tokens)
         history, items = vectors[:n_history], vectors[n_history:]
         out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
-        row = at = 0
-        counts = (batch[f"{n}_COUNTS"].tolist() for n in ("ROW", "USER_HISTORY", "SESSION_HISTORY"))
-        for index, (n_rows, n_user, n_session) in enumerate(zip(*counts, strict=True)):
+        purchases = np.asarray(batch["PURCHASES"], np.float32)
+        row = at = bought = 0
+        counts = (batch[f"{name}_COUNTS"].tolist() for name in ("ROW", *_HISTORIES))
+        for index, (n_rows, n_user, n_session, n_bought) in enumerate(zip(*counts, strict=True)):
+            user, session, end = np.cumsum([n_user, n_session, n_bought]) + at
             out[row : row + n_rows] = text_features(
                 items[row : row + n_rows],
                 query_vectors[index] if queries[index].any() else None,
-                history[at : at + n_user],
-                history[at + n_user : at + n_user + n_session],
+                history[at:user],
+                history[user:session],
+                history[session:end],
+                purchases[bought : bought + n_bought],
             )
             row += n_rows
-            at += n_user + n_session
+            at = end
+            bought += n_bought
         return out
 
     def _own_columns(self, features: Array, feature_names: str) -> FloatArray:
@@ -140,13 +146,13 @@ class VersionRanker:
             raise BatchError(
                 f"FEATURES has {features.shape[1]} columns; this version takes {wanted}"
             )
-        counts = {n: batch[f"{n}_COUNTS"] for n in ("ROW", "USER_HISTORY", "SESSION_HISTORY")}
+        counts = {name: batch[f"{name}_COUNTS"] for name in ("ROW", *_HISTORIES)}
         requests = len(batch["QUERY_TOKENS"])
         for name, values in counts.items():
             if len(values) != requests or (values < 0).any():
                 raise BatchError(f"{name}_COUNTS must be {requests} numbers from 0")
         totals = {n: int(values.sum(dtype=np.int64)) for n, values in counts.items()}
-        total_history = totals["USER_HISTORY"] + totals["SESSION_HISTORY"]
+        total_history = sum(totals[name] for name in _HISTORIES)
         if not totals["ROW"] == rows == len(batch["ITEM_TOKENS"]) == len(features):
             raise BatchError(
                 f"ROW_COUNTS add up to {totals['ROW']}, but there are {rows} ITEM_KEYS, "
@@ -156,6 +162,11 @@ class VersionRanker:
             raise BatchError(
                 f"history counts add up to {total_history}, but there are {history} HISTORY_KEYS, "
                 f"{len(batch['HISTORY_TOKENS'])} HISTORY_TOKENS"
+            )
+        if batch["PURCHASES"].shape != (totals["BOUGHT"], 3):
+            raise BatchError(
+                f"PURCHASES has the shape {batch['PURCHASES'].shape}; "
+                f"BOUGHT_COUNTS add up to {totals['BOUGHT']}, with 3 numbers each"
             )
 
 

@@ -149,8 +149,8 @@ def table(texts: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.int16]:
 
 
 def batch(counts: tuple[int, ...] = (6,), query: str = "a red mug", seed: int = 0) -> RankerBatch:
-    """A request for each of `counts`, with so many candidates and three history items."""
-    n, n_history = sum(counts), 3 * len(counts)
+    """A request for each of `counts`, with so many candidates and five history items."""
+    n, n_history = sum(counts), 5 * len(counts)
     items = [ITEMS[i % 6] for i in range(n)]
     history = [ITEMS[i % 6] for i in range(n_history)]
     features = np.random.default_rng(seed).normal(size=(n, len(FEATURES))).astype(np.float32)
@@ -158,6 +158,8 @@ def batch(counts: tuple[int, ...] = (6,), query: str = "a red mug", seed: int = 
         query_tokens=tokens_of(*[query] * len(counts)),
         user_history_counts=np.full(len(counts), 2, np.int32),
         session_history_counts=np.full(len(counts), 1, np.int32),
+        bought_counts=np.full(len(counts), 2, np.int32),
+        purchases=np.tile(np.array([[2, 30, 9], [1, 4, 4]], np.float32), (len(counts), 1)),
         history_keys=np.array([content_key(text) for text in history], np.int64),
         history_tokens=tokens_of(*history),
         row_counts=np.array(counts, np.int32),
@@ -231,6 +233,8 @@ async def test_no_history_no_query_and_no_candidates_are_normal(ranker: TritonRa
         query_tokens=np.zeros((1, 0), np.int16),
         user_history_counts=np.zeros(1, np.int32),
         session_history_counts=np.zeros(1, np.int32),
+        bought_counts=np.zeros(1, np.int32),
+        purchases=np.zeros((0, 3), np.float32),
         history_keys=np.zeros(0, np.int64),
         history_tokens=none,
         row_counts=np.array([6], np.int32),

@@ -73,15 +73,22 @@ def test_training_and_serving_compute_the_same_text_features() -> None:
         unit_rows: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit_rows
 
-    for n_user, n_session, with_query in ((5, 2, True), (1, 0, False), (0, 3, True)):
-        items, user, session = unit(7), unit(n_user), unit(n_session)
+    for n_user, n_session, n_bought, with_query in (
+        (5, 2, 4, True),
+        (1, 0, 1, False),
+        (0, 3, 0, True),
+    ):
+        items, user, session, bought = (unit(n) for n in (7, n_user, n_session, n_bought))
+        purchases = rng.uniform(0, 50, (n_bought, 3)).astype(np.float32)
         query = unit(1)[0] if with_query else None
-        served = text_features(items, query, user, session)
+        served = text_features(items, query, user, session, bought, purchases)
         trained = text_match(
             torch.from_numpy(items),
             None if query is None else torch.from_numpy(query),
             torch.from_numpy(user),
             torch.from_numpy(session),
+            torch.from_numpy(bought),
+            torch.from_numpy(purchases),
         )
         np.testing.assert_allclose(trained.numpy(), served, atol=1e-5)
 

@@ -95,10 +95,15 @@ def tokens_of(*texts: str) -> npt.NDArray[np.int16]:
 
 
 def slate(
-    query: str = QUERY, user: int = 2, session: int = 1, rows: int = 6, seed: int = 0
+    query: str = QUERY,
+    user: int = 2,
+    session: int = 1,
+    rows: int = 6,
+    seed: int = 0,
+    bought: int = 2,
 ) -> Batch:
     """One request; histories and candidates are taken from ITEMS in turn."""
-    history = [ITEMS[i % 6] for i in range(user + session)]
+    history = [ITEMS[i % 6] for i in range(user + session + bought)]
     items = [ITEMS[i % 6] for i in range(rows)]
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, len(FEATURES))).astype(np.float32)
@@ -107,6 +112,8 @@ def slate(
         "QUERY_TOKENS": tokens_of(query),
         "USER_HISTORY_COUNTS": np.array([user], np.int32),
         "SESSION_HISTORY_COUNTS": np.array([session], np.int32),
+        "BOUGHT_COUNTS": np.array([bought], np.int32),
+        "PURCHASES": rng.uniform(1, 9, (bought, 3)).astype(np.float32),
         "HISTORY_KEYS": np.array([content_key(text) for text in history], np.int64),
         "HISTORY_TOKENS": tokens_of(*history),
         "ROW_COUNTS": np.array([rows], np.int32),
@@ -382,8 +389,9 @@ def test_a_version_without_forest_has_no_forest_part(tmp_path: Path) -> None:
         ("FEATURES", lambda values: values[:4], "4 FEATURES"),
         ("ROW_COUNTS", lambda values: values + 1, "ROW_COUNTS add up to 7"),
         ("ROW_COUNTS", lambda values: -values, "ROW_COUNTS must be 1 numbers"),
-        ("USER_HISTORY_COUNTS", lambda values: values + 1, "history counts add up to 4"),
+        ("USER_HISTORY_COUNTS", lambda values: values + 1, "history counts add up to 6"),
         ("HISTORY_TOKENS", lambda values: values[:1], "1 HISTORY_TOKENS"),
+        ("PURCHASES", lambda values: values[:1], "BOUGHT_COUNTS add up to 2"),
     ],
 )
 def test_a_batch_that_does_not_add_up_is_refused(

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from features.aggregate import DAY_S
 from features.catalog import content_key
 from features.events import EventType
 from features.matrix import COLUMN, Shopper
@@ -77,6 +78,7 @@ def test_an_empty_catalogue_knows_nothing(encoder: TextEncoder) -> None:
     assert found.rows.tolist() == [-1, -1]
     assert found.category.shape == (2, 3)
     texts = reader.texts(request("a", "b", query="c"), found)
+    np.testing.assert_allclose(texts.purchases, [[3, NOW_S / DAY_S, 1]], rtol=1e-6)
     assert texts.item_keys.tolist() == [0, 0]
     assert not texts.item_tokens.any()
     assert texts.n_user_history == 0
@@ -100,12 +102,21 @@ def test_texts_are_the_newest_that_the_catalogue_knows_up_to_the_bound(
 ) -> None:
     items = groceries(encoder)
     reader = FeatureLookup(
-        FakeShoppers(), items, encoder, ModelSettings(tokenizer_path="x", user_history=2)
+        FakeShoppers(),
+        items,
+        encoder,
+        ModelSettings(tokenizer_path="x", user_history=2, bought_history=1),
     )
-    shopper = Shopper(state("milk", "oat", "gone", "bread"), state("soap", "glass"))
+    user = state("milk", "oat", "gone", "bread")
+    user.bought = {
+        "glass": (1, NOW_S - 5 * DAY_S, NOW_S - 5 * DAY_S),
+        "milk": (3, 0.0, NOW_S - DAY_S),
+    }
+    user.bought["gone"] = (9, NOW_S, NOW_S)
+    shopper = Shopper(user, state("soap", "glass"))
     asked = request("milk", "who")
     texts = reader.texts(asked, reader.matrix(asked, shopper))
-    names = ["bread", "oat", "glass", "soap"]
+    names = ["bread", "oat", "glass", "soap", "milk"]
     assert (texts.n_user_history, texts.n_session_history) == (2, 2)
     assert texts.history_keys.tolist() == items.keys[items.table.rows(names)].tolist()
     assert texts.item_keys.tolist() == [int(items.keys[0]), 0]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from features.catalog import Item, content_key
-from serving.item_cache import ItemCache, TextEncoder, category_path, words
+from features.catalog import Item, content_key, words
+from serving.item_cache import ItemCache, TextEncoder, category_path
 from serving.types import RowArray
 from tests.unit.serving_fakes import MAX_ITEM_TOKENS, groceries
 

@@ -24,17 +24,20 @@ from serving.types import Texts
 from tests.unit.serving_fakes import FakeModel, score_rows
 
 
-def job(n: int, seed: int = 0, n_user: int = 0, n_session: int = 0, width: int = 4) -> RankerJob:
+def job(
+    n: int, seed: int = 0, n_user: int = 0, n_session: int = 0, width: int = 4, n_bought: int = 0
+) -> RankerJob:
     rng = np.random.default_rng(seed)
 
     def tokens(rows: int) -> np.ndarray[Any, np.dtype[np.int16]]:
         return rng.integers(1, 1000, (rows, width), np.int16)
 
-    history = n_user + n_session
+    history = n_user + n_session + n_bought
     texts = Texts(
         query_tokens=tokens(1),
         n_user_history=n_user,
         n_session_history=n_session,
+        purchases=rng.normal(size=(n_bought, 3)).astype(np.float32),
         history_keys=rng.integers(0, 2**62, history),
         history_tokens=tokens(history) if history else np.zeros((0, 1), np.int16),
         item_keys=rng.integers(0, 2**62, n),
@@ -215,18 +218,18 @@ async def test_a_ranking_does_not_depend_on_its_batch_mates() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1, 6), st.integers(0, 3), st.integers(0, 3), st.integers(1, 9)),
+        st.tuples(st.integers(1, 6), *[st.integers(0, 3)] * 3, st.integers(1, 9)),
         min_size=1,
         max_size=6,
     )
 )
 def test_what_is_packed_together_is_unpacked_apart(
-    shapes: list[tuple[int, int, int, int]],
+    shapes: list[tuple[int, int, int, int, int]],
 ) -> None:
-    jobs = [job(n, seed, u, s, width) for seed, (n, u, s, width) in enumerate(shapes)]
+    jobs = [job(n, seed, u, s, width, b) for seed, (n, u, s, b, width) in enumerate(shapes)]
     batch = pack(jobs)
     # The batch can be cut back into each request's own columns.
-    row = history = 0
+    row = history = bought = 0
     for place, each in enumerate(jobs):
         texts, n = each.texts, len(each.features)
         width = texts.item_tokens.shape[1]
@@ -234,7 +237,11 @@ def test_what_is_packed_together_is_unpacked_apart(
         assert not batch.item_tokens[row : row + n, width:].any()
         np.testing.assert_array_equal(batch.item_keys[row : row + n], texts.item_keys)
         np.testing.assert_array_equal(batch.features[row : row + n], each.features)
-        n_history = texts.n_user_history + texts.n_session_history
+        n_bought = len(texts.purchases)
+        n_history = texts.n_user_history + texts.n_session_history + n_bought
+        assert batch.bought_counts[place] == n_bought
+        np.testing.assert_array_equal(batch.purchases[bought : bought + n_bought], texts.purchases)
+        bought += n_bought
         assert batch.user_history_counts[place] == texts.n_user_history
         assert batch.session_history_counts[place] == texts.n_session_history
         end = history + n_history

@@ -230,7 +230,9 @@ def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
 def neighbors_of_each_other(path: Path, first: str, second: str) -> None:
     """Write tables in which two items are each other's only neighbour."""
     index, weight = np.array([[1], [0]], np.int32), np.ones((2, 1), np.float32)
-    write_neighbors(path, [first, second], NeighborTables(index, weight, index, weight))
+    write_neighbors(
+        path, [first, second], NeighborTables(index, weight, index, weight, np.ones(2, np.float32))
+    )
 
 
 def test_new_neighbour_tables_are_taken_over_while_it_runs(
