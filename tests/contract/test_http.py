@@ -187,6 +187,7 @@ def test_a_ranking_does_not_depend_on_what_else_is_asked(stack: RunningStack) ->
         "user_id": stack.sample["user_id"],
         "candidates": [{"item_id": item} for item in stack.sample["item_ids"]],
         "context": {"at": datetime.now(UTC).isoformat()},
+        "budget_ms": 5_000,  # none of twenty at once is to be answered by rules
     }
     alone = [(i["item_id"], i["score"]) for i in post(stack, "/v1/rank", **body).json()["items"]]
 
@@ -200,6 +201,7 @@ def test_a_ranking_does_not_depend_on_what_else_is_asked(stack: RunningStack) ->
             )
 
     for answer in asyncio.run(together())[::2]:
+        assert answer.json()["route"] == "model"
         mine = sorted((i["item_id"], i["score"]) for i in answer.json()["items"])
         for (item, score), (same_item, same_score) in zip(mine, sorted(alone), strict=True):
             assert item == same_item
