@@ -15,7 +15,9 @@ from serving.model.encoder_onnx import base_weights, merge_delta
 from serving.model.fitting import HeadOptions, fit_head, head_onnx, head_scores, listwise_loss
 from serving.model.forest import ForestOptions, fit_forest, forest_onnx
 from serving.model.network import Head, TextTower, base_folder, text_match
+from serving.model.rows import Slates
 from serving.model.scoring import TEXT_FEATURES, text_features
+from serving.model.training import choose_blend
 
 FloatArray = npt.NDArray[np.float32]
 WIDTH = len(FEATURE_NAMES) + len(TEXT_FEATURES)
@@ -159,3 +161,33 @@ def test_the_demonstrations_bundle_fits_the_features_that_are_computed_now() -> 
     assert np.isfinite(scores).all()
     assert scores.std() > 0
     assert sum(file.stat().st_size for file in bundle.folder.iterdir()) < 2_500_000
+
+
+def test_members_that_do_equally_well_are_blended_evenly_and_a_bad_one_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    n_slates, size = 200, 20
+    truth = rng.normal(size=(n_slates, size)).astype(np.float32)
+    labels = (truth == truth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+    slates = Slates(
+        queries=("",) * n_slates,
+        at_s=np.zeros(n_slates),
+        interactions=np.zeros(n_slates, np.int64),
+        user_history=np.zeros((n_slates, 0), np.int32),
+        session_history=np.zeros((n_slates, 0), np.int32),
+        bought=np.zeros((n_slates, 0), np.int32),
+        purchases=np.zeros((n_slates, 0, 3), np.float32),
+        offsets=np.arange(0, n_slates * size + 1, size),
+        item_rows=np.zeros(n_slates * size, np.int64),
+        labels=labels,
+        weights=np.ones_like(labels),
+        features=np.zeros((n_slates * size, 0), np.float32),
+    )
+
+    def noisy(much: float) -> FloatArray:
+        return (truth.ravel() + much * rng.normal(size=truth.size)).astype(np.float32)
+
+    members, metrics = choose_blend({"head": noisy(0.5), "forest": noisy(0.5)}, slates)
+    assert (members["head"].weight, members["forest"].weight) == (0.5, 0.5)
+    assert metrics["blend"] > max(metrics["head"], metrics["forest"])  # two err less than one
+    members, metrics = choose_blend({"head": noisy(0.1), "forest": noisy(50.0)}, slates)
+    assert members["head"].weight >= 0.9
