@@ -62,11 +62,12 @@ class Item:
 
 def words(text: str) -> frozenset[str]:
     """The words of a text, lower case, plural s dropped; punctuation and syntax are no words."""
-    return frozenset(_plain(word) for word in WORD.findall(text.lower()))
+    return frozenset(_words_in_order(text))
 
 
-def _plain(word: str) -> str:
-    return word.rstrip("s") or word
+def _words_in_order(text: str) -> dict[str, None]:
+    """The distinct `words` of a text, in the order of their first places."""
+    return dict.fromkeys(word.rstrip("s") or word for word in WORD.findall(text.lower()))
 
 
 def content_key(text: str) -> int:
@@ -174,9 +175,10 @@ class ItemTable:
         )
         self.words[row] = -1
         text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
-        found = dict.fromkeys(_plain(word) for word in WORD.findall(text.lower()))
+        # A word that no item keeps gets no code: long descriptions would fill the table with them.
+        found = list(_words_in_order(text))[:MAX_WORDS]
         codes = [self.word_code.setdefault(word, len(self.word_code)) for word in found]
-        self.words[row, : len(codes)] = codes[:MAX_WORDS]
+        self.words[row, : len(codes)] = codes
         self.log_price[row] = facts.log_price
         self.created_s[row] = item.created_s
         self.available[row] = item.available

@@ -112,8 +112,7 @@ def word_taste(
     shopper took what everybody takes; both with WORD_DOUBT added. A new item has words, too.
     Each (n,); NaN for an item without words, and with no weights.
     """
-    own = items.row_of
-    rows_of = np.array([own.get(item_id, -1) for item_id in weights], np.int64)
+    rows_of = items.rows(list(weights))
     weight = np.fromiter(weights.values(), np.float64, len(weights))
     weight, rows_of = weight[rows_of >= 0], rows_of[rows_of >= 0]
     codes = items.words[rows]
