@@ -64,7 +64,9 @@ class ModelSettings(Section):
         20, description="Recent items of the user that BERT reads; scoring.USER_HISTORY."
     )
     session_history: NonNegativeInt = 8
-    bought_history: NonNegativeInt = Field(64, description="As many of the user's purchases.")
+    bought_history: NonNegativeInt = Field(
+        64, description="Newest purchases of the user that BERT reads; scoring.BOUGHT_HISTORY."
+    )
 
 
 class RankerSettings(Section):
