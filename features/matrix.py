@@ -19,17 +19,18 @@ from features.aggregate import (
 )
 from features.catalog import CATEGORY_LEVELS, ItemTable
 from features.matching import (
+    Past,
     affinities,
     neighbor_columns,
+    purchases_of,
     recency_rank,
     shared_words,
-    taken_weights,
     word_taste,
 )
-from features.matching import neighbor_score as neighbor_score
-from features.matching import recent_weights as recent_weights
 
 FloatArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+Pasts = tuple[Past, Past]  # of the user, of the session
 
 _HALF_LIFE_NAMES = ("1h", "1d", "7d", "30d", "120d")
 _TRENDS = ((1, 2), (2, 3), (3, 4))  # pairs of half-lives: faster over slower
@@ -100,8 +101,14 @@ BEHAVIOR_OF_ITEM = tuple(
     if name not in ("item_age_days", "item_log_price")
 )
 
-
-_NEVER = (0, math.nan, math.nan)  # times bought, first and last: unix seconds
+# Where the counters lie in a flat row (counters, half-lives) of ItemCounters.
+_N_LIVES = len(ITEM_HALF_LIVES_S)
+_EXAMINED, _INTEREST, _CART, _PURCHASE, _RETURNED = (
+    np.arange(_N_LIVES) + index * _N_LIVES for index in range(len(ITEM_COUNTERS))
+)
+_LOGGED = np.concatenate([_PURCHASE, _INTEREST[:4], _CART[[1, 3]]])  # as ITEM_FEATURES begins
+_FASTER, _SLOWER = np.array(_TRENDS).T
+_RATED = np.array([2, 4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,36 +118,41 @@ class Shopper:
     user: BehaviorState | None = None
     session: BehaviorState | None = None
 
+    def pasts(self, items: ItemTable) -> Pasts:
+        """The rows of the items that user and session keep."""
+        return Past.of(self.user, items), Past.of(self.session, items)
+
 
 def behavior_features(
     shopper: Shopper,
     items: ItemTable,
     counters: ItemCounters,
-    rows: npt.NDArray[np.int64],
+    rows: RowArray,
     now_s: float,
     retrieval_score: FloatArray | None = None,
     query: str | None = None,
+    pasts: Pasts | None = None,
 ) -> FloatArray:
     """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
 
-    `retrieval_score` is (n,), NaN where a candidate came without one.
+    `retrieval_score` is (n,), NaN where a candidate came without one. `pasts`: of `shopper`, from
+    who has looked them up already.
     """
     out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
     known = np.flatnonzero(rows >= 0)
     if len(known):
         known_rows = rows[known]
-        _item_features(out, known, items, counters, known_rows, now_s)
-        if shopper.user is not None and shopper.user.counts:
-            _user_features(out, known, shopper.user, items, known_rows, now_s)
-        if shopper.session is not None and shopper.session.counts:
-            _session_features(out, known, shopper.session, items, known_rows)
-        never_seen = known[counters.at_s[known_rows] == 0]
-        out[np.ix_(never_seen, BEHAVIOR_OF_ITEM)] = np.nan
+        found = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
+        _item_features(found, items, counters, known_rows, now_s)
+        _past_features(found, shopper, pasts or shopper.pasts(items), items, known_rows, now_s)
+        never_seen = np.flatnonzero(counters.at_s[known_rows] == 0)
+        found[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
         wanted = query or (
             next(reversed(shopper.session.queries), None) if shopper.session else None
         )
         if wanted:
-            out[known, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
+            found[:, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
+        out[known] = found
     _request_features(out, shopper, now_s, retrieval_score, bool(query))
     _slate_features(out)
     return out
@@ -148,89 +160,99 @@ def behavior_features(
 
 def _item_features(
     out: FloatArray,
-    at: npt.NDArray[np.int64],
     items: ItemTable,
     counters: ItemCounters,
-    rows: npt.NDArray[np.int64],
+    rows: RowArray,
     now_s: float,
 ) -> None:
-    counts = counters.at(rows, now_s)
-    examined, interest, cart, purchase, returned = (
-        counts[:, index] for index in range(len(ITEM_COUNTERS))
-    )
-    columns = [
-        *(np.log1p(purchase[:, i]) for i in range(5)),
-        *(np.log1p(interest[:, i]) for i in range(4)),
-        *(np.log1p(cart[:, i]) for i in (1, 3)),
-    ]
-    demand = purchase + 0.2 * interest
+    counts = counters.at(rows, now_s).reshape(len(rows), -1)
+    examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
+    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[4]]
     # A steady item has demand proportional to the half-life: 0 = steady, above = rising.
-    per_day = (demand + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
-    columns += [np.log(per_day[:, a] / per_day[:, b]) for a, b in _TRENDS]
+    per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
     clicks, exposures = CTR_PRIOR
-    columns += [
-        (interest[:, i] + clicks) / (examined[:, i] + interest[:, i] + exposures) for i in (2, 4)
-    ]
-    columns.append((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))
-    columns.append((returned[:, 4] + 0.1) / (purchase[:, 4] + 2.0))
+    taps = interest[:, _RATED]
     born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
     # Born now or later: the event that is being predicted made it known, and must not tell.
     age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
-    columns.append(np.log1p(age))
-    idle = np.where(counters.at_s[rows] > 0, (now_s - counters.at_s[rows]) / DAY_S, np.nan)
-    columns.append(np.log1p(np.maximum(idle, 0.0)))
-    columns.append(items.log_price[rows])
-    out[at[:, None], np.arange(len(columns))] = np.stack(columns, 1)
+    at_s = counters.at_s[rows]
+    idle = np.maximum(np.where(at_s > 0, (now_s - at_s) / DAY_S, np.nan), 0.0)
+    columns = [
+        np.log1p(counts[:, _LOGGED]),
+        np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
+        (taps + clicks) / (examined[:, _RATED] + taps + exposures),
+        ((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))[:, None],
+        ((returned + 0.1) / (purchase[:, 4] + 2.0))[:, None],
+        np.log1p(np.stack([age, idle], 1)),
+        items.log_price[rows][:, None],
+    ]
+    out[:, : len(ITEM_FEATURES)] = np.concatenate(columns, 1)
+
+
+def _past_features(
+    out: FloatArray,
+    shopper: Shopper,
+    pasts: Pasts,
+    items: ItemTable,
+    rows: RowArray,
+    now_s: float,
+) -> None:
+    """The columns of USER_FEATURES and SESSION_FEATURES, as far as there is a user, a session."""
+    taken, columns = [], []
+    user, session = shopper.user, shopper.session
+    if user is not None and user.counts:
+        past = pasts[0]
+        _user_features(out, user, past, items, rows, now_s)
+        taken += [(past.recent, past.recent_weights), (past.bought, past.bought_weights)]
+        columns += [("user_neighbor", None), ("user_bought_neighbor", "user_bought_companion")]
+    if session is not None and session.counts:
+        past = pasts[1]
+        out[:, COLUMN["session_recency_rank"]] = recency_rank(past, items, rows)
+        _affinities(out, "session_category_1", session, items, rows)
+        taken.append((past.recent, past.recent_weights))
+        columns.append(("session_neighbor", "session_companion"))
+    if taken:
+        # All at once: what a table holds of the candidates is looked up once.
+        neighbors, companions = neighbor_columns(items, taken, rows)
+        for index, (neighbor, companion) in enumerate(columns):
+            out[:, COLUMN[neighbor]] = neighbors[:, index]
+            if companion is not None:
+                out[:, COLUMN[companion]] = companions[:, index]
 
 
 def _user_features(
     out: FloatArray,
-    at: npt.NDArray[np.int64],
     user: BehaviorState,
+    past: Past,
     items: ItemTable,
-    rows: npt.NDArray[np.int64],
+    rows: RowArray,
     now_s: float,
 ) -> None:
     base = COLUMN["user_times_bought"]
-    bought = user.bought
-    taken = [bought.get(items.item_ids[row], _NEVER) for row in rows.tolist()]
-    count, first_s, last_s = np.array(taken, np.float64).reshape(-1, 3).T
-    out[at, base] = np.log1p(count)
+    count, first_s, last_s = purchases_of(past, items, rows).T
     since = np.maximum(now_s - last_s, 0.0) / DAY_S  # NaN for what was never bought, and on
-    out[at, base + 1] = np.log1p(since)
+    out[:, base] = np.log1p(count)
+    out[:, base + 1] = np.log1p(since)
     repeated = np.flatnonzero((count > 1) & (last_s > first_s))
     rhythm = (last_s - first_s)[repeated] / DAY_S / (count[repeated] - 1)
-    out[at[repeated], base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
-    out[at, base + 3] = count / (sum(times for times, _, _ in bought.values()) or 1)
+    out[repeated, base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
+    out[:, base + 3] = count / (past.purchases[:, 0].sum() or 1)
     known = np.flatnonzero(count > 0)
     days = np.maximum(now_s - first_s[known], 0.0) / DAY_S
     # A week of doubt: once today is no habit.
-    out[at[known], base + 4] = np.log(count[known] / (days + 7.0))
-    place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
-    recency_rank(out, COLUMN["user_recency_rank"], at, place, user, items)
-    affinities(out, COLUMN["user_category_1"], at, user, items, rows)
+    out[known, base + 4] = np.log(count[known] / (days + 7.0))
+    out[:, COLUMN["user_recency_rank"]] = recency_rank(past, items, rows)
+    _affinities(out, "user_category_1", user, items, rows)
     base = COLUMN["user_words"]
-    out[at, base], out[at, base + 1] = word_taste(items, taken_weights(user), rows)
-    times = np.log1p([times for times, _, _ in bought.values()]).tolist()
-    base = COLUMN["user_neighbor"]
-    out[at, base], _ = neighbor_columns(items, recent_weights(user), rows)
-    out[at, base + 1], out[at, base + 2] = neighbor_columns(
-        items, dict(zip(bought, times, strict=True)), rows
-    )
+    out[:, base], out[:, base + 1] = word_taste(items, *past.taken(items), rows)
 
 
-def _session_features(
-    out: FloatArray,
-    at: npt.NDArray[np.int64],
-    session: BehaviorState,
-    items: ItemTable,
-    rows: npt.NDArray[np.int64],
+def _affinities(
+    out: FloatArray, first: str, state: BehaviorState, items: ItemTable, rows: RowArray
 ) -> None:
-    place = {row: i for i, row in zip(at.tolist(), rows.tolist(), strict=True)}
-    recency_rank(out, COLUMN["session_recency_rank"], at, place, session, items)
-    affinities(out, COLUMN["session_category_1"], at, session, items, rows)
-    base = COLUMN["session_neighbor"]
-    out[at, base], out[at, base + 1] = neighbor_columns(items, recent_weights(session), rows)
+    found = affinities(state, items, rows)
+    base = COLUMN[first]
+    out[:, base : base + found.shape[1]] = found
 
 
 def _request_features(

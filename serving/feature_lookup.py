@@ -11,7 +11,7 @@ import numpy.typing as npt
 from features.aggregate import SESSION_BOUNDS, BehaviorState, fold
 from features.catalog import ItemTable
 from features.events import BehaviorEvent, EventType
-from features.matching import bought_items
+from features.matching import Past, bought_items
 from features.matrix import Shopper, behavior_features
 from serving.errors import FeaturesUnavailableError
 from serving.item_cache import ItemCache, TextEncoder
@@ -80,6 +80,7 @@ class FeatureLookup:
         table, counters = self._items.table, self._items.counters
         if request.seed_item_ids:
             shopper = Shopper(shopper.user, _seeded(request.seed_item_ids, request.at_s, table))
+        pasts = shopper.pasts(table)
         rows = table.rows(request.item_ids)
         known = rows >= 0
         counts = counters.at(np.maximum(rows, 0), request.at_s) if len(counters) else None
@@ -98,27 +99,28 @@ class FeatureLookup:
                 request.at_s,
                 request.retrieval_score,
                 query=request.query,
+                pasts=pasts,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
             query_match=self._items.query_match(request.query, rows),
             exposure=exposure.astype(np.float32),
             shopper=shopper,
+            pasts=pasts,
         )
 
     def texts(self, request: RankingRequest, features: FeatureMatrix) -> Texts:
         """What BERT reads: the query, the recent and the bought items, the candidates."""
-        user = self._history(features.shopper.user, self._model.user_history)
-        session = self._history(features.shopper.session, self._model.session_history)
-        bought, purchases = bought_items(
-            features.shopper.user, self._items.table, request.at_s, self._model.bought_history
-        )
-        history_keys, history_tokens = self._items.texts_of(np.concatenate([user, session, bought]))
+        user, session = features.pasts
+        seen = _newest(user, self._model.user_history)
+        now = _newest(session, self._model.session_history)
+        bought, purchases = bought_items(user, request.at_s, self._model.bought_history)
+        history_keys, history_tokens = self._items.texts_of(np.concatenate([seen, now, bought]))
         item_keys, item_tokens = self._items.texts_of(features.rows)
         return Texts(
             query_tokens=self._encoder.tokens([request.query or ""], self._model.max_query_tokens),
-            n_user_history=len(user),
-            n_session_history=len(session),
+            n_user_history=len(seen),
+            n_session_history=len(now),
             purchases=purchases,
             history_keys=history_keys,
             history_tokens=history_tokens,
@@ -126,13 +128,10 @@ class FeatureLookup:
             item_tokens=item_tokens,
         )
 
-    def _history(self, state: BehaviorState | None, at_most: int) -> RowArray:
-        """Rows of the newest recent items that the catalogue still knows, newest first."""
-        if state is None:
-            return np.zeros(0, np.int64)
-        newest = sorted(state.recent, key=lambda item_id: state.recent[item_id][0], reverse=True)
-        rows = self._items.table.rows(newest)
-        return rows[rows >= 0][:at_most]
+
+def _newest(past: Past, at_most: int) -> RowArray:
+    """Rows of the newest recent items that the catalogue still knows, newest first."""
+    return past.recent[past.recent >= 0][:at_most]
 
 
 def _seeded(item_ids: tuple[str, ...], at_s: float, table: ItemTable) -> BehaviorState:

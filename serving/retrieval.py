@@ -5,7 +5,6 @@ different engines do not.
 """
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +15,8 @@ from usearch.index import Index
 
 from features.aggregate import BehaviorState
 from features.catalog import WORD, Item
-from features.matrix import Shopper, neighbor_score, recent_weights
+from features.matching import Past, neighbor_score
+from features.matrix import Shopper
 from serving.filters import allowed
 from serving.item_cache import ItemCache
 from serving.schemas import Filters
@@ -144,13 +144,13 @@ class Retrieval:
         popular = _kept(self._popular, keep)
         lists: list[tuple[float, RowArray]] = []
         if seed_item_ids:
-            lists += self._like(dict.fromkeys(seed_item_ids, 1.0))
+            lists += self._like(seeds, np.ones(len(seeds)))
         else:
             for weight, state in ((1.5, shopper.session), (1.0, shopper.user)):
                 if state is not None and state.recent:
-                    lists += [
-                        (weight * part, rows) for part, rows in self._like(recent_weights(state))
-                    ]
+                    past = Past.of(state, table)
+                    alike = self._like(past.recent, past.recent_weights)
+                    lists += [(weight * part, rows) for part, rows in alike]
                     lists.append((0.5 * weight, self._popular_in(state, popular)))
             if shopper.user is not None and shopper.user.bought:
                 often = sorted(
@@ -162,16 +162,17 @@ class Retrieval:
         found = self._fuse(lists, keep, limit)
         return found if found.item_ids else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
 
-    def _like(self, weights: Mapping[str, float]) -> list[tuple[float, RowArray]]:
-        """Items taken together with, and items that read like, those of `weights`."""
+    def _like(
+        self, taken: RowArray, weights: npt.NDArray[np.float64]
+    ) -> list[tuple[float, RowArray]]:
+        """Items taken together with, and items that read like, those of `taken` by `weights`."""
         table = self._items.table
-        together = neighbor_score(table, weights)
+        together = neighbor_score(table, taken, weights)
         spoken_for = np.flatnonzero(together > 0)
         best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
         lists: list[tuple[float, RowArray]] = [(1.0, best)]
-        rows = table.rows(list(weights))
-        share = np.array(list(weights.values()), np.float32)[rows >= 0]
-        rows = rows[rows >= 0]
+        rows = taken[taken >= 0]
+        share = weights[taken >= 0].astype(np.float32)
         with self._dense_lock:
             known = np.asarray(self._dense.contains(rows)) if len(rows) else np.zeros(0, bool)
             found = self._dense.get(rows[known]) if known.any() else ()

@@ -1,12 +1,13 @@
 """The words and the columns that the serving path passes along."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from features.matrix import Shopper
+from features.matching import NO_PAST
+from features.matrix import Pasts, Shopper
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
@@ -21,8 +22,9 @@ class Route(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why it was not the model, a closed set: it is a metric label."""
+    """Why it was not the model alone, a closed set: it is a metric label."""
 
+    SHORTLIST = "shortlist"  # the model ranked the best by rules: time was short
     NEW_SHOPPER = "new_shopper"
     DEADLINE = "deadline"
     MODEL_UNAVAILABLE = "model_unavailable"
@@ -71,6 +73,7 @@ class FeatureMatrix:
     category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
     query_match:   float32 (n,), share of the query's words in the item's text, NaN without a query
     exposure:      float32 (n,), decayed count of examinations and takings
+    pasts:         rows of the items that the shopper's user and session keep
     """
 
     rows: RowArray
@@ -80,6 +83,19 @@ class FeatureMatrix:
     query_match: FloatArray
     exposure: FloatArray
     shopper: Shopper = field(default_factory=Shopper)
+    pasts: Pasts = (NO_PAST, NO_PAST)
+
+    def take(self, rows: RowArray) -> "FeatureMatrix":
+        """Only the candidates in `rows`."""
+        return replace(
+            self,
+            rows=self.rows[rows],
+            values=self.values[rows],
+            category=self.category[rows],
+            brand=self.brand[rows],
+            query_match=self.query_match[rows],
+            exposure=self.exposure[rows],
+        )
 
     @property
     def deepest_category(self) -> npt.NDArray[np.int32]:

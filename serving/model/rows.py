@@ -12,7 +12,7 @@ from features.aggregate import DAY_S, SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog import ItemTable
 from features.datasets.format import Dataset
 from features.events import BehaviorEvent, EventType
-from features.matching import bought_items
+from features.matching import Past, bought_items
 from features.matrix import BEHAVIOR_OF_ITEM, COLUMN, Shopper, behavior_features
 from features.replay import Stop, replay
 from serving.model.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
@@ -276,8 +276,7 @@ def _with_cart(
 def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.NDArray[np.int32]:
     out = np.full(size, -1, np.int32)
     if state is not None:
-        newest = sorted(state.recent, key=lambda item_id: state.recent[item_id][0], reverse=True)
-        rows = items.rows(newest)
+        rows = Past.of(state, items).recent
         rows = rows[rows >= 0][:size]
         out[: len(rows)] = rows
     return out
@@ -286,7 +285,7 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.ND
 def _purchases(
     state: BehaviorState | None, items: ItemTable, at_s: float
 ) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    rows, values = bought_items(state, items, at_s, BOUGHT_HISTORY)
+    rows, values = bought_items(Past.of(state, items), at_s, BOUGHT_HISTORY)
     out = np.full(BOUGHT_HISTORY, -1, np.int32)
     purchases = np.zeros((BOUGHT_HISTORY, 3), np.float32)
     out[: len(rows)], purchases[: len(rows)] = rows, values

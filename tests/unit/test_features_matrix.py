@@ -5,7 +5,7 @@ import pytest
 
 from features.aggregate import DAY_S, BehaviorState, ItemCounters
 from features.catalog import MAX_WORDS, Item, ItemTable
-from features.matching import WORD_DOUBT, bought_items, taken_weights, word_taste
+from features.matching import NO_PAST, WORD_DOUBT, Past, bought_items, word_taste
 from features.matrix import COLUMN, Shopper, behavior_features
 
 TITLES = ("Red mug", "Blue mugs", "Red towel", "Green sofa")
@@ -21,8 +21,7 @@ def shop() -> ItemTable:
 
 
 def test_a_word_counts_by_what_the_shopper_took_over_what_everybody_takes(shop: ItemTable) -> None:
-    weights = {"Red mug": 3.0, "Red towel": 2.0, "gone": 1.0}
-    total, mean = word_taste(shop, weights, np.array([0, 1, 2, 3]))
+    total, mean = word_taste(shop, np.array([0, 2]), np.array([3.0, 2.0]), np.arange(4))
 
     def drawn(took: float, share: float) -> float:
         return float(np.log((took + WORD_DOUBT) / (5 * share + WORD_DOUBT)))
@@ -35,7 +34,7 @@ def test_a_word_counts_by_what_the_shopper_took_over_what_everybody_takes(shop: 
 
 def test_a_new_item_is_liked_for_its_words_before_anybody_took_it(shop: ItemTable) -> None:
     shop.upsert([Item("new", "Red vase"), Item("other", "Brown vase"), Item("bare", "")])
-    total, mean = word_taste(shop, {"Red mug": 3.0}, np.array([4, 5, 6]))
+    total, mean = word_taste(shop, np.array([0]), np.array([3.0]), np.array([4, 5, 6]))
     assert total[0] > total[1]
     assert np.isnan(total[2])
     assert np.isnan(mean[2])
@@ -50,13 +49,18 @@ def test_attributes_and_description_tell_taste_and_a_long_text_is_cut(shop: Item
 
 
 def test_who_has_taken_nothing_has_no_taste(shop: ItemTable) -> None:
-    for weights in ({}, {"gone": 1.0}):
-        assert np.isnan(word_taste(shop, weights, np.array([0, 1]))).all()
+    for state in (None, BehaviorState(), BehaviorState(recent={"gone": (1.0, 1.0)})):
+        taken = Past.of(state, shop).taken(shop)
+        assert np.isnan(word_taste(shop, *taken, np.array([0, 1]))).all()
 
 
-def test_purchases_weigh_by_their_number_and_looks_by_their_strength() -> None:
-    state = BehaviorState(recent={"a": (1.0, 1.0), "b": (2.0, 5.0)}, bought={"b": (3, 1.0, 2.0)})
-    assert taken_weights(state) == {"a": np.log(2), "b": np.log(4)}
+def test_purchases_weigh_by_their_number_and_looks_by_their_strength(shop: ItemTable) -> None:
+    seen = {"Red mug": (1.0, 1.0), "gone": (3.0, 5.0), "Red towel": (2.0, 5.0)}
+    past = Past.of(BehaviorState(recent=seen, bought={"Red towel": (3, 1.0, 2.0)}), shop)
+    assert past.recent.tolist() == [-1, 2, 0]  # newest first
+    np.testing.assert_allclose(past.recent_weights, [5.0, 5.0 * 0.9, 0.9**2])
+    rows, weights = past.taken(shop)
+    assert dict(zip(rows.tolist(), weights.tolist(), strict=True)) == {0: np.log(2), 2: np.log(4)}
 
 
 def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
@@ -69,11 +73,11 @@ def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
         "gone": (1, now_s, now_s),
         "Green sofa": (1, now_s + 5, now_s + 5),  # by a clock that is ahead
     }
-    rows, values = bought_items(BehaviorState(bought=bought), shop, now_s, 2)
+    rows, values = bought_items(Past.of(BehaviorState(bought=bought), shop), now_s, 2)
     assert rows.tolist() == [3, 1]
     np.testing.assert_allclose(values, [[1, 0, 0], [1, 2, 2]])
-    for state in (None, BehaviorState()):
-        rows, values = bought_items(state, shop, now_s, 2)
+    for past in (NO_PAST, Past.of(BehaviorState(), shop)):
+        rows, values = bought_items(past, now_s, 2)
         assert (len(rows), values.shape) == (0, (0, 3))
 
 
