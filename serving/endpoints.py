@@ -17,6 +17,7 @@ from serving.intake import Intake
 from serving.item_cache import ItemCache, TextEncoder
 from serving.item_vectors import StoredVectors, TritonQueries
 from serving.key_file import watched_keys
+from serving.pace import Pace
 from serving.pipeline import RankingPipeline, RulesScorer, Scorer
 from serving.ranking_metrics import RankingMetrics
 from serving.rankings import Rankings
@@ -54,7 +55,7 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
     lookup = FeatureLookup(online, items, encoder, settings.model)
     policy = SlatePolicy(rules, items.table, np.random.default_rng(settings.random_seed))
     pipeline = RankingPipeline(
-        lookup, ranker, cold_start, ColdStart(rules.cold_start), policy, settings.pipeline
+        lookup, ranker, cold_start, ColdStart(rules.cold_start), policy, settings.pipeline, Pace()
     )
     intake = Intake(log, catalog, pseudonyms)
     rankings = Rankings(

@@ -32,7 +32,7 @@ REQUEST_SECONDS = Histogram(
     "vitrine_request_seconds", "HTTP latency by endpoint.", ("endpoint",), buckets=_LATENCY_BUCKETS
 )
 RANKINGS = Counter(
-    "vitrine_rankings_total", "Rankings by route and reason; reason 'none' is the model.",
+    "vitrine_rankings_total", "Rankings by route and reason; reason 'none' is the model of all.",
     ("route", "reason"),
 )  # fmt: skip
 STAGE_SECONDS = Histogram(

@@ -1,17 +1,31 @@
 """The whole path of a ranking, in one method, top to bottom."""
 
 import time
+from dataclasses import replace
 from typing import Protocol
+
+import numpy as np
 
 from features.matrix import Shopper
 from serving.cold_start import ColdStart
 from serving.errors import FeaturesUnavailableError, ModelTimeoutError, RankingError
 from serving.feature_lookup import FeatureLookup
+from serving.pace import Pace
 from serving.ranker import RankerJob, RankerReply
 from serving.settings import PipelineSettings
 from serving.slate import SlatePolicy
 from serving.tracing import Stages, current_traceparent
-from serving.types import FeatureMatrix, RankingRequest, Reason, Route, Scores, Slate, Stage
+from serving.types import (
+    FeatureMatrix,
+    FloatArray,
+    RankingRequest,
+    Reason,
+    Route,
+    RowArray,
+    Scores,
+    Slate,
+    Stage,
+)
 
 
 class Scorer(Protocol):
@@ -41,6 +55,7 @@ class RankingPipeline:
         last_resort: ColdStart,
         policy: SlatePolicy,
         settings: PipelineSettings,
+        pace: Pace,
     ) -> None:
         self._lookup = lookup
         self._ranker = ranker
@@ -48,6 +63,7 @@ class RankingPipeline:
         self._last_resort = last_resort
         self._policy = policy
         self._settings = settings
+        self._pace = pace
 
     async def rank(
         self, request: RankingRequest, stages: Stages, shopper: Shopper | None = None
@@ -74,15 +90,40 @@ class RankingPipeline:
             return await self._for_new_shopper(request, features, stages)
         try:
             with stages.stage(Stage.SCORE):
-                job = RankerJob(
-                    self._lookup.texts(request, features), features.values, current_traceparent()
-                )
-                reply = await self._ranker.score(job, self._model_budget_s(request))
+                scores, shortened = await self._by_model(request, features, stages)
         except RankingError as error:
             return self._by_rules(request, features, _reason(error), stages)
-        stages.batch(reply)
         with stages.stage(Stage.SLATE):
-            return self._policy.slate(request, features, reply.scores, Route.MODEL)
+            return self._policy.slate(request, features, scores, Route.MODEL, shortened)
+
+    async def _by_model(
+        self, request: RankingRequest, features: FeatureMatrix, stages: Stages
+    ) -> tuple[Scores, Reason | None]:
+        """The model's scores: of all, or of the best by rules when there is no time for more."""
+        budget_s = self._model_budget_s(request)
+        fits = max(self._pace.rows_within(budget_s), self._settings.min_shortlist)
+        if fits >= len(request.item_ids):
+            return (await self._score(request, features, budget_s, stages)).scores, None
+        by_rules = self._last_resort.score(features)
+        best = np.sort(np.argsort(-by_rules.values, kind="stable")[:fits])
+        reply = await self._score(request, features.take(best), budget_s, stages)
+        return with_rest(reply.scores, best, by_rules.values), Reason.SHORTLIST
+
+    async def _score(
+        self, request: RankingRequest, features: FeatureMatrix, budget_s: float, stages: Stages
+    ) -> RankerReply:
+        job = RankerJob(
+            self._lookup.texts(request, features), features.values, current_traceparent()
+        )
+        asked_s = time.monotonic()
+        try:
+            reply = await self._ranker.score(job, budget_s)
+        except ModelTimeoutError:
+            self._pace.late(len(features.rows), budget_s)
+            raise
+        self._pace.answered(len(features.rows), time.monotonic() - asked_s)
+        stages.batch(reply)
+        return reply
 
     async def _for_new_shopper(
         self, request: RankingRequest, features: FeatureMatrix, stages: Stages
@@ -128,6 +169,22 @@ class RankingPipeline:
 
     def _left_s(self, request: RankingRequest) -> float:
         return request.deadline_s - time.monotonic() - self._settings.rules_reserve_s
+
+
+def with_rest(scores: Scores, best: RowArray, by_rules: FloatArray) -> Scores:
+    """`scores` of the candidates `best`, and behind them the others as `by_rules` (n,) has them.
+
+    The others' scores spread as the model's do, below its lowest; they have no parts.
+    """
+    rest = np.ones(len(by_rules), bool)
+    rest[best] = False
+    spread = scores.values.std() / (by_rules.std() + 1e-9)
+    behind = (by_rules[rest] - by_rules[rest].max()) * spread - 1e-3
+    values = np.empty(len(by_rules), np.float32)
+    values[best], values[rest] = scores.values, scores.values.min() + behind
+    parts = np.full((len(by_rules), scores.parts.shape[1]), np.nan, np.float32)
+    parts[best] = scores.parts
+    return replace(scores, values=values, parts=parts)
 
 
 def _reason(error: RankingError) -> Reason:

@@ -112,6 +112,12 @@ class PipelineSettings(Section):
         2, description="Interactions of user and session together from which the model is used."
     )
 
+    min_shortlist: PositiveInt = Field(
+        50,
+        description="When time is short the model ranks only the best by rules, but as many as "
+        "this (docs/quality.md has what that costs).",
+    )
+
     def model_share_s(self, left_s: float) -> float:
         """What one call to a model may take of a caller's `left_s`."""
         patience = max(left_s / self.default_budget_s, 1.0)

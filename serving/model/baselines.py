@@ -7,11 +7,15 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from implicit.nearest_neighbours import CosineRecommender
 
+from features.catalog import ItemTable
 from features.matrix import COLUMN
 from features.neighbors import Takings
+from serving.cold_start import ColdStart
 from serving.model.forest import ForestOptions, fit_forest
 from serving.model.rows import Slates
 from serving.model.scoring import TEXT_FEATURES
+from serving.rules import ColdStartRules
+from serving.types import FeatureMatrix
 
 FloatArray = npt.NDArray[np.float32]
 Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
@@ -37,6 +41,42 @@ def text_alone(_: Slates, text: FloatArray) -> FloatArray:
     )
     history = np.nansum(np.stack([user, session]), axis=0)
     return np.where(np.isnan(query), history, query).astype(np.float32)
+
+
+def by_rules(items: ItemTable) -> Scorer:
+    """What serving answers without the model: the rules for new shoppers, with their defaults."""
+    rules = ColdStart(ColdStartRules())
+
+    def score(slates: Slates, _: FloatArray) -> FloatArray:
+        out = np.zeros(len(slates.item_rows), np.float32)
+        for index in range(len(slates)):
+            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            rows, values = slates.item_rows[part], slates.features[part]
+            asked = values[:, COLUMN["query_words"]] if slates.queries[index] else np.nan
+            out[part] = rules.score(
+                FeatureMatrix(
+                    rows=rows,
+                    values=values,
+                    category=items.category[rows],
+                    brand=items.brand[rows],
+                    query_match=np.broadcast_to(np.float32(asked), len(rows)),
+                    exposure=np.zeros(len(rows), np.float32),
+                )
+            ).values
+        return out
+
+    return score
+
+
+def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> FloatArray:
+    """`ours` of each slate's `n` best by `rules`, and the others behind them: what serving does
+    when time is short."""
+    out = np.empty(len(ours), np.float32)
+    for start, end in zip(slates.offsets[:-1].tolist(), slates.offsets[1:].tolist(), strict=True):
+        best = np.argsort(-rules[start:end], kind="stable")[:n]
+        out[start:end] = rules[start:end] - rules[start:end].max() + ours[start:end].min() - 1.0
+        out[start + best] = ours[start + best]
+    return out
 
 
 def item_to_item(taken: Takings, n_items: int) -> Scorer:

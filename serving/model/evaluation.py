@@ -42,6 +42,8 @@ from serving.model.test_sets import (
 FloatArray = npt.NDArray[np.float32]
 Vectors = tuple[FloatArray, dict[str, FloatArray]]  # items by row, queries by text
 OURS = "ours, int8"
+RULES = "rules"
+SHORTLISTS = (50, 25)
 DEFAULT_SEED = 7
 COLD_SHOPPER_INTERACTIONS = 5
 
@@ -82,6 +84,7 @@ def evaluate(
         "item-to-item (implicit)": baselines.item_to_item(taken, len(items)),
         "EASE": baselines.column("user_bought_neighbor"),
         "bought before, most often": baselines.bought_before,
+        RULES: baselines.by_rules(items),
         "LambdaMART, behaviour": baselines.lambdamart(training, None, seed, options),
         "LambdaMART, behaviour + text": baselines.lambdamart(training, text, seed, options),
     }
@@ -123,6 +126,10 @@ def _measure(
     scores = {name: scorer(slates, text) for name, scorer in scorers.items()}
     for precision in ("fp32", "int8"):
         scores[f"ours, {precision}"] = bundle.scores(columns(slates, *vectors[precision]))
+    for n in SHORTLISTS:
+        scores[f"ours, best {n} by rules"] = baselines.shortlisted(
+            slates, scores[OURS], scores[RULES], n
+        )
     features = columns(slates, *vectors["int8"])
     scores["ours, text alone"] = baselines.text_alone(slates, features[:, len(FEATURE_NAMES) :])
     for name, raw in bundle.parts(features).items():

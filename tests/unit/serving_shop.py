@@ -14,6 +14,7 @@ from serving.feature_lookup import FeatureLookup
 from serving.ingress import Endpoints, http_app
 from serving.intake import Intake
 from serving.item_cache import TextEncoder
+from serving.pace import Pace
 from serving.pipeline import RankingPipeline
 from serving.rankings import Rankings
 from serving.rerank import Rerank
@@ -99,6 +100,7 @@ class Shop:
             ColdStart(rules.cold_start),
             SlatePolicy(rules, self.items.table, np.random.default_rng(0)),
             settings.pipeline,
+            Pace(),
         )
         rankings = Rankings(
             pipeline,

@@ -1,9 +1,14 @@
-"""Metrics by hand, ties included."""
+"""Metrics by hand, ties included; and what they compare."""
 
 import numpy as np
 import pytest
 
+from features.replay import item_table
+from serving.model.baselines import by_rules, shortlisted
+from serving.model.cases import baskets, next_basket_cases
 from serving.model.metrics import coverage, interval, mean_known, quality
+from serving.model.rows import Draw, build_slates
+from tests.unit.shop import tiny_shop
 
 
 def _one(scores: list[float], gains: list[float]) -> tuple[float, float, float, float]:
@@ -65,3 +70,20 @@ def test_coverage_counts_what_reaches_the_first_places() -> None:
 def test_a_mean_leaves_out_what_is_unknown_and_is_none_when_nothing_is_known() -> None:
     assert mean_known(np.array([0.5, np.nan, 1.0])) == 0.75
     assert mean_known(np.array([np.nan])) is None
+
+
+def test_a_shortlist_keeps_our_order_of_the_best_by_rules_and_the_rules_order_of_the_rest() -> None:
+    shop = tiny_shop()
+    items = item_table(shop)
+    cases = next_basket_cases(
+        baskets(shop, items)[-5:], [Draw(uniform=8)], np.random.default_rng(0), 0.0
+    )
+    slates = build_slates(shop, items, cases, seed=0)
+    rules = by_rules(items)(slates, np.zeros((0, 0), np.float32))
+    ours = np.random.default_rng(1).normal(size=len(rules)).astype(np.float32)
+    found = shortlisted(slates, ours, rules, 3)
+    for start, end in zip(slates.offsets[:-1], slates.offsets[1:], strict=True):
+        best = np.argsort(-rules[start:end], kind="stable")
+        order = np.argsort(-found[start:end], kind="stable").tolist()
+        assert order[:3] == sorted(best[:3].tolist(), key=lambda row: -ours[start + row])
+        assert order[3:] == best[3:].tolist()

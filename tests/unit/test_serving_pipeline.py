@@ -18,6 +18,7 @@ from serving.errors import (
 )
 from serving.feature_lookup import FeatureLookup
 from serving.item_cache import TextEncoder
+from serving.pace import Pace
 from serving.pipeline import RankingPipeline
 from serving.rules import Rules
 from serving.settings import ModelSettings, PipelineSettings
@@ -53,6 +54,7 @@ class World:
     scorer: FakeScorer = field(default_factory=FakeScorer)
     cold_start: FakeColdStart = field(default_factory=FakeColdStart)
     stages: Stages = field(default_factory=Stages)
+    pace: Pace = field(default_factory=lambda: Pace(lambda: 0.0))
 
     async def rank(self, asked: RankingRequest, shopper: Shopper | None = None) -> Slate:
         items = groceries(self.encoder)
@@ -63,7 +65,8 @@ class World:
             self.cold_start,
             ColdStart(rules.cold_start),
             SlatePolicy(rules, items.table, np.random.default_rng(0)),
-            PipelineSettings(),
+            PipelineSettings(min_shortlist=2),
+            self.pace,
         )
         slate = await pipeline.rank(asked, self.stages, shopper)
         assert sorted(slate.order.tolist()) == list(range(len(asked.item_ids)))
@@ -175,6 +178,29 @@ async def test_the_model_leaves_the_rules_their_time(world: World) -> None:
     slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=deadline_s))
     assert time.monotonic() < deadline_s + 0.05
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
+
+
+async def test_when_time_is_short_the_model_ranks_the_best_by_rules(world: World) -> None:
+    world.pace.answered(100, 5.0)  # 50 ms a candidate: two fit into the model's 150 ms
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
+    (job,) = world.scorer.jobs
+    assert len(job.features) == 2
+    by_rules = ColdStart(Rules().cold_start).score(slate.features).values
+    best = np.argsort(-by_rules, kind="stable")
+    # The model's own order of the best, then the rest as the rules have it.
+    assert slate.order.tolist() == [*sorted(best[:2].tolist(), reverse=True), *best[2:].tolist()]
+    assert (np.diff(slate.scores.values[slate.order]) <= 0).all()
+    assert np.isnan(slate.scores.parts[best[2:]]).all()
+
+
+async def test_answers_that_come_late_make_the_next_shortlist_shorter(world: World) -> None:
+    world.scorer.error = ModelTimeoutError("late")
+    await world.rank(request(*ITEMS, user_id="u"))
+    world.scorer.error = None
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
+    assert len(world.scorer.jobs[-1].features) == 2  # never less than the least
 
 
 async def test_a_cold_start_deployment_that_is_dead_is_not_missed(world: World) -> None:
