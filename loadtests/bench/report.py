@@ -37,6 +37,16 @@ def show(report: Json, console: Console) -> None:
             f"{row['p99_ms']:.1f}", f"{row['per_s']:.1f}", str(row["n"]),
         )  # fmt: skip
     console.print(table)
+    table = Table(title="at a given rate, 100 candidates", title_justify="left")
+    for name in ("of the peak", "asked/s", "good/s", "p50 ms", "p99 ms", "refused", "answers"):
+        table.add_column(name, justify="left" if name == "answers" else "right")
+    for row in report["load"]:
+        answers = ", ".join(f"{n} {kind}" for kind, n in row["answers"].items())
+        table.add_row(
+            f"{row['share']:.0%}", f"{row['asked_per_s']:.1f}", f"{row['good_per_s']:.1f}",
+            f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}", str(row["refused"]), answers,
+        )  # fmt: skip
+    console.print(table)
     for title in ("catalogue", "shoppers"):
         if rows := report.get(title):
             table = Table(title=f"growth: {title}", title_justify="left")

@@ -12,7 +12,7 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from loadtests.bench.__main__ import bars
-from loadtests.bench.clients import Endpoint, closed_loop
+from loadtests.bench.clients import Endpoint, closed_loop, open_loop
 from loadtests.bench.report import compare, draw, show
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Asked, Texts
 from loadtests.shop import Shop
@@ -37,7 +37,7 @@ class Ranker(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.bodies.append(body)
         answer = json.dumps({"route": "model"}).encode()
-        self.send_response(500 if body.get("fail") else 200)
+        self.send_response(500 if body.get("fail") else 429 if body.get("refuse") else 200)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -96,6 +96,22 @@ def test_an_answer_that_is_no_ranking_fails_the_measurement(url: str) -> None:
         closed_loop(endpoint, clients=1, seconds=0.0)
 
 
+def test_at_a_given_rate_refusals_are_counted_and_a_latency_is_from_when_it_was_due(
+    url: str,
+) -> None:
+    numbers = iter(range(1_000))
+    endpoint = Endpoint(
+        url, {}, lambda: {"refuse": next(numbers) % 4 == 0}, lambda answer: answer["route"]
+    )
+    found = open_loop(endpoint, per_s=200.0, seconds=0.4, seed=0)
+    assert (len(found.latencies_ms), found.refused) == (60, 20)
+    assert found.kinds == {"model": 60}
+    assert found.spent_s > 0.2  # it does not hurry
+    failing = Endpoint(url, {}, lambda: {"fail": True}, lambda answer: answer["route"])
+    with pytest.raises(RuntimeError, match="500"):
+        open_loop(failing, per_s=100.0, seconds=0.05, seed=0)
+
+
 def test_bars_are_ratios_of_one_run_and_a_worse_run_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +120,8 @@ def test_bars_are_ratios_of_one_run_and_a_worse_run_is_told(
     assert found["Infinity's p50 of 100 over ours"] == {"value": 50.0, "bar": ">= 40", "met": True}
     assert found["/v1/rank of 1,000 over 100"]["met"]
     assert not found["platform's share, p50 ms"]["met"]
+    assert found["p99 at 70 % of the peak over the idle p50"]["value"] == 3.0
+    assert found["good answers at 200 % of the peak, share of the peak"]["value"] == 0.8
     worse = a_report(ours_ms=40.0)
     worse["bars"] = bars(worse)
     assert not worse["bars"]["Infinity's p50 of 100 over ours"]["met"]
@@ -125,7 +143,16 @@ def a_report(ours_ms: float) -> dict[str, Any]:
 
     speed = {"p50_ms": 5.0, "p99_ms": 6.0, "pairs_per_cpu_s": 9.0}
     plain = {**speed, "p50_ms": 500.0}
+    load: dict[str, Any] = {
+        "n": 9,
+        "p50_ms": 2 * ours_ms,
+        "p99_ms": 3 * ours_ms,
+        "refused": 1,
+        "good_per_s": 40.0,
+    }
+    load |= {"answers": {"model": 7, "model, shortlist": 2}}
     return {
+        "load": [load | {"share": share, "asked_per_s": 50.0 * share} for share in (0.7, 1.0, 2.0)],
         "kernel": [
             {"candidates": 100, "times": 100.0, "ours": speed, "cross-encoder, int8": plain}
         ],
