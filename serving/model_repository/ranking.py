@@ -6,6 +6,7 @@ nor the other requests of the batch change a score. A published version carries 
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ Array = npt.NDArray[Any]
 
 _HISTORIES = ("USER_HISTORY", "SESSION_HISTORY", "BOUGHT")  # in this order in HISTORY_KEYS
 PARTS = ("text", "query", "head", "forest")
+MIN_ROWS = 128  # of a thread's share: for fewer, handing them over costs more than it saves
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
 
@@ -66,6 +68,8 @@ class VersionRanker:
         prior = training.get("query_prior")
         self._query_prior = Member("query", **prior) if prior else None
         self._sessions = {m.name: open_session(folder / f"{m.name}.onnx") for m in self._members}
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
         self._texts = open_texts(
             folder, int(training["max_tokens"]), threads, memory, providers, batch
         )
@@ -91,12 +95,23 @@ class VersionRanker:
         parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
         parts[np.isinf(parts[:, 0]), 0] = np.nan
         for member in self._members:
-            (raw,) = self._sessions[member.name].run(None, {"features": features})
-            parts[:, PARTS.index(member.name)] = member.contribution(raw[:, 0])
+            raw = self._raw(member.name, features)
+            parts[:, PARTS.index(member.name)] = member.contribution(raw)
         if self._query_prior is not None:
             query = text[:, TEXT_FEATURES.index("text_query")]
             parts[:, PARTS.index("query")] = self._query_prior.contribution(query)
         return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
+
+    def _raw(self, member: str, features: FloatArray) -> FloatArray:
+        """Scores (R,) of one member; many rows are shared out, each is scored as if alone."""
+        run = self._sessions[member].run
+        n_parts = min(len(features) // MIN_ROWS, self._threads)
+        if n_parts <= 1:
+            raw: FloatArray = run(None, {"features": features})[0][:, 0]
+            return raw
+        shares = np.array_split(features, n_parts)
+        found = self._pool.map(lambda share: run(None, {"features": share})[0][:, 0], shares)
+        return np.concatenate(list(found))
 
     def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
         queries = np.asarray(batch["QUERY_TOKENS"], np.int16)

@@ -32,7 +32,7 @@ from serving.model.repository import (
     version_in_use,
     versions,
 )
-from serving.model_repository.ranking import VersionRanker
+from serving.model_repository.ranking import MIN_ROWS, VersionRanker
 from serving.model_repository.text_vectors import BatchError, BrokenVersionError, check_version
 from tests.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
@@ -140,6 +140,13 @@ def test_a_version_says_what_it_is_made_of(published: Path, bundle: Path) -> Non
     assert manifest["parity"]["ndcg_float32"] > 0
     assert {"model.py", "head.onnx", "forest.onnx", "text_encoder.onnx", "item_vectors.npz",
             "tokenizer.json", "training.json"} <= manifest["files"].keys()  # fmt: skip
+
+
+def test_many_rows_shared_out_to_threads_have_the_scores_of_one_thread(published: Path) -> None:
+    folder, batch = published / "ranker" / "5", slate(rows=3 * MIN_ROWS)
+    alone, _ = VersionRanker(folder, threads=1, memory=100).score(batch)
+    shared, _ = VersionRanker(folder, threads=2, memory=100).score(batch)
+    np.testing.assert_array_equal(shared, alone)
 
 
 def test_published_item_vectors_are_those_that_the_version_would_compute(published: Path) -> None:
