@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+_REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _MOST_CALLERS = 256  # more than the service holds: beyond it somebody queues where it should refuse
 
 
@@ -23,7 +24,7 @@ _MOST_CALLERS = 256  # more than the service holds: beyond it somebody queues wh
 class Answers:
     """Latencies in milliseconds, answers by kind, and how long all of it took.
 
-    refused: answers of status 429, which are in none of the others.
+    refused: answers of status 429 or 503, both with Retry-After; they are in none of the others.
     """
 
     latencies_ms: list[float]
@@ -80,8 +81,8 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
 def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> Answers:
     """Ask at random times, `per_s` on average, whatever becomes of what was asked before.
 
-    A latency counts from the time at which the request was due. Raises for a status but 200 and
-    429, and when the callers cannot keep the rate.
+    A latency counts from the time at which the request was due. Raises for a status but 200
+    and what api.md has for overload, and when the callers cannot keep the rate.
     """
     rng = np.random.default_rng(seed)
     due_s = np.cumsum(rng.exponential(1 / per_s, int(per_s * seconds))).tolist()
@@ -108,7 +109,7 @@ def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> An
         found = [each.result() for each in asked]
     spent_s = time.perf_counter() - started_s
     good = [(ms, content) for ms, status, content in found if status == HTTPStatus.OK]
-    refused = sum(status == HTTPStatus.TOO_MANY_REQUESTS for _, status, _ in found)
+    refused = sum(status in _REFUSALS for _, status, _ in found)
     if len(good) + refused < len(found):
         raise RuntimeError(f"{endpoint.url}: {Counter(status for _, status, _ in found)}")
     kinds = Counter(endpoint.kind(json.loads(content)) for _, content in good)
