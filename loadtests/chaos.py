@@ -27,7 +27,7 @@ from loadtests.faults import FAULTS, Fault, Rig
 from loadtests.proxy import DelayingProxy
 from loadtests.redis_process import RedisProcess
 from loadtests.traffic import Traffic
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from tests.stack import run_stack
 
 WARM_S = 3.0

@@ -18,7 +18,7 @@ from loadtests.memory import GROWTH, MemoryWatch, growth
 from loadtests.schedule import SHAPES
 from loadtests.shop import Shop
 from serving.local.models import TRITON_PYTHON
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.local.state_folder import DEV_KEY, StateFolderError, folder_of, prepared
 from tests.stack import ROOT, run_stack
 

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.local.trace_viewer import TraceViewer
 from serving.model.metrics import interval
 from tests.stack import RunningStack, run_stack

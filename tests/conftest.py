@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.local.trace_viewer import TraceViewer
 from tests.stack import RunningStack, run_stack
 from tests.trace_maker import TraceMaker

@@ -25,8 +25,8 @@
   value: |
     leastconn
     option http-buffer-request
-    default-server maxconn 32
-    timeout queue 500ms
+    default-server maxconn 8
+    timeout queue 250ms
     http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,"detail":"no replica is free","code":"overloaded","request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
 # A request that is asked again must fit.
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}

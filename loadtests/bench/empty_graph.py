@@ -26,8 +26,8 @@ from fastapi import FastAPI, Request, Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from serving.local.processes import die_with_parent
-from serving.local.stack import free_port, ray_environment
+from serving.local.processes import die_with_parent, free_port
+from serving.local.stack import ray_environment
 
 N = 100
 _START_S = 120.0

@@ -17,8 +17,7 @@ import psutil
 from safetensors.numpy import load_file, save_file
 
 from loadtests.memory import memory_by_process
-from serving.local.processes import die_with_parent
-from serving.local.stack import free_port
+from serving.local.processes import die_with_parent, free_port
 from serving.model.assemble import base_folder
 
 PEERS = Path(".venv-peers/bin").resolve()

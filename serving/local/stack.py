@@ -20,7 +20,7 @@ from rich.console import Console
 
 from serving.local.model_server import ModelServer, ModelServerError
 from serving.local.models import RUNNING
-from serving.local.processes import APP_READY, Child
+from serving.local.processes import APP_READY, Child, free_port
 from serving.local.state_folder import DEV_KEY, Prepared, settings_for
 from serving.local.tracing import Tracing
 
@@ -61,13 +61,6 @@ class Layout:
     triton_via: int | None = None
     redis: str | None = None
     replicas: int = 1
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_window(size: int = 32) -> int:
@@ -300,13 +293,15 @@ class Stack:
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
 # defaults. HAProxy can repeat only what it has whole. What waits, waits in HAProxy, where it costs
-# the event loop of a replica nothing, and for half a second; what is too much then is refused in
-# our words and not in Serve's (a plain 500).
+# the event loop of a replica nothing, and a quarter of a second at most: so what is answered is
+# answered within its budget. What is too much then is refused in our words and not in Serve's (a
+# plain 500). Eight at a time keep two processors busy; of more the last ones would wait for the
+# loop until the model seems late to them.
 HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
-default-server maxconn 32
-timeout queue 500ms
+default-server maxconn 8
+timeout queue 250ms
 http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '\
 {"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,\
 "detail":"no replica is free","code":"overloaded",\

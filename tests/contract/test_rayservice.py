@@ -17,7 +17,8 @@ import psutil
 import pytest
 import yaml
 
-from serving.local.stack import free_port, ray_environment
+from serving.local.processes import free_port
+from serving.local.stack import ray_environment
 from tests.stack import ROOT, RunningStack
 
 FIRST_BY_MODEL_S = 60.0

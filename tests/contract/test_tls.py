@@ -17,7 +17,7 @@ from features.settings import RedisSettings, StoreSettings
 from features.store import apply, open_store
 from serving.errors import ModelUnavailableError, RankingError
 from serving.local.model_server import ModelServer
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.model.publish import publish_encoder
 from serving.settings import TlsSettings
 from serving.triton import TritonEncoder

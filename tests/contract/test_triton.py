@@ -28,7 +28,7 @@ import pytest
 from features.catalog import content_key
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.local.model_server import ModelServer, ModelServerError
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.model.assemble import any_texts, base_folder, tokenize
 from serving.model.publish import publish_encoder, publish_ranker
 from serving.model.repository import PublishError, rollback, switch, version_in_use

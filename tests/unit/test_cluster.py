@@ -20,7 +20,7 @@ from features.ingest import IngestSettings
 from features.settings import StoreSettings
 from serving.cluster import wait
 from serving.cluster.setup import set_up
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,10 +15,11 @@ import pytest
 import requests
 from ray.serve._private.haproxy import get_haproxy_binary
 
-from serving.local.stack import HAPROXY_DEFAULTS, free_port
+from serving.local.processes import free_port
+from serving.local.stack import HAPROXY_DEFAULTS
 from serving.problems import Problem
 
-ROOM = 32
+ROOM = 8
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
 CONFIGURATION = jinja2.Template(
     """

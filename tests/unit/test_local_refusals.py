@@ -11,7 +11,8 @@ import pytest
 
 from features.matrix import FEATURE_NAMES
 from serving.local.prepare import write_secrets
-from serving.local.stack import Address, Restarts, StackError, check_machine, free_port
+from serving.local.processes import free_port
+from serving.local.stack import Address, Restarts, StackError, check_machine
 from serving.local.state_folder import LAYOUT, StateFolderError, folder_of, prepared
 
 ROOT = Path(__file__).resolve().parents[2]
