@@ -34,7 +34,7 @@ from loadtests.bench.texts import Asked, Texts
 from loadtests.load import fresh_state
 from loadtests.shop import Shop
 from serving.local.models import DEMO_BUNDLE, RUNNING, tokenizer_path
-from serving.local.stack import free_port
+from serving.local.processes import free_port
 from serving.local.state_folder import folder_of, prepared
 from serving.model.repository import version_in_use
 from tests.stack import RunningStack, run_stack
@@ -254,7 +254,8 @@ def _texts(state: Path, seed: int) -> Texts:
     dataset = load(DATA, state / "datasets", ready.n_items if ready else N_ITEMS)
     table, shop = item_table(dataset), Shop.of(dataset)
     rows = table.rows(shop.item_ids).tolist()
-    return Texts(shop, [table.items[row].ranker_text for row in rows], seed)
+    texts = [table.items[row].ranker_text for row in rows]
+    return Texts(shop.item_ids, texts, shop.queries, seed)
 
 
 def _rank(url: str, user_id: str, texts: Texts, n: int, budget_ms: int = 5_000) -> Endpoint:

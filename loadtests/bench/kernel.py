@@ -23,6 +23,7 @@ from serving.model_repository.ranking import VersionRanker
 from serving.model_repository.text_vectors import TextEncoder
 
 Array = npt.NDArray[Any]
+N_QUERY = 32  # tokens
 N_USER, N_SESSION, N_BOUGHT = 20, 8, 64  # items that a version is asked with at most
 
 
@@ -34,43 +35,27 @@ class Speed:
     cpu_ms: float
 
 
-class Kernels:
-    """Both rankers over the same texts; `version` is a published version's folder."""
+class Batches:
+    """Requests as the ranker's tensors, with as much history as a version is asked with."""
 
-    def __init__(
-        self, version: Path, tokenizer: Path, features: Array, texts: Texts, threads: int
-    ) -> None:
-        self._texts = texts
+    def __init__(self, tokenizer: Path, features: Array, texts: Texts) -> None:
+        self._queries = Tokenizer.from_file(str(tokenizer))
+        self._queries.no_padding()
+        self._queries.enable_truncation(N_QUERY)
         self._features = features  # (R, n_features): rows of real slates, drawn from
-        self._tokenizer_path = tokenizer
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_padding()
         self._tokens = tokenize(tokenizer, texts.texts, 48)
         self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
-        self._ours = VersionRanker(version, threads)
-        self._plain = TextEncoder(version / "text_encoder.onnx", threads, MAX_PAIR_TOKENS)
 
-    def compare(self, n: int, rounds: int) -> dict[str, list[Speed]]:
-        """Speeds at `n` candidates, one a round; within a round both get the same request."""
-        found: dict[str, list[Speed]] = {"ours": [], "cross-encoder, int8": []}
-        for number in range(-1, rounds):
-            asked = self._texts.ask(n)
-            batch, pairs = self._batch(asked), self._texts.pairs(asked, self._tokenizer)
-            for name, call in (
-                ("ours", lambda batch=batch: self._ours.score(batch)),
-                ("cross-encoder, int8", lambda pairs=pairs: self._plain.encode(pairs)),
-            ):
-                speed = _timed(call)
-                if number >= 0:  # the first round warms up
-                    found[name].append(speed)
-        return found
-
-    def _batch(self, asked: Asked) -> dict[str, Array]:
+    def of(self, asked: Asked) -> dict[str, Array]:
+        """One request, by the names of ranker/config.pbtxt."""
         rows = np.array(asked.candidates)
         rng = np.random.default_rng(len(rows))
+        query = np.zeros((1, N_QUERY), np.int16)
+        ids = self._queries.encode(asked.query).ids
+        query[0, : len(ids)] = ids
         history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
         return {
-            "QUERY_TOKENS": tokenize(self._tokenizer_path, [asked.query], 32),
+            "QUERY_TOKENS": query,
             "USER_HISTORY_COUNTS": np.array([N_USER], np.int32),
             "SESSION_HISTORY_COUNTS": np.array([N_SESSION], np.int32),
             "BOUGHT_COUNTS": np.array([N_BOUGHT], np.int32),
@@ -82,6 +67,35 @@ class Kernels:
             "ITEM_TOKENS": self._tokens[rows],
             "FEATURES": self._features[rng.integers(len(self._features), size=len(rows))],
         }
+
+
+class Kernels:
+    """Both rankers over the same texts; `version` is a published version's folder."""
+
+    def __init__(
+        self, version: Path, tokenizer: Path, features: Array, texts: Texts, threads: int
+    ) -> None:
+        self._texts = texts
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._batches = Batches(tokenizer, features, texts)
+        self._ours = VersionRanker(version, threads)
+        self._plain = TextEncoder(version / "text_encoder.onnx", threads, MAX_PAIR_TOKENS)
+
+    def compare(self, n: int, rounds: int) -> dict[str, list[Speed]]:
+        """Speeds at `n` candidates, one a round; within a round both get the same request."""
+        found: dict[str, list[Speed]] = {"ours": [], "cross-encoder, int8": []}
+        for number in range(-1, rounds):
+            asked = self._texts.ask(n)
+            batch, pairs = self._batches.of(asked), self._texts.pairs(asked, self._tokenizer)
+            for name, call in (
+                ("ours", lambda batch=batch: self._ours.score(batch)),
+                ("cross-encoder, int8", lambda pairs=pairs: self._plain.encode(pairs)),
+            ):
+                speed = _timed(call)
+                if number >= 0:  # the first round warms up
+                    found[name].append(speed)
+        return found
 
 
 def _timed(call: Callable[[], object]) -> Speed:

@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from loadtests.shop import Shop
-
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
 MAX_PAIR_TOKENS = 64
@@ -27,10 +25,12 @@ class Asked:
 class Texts:
     """Draws requests from a shop; `texts[i]` is what a ranker reads of item i."""
 
-    def __init__(self, shop: Shop, texts: Sequence[str], seed: int) -> None:
-        self.item_ids = shop.item_ids
+    def __init__(
+        self, item_ids: Sequence[str], texts: Sequence[str], queries: Sequence[str], seed: int
+    ) -> None:
+        self.item_ids = list(item_ids)
         self.texts = list(texts)
-        self._queries = shop.queries
+        self._queries = list(queries)
         self._rng = np.random.default_rng(seed)
 
     def ask(self, n: int) -> Asked:

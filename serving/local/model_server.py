@@ -224,6 +224,8 @@ class ModelServer:
             if name not in ("VIRTUAL_ENV", "PYTHONHOME")
         }
         libraries = [str(found.packages / "nvidia_pytriton.libs"), str(found.library_folder)]
+        if "LD_LIBRARY_PATH" in kept:  # where CUDA lies, on a machine with a GPU
+            libraries.append(kept["LD_LIBRARY_PATH"])
         return {
             **kept,
             "PATH": f"{found.python.parent}:{kept.get('PATH', '/usr/bin:/bin')}",
@@ -281,8 +283,6 @@ class ModelServer:
         version = json.loads(self._get("/v2/models/encoder"))["versions"][-1]
         manifest = self._repository / "encoder" / version / "manifest.json"
         probe = json.loads(manifest.read_text())["probe"]
-        if probe is None:  # published for a GPU
-            return
         rows, width = len(probe["tokens"]), len(probe["tokens"][0])
         data = [token for row in probe["tokens"] for token in row]
         tensor = {"name": "TOKENS", "datatype": "INT16", "shape": [rows, width], "data": data}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -49,12 +50,32 @@ _ONE_SIDED_95 = 1.645  # normal quantile
 
 
 class ParityError(Exception):
-    """The int8 tower is too far from the float one to be published."""
+    """The tower is too far from the float32 one to be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where a tower runs: ONNX Runtime's providers, and how many equal texts at a time."""
+
+    providers: tuple[str, ...]
+    batch: int
+
+
+CPU = Runtime(("CPUExecutionProvider",), 1)
+GPU = Runtime(("CUDAExecutionProvider",), 256)
+
+
+def runtime(precision: str) -> Runtime | None:
+    """What runs a tower of this precision on this machine; None: nothing here does."""
+    if precision != "float16":
+        return CPU
+    has_gpu = Path("/dev/nvidiactl").exists()
+    return GPU if has_gpu and GPU.providers[0] in onnxruntime.get_available_providers() else None
 
 
 @dataclass(frozen=True, slots=True)
 class ParityLimits:
-    """What int8 may lose against float32."""
+    """What a published tower may lose against float32."""
 
     min_mean_cosine: float = 0.99
     min_cosine: float = 0.97
@@ -64,12 +85,12 @@ class ParityLimits:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """int8 against float32 on texts that were not used for calibration.
+    """What is published against float32, on texts that were not used for calibration.
 
     rank_correlation: Spearman, mean over texts, of the order in which the other texts match one;
     ndcg_*: NDCG@10 of the whole ranker on held-out slates, None without slates;
-    ndcg_loss_error: standard error of the paired relative loss. int8 moves a few items over a
-    tree's threshold, up as often as down, so a few slates tell a loss only to within that error.
+    ndcg_loss_error: standard error of the paired relative loss. Rounding moves a few items over
+    a tree's threshold, up as often as down, so a few slates tell a loss only to within that error.
     """
 
     n_texts: int
@@ -77,7 +98,7 @@ class Parity:
     min_cosine: float
     rank_correlation: float
     ndcg_float32: float | None = None
-    ndcg_int8: float | None = None
+    ndcg: float | None = None
     ndcg_loss_error: float = 0.0
 
     def check(self, limits: ParityLimits) -> None:
@@ -91,12 +112,12 @@ class Parity:
             )
             if not value >= limit  # NaN misses too
         ]
-        if self.ndcg_float32 is not None and self.ndcg_int8 is not None:
-            loss = 1 - self.ndcg_int8 / max(self.ndcg_float32, 1e-9)
+        if self.ndcg_float32 is not None and self.ndcg is not None:
+            loss = 1 - self.ndcg / max(self.ndcg_float32, 1e-9)
             if not loss - _ONE_SIDED_95 * self.ndcg_loss_error <= limits.max_ndcg_loss:
                 missed.append(f"NDCG@10 loss {loss:.4f} > {limits.max_ndcg_loss}")
         if missed:
-            raise ParityError("int8 is too far from float32: " + ", ".join(missed))
+            raise ParityError("too far from float32: " + ", ".join(missed))
 
 
 def base_folder() -> Path:
@@ -164,56 +185,66 @@ def add_tower(
 ) -> Parity | None:
     """Write text_encoder.onnx; compare it with the float32 tower, left in scratch.
 
-    Every second text calibrates, the others are compared. None for float16, which cannot run here.
+    Every second text calibrates int8, the others are compared. None for float16 without a GPU,
+    where it cannot run.
     """
-    if precision == "float16":
-        (folder / "text_encoder.onnx").write_bytes(build_float(weights, "float16"))
-        return None
+    published, exact = folder / "text_encoder.onnx", scratch / "text_encoder.onnx"
+    exact.write_bytes(build_float(weights))
     rows = np.random.default_rng(_SEED).permutation(np.unique(tokens[tokens.any(axis=1)], axis=0))
     texts = [row[: np.count_nonzero(row)].astype(np.int32) for row in rows]
     seen, held_out = texts[::2][:_N_CALIBRATION], texts[1::2][:_N_COMPARED]
     if len(held_out) < _MIN_COMPARED:
         held_out += any_texts(_N_COMPARED, _SEED + 1)
-    # Random words as well: a shop's next items, and its shoppers' queries, may be unlike its first.
-    ranges = calibrate(weights, [*seen, *any_texts(_N_CALIBRATION // 2, _SEED)])
-    (folder / "text_encoder.onnx").write_bytes(build_int8(weights, ranges))
-    (scratch / "text_encoder.onnx").write_bytes(build_float(weights))
-    return _compare(scratch / "text_encoder.onnx", folder / "text_encoder.onnx", held_out)
+    if precision == "float16":
+        published.write_bytes(build_float(weights, "float16"))
+    else:
+        # Random words as well: a shop's next items, and its shoppers' queries, may be unlike its
+        # first.
+        ranges = calibrate(weights, [*seen, *any_texts(_N_CALIBRATION // 2, _SEED)])
+        published.write_bytes(build_int8(weights, ranges))
+    where = runtime(precision)
+    return _compare(exact, published, held_out, where) if where else None
 
 
-def with_ndcg(parity: Parity, folder: Path, slates: Path, scratch: Path) -> Parity:
+def with_ndcg(
+    parity: Parity, folder: Path, slates: Path, scratch: Path, where: Runtime = CPU
+) -> Parity:
     """`parity` with the whole ranker's NDCG@10 on held-out slates, both ways."""
     exact = scratch / "float32"
     shutil.copytree(folder, exact)
     shutil.copyfile(scratch / "text_encoder.onnx", exact / "text_encoder.onnx")
-    before, after = slate_ndcgs(exact, slates), slate_ndcgs(folder, slates)
+    before, after = slate_ndcgs(exact, slates), slate_ndcgs(folder, slates, where)
     error = (before - after).std() / np.sqrt(len(before)) / max(before.mean(), 1e-9)
     return replace(
         parity,
         ndcg_float32=float(before.mean()),
-        ndcg_int8=float(after.mean()),
+        ndcg=float(after.mean()),
         ndcg_loss_error=float(error),
     )
 
 
-def add_item_vectors(folder: Path, texts: Sequence[str], tokens: TokenArray, threads: int) -> None:
+def add_item_vectors(
+    folder: Path, texts: Sequence[str], tokens: TokenArray, threads: int, where: Runtime = CPU
+) -> None:
     """Write item_vectors.npz: content keys int64 (n,) and vectors float16 (n, size)."""
     has_text = tokens.any(axis=1)
     keys = np.array([content_key(text) for text in texts], np.int64)[has_text]
     keys, first = np.unique(keys, return_index=True)
-    encoder = TextEncoder(folder / "text_encoder.onnx", threads, tokens.shape[1])
+    tower = folder / "text_encoder.onnx"
+    encoder = TextEncoder(tower, threads, tokens.shape[1], where.providers, where.batch)
     vectors = encoder.encode(tokens[has_text][first]).astype(np.float16)
     np.savez(folder / "item_vectors.npz", keys=keys, vectors=vectors)
 
 
-def slate_ndcgs(folder: Path, slates: Path) -> npt.NDArray[np.float64]:
+def slate_ndcgs(folder: Path, slates: Path, where: Runtime = CPU) -> npt.NDArray[np.float64]:
     """NDCG@10 of a version folder on each slate with a wanted item, (n,).
 
     `slates` has the ranker's tensors by name, and LABELS (R,).
     """
     with np.load(slates) as stored:
         batch = {name: stored[name] for name in stored.files}
-    scores, _ = VersionRanker(folder).score(batch)
+    ranker = VersionRanker(folder, providers=where.providers, batch=where.batch)
+    scores, _ = ranker.score(batch)
     ends = np.cumsum(batch["ROW_COUNTS"])
     gains = [
         _ndcg(batch["LABELS"][end - n : end], scores[end - n : end])
@@ -233,12 +264,15 @@ def merged_weights(bundle: Path | None, base: Path) -> Weights:
     return merge_delta(weights, tensors)
 
 
-def _compare(reference: Path, compared: Path, texts: Sequence[npt.NDArray[np.int32]]) -> Parity:
+def _compare(
+    reference: Path, compared: Path, texts: Sequence[npt.NDArray[np.int32]], where: Runtime
+) -> Parity:
     width = max(len(text) for text in texts)
     tokens = np.zeros((len(texts), width), np.int32)
     for row, text in zip(tokens, texts, strict=True):
         row[: len(text)] = text
-    exact, close = (TextEncoder(path, 2, width).encode(tokens) for path in (reference, compared))
+    exact = TextEncoder(reference, 2, width).encode(tokens)
+    close = TextEncoder(compared, 2, width, where.providers, where.batch).encode(tokens)
     cosines = (exact * close).sum(axis=1)
     correlation = [
         np.corrcoef(_ranks(np.delete(a, i)), _ranks(np.delete(b, i)))[0, 1]

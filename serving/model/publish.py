@@ -39,7 +39,7 @@ from serving.model.repository import (
     version_in_use,
 )
 from serving.model_repository.ranking import VersionRanker
-from serving.model_repository.text_vectors import BatchError, TextEncoder
+from serving.model_repository.text_vectors import BatchError, BrokenVersionError, TextEncoder
 
 RANKER = "ranker"
 ENCODER = "encoder"
@@ -84,14 +84,16 @@ def publish_ranker(
                 precision,
                 scratch,
             )
-            if parity is not None:
-                VersionRanker(folder, memory=1)  # it opens, and was trained on these text features
+            where = assemble.runtime(precision)
+            if parity is not None and where is not None:
+                # It opens, and was trained on these text features.
+                VersionRanker(folder, memory=1, providers=where.providers)
                 if slates.is_file():
-                    parity = assemble.with_ndcg(parity, folder, slates, scratch)
+                    parity = assemble.with_ndcg(parity, folder, slates, scratch, where)
                 parity.check(limits or ParityLimits())
                 if texts:
-                    assemble.add_item_vectors(folder, texts, tokens, threads)
-        except (ParityError, WeightsError, BatchError) as error:
+                    assemble.add_item_vectors(folder, texts, tokens, threads, where)
+        except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
         shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
         about = {
@@ -123,11 +125,11 @@ def publish_encoder(
         texts = assemble.read_texts(item_texts) if item_texts else []
         tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
         weights = assemble.merged_weights(None, base)
-        parity = assemble.add_tower(folder, weights, tokens, precision, scratch)
         try:
+            parity = assemble.add_tower(folder, weights, tokens, precision, scratch)
             if parity is not None:
                 parity.check(limits or ParityLimits())
-        except ParityError as error:
+        except (ParityError, BrokenVersionError) as error:
             raise PublishError(f"{base}: {error}") from None
         shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
         about = {
@@ -135,7 +137,8 @@ def publish_encoder(
             "max_tokens": ENCODER_MAX_TOKENS,
             "precision": precision,
             "parity": parity and asdict(parity),
-            "probe": _probe(folder / "text_encoder.onnx") if parity else None,
+            # float16 comes near what float32 answers, as near as the check of a server asks for.
+            "probe": _probe((scratch if precision == "float16" else folder) / "text_encoder.onnx"),
         }
         return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
 

@@ -203,11 +203,19 @@ def row_keys(tokens: TokenArray) -> KeyArray:
 def open_session(
     path: Path, providers: Sequence[str] = ("CPUExecutionProvider",)
 ) -> onnxruntime.InferenceSession:
-    """A session of one thread: work is shared out by rows or texts, not within a product."""
+    """A session of one thread: work is shared out by rows or texts, not within a product.
+
+    Raises BrokenVersionError when a provider does not start.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+    session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+    # ONNX Runtime goes on without a provider whose libraries do not load, many times slower.
+    missing = set(providers) - set(session.get_providers())
+    if missing:
+        raise BrokenVersionError(f"{path}: ONNX Runtime could not start {', '.join(missing)}")
+    return session
 
 
 def encoder_options(parameters: Mapping[str, Mapping[str, str]]) -> EncoderOptions:

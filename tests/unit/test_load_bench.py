@@ -24,7 +24,7 @@ SHOP = Shop([str(number) for number in range(30)], ["green tea"] * 30, [])
 
 @pytest.fixture
 def texts() -> Texts:
-    return Texts(SHOP, TITLES, seed=1)
+    return Texts(SHOP.item_ids, TITLES, SHOP.queries, seed=1)
 
 
 class Ranker(BaseHTTPRequestHandler):

@@ -20,6 +20,7 @@ from serving.model.assemble import (
     ParityError,
     ParityLimits,
     base_folder,
+    runtime,
     slate_ndcgs,
     tokenize,
 )
@@ -254,13 +255,13 @@ def test_a_version_that_a_server_does_not_take_is_taken_back(repository: Path) -
         ({"mean_cosine": 0.9}, "mean_cosine"),
         ({"min_cosine": 0.5}, "min_cosine"),
         ({"rank_correlation": float("nan")}, "rank_correlation"),
-        ({"ndcg_float32": 0.5, "ndcg_int8": 0.49}, "NDCG@10 loss 0.0200"),
+        ({"ndcg_float32": 0.5, "ndcg": 0.49}, "NDCG@10 loss 0.0200"),
     ],
 )
 def test_each_limit_of_parity_holds_alone(change: dict[str, float], named: str) -> None:
     figures: dict[str, Any] = {
         "n_texts": 9, "mean_cosine": 0.999, "min_cosine": 0.99, "rank_correlation": 0.999,
-        "ndcg_float32": 0.5, "ndcg_int8": 0.499,
+        "ndcg_float32": 0.5, "ndcg": 0.499,
     }  # fmt: skip
     Parity(**figures).check(ParityLimits())
     with pytest.raises(ParityError, match=named):
@@ -279,6 +280,22 @@ def test_the_encoder_is_published_with_a_question_to_check_a_server_by(tmp_path:
     assert publish_encoder(tmp_path) == 1
     manifest = check_version(tmp_path / "encoder" / "1")
     assert len(manifest["probe"]["tokens"]) == len(manifest["probe"]["vectors"]) == 2
+
+
+def test_float16_is_checked_by_what_float32_answers(tmp_path: Path) -> None:
+    probes = []
+    for precision in ("int8", "float16"):
+        publish_encoder(tmp_path / precision, precision=precision)
+        probes.append(check_version(tmp_path / precision / "encoder" / "1")["probe"])
+    assert probes[0]["tokens"] == probes[1]["tokens"]
+    int8, exact = (np.array(probe["vectors"]) for probe in probes)
+    assert 0 < np.abs(int8 - exact).max() < 0.02
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_version_does_not_open_without_the_provider_that_it_asks_for(published: Path) -> None:
+    with pytest.raises(BrokenVersionError, match="could not start CUDAExecutionProvider"):
+        VersionRanker(published / "ranker" / "5", providers=["CUDAExecutionProvider"])
 
 
 @pytest.mark.parametrize(
@@ -428,7 +445,8 @@ def test_half_precision_is_published_with_the_gpu_configuration(
     tmp_path: Path, bundle: Path
 ) -> None:
     publish_ranker(tmp_path, bundle, precision="float16")
-    assert check_version(tmp_path / "ranker" / "1")["parity"] is None
+    parity = check_version(tmp_path / "ranker" / "1")["parity"]
+    assert (parity is None) == (runtime("float16") is None), "compared wherever a GPU is"
     assert "KIND_GPU" in (tmp_path / "ranker" / "config.pbtxt").read_text()
     tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
     kinds = {initializer.data_type for initializer in tower.graph.initializer}
