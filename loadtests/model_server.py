@@ -20,25 +20,25 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from loadtests.bench.kernel import Batches
-from loadtests.bench.texts import Texts
+from loadtests.bench.texts import N_ITEM, Jobs, Texts
+from loadtests.shop import query_of
 from serving.local.model_server import ModelServer
 from serving.local.models import DEMO_BUNDLE, tokenizer_path
 from serving.local.processes import free_port
 from serving.model.assemble import read_texts, tokenize
 from serving.model.repository import version_in_use
+from serving.model_repository.text_vectors import check_version
+from serving.ranker import pack
 from serving.triton import RankerBatch, RankerScores, TritonEncoder, TritonRanker
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 Json = dict[str, Any]
-Array = npt.NDArray[Any]
 MODELS = ("encoder", "ranker")
 SIZES = (10, 50, 100, 300, 1_000)
 MAIN = 100
@@ -62,14 +62,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     console = Console()
-    manifests = {model: _manifest(options.repository, model) for model in MODELS}
+    manifests = {
+        model: check_version(
+            options.repository / model / str(version_in_use(options.repository, model))
+        )
+        for model in MODELS
+    }
     report: Json = {
         "precision": manifests["ranker"]["precision"],
         "parity": {model: manifest["parity"] for model, manifest in manifests.items()},
     }
     texts = _texts(read_texts(options.item_texts), options.seed)
     with np.load(DEMO_BUNDLE / "held_out.npz") as held_out:
-        batches = Batches(tokenizer_path(), held_out["FEATURES"], texts)
+        jobs = Jobs(tokenizer_path(), held_out["FEATURES"], texts)
     with tempfile.TemporaryDirectory() as state:
         server = ModelServer(
             options.repository,
@@ -85,7 +90,7 @@ def main() -> int:
         server.start()
         report["start_s"] = time.monotonic() - started_s
         try:
-            report |= asyncio.run(_measure(server.grpc_address, batches, texts))
+            report |= asyncio.run(_measure(server.grpc_address, jobs, texts))
         finally:
             server.stop()
     _show(report, console)
@@ -95,12 +100,12 @@ def main() -> int:
     return 0
 
 
-async def _measure(address: str, batches: Batches, texts: Texts) -> Json:
+async def _measure(address: str, jobs: Jobs, texts: Texts) -> Json:
     ranker, encoder = TritonRanker(address), TritonEncoder(address)
     try:
         return {
-            "latency": [await _latency(ranker, batches, texts, n) for n in track(SIZES, "alone")],
-            "packed": [await _packed(ranker, batches, texts, n) for n in track(PACKED, "packed")],
+            "latency": [await _latency(ranker, jobs, texts, n) for n in track(SIZES, "alone")],
+            "packed": [await _packed(ranker, jobs, texts, n) for n in track(PACKED, "packed")],
             "encoding": await _encoding(encoder, texts),
         }
     finally:
@@ -108,9 +113,9 @@ async def _measure(address: str, batches: Batches, texts: Texts) -> Json:
         await encoder.close()
 
 
-async def _latency(ranker: TritonRanker, batches: Batches, texts: Texts, n: int) -> Json:
+async def _latency(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """One request of `n` candidates with a new query, again and again."""
-    asked = [_batch([batches.of(texts.ask(n))]) for _ in range(WARM_ROUNDS + ROUNDS)]
+    asked = [pack([jobs.of(texts.ask(n))]) for _ in range(WARM_ROUNDS + ROUNDS)]
     found = [await _timed(ranker, batch) for batch in asked][WARM_ROUNDS:]
     wall, model = (np.array(values) for values in zip(*found, strict=True))
     return {
@@ -121,10 +126,10 @@ async def _latency(ranker: TritonRanker, batches: Batches, texts: Texts, n: int)
     }
 
 
-async def _packed(ranker: TritonRanker, batches: Batches, texts: Texts, n: int) -> Json:
+async def _packed(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """Calls of `n` requests of MAIN candidates each, some in flight; every query is a new one."""
-    requests = [batches.of(texts.ask(MAIN)) for _ in range(N_PACKED)]
-    calls = [_batch(requests[at : at + n]) for at in range(0, len(requests), n)]
+    requests = [jobs.of(texts.ask(MAIN)) for _ in range(N_PACKED)]
+    calls = [pack(requests[at : at + n]) for at in range(0, len(requests), n)]
     waiting = iter(calls)
     times_ms: list[float] = []
     started_s = time.monotonic()
@@ -149,7 +154,7 @@ async def _encoding(encoder: TritonEncoder, texts: Texts) -> Json:
     """Texts nobody has seen, ENCODED in a call: what a new catalogue takes."""
     known = texts.texts
     wanted = [f"{known[number % len(known)]} {number}" for number in range(N_ENCODED)]
-    tokens = tokenize(tokenizer_path(), wanted, 48)
+    tokens = tokenize(tokenizer_path(), wanted, N_ITEM)
     calls = [tokens[at : at + ENCODED] for at in range(0, len(tokens), ENCODED)]
     await encoder.encode(calls[0], BUDGET_S)
     started_s, done = time.monotonic(), 0
@@ -170,21 +175,9 @@ async def _timed(ranker: TritonRanker, batch: RankerBatch) -> tuple[float, float
     return spent_ms, (ended_ns - began_ns) / 1e6
 
 
-def _batch(requests: list[dict[str, Array]]) -> RankerBatch:
-    joined = {name: np.concatenate([each[name] for each in requests]) for name in requests[0]}
-    fields: dict[str, Any] = {name.lower(): tensor for name, tensor in joined.items()}
-    return RankerBatch(**fields)
-
-
 def _texts(texts: list[str], seed: int) -> Texts:
-    queries = [" ".join(text.split()[:2]).lower() for text in texts]
-    return Texts([str(number) for number in range(len(texts))], texts, queries, seed)
-
-
-def _manifest(repository: Path, model: str) -> Json:
-    number = version_in_use(repository, model)
-    manifest: Json = json.loads((repository / model / str(number) / "manifest.json").read_text())
-    return manifest
+    item_ids = [str(number) for number in range(len(texts))]
+    return Texts(item_ids, texts, [query_of(text) for text in texts], seed)
 
 
 def _show(report: Json, console: Console) -> None:

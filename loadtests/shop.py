@@ -36,7 +36,7 @@ class Shop:
         users = events.loc[events["user_id"] != "", "user_id"].value_counts()
         return cls(
             item_ids=ranked["item_id"].tolist(),
-            queries=[_query(title) for title in ranked["title"]],
+            queries=[query_of(title) for title in ranked["title"]],
             user_ids=users.index[:KNOWN_SHOPPERS].tolist(),
         )
 
@@ -51,7 +51,7 @@ class Shop:
         path.write_text(json.dumps(asdict(self)))
 
 
-def _query(title: str) -> str:
+def query_of(title: str) -> str:
     """What someone who wants the item would type."""
     return " ".join(_WORD.findall(title)[:2]).lower() or title[:64]
 

@@ -105,7 +105,7 @@ def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> An
 
 
 async def _at_times(endpoint: Endpoint, due_s: list[float], bodies: list[bytes]) -> Answers:
-    """One event loop: threads would take a third of a processor from what is measured."""
+    """One event loop: a thread for each caller takes more from what is measured."""
     headers = {"content-type": "application/json", **endpoint.headers}
     waiting = asyncio.Semaphore(_MOST_CALLERS)
     cpu_s = time.process_time()

@@ -12,19 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from features.catalog import content_key
-from loadtests.bench.texts import MAX_PAIR_TOKENS, Asked, Texts
-from serving.model.assemble import tokenize
+from loadtests.bench.texts import MAX_PAIR_TOKENS, Jobs, Texts
 from serving.model_repository.ranking import VersionRanker
 from serving.model_repository.text_vectors import TextEncoder
+from serving.ranker import pack
 
 Array = npt.NDArray[Any]
-N_QUERY = 32  # tokens
-N_USER, N_SESSION, N_BOUGHT = 20, 8, 64  # items that a version is asked with at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +29,6 @@ class Speed:
 
     wall_ms: float
     cpu_ms: float
-
-
-class Batches:
-    """Requests as the ranker's tensors, with as much history as a version is asked with."""
-
-    def __init__(self, tokenizer: Path, features: Array, texts: Texts) -> None:
-        self._queries = Tokenizer.from_file(str(tokenizer))
-        self._queries.no_padding()
-        self._queries.enable_truncation(N_QUERY)
-        self._features = features  # (R, n_features): rows of real slates, drawn from
-        self._tokens = tokenize(tokenizer, texts.texts, 48)
-        self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
-
-    def of(self, asked: Asked) -> dict[str, Array]:
-        """One request, by the names of ranker/config.pbtxt."""
-        rows = np.array(asked.candidates)
-        rng = np.random.default_rng(len(rows))
-        query = np.zeros((1, N_QUERY), np.int16)
-        ids = self._queries.encode(asked.query).ids
-        query[0, : len(ids)] = ids
-        history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
-        return {
-            "QUERY_TOKENS": query,
-            "USER_HISTORY_COUNTS": np.array([N_USER], np.int32),
-            "SESSION_HISTORY_COUNTS": np.array([N_SESSION], np.int32),
-            "BOUGHT_COUNTS": np.array([N_BOUGHT], np.int32),
-            "PURCHASES": rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
-            "HISTORY_KEYS": self._keys[history],
-            "HISTORY_TOKENS": self._tokens[history],
-            "ROW_COUNTS": np.array([len(rows)], np.int32),
-            "ITEM_KEYS": self._keys[rows],
-            "ITEM_TOKENS": self._tokens[rows],
-            "FEATURES": self._features[rng.integers(len(self._features), size=len(rows))],
-        }
 
 
 class Kernels:
@@ -78,7 +40,7 @@ class Kernels:
         self._texts = texts
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
-        self._batches = Batches(tokenizer, features, texts)
+        self._jobs = Jobs(tokenizer, features, texts)
         self._ours = VersionRanker(version, threads)
         self._plain = TextEncoder(version / "text_encoder.onnx", threads, MAX_PAIR_TOKENS)
 
@@ -87,7 +49,8 @@ class Kernels:
         found: dict[str, list[Speed]] = {"ours": [], "cross-encoder, int8": []}
         for number in range(-1, rounds):
             asked = self._texts.ask(n)
-            batch, pairs = self._batches.of(asked), self._texts.pairs(asked, self._tokenizer)
+            batch = pack([self._jobs.of(asked)]).tensors()
+            pairs = self._texts.pairs(asked, self._tokenizer)
             for name, call in (
                 ("ours", lambda batch=batch: self._ours.score(batch)),
                 ("cross-encoder, int8", lambda pairs=pairs: self._plain.encode(pairs)),

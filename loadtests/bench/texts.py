@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from features.catalog import content_key
+from serving.item_cache import TextEncoder
+from serving.model.assemble import tokenize
+from serving.ranker import RankerJob
+from serving.types import FloatArray
+from serving.types import Texts as JobTexts
+
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
 MAX_PAIR_TOKENS = 64
+N_QUERY, N_ITEM = 32, 48  # tokens
+N_USER, N_SESSION, N_BOUGHT = 20, 8, 64  # items that a version is asked with at most
 _SEPARATOR = 102  # [SEP]
 
 
@@ -59,3 +69,30 @@ class Texts:
         for at, ids in enumerate(rows):
             out[at, : len(ids)] = ids
         return out
+
+
+class Jobs:
+    """Requests as serving hands them to the Ranker, with as much history as it sends at most."""
+
+    def __init__(self, tokenizer: Path, features: FloatArray, texts: Texts) -> None:
+        self._encoder = TextEncoder(tokenizer)
+        self._features = features  # (R, n_features): rows of real slates, drawn from
+        self._tokens = tokenize(tokenizer, texts.texts, N_ITEM)
+        self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
+
+    def of(self, asked: Asked) -> RankerJob:
+        """One request."""
+        rows = np.array(asked.candidates)
+        rng = np.random.default_rng(len(rows))
+        history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
+        texts = JobTexts(
+            query_tokens=self._encoder.tokens([asked.query], N_QUERY),
+            n_user_history=N_USER,
+            n_session_history=N_SESSION,
+            purchases=rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
+            history_keys=self._keys[history],
+            history_tokens=self._tokens[history],
+            item_keys=self._keys[rows],
+            item_tokens=self._tokens[rows],
+        )
+        return RankerJob(texts, self._features[rng.integers(len(self._features), size=len(rows))])

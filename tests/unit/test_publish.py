@@ -16,6 +16,8 @@ from tritonclient.grpc import model_config_pb2
 
 from features.catalog import content_key
 from serving.model.assemble import (
+    CPU,
+    GPU,
     Parity,
     ParityError,
     ParityLimits,
@@ -184,6 +186,9 @@ def test_cpu_and_gpu_configurations_agree_but_for_where_they_run(model: str) -> 
     assert cpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
     assert gpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
     assert cpu.parameters.keys() == gpu.parameters.keys()
+    for config, where in ((cpu, CPU), (gpu, GPU)):  # the parity gate runs a tower as Triton will
+        options = {name: config.parameters[name].string_value for name in ("providers", "batch")}
+        assert options == {"providers": ",".join(where.providers), "batch": str(where.batch)}
     for config in (cpu, gpu):
         config.ClearField("instance_group")
         config.ClearField("parameters")
