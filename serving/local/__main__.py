@@ -33,6 +33,8 @@ def main() -> int:
     arguments = _arguments(console)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: nohup, which is to go on
+        signal.signal(signal.SIGHUP, _interrupt)  # the terminal was closed
     try:
         return _serve(arguments, console)
     except (StackError, StateFolderError, RulesError, PublishingError) as error:
@@ -78,11 +80,13 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             stack.watch()
         finally:
             # A second Ctrl-C must not leave processes behind.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            console.print("stopping")
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                console.print("stopping")
             stack.stop()
-            console.print("stopped")
+            with contextlib.suppress(OSError):
+                console.print("stopped")
     return 0
 
 
@@ -171,7 +175,7 @@ def _greeting(address: Address, ready: Prepared, has_dev_key: bool) -> str:
         "candidates": [{"item_id": item_id} for item_id in sample.item_ids],
     }
     click = (
-        '"{\\"events\\":[{\\"event_id\\":\\"$RANDOM$RANDOM\\",\\"type\\":\\"click\\",'
+        '"{\\"events\\":[{\\"event_id\\":\\"$(date +%s%N)\\",\\"type\\":\\"click\\",'
         f'\\"user_id\\":\\"{sample.user_id}\\",\\"item_id\\":\\"{sample.item_ids[-1]}\\",'
         '\\"at\\":\\"$(date -u +%FT%TZ)\\"}]}"'
     )

@@ -216,6 +216,7 @@ class FakeVectors:
     error: Exception | None = None
     asked: int = 0
     calls: int = 0
+    longest: int = 0  # texts in one call
 
     def vectors(self, keys: RowArray, tokens: npt.NDArray[np.int16]) -> FloatArray:
         return self.encode_blocking(tokens)
@@ -225,6 +226,7 @@ class FakeVectors:
         if self.error:
             raise self.error
         self.asked += len(tokens)
+        self.longest = max(self.longest, len(tokens))
         return token_vectors(tokens)
 
 

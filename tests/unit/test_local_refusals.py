@@ -1,6 +1,7 @@
 """`make serve` refuses in one clear line, and leaves nothing behind."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,26 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         said = refusal(tmp_path, "--port", str(port))
     assert f"port {port} on 127.0.0.1 cannot be used" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_stop_while_preparing_leaves_nothing_running(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "serving.local", "--data", "simulated"]
+    command += ["--state", str(tmp_path), "--port", str(free_port())]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert "preparing" in process.stdout.readline()
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+    _, left = psutil.wait_procs(started, timeout=10)
+    assert started
+    assert not left
+    assert prepared(folder_of(tmp_path, "simulated")) is None
 
 
 def test_other_addresses_than_loopback_need_real_keys(tmp_path: Path) -> None:

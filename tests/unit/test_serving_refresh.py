@@ -208,6 +208,15 @@ def test_vectors_that_cannot_be_kept_are_given_all_the_same(
     assert found.shape[0] == 1
 
 
+def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    source = FakeVectors()
+    StoredVectors(tmp_path / "v.npz", source).vectors(*texts(encoder, *(f"{n}" for n in range(300))))
+    assert source.asked == 300
+    assert source.longest <= 32
+
+
 def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
     encoder: TextEncoder, tmp_path: Path
 ) -> None:
