@@ -212,7 +212,9 @@ def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
     encoder: TextEncoder, tmp_path: Path
 ) -> None:
     source = FakeVectors()
-    StoredVectors(tmp_path / "v.npz", source).vectors(*texts(encoder, *(f"{n}" for n in range(300))))
+    StoredVectors(tmp_path / "v.npz", source).vectors(
+        *texts(encoder, *(f"{n}" for n in range(300)))
+    )
     assert source.asked == 300
     assert source.longest <= 32
 
