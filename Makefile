@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its O
 
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
 	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"
+
+cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE)
+	.venv-dev/bin/python -m serving.model.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
 
 test: .venv-dev/.ready .venv-triton/.ready ## Set up and run all tests but the slow proofs
 	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)

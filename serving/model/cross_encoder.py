@@ -1,50 +1,34 @@
-"""The plain cross-encoder, trained on the same data: what ours must not fall behind.
+"""The plain cross-encoder: it reads the shopper's context and an item as one text.
 
-    python -m serving.model.cross_encoder --data grocery --bundle serving/model/demo_bundle
-
-It reads the shopper's context and an item as one text, through every layer, for every candidate.
-MiniLM with a low-rank delta (network.py); what it learns is added to the text match of the cached
-vectors, so that it need only learn what that match misses. It is scored in int8, as it would be
-served. Then the same head and forest are fitted with its score as one more column and without, on
-slates that it was not trained on, and compared on the test period. Prints a table and writes
-build/reports/evaluate-cross-encoder-<data set>.json.
+Through every layer, for every candidate. MiniLM with a low-rank delta (network.py); what it learns
+is added to the text match of the cached vectors, so that it need only learn what that match misses.
+It is scored in int8, as it would be served. What it adds to ours: cross_comparison.py.
 """
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from features.datasets.format import Dataset
-from features.datasets.registry import load
 from features.matrix import FEATURE_NAMES
-from features.replay import item_table
-from serving.model.bundle import Bundle, columns
 from serving.model.encoder_onnx import base_weights, build_int8, calibrate, merge_delta
 from serving.model.fitting import listwise_loss
 from serving.model.network import TextTower, base_folder
-from serving.model.plans import make_plan, task_of
-from serving.model.report import Report, add_rows, show, write
-from serving.model.rows import Slates, build_slates
-from serving.model.test_sets import FIXED_CASES, fixed_test_sets, purchase_test_sets
-from serving.model.training import TrainingOptions, fit, text_vectors
+from serving.model.rows import Slates
 from serving.model.tuning import TEXT_TEMPERATURE
 from serving.model_repository.text_vectors import TextEncoder
 
 FloatArray = npt.NDArray[np.float32]
 Tokens = list[list[int]]
 MAX_TOKENS = 64
+MIN_CONTEXT = 16  # tokens that a long item leaves to the context
 N_RECENT = 3  # titles in the context, newest first: more would push the item's own words out
-WITHOUT, WITH = "ours", "ours with the cross-encoder inside"
 _SEPARATOR = 102  # [SEP]
 _N_CALIBRATION = 256
 
@@ -58,10 +42,6 @@ class CrossOptions:
     wanted: int = 3
     unwanted: int = 5
     learning_rate: float = 4e-4
-    n_tuned: int = 3_000  # slates that the cross-encoder may be trained on
-    n_fitted: int = 700  # slates, later ones, that head and forest are fitted on
-    n_rows: int = 40  # of a slate that is fitted on, at most
-    n_cases: int = 250  # of each test set
 
 
 class CrossEncoder(nn.Module):
@@ -96,9 +76,10 @@ class Pairs:
         slate_of = self._slates.slate_of[rows].tolist()
         out = []
         for index, item_row in zip(slate_of, self._slates.item_rows[rows].tolist(), strict=True):
-            item = self._items[item_row][1:]
-            context = self._contexts[index][:-1][: MAX_TOKENS - 1 - len(item)]
-            out.append([*context, _SEPARATOR, *item])
+            context, item = self._contexts[index][:-1], self._items[item_row][1:-1]
+            context = context[: max(MAX_TOKENS - 2 - len(item), MIN_CONTEXT)]
+            item = item[: MAX_TOKENS - 2 - len(context)]
+            out.append([*context, _SEPARATOR, *item, _SEPARATOR])
         return out
 
     def _context(self, index: int) -> str:
@@ -172,76 +153,16 @@ def int8_scores(
     return out / np.float32(TEXT_TEMPERATURE)
 
 
-def compare(
-    dataset: Dataset,
-    source: Path,
-    bundle: Bundle,
-    options: CrossOptions,
+def cross_scores(
+    model: CrossEncoder,
+    texts: Sequence[str],
+    slates: Slates,
     threads: int,
     progress: Progress | None = None,
-) -> Report:
-    """The same system with and without a cross-encoder, on the test sets of `evaluation`."""
-    given = TrainingOptions()
-    seed = given.seed
-    items = item_table(dataset)
-    plan = make_plan(dataset, items, seed, options.n_tuned + options.n_fitted)
-    if (source / FIXED_CASES).is_file():
-        sets = fixed_test_sets(source, dataset, items, plan)[2:]  # features as of the cut
-        chosen = np.random.default_rng(seed).permutation(len(sets[0].cases))[: options.n_cases]
-        sets = [replace(s, cases=[s.cases[i] for i in np.sort(chosen).tolist()]) for s in sets]
-    else:
-        sets = purchase_test_sets(dataset, items, plan, seed, options.n_cases, 1)[:2]
-    cases = [*plan.train, *(case for each in sets for case in each.cases)]
-    slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
-    texts = [item.ranker_text for item in items.items]
-    vectors = text_vectors(bundle.tower(), texts, slates)
-    n_train = len(plan.train)
-    order = np.random.default_rng(seed).permutation(n_train)
-    tuned = slates.take(np.sort(order[: -options.n_fitted]))
-    fitted = thinned(slates.take(np.sort(order[-options.n_fitted :])), options.n_rows, seed)
-    torch.manual_seed(seed)
-    model = CrossEncoder()
-    pairs = Pairs(model.tower, texts, tuned)
-    known = text_logits(columns(tuned, *vectors))
-    tune_cross_encoder(model, pairs, tuned, known, options, seed, progress)
-    features = columns(fitted, *vectors)
-    crossed = _crossed(model, texts, fitted, threads, progress)
-    both = {
-        WITHOUT: fit(fitted, features, given),
-        WITH: fit(fitted, with_column(features, crossed), given),
-    }
-    report = Report(dataset.info.name, WITH, {})
-    start = n_train
-    for each in sets:
-        part = slates.take(np.arange(start, start + len(each.cases)))
-        start += len(each.cases)
-        plain = columns(part, *vectors)
-        crossed = _crossed(model, texts, part, threads, progress)
-        scores = {"cross-encoder and text match alone": crossed + text_logits(plain)}
-        for name, columns_of in ((WITHOUT, plain), (WITH, with_column(plain, crossed))):
-            parts = both[name].parts(columns_of).values()
-            scores[name] = np.sum([p / (p.std() + 1e-9) for p in parts], axis=0, dtype=np.float32)
-        add_rows(report, each.name, part, scores, {"all": np.ones(len(part), bool)})
-    return report
-
-
-def thinned(slates: Slates, n_rows: int, seed: int) -> Slates:
-    """`slates` with at most `n_rows` candidates each, the wanted ones among them."""
-    rng = np.random.default_rng(seed)
-    keep = []
-    for start, end in zip(slates.offsets[:-1].tolist(), slates.offsets[1:].tolist(), strict=True):
-        rows = rng.permutation(np.arange(start, end))
-        first = np.argsort(-(slates.labels[rows] > 0), kind="stable")
-        keep.append(np.sort(rows[first][:n_rows]))
-    rows = np.concatenate(keep)
-    return replace(
-        slates,
-        offsets=np.concatenate([[0], np.cumsum([len(each) for each in keep])]).astype(np.int64),
-        item_rows=slates.item_rows[rows],
-        labels=slates.labels[rows],
-        weights=slates.weights[rows],
-        features=slates.features[rows],
-    )
+) -> FloatArray:
+    """int8 scores (R,) of the candidates of `slates`."""
+    pairs = Pairs(model.tower, texts, slates)
+    return int8_scores(model, pairs.of(np.arange(len(slates.item_rows))), threads, progress)
 
 
 def text_logits(features: FloatArray) -> FloatArray:
@@ -253,19 +174,6 @@ def text_logits(features: FloatArray) -> FloatArray:
     return total
 
 
-def with_column(features: FloatArray, scores: FloatArray) -> FloatArray:
-    """`features` (R, F + T) with one more column before the T text matches."""
-    n = len(FEATURE_NAMES)
-    return np.concatenate([features[:, :n], scores[:, None], features[:, n:]], axis=1)
-
-
-def _crossed(
-    model: CrossEncoder, texts: list[str], slates: Slates, threads: int, progress: Progress | None
-) -> FloatArray:
-    pairs = Pairs(model.tower, texts, slates)
-    return int8_scores(model, pairs.of(np.arange(len(slates.item_rows))), threads, progress)
-
-
 def _some_rows(
     slates: Slates, index: int, rng: np.random.Generator, options: CrossOptions
 ) -> npt.NDArray[np.int64]:
@@ -273,36 +181,3 @@ def _some_rows(
     gain = slates.labels[rows] > 0
     wanted = rng.permutation(rows[gain])[: options.wanted]
     return np.concatenate([wanted, rng.permutation(rows[~gain])[: options.unwanted]])
-
-
-def main() -> int:
-    """The exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", required=True, help="grocery, or a folder of purchases")
-    parser.add_argument("--bundle", required=True, type=Path, help="whose tuned tower is used")
-    parser.add_argument("--out", type=Path, default=Path("build/reports"))
-    parser.add_argument("--cache", type=Path, default=Path("build/data"))
-    parser.add_argument("--items", type=int, default=10_000)
-    parser.add_argument("--steps", type=int, default=CrossOptions().steps)
-    parser.add_argument("--cases", type=int, default=CrossOptions().n_cases)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    dataset = load(given.data, given.cache, given.items)
-    if task_of(dataset) not in ("next_basket", "discovery"):
-        print("only purchase logs are compared here", file=sys.stderr)
-        return 2
-    options = CrossOptions(steps=given.steps, n_cases=given.cases)
-    console = Console()
-    with Progress(console=console) as progress:
-        report = compare(
-            dataset, Path(given.data), Bundle(given.bundle), options, given.threads, progress
-        )
-    show(report, console)
-    report.dataset = f"cross-encoder-{report.dataset}"
-    write(report, given.out)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ whether fine-tuning on other queries helps this one. Ours is the head alone: 120
 for trees, which is measured beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -62,11 +62,8 @@ def evaluate_judged(
     dataset: Dataset, seed: int, threads: int = 2, progress: Progress | None = None
 ) -> Report:
     """Cross-validation over all queries: each is ranked by what the other four fifths trained."""
-    items = item_table(dataset)
-    slates = build_slates(dataset, items, judged_cases(dataset, items), seed)
-    texts = [item.ranker_text for item in items.items]
-    fold_of = np.random.default_rng(seed).permutation(len(slates)) % N_FOLDS
-    zero_shot = _columns(TextTower(base_folder()), slates, texts)
+    slates, texts = judged_slates(dataset, seed)
+    zero_shot = text_columns(TextTower(base_folder()), slates, texts)
     query = len(FEATURE_NAMES) + TEXT_FEATURES.index("text_query")
     scores = {
         "BM25": slates.features[:, COLUMN["retrieval_score"]],
@@ -80,16 +77,15 @@ def evaluate_judged(
     )
     scores |= {name: np.zeros(len(zero_shot), np.float32) for name in names}
     task = progress.add_task("folds", total=N_FOLDS) if progress else None
-    for fold in range(N_FOLDS):
-        train = np.flatnonzero(fold_of != fold)
-        test = (fold_of == fold)[slates.slate_of]
+    for train in folds(slates, seed):
+        test = ~np.isin(slates.slate_of, train)
         tower = TextTower(base_folder())
-        tuned = _tuned(tower, slates, train, zero_shot, texts, seed, progress)
-        head, forest = _fitted(slates, train, tuned, seed, threads)
+        tuned = tuned_columns(tower, slates, train, zero_shot, texts, seed, progress)
+        head, forest = fit_members(slates, train, tuned, seed, threads)
         scores["ours, tuned text alone"][test] = tuned[test, query]
         scores["ours"][test] = head(tuned[test])
         scores["ours, with a forest"][test] = head(tuned[test]) + forest(tuned[test])
-        plain_head, _ = _fitted(slates, train, zero_shot, seed, threads)
+        plain_head, _ = fit_members(slates, train, zero_shot, seed, threads)
         scores["ours, not fine-tuned"][test] = plain_head(zero_shot[test])
         if progress is not None and task is not None:
             progress.advance(task)
@@ -98,7 +94,21 @@ def evaluate_judged(
     return report
 
 
-def _tuned(
+def judged_slates(dataset: Dataset, seed: int) -> tuple[Slates, list[str]]:
+    """A slate a query, and the text of each item, by row."""
+    items = item_table(dataset)
+    slates = build_slates(dataset, items, judged_cases(dataset, items), seed)
+    return slates, [item.ranker_text for item in items.items]
+
+
+def folds(slates: Slates, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The slates to train on, one fold after the other; the others are held out."""
+    fold_of = np.random.default_rng(seed).permutation(len(slates)) % N_FOLDS
+    for fold in range(N_FOLDS):
+        yield np.flatnonzero(fold_of != fold)
+
+
+def tuned_columns(
     tower: TextTower,
     slates: Slates,
     train: npt.NDArray[np.int64],
@@ -112,10 +122,10 @@ def _tuned(
     head = Head(zero_shot.shape[1])
     head.measure(zero_shot)
     tune(tower, head, slates.take(train), texts, seed, TUNING, progress=progress)
-    return _columns(tower, slates, texts)
+    return text_columns(tower, slates, texts)
 
 
-def _fitted(
+def fit_members(
     slates: Slates, train: npt.NDArray[np.int64], features: FloatArray, seed: int, threads: int
 ) -> tuple[Scorer, Scorer]:
     """Head and forest of the slates `train`; their scores have deviation 1 there."""
@@ -135,7 +145,8 @@ def _fitted(
     return lambda x: head_scores(head, x) / head_std, lambda x: trees(x) / tree_std
 
 
-def _columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
+def text_columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
+    """Behaviour features and text matches of all candidates, (R, n)."""
     queries = sorted(set(slates.queries))
     judged = sorted(set(slates.item_rows.tolist()))
     found = tower.encode([*queries, *(texts[row] for row in judged)])
