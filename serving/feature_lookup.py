@@ -103,7 +103,6 @@ class FeatureLookup:
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
-            query_match=self._items.query_match(request.query, rows),
             exposure=exposure.astype(np.float32),
             shopper=shopper,
             pasts=pasts,

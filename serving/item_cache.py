@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from features.aggregate import ItemCounters
-from features.catalog import Item, ItemTable, content_key, words
+from features.catalog import Item, ItemTable, content_key
 from serving.types import FloatArray, RowArray
 
 
@@ -62,7 +62,6 @@ class ItemCache:
         self.counters = ItemCounters(0)
         self.tokens = np.zeros((0, max_tokens), np.int16)
         self.keys = np.zeros(0, np.int64)
-        self._words: list[frozenset[str]] = []
         self._encoder = encoder
         self._max_tokens = max_tokens
 
@@ -78,8 +77,6 @@ class ItemCache:
         self.tokens[rows] = 0
         self.tokens[rows, : tokens.shape[1]] = tokens
         self.keys[rows] = [content_key(text) for text in texts]
-        for row, text in zip(rows.tolist(), texts, strict=True):
-            self._words[row] = words(text)
         return rows
 
     def set_counters(
@@ -107,19 +104,6 @@ class ItemCache:
         width = int(used[-1]) + 1 if len(used) else 1
         return keys, np.ascontiguousarray(tokens[:, :width])
 
-    def query_match(self, query: str | None, rows: RowArray) -> FloatArray:
-        """Share of the query's words that the item's text holds, (n,); NaN: no query or item."""
-        if query is None or not (wanted := words(query)):
-            return np.full(len(rows), np.nan, np.float32)
-        texts = self._words
-        return np.array(
-            [
-                len(wanted & texts[row]) / len(wanted) if row >= 0 else np.nan
-                for row in rows.tolist()
-            ],
-            np.float32,
-        )
-
     def _reserve(self, n_rows: int) -> None:
         """Room for `n_rows` everywhere; a reader must find every array as long as any row."""
         capacity = len(self.keys)
@@ -134,7 +118,6 @@ class ItemCache:
         keys[: len(self.keys)] = self.keys
         self.counters.resize(capacity)
         self.tokens, self.keys = tokens, keys
-        self._words.extend([frozenset()] * (capacity - len(self._words)))
 
 
 def category_path(category: str) -> str:

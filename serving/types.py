@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.matching import NO_PAST
-from features.matrix import Pasts, Shopper
+from features.matrix import COLUMN, Pasts, Shopper
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
@@ -71,7 +71,6 @@ class FeatureMatrix:
     rows:          int64 (n,), place in the catalogue, -1 = not in it
     values:        float32 (n, n_features), columns of features.matrix.FEATURE_NAMES, NaN = unknown
     category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
-    query_match:   float32 (n,), share of the query's words in the item's text, NaN without a query
     exposure:      float32 (n,), decayed count of examinations and takings
     pasts:         rows of the items that the shopper's user and session keep
     """
@@ -80,7 +79,6 @@ class FeatureMatrix:
     values: FloatArray
     category: npt.NDArray[np.int32]
     brand: npt.NDArray[np.int32]
-    query_match: FloatArray
     exposure: FloatArray
     shopper: Shopper = field(default_factory=Shopper)
     pasts: Pasts = (NO_PAST, NO_PAST)
@@ -93,9 +91,15 @@ class FeatureMatrix:
             values=self.values[rows],
             category=self.category[rows],
             brand=self.brand[rows],
-            query_match=self.query_match[rows],
             exposure=self.exposure[rows],
         )
+
+    @property
+    def query_match(self) -> FloatArray:
+        """Share of the query's words that the item has, float32 (n,); NaN without a query."""
+        # Without one, the column tells of the session's last query.
+        asked = self.values[:, COLUMN["has_query"]] > 0
+        return np.where(asked, self.values[:, COLUMN["query_words"]], np.float32(np.nan))
 
     @property
     def deepest_category(self) -> npt.NDArray[np.int32]:

@@ -51,15 +51,13 @@ def by_rules(items: ItemTable) -> Scorer:
         out = np.zeros(len(slates.item_rows), np.float32)
         for index in range(len(slates)):
             part = slice(slates.offsets[index], slates.offsets[index + 1])
-            rows, values = slates.item_rows[part], slates.features[part]
-            asked = values[:, COLUMN["query_words"]] if slates.queries[index] else np.nan
+            rows = slates.item_rows[part]
             out[part] = rules.score(
                 FeatureMatrix(
                     rows=rows,
-                    values=values,
+                    values=slates.features[part],
                     category=items.category[rows],
                     brand=items.brand[rows],
-                    query_match=np.broadcast_to(np.float32(asked), len(rows)),
                     exposure=np.zeros(len(rows), np.float32),
                 )
             ).values

@@ -98,7 +98,7 @@ def request(*item_ids: str, **fields: Any) -> RankingRequest:
 
 def matrix(n: int, **columns: Any) -> FeatureMatrix:
     """Features of `n` candidates of which nothing is known but `columns` (by feature name)."""
-    fields = {"category", "brand", "query_match", "exposure", "rows"}
+    fields = {"category", "brand", "exposure", "rows"}
     values = np.full((n, len(FEATURE_NAMES)), np.nan, np.float32)
     for name, column in columns.items():
         if name not in fields:
@@ -109,7 +109,6 @@ def matrix(n: int, **columns: Any) -> FeatureMatrix:
         values=values,
         category=given.get("category", np.full((n, 3), -1, np.int32)),
         brand=given.get("brand", np.full(n, -1, np.int32)),
-        query_match=given.get("query_match", np.full(n, np.nan, np.float32)),
         exposure=given.get("exposure", np.full(n, np.inf, np.float32)),
     )
 

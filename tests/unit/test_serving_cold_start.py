@@ -62,8 +62,14 @@ def test_more_of_a_signal_never_ranks_lower(column: str, part: str) -> None:
 def test_newer_items_and_better_matches_rank_higher() -> None:
     newness = score(matrix(3, item_age_days=np.log1p([0.0, 10.0, 400.0])))
     assert (np.diff(newness.values) < 0).all()
-    match = score(matrix(3, query_match=np.array([0.0, 0.5, 1.0], np.float32)))
+    match = score(matrix(3, has_query=1.0, query_words=np.array([0.0, 0.5, 1.0])))
     assert (np.diff(match.values) > 0).all()
+
+
+def test_words_of_an_earlier_query_are_no_match_for_this_request() -> None:
+    features = matrix(2, has_query=0.0, query_words=np.array([0.0, 1.0]))
+    assert np.isnan(features.query_match).all()
+    assert len(set(score(features).values.tolist())) == 1
 
 
 def test_a_query_speaks_louder_than_popularity() -> None:
@@ -71,7 +77,8 @@ def test_a_query_speaks_louder_than_popularity() -> None:
         3,
         item_purchase_7d=np.array([9.0, 1.0, 1.0]),
         item_interest_7d=0.0,
-        query_match=np.array([0.0, 0.0, 1.0], np.float32),
+        has_query=1.0,
+        query_words=np.array([0.0, 0.0, 1.0]),
     )
     assert int(np.argmax(score(features).values)) == 2
 

@@ -14,6 +14,7 @@ from serving.errors import FeaturesUnavailableError
 from serving.feature_lookup import FeatureLookup
 from serving.item_cache import ItemCache, TextEncoder
 from serving.settings import ModelSettings
+from serving.types import FloatArray
 from tests.unit.serving_fakes import NOW_S, FakeShoppers, groceries, request, state
 
 
@@ -69,6 +70,17 @@ def test_known_and_unknown_items_keep_their_places(encoder: TextEncoder) -> None
     np.testing.assert_array_equal(found.query_match, np.array([np.nan, 1.0, 0.0], np.float32))
     assert found.exposure.tolist() == [np.inf, 0.0, 0.0]  # an unknown item is not explored
     assert found.deepest_category.tolist()[0] == -1
+
+
+def test_a_query_matches_by_the_share_of_its_words(encoder: TextEncoder) -> None:
+    reader = lookup(encoder, FakeShoppers(), groceries(encoder))
+
+    def match(query: str | None) -> FloatArray:
+        return reader.matrix(request("milk", "oat", "who", query=query), Shopper()).query_match
+
+    np.testing.assert_allclose(match("WHOLE milks, meadow!"), [1.0, 1 / 3, np.nan], rtol=1e-6)
+    assert np.isnan(match("?!")).all()
+    assert np.isnan(match(None)).all()
 
 
 def test_an_empty_catalogue_knows_nothing(encoder: TextEncoder) -> None:

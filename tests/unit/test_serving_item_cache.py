@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from features.catalog import Item, content_key, words
+from features.matching import shared_words
 from serving.item_cache import ItemCache, TextEncoder, category_path
 from serving.types import RowArray
 from tests.unit.serving_fakes import MAX_ITEM_TOKENS, groceries
@@ -79,17 +80,8 @@ def test_a_changed_item_keeps_its_row_and_its_counters_and_changes_its_text(
     assert again.tolist() == row.tolist()
     assert items.counters.at_s[row].tolist() == [5.0]
     assert items.keys[row].tolist() == [content_key("Goat milk")]
-    assert items.query_match("whole", row).tolist() == [0.0]
-    assert items.query_match("goats", row).tolist() == [1.0]
-
-
-def test_query_match_is_the_share_of_the_querys_words(encoder: TextEncoder) -> None:
-    items = groceries(encoder)
-    rows = items.table.rows(["milk", "oat", "who"])
-    found = items.query_match("WHOLE milks, meadow!", rows)
-    np.testing.assert_allclose(found, [1.0, 1 / 3, np.nan], rtol=1e-6)
-    assert np.isnan(items.query_match(None, rows)).all()
-    assert np.isnan(items.query_match("?!", rows)).all()
+    assert shared_words(items.table, "whole", row).tolist() == [0.0]
+    assert shared_words(items.table, "goats", row).tolist() == [1.0]
 
 
 def test_words_are_compared_without_case_and_plural() -> None:
@@ -126,7 +118,7 @@ def test_a_reader_never_meets_a_row_without_its_columns(encoder: TextEncoder) ->
 
     def read(rows: RowArray) -> None:
         items.texts_of(rows)
-        items.query_match("i7", rows)
+        shared_words(items.table, "i7", rows)
         items.counters.at(np.maximum(rows, 0), 1.0)
         _ = items.table.category[rows], items.table.available[rows], items.table.removed[rows]
         _ = items.table.neighbors[rows], items.table.log_price[rows]
