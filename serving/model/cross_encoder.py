@@ -21,7 +21,7 @@ from serving.model.encoder_onnx import base_weights, build_int8, calibrate, merg
 from serving.model.fitting import listwise_loss
 from serving.model.network import TextTower, base_folder
 from serving.model.rows import Slates
-from serving.model.tuning import TEXT_TEMPERATURE
+from serving.model.tuning import TEXT_ALONE, TEXT_TEMPERATURE
 from serving.model_repository.text_vectors import TextEncoder
 
 FloatArray = npt.NDArray[np.float32]
@@ -168,9 +168,7 @@ def cross_scores(
 def text_logits(features: FloatArray) -> FloatArray:
     """What the text match says alone, (R,): of query, recent items and session, as in tuning."""
     matches = np.nan_to_num(features[:, len(FEATURE_NAMES) :])
-    total: FloatArray = (matches[:, 0] + matches[:, 2] + matches[:, 5]) / np.float32(
-        TEXT_TEMPERATURE
-    )
+    total: FloatArray = matches[:, TEXT_ALONE].sum(axis=1) / np.float32(TEXT_TEMPERATURE)
     return total
 
 

@@ -17,6 +17,10 @@ from serving.model.rows import Slates
 from serving.model.scoring import TEXT_FEATURES
 
 TEXT_TEMPERATURE = 0.05
+# The matches that say something without a model: of the query, of the user's and session's best.
+TEXT_ALONE = [
+    TEXT_FEATURES.index(name) for name in ("text_query", "text_user_top3", "text_session_top3")
+]
 SAVE_EVERY = 20  # steps
 
 
@@ -130,9 +134,9 @@ def batch_loss(
 
 
 def _text_alone(features: Tensor) -> Tensor:
-    """The sum of the query's, the user's and the session's best matches, as logits."""
+    """The sum of the matches TEXT_ALONE, as logits."""
     matches = torch.nan_to_num(features[:, -len(TEXT_FEATURES) :])
-    return (matches[:, 0] + matches[:, 2] + matches[:, 5]) / TEXT_TEMPERATURE
+    return matches[:, TEXT_ALONE].sum(dim=1) / TEXT_TEMPERATURE
 
 
 def _encode(tower: TextTower, texts: list[str]) -> Tensor:
