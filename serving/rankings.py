@@ -4,9 +4,9 @@ import asyncio
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -68,19 +68,20 @@ class Rankings:
         self._settings = settings
         self._clock = clock
         self._ongoing = 0
+        self._turns = asyncio.Semaphore(settings.admission.max_concurrent_rankings)
         # Retrieval takes milliseconds of a large catalogue: others go on meanwhile.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="retrieval")
 
     async def rank(self, asked: RankRequest, stages: Stages) -> dict[str, Any]:
         """Order the given candidates."""
-        with self._admitted():
-            request = self._request(asked, asked.query, asked.limit)
+        request = self._request(asked, asked.query, asked.limit)
+        async with self._admitted(request, stages):
             return await self._answer(_offered(request, asked, self._items), stages)
 
     async def search(self, asked: SearchRequest, stages: Stages) -> dict[str, Any]:
         """Find candidates for a query and order them."""
-        with self._admitted():
-            request = self._request(asked, asked.query, asked.limit)
+        request = self._request(asked, asked.query, asked.limit)
+        async with self._admitted(request, stages):
             with stages.stage(Stage.RETRIEVE):
                 try:
                     left_s = request.deadline_s - time.monotonic()
@@ -97,10 +98,10 @@ class Rankings:
 
     async def recommend(self, asked: RecommendRequest, stages: Stages) -> dict[str, Any]:
         """Choose candidates for a shopper and order them."""
-        with self._admitted():
-            request = replace(
-                self._request(asked, None, asked.limit), seed_item_ids=tuple(asked.seed_item_ids)
-            )
+        request = replace(
+            self._request(asked, None, asked.limit), seed_item_ids=tuple(asked.seed_item_ids)
+        )
+        async with self._admitted(request, stages):
             with stages.stage(Stage.RETRIEVE):
                 shopper = await self._shopper(request)
                 found = await self._retrieve(
@@ -129,16 +130,36 @@ class Rankings:
     async def _retrieve(self, find: Callable[[], Retrieved]) -> Retrieved:
         return await asyncio.get_running_loop().run_in_executor(self._pool, find)
 
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        """A permit before any work: what cannot be answered now is refused now."""
+    @asynccontextmanager
+    async def _admitted(self, request: RankingRequest, stages: Stages) -> AsyncIterator[None]:
+        """A permit before any work: what cannot be answered in time is refused.
+
+        Few are worked on at once, in the order of their arrival: with more, the model's replies
+        wait for the one event loop until all seem late, and a model that is well seems to hang.
+        """
         if self._ongoing >= self._settings.admission.max_ongoing_rankings:
             raise OverloadedError("too many rankings are under way", 1)
         self._ongoing += 1
         try:
-            yield
+            if self._turns.locked():
+                with stages.stage(Stage.WAIT):
+                    await self._turn(request.deadline_s - time.monotonic())
+            else:
+                await self._turns.acquire()
+            try:
+                yield
+            finally:
+                self._turns.release()
         finally:
             self._ongoing -= 1
+
+    async def _turn(self, left_s: float) -> None:
+        """Wait for a turn, for half of what is left: the other half is for the work."""
+        try:
+            async with asyncio.timeout(left_s / 2):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise OverloadedError("no turn came in time", 1) from None
 
     def _request(
         self, asked: RankRequest | SearchRequest | RecommendRequest, query: str | None,

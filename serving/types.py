@@ -37,6 +37,7 @@ class Stage(StrEnum):
     """Where the time of a request goes: span name, metric label and Server-Timing entry."""
 
     VALIDATE = "validate"
+    WAIT = "wait"
     RETRIEVE = "retrieve"
     FEATURES = "features"
     SCORE = "score"

@@ -8,6 +8,7 @@ export function parts(stages, ms) {
   const { total = 0, score = 0, batch_wait = 0, model = 0, ...own } = stages;
   const split = {
     validate: own.validate ?? 0,
+    wait: own.wait ?? 0,
     retrieve: own.retrieve ?? 0,
     features: own.features ?? 0,
     batch_wait,

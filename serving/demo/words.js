@@ -43,6 +43,7 @@ const PARTS = {
 
 export const STAGES = {
   validate: "validate",
+  wait: "wait for a turn",
   retrieve: "retrieve",
   features: "features",
   batch_wait: "wait for batch",

@@ -145,6 +145,7 @@ def _measure(
     groups["cold shoppers"] = cold_shopper
     cold_item = test_set.cold_item
     groups["cold items"] = _new_wanted(slates) if cold_item is None else cold_item
+    groups["cold items, known shoppers"] = groups["cold items"] & ~cold_shopper
     add_rows(report, test_set.name, slates, scores, groups)
 
 

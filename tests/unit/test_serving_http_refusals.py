@@ -192,6 +192,48 @@ async def test_more_than_can_be_taken_is_refused_at_once(tokenizer_path: Any) ->
     assert (await shop.post("/v1/rank", {"candidates": ONE})).status_code == 200
 
 
+async def test_few_are_worked_on_at_once_and_the_others_wait_their_turn(
+    tokenizer_path: Any,
+) -> None:
+    shop = Shop(tokenizer_path, admission={"max_concurrent_rankings": 1})
+    waiting, order = Waiting(), []
+
+    async def score(job: Any, budget_s: float) -> Any:
+        order.append(job)
+        return await waiting.score(job, budget_s)
+
+    shop.scorer.score = score  # type: ignore[method-assign]
+    body = {"user_id": "ann", "candidates": ONE, "budget_ms": 5000}
+    ranked = [asyncio.create_task(shop.post("/v1/rank", body)) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    assert len(order) == 1
+    waiting.go_on.set()
+    answers = await asyncio.gather(*ranked)
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [answer.json()["route"] for answer in answers] == ["model"] * 3
+    assert len(order) == 3
+    waited = [", wait;dur=" in answer.headers["server-timing"] for answer in answers]
+    assert sorted(waited) == [False, True, True]
+
+
+async def test_who_has_waited_for_half_of_his_budget_is_refused(tokenizer_path: Any) -> None:
+    shop = Shop(tokenizer_path, admission={"max_concurrent_rankings": 1})
+    waiting = Waiting()
+    shop.scorer.score = waiting.score  # type: ignore[method-assign]
+    first = asyncio.create_task(shop.post("/v1/rank", {"user_id": "ann", "candidates": ONE}))
+    await asyncio.sleep(0.05)
+    for path, body in (("/v1/rank", {"candidates": ONE}), ("/v1/search", {"query": "milk"})):
+        answer = await shop.post(path, {**body, "budget_ms": 40})
+        assert (answer.status_code, problem(answer)["code"]) == (503, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+    left = asyncio.create_task(shop.post("/v1/rank", {"user_id": "ann", "candidates": ONE}))
+    await asyncio.sleep(0.05)
+    left.cancel()  # a caller that leaves while he waits takes no turn with him
+    waiting.go_on.set()
+    assert (await first).status_code == 200
+    assert (await shop.post("/v1/rank", {"candidates": ONE})).status_code == 200
+
+
 async def test_a_client_that_leaves_is_no_failure_of_ours(shop: Shop) -> None:
     sent: list[Any] = []
 
