@@ -24,7 +24,7 @@ INSTALL = $(UV) pip sync --quiet --no-config --python
 .PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view)
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \

@@ -141,11 +141,7 @@ class Rankings:
             raise OverloadedError("too many rankings are under way", 1)
         self._ongoing += 1
         try:
-            if self._turns.locked():
-                with stages.stage(Stage.WAIT):
-                    await self._turn(request.deadline_s - time.monotonic())
-            else:
-                await self._turns.acquire()
+            await self._turn(request, stages)
             try:
                 yield
             finally:
@@ -153,11 +149,16 @@ class Rankings:
         finally:
             self._ongoing -= 1
 
-    async def _turn(self, left_s: float) -> None:
+    async def _turn(self, request: RankingRequest, stages: Stages) -> None:
         """Wait for a turn, for half of what is left: the other half is for the work."""
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        left_s = request.deadline_s - time.monotonic()
         try:
-            async with asyncio.timeout(left_s / 2):
-                await self._turns.acquire()
+            with stages.stage(Stage.WAIT):
+                async with asyncio.timeout(left_s / 2):
+                    await self._turns.acquire()
         except TimeoutError:
             raise OverloadedError("no turn came in time", 1) from None
 

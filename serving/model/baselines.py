@@ -13,7 +13,7 @@ from features.neighbors import Takings
 from serving.cold_start import ColdStart
 from serving.model.forest import ForestOptions, fit_forest
 from serving.model.rows import Slates
-from serving.model.scoring import TEXT_FEATURES
+from serving.model.tuning import TEXT_ALONE
 from serving.rules import ColdStartRules
 from serving.types import FeatureMatrix
 
@@ -35,12 +35,10 @@ def bought_before(slates: Slates, _: FloatArray) -> FloatArray:
 
 def text_alone(_: Slates, text: FloatArray) -> FloatArray:
     """Cosine with the query, else the mean of the three best matches in the history."""
-    query, user, session = (
-        text[:, TEXT_FEATURES.index(name)]
-        for name in ("text_query", "text_user_top3", "text_session_top3")
-    )
+    query, user, session = text[:, TEXT_ALONE].T
     history = np.nansum(np.stack([user, session]), axis=0)
-    return np.where(np.isnan(query), history, query).astype(np.float32)
+    scores: FloatArray = np.where(np.isnan(query), history, query).astype(np.float32)
+    return scores
 
 
 def by_rules(items: ItemTable) -> Scorer:
