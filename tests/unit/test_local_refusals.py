@@ -51,9 +51,15 @@ def test_a_stop_while_preparing_leaves_nothing_running(
 ) -> None:
     command = [sys.executable, "-m", "serving.local", "--data", "simulated"]
     command += ["--state", str(tmp_path), "--port", str(free_port())]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    # Under nohup SIGHUP is ignored, also by what is started; a shell passes it on as it is.
+    disposition = signal.signal(number, signal.SIG_DFL)
+    try:
+        starting = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(number, disposition)
+    with starting as process:
         assert process.stdout is not None
         assert "preparing" in process.stdout.readline()
         started = psutil.Process(process.pid).children(recursive=True)
