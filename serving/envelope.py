@@ -29,6 +29,9 @@ _UNSAMPLED = trace.set_span_in_context(
     trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False)), Context()
 )
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+_MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)  # enough until the year 2286
+_RECEIVED = "x-vitrine-received"  # when HAProxy had the request, unix milliseconds
+_MAX_WAITED_S = 0.5  # HAProxy waits half as long: more is a clock that is wrong
 
 
 class Envelope:
@@ -55,12 +58,15 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started_s, started_ns = time.perf_counter(), time.time_ns()
         headers = Headers(scope=scope)
+        # A request begins where it began to wait: its budget, its timings and who is slow go by it.
+        waited_s = _waited_s(headers)
+        started_s = time.perf_counter() - waited_s
+        started_ns = time.time_ns() - int(waited_s * 1e9)
         asked_id = headers.get("x-request-id", "")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else uuid.uuid4().hex
         REQUEST_ID.set(request_id)  # of this request's own context
-        stages = Stages()
+        stages = Stages(waited_s)
         scope.setdefault("state", {}).update(request_id=request_id, stages=stages)
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         status = 500
@@ -132,6 +138,15 @@ class Envelope:
             return message
 
         return bounded
+
+
+def _waited_s(headers: Headers) -> float:
+    """How long HAProxy kept the request until a replica was free; 0 without a credible word."""
+    said = headers.getlist(_RECEIVED)  # HAProxy's own stands last, behind a caller's
+    if not said or not _MILLISECONDS.fullmatch(said[-1]):
+        return 0.0
+    waited_s = time.time() - int(said[-1]) / 1000
+    return waited_s if 0 < waited_s <= _MAX_WAITED_S else 0.0
 
 
 def problem(

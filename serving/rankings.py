@@ -74,13 +74,13 @@ class Rankings:
 
     async def rank(self, asked: RankRequest, stages: Stages) -> dict[str, Any]:
         """Order the given candidates."""
-        request = self._request(asked, asked.query, asked.limit)
+        request = self._request(asked, asked.query, stages)
         async with self._admitted(request, stages):
             return await self._answer(_offered(request, asked, self._items), stages)
 
     async def search(self, asked: SearchRequest, stages: Stages) -> dict[str, Any]:
         """Find candidates for a query and order them."""
-        request = self._request(asked, asked.query, asked.limit)
+        request = self._request(asked, asked.query, stages)
         async with self._admitted(request, stages):
             with stages.stage(Stage.RETRIEVE):
                 try:
@@ -99,7 +99,7 @@ class Rankings:
     async def recommend(self, asked: RecommendRequest, stages: Stages) -> dict[str, Any]:
         """Choose candidates for a shopper and order them."""
         request = replace(
-            self._request(asked, None, asked.limit), seed_item_ids=tuple(asked.seed_item_ids)
+            self._request(asked, None, stages), seed_item_ids=tuple(asked.seed_item_ids)
         )
         async with self._admitted(request, stages):
             with stages.stage(Stage.RETRIEVE):
@@ -141,6 +141,7 @@ class Rankings:
             raise OverloadedError("too many rankings are under way", 1)
         self._ongoing += 1
         try:
+            stages.waited()
             await self._turn(request, stages)
             try:
                 yield
@@ -164,7 +165,7 @@ class Rankings:
 
     def _request(
         self, asked: RankRequest | SearchRequest | RecommendRequest, query: str | None,
-        limit: int | None,
+        stages: Stages,
     ) -> RankingRequest:  # fmt: skip
         limits = self._settings.pipeline
         budget_s = (asked.budget_ms or 1000 * limits.default_budget_s) / 1000
@@ -174,11 +175,11 @@ class Rankings:
             item_ids=[],
             retrieval_score=np.zeros(0, np.float32),
             at_s=at.timestamp() if at else self._clock(),
-            deadline_s=time.monotonic() + min(budget_s, limits.max_budget_s),
+            deadline_s=time.monotonic() - stages.waited_s + min(budget_s, limits.max_budget_s),
             user_id=self._pseudonyms.user(asked.user_id),
             session_id=self._pseudonyms.session(asked.session_id),
             query=query,
-            limit=limit,
+            limit=asked.limit,
             explain=asked.explain,
         )
 

@@ -32,9 +32,10 @@ class Batched(Protocol):
 
 
 class Stages:
-    """The timings of one request."""
+    """The timings of one request. waited_s: what it has waited before it came to this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, waited_s: float = 0.0) -> None:
+        self.waited_s = waited_s
         self._spent_s: dict[str, float] = {}
         self.spans: list[tuple[str, int, int]] = []  # name, start and end: unix nanoseconds
 
@@ -49,10 +50,17 @@ class Stages:
             try:
                 yield
             finally:
-                spent_s = time.perf_counter() - started_s
-                self._spent_s[stage.value] = self._spent_s.get(stage.value, 0.0) + spent_s
-                self.spans.append((name, started_ns, started_ns + int(spent_s * 1e9)))
-                _SECONDS_OF[stage].observe(spent_s)
+                self._spent(stage, started_ns, time.perf_counter() - started_s)
+
+    def waited(self) -> None:
+        """Count the wait before this process as the stage `wait`."""
+        if self.waited_s > 0:
+            self._spent(Stage.WAIT, time.time_ns() - int(self.waited_s * 1e9), self.waited_s)
+
+    def _spent(self, stage: Stage, started_ns: int, spent_s: float) -> None:
+        self._spent_s[stage.value] = self._spent_s.get(stage.value, 0.0) + spent_s
+        self.spans.append((f"ranking.{stage.value}", started_ns, started_ns + int(spent_s * 1e9)))
+        _SECONDS_OF[stage].observe(spent_s)
 
     def batch(self, reply: Batched) -> None:
         """Note this request's own share of its batch."""

@@ -27,6 +27,8 @@
     option http-buffer-request
     default-server maxconn 8
     timeout queue 250ms
+    unique-id-format %[date(0,ms)]
+    unique-id-header x-vitrine-received
     http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,"detail":"no replica is free","code":"overloaded","request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
 # A request that is asked again must fit.
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}

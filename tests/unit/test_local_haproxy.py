@@ -50,8 +50,10 @@ class Replica(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     let_go: ClassVar[threading.Event]
     asked: ClassVar[threading.Semaphore]
+    received: ClassVar[list[list[str]]]
 
     def do_GET(self) -> None:
+        self.received.append(self.headers.get_all("x-vitrine-received", []))
         self.asked.release()
         self.let_go.wait(30)
         self.send_response(200)
@@ -65,6 +67,7 @@ class Replica(BaseHTTPRequestHandler):
 @pytest.fixture
 def replica() -> Iterator[ThreadingHTTPServer]:
     Replica.let_go, Replica.asked = threading.Event(), threading.Semaphore(0)
+    Replica.received = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Replica)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
@@ -127,3 +130,21 @@ def test_no_replica_at_all_is_told_in_the_same_words(
     refused = requests.get(url, timeout=10)
     assert refused.status_code == 503
     assert Problem.model_validate_json(refused.content).code == "overloaded"
+
+
+def test_a_replica_is_told_when_a_request_came_and_by_haproxy_last(url: str) -> None:
+    before_ms = int(1000 * time.time())
+    with ThreadPoolExecutor(ROOM + 1) as pool:
+        held = [pool.submit(requests.get, url, timeout=30) for _ in range(ROOM)]
+        for _ in range(ROOM):
+            assert Replica.asked.acquire(timeout=10)
+        headers = {"x-vitrine-received": "1"}  # a caller's own
+        waits = pool.submit(requests.get, url, headers=headers, timeout=30)
+        time.sleep(0.1)
+        reached_ms = int(1000 * time.time())
+        Replica.let_go.set()
+        assert {each.result().status_code for each in [*held, waits]} == {200}
+    assert [len(said) for said in Replica.received] == [1] * ROOM + [2]
+    forged, own = Replica.received[-1]
+    assert forged == "1"
+    assert before_ms <= int(own) < reached_ms

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -232,6 +233,47 @@ async def test_who_has_waited_for_half_of_his_budget_is_refused(tokenizer_path: 
     waiting.go_on.set()
     assert (await first).status_code == 200
     assert (await shop.post("/v1/rank", {"candidates": ONE})).status_code == 200
+
+
+def received(ago_s: float) -> str:
+    """What HAProxy writes of a request that it got `ago_s` ago."""
+    return str(int(1000 * (time.time() - ago_s)))
+
+
+async def test_what_a_request_has_waited_in_haproxy_is_of_its_budget(shop: Shop) -> None:
+    body = {"user_id": "ann", "candidates": ONE, "budget_ms": 200}
+    headers = {"x-vitrine-received": received(0.3)}
+    late = await shop.call("POST", "/v1/rank", json=body, headers=headers)
+    assert (late.json()["route"], late.json()["reason"]) == ("fallback", "deadline")
+    spent_ms = {
+        name: float(dur)
+        for name, dur in (
+            entry.split(";dur=") for entry in late.headers["server-timing"].split(", ")
+        )
+    }
+    assert 300 <= spent_ms["wait"] < spent_ms["total"]
+    patient = await shop.call("POST", "/v1/rank", json=body | {"budget_ms": 5000}, headers=headers)
+    assert patient.json()["route"] == "model"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        received(3_600),
+        received(-3_600),
+        "",
+        "nonsense",
+        "\N{ARABIC-INDIC DIGIT ONE}" * 13,
+        "-" + received(0.3)[1:],
+    ],
+    ids=["an hour ago", "in an hour", "empty", "words", "other digits", "negative"],
+)
+async def test_a_clock_that_is_wrong_takes_no_budget(shop: Shop, said: str) -> None:
+    body = {"user_id": "ann", "candidates": ONE, "budget_ms": 200}
+    headers = {"x-vitrine-received": said.encode()}
+    answer = await shop.call("POST", "/v1/rank", json=body, headers=headers)
+    assert answer.json()["route"] == "model"
+    assert ", wait;dur=" not in answer.headers["server-timing"]
 
 
 async def test_a_client_that_leaves_is_no_failure_of_ours(shop: Shop) -> None:
