@@ -4,17 +4,17 @@ Bodies are validated by pydantic straight from the bytes, after the key was chec
 body is never parsed, and JSON is read once.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import TypeAdapter, ValidationError
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import HTTPConnection
 
 from serving.answers import add_error_answers, invalid, read_body, stages_of
 from serving.auth import Keyring, Scope
@@ -42,7 +42,6 @@ from serving.schemas import (
 from serving.status import Status
 from serving.tracing import LateTraces
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key.")
 _RERANK: TypeAdapter[TextsRerank | DocumentsRerank] = TypeAdapter(TextsRerank | DocumentsRerank)
 
 ItemId = Annotated[Id, Path()]
@@ -111,7 +110,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
 
 
 def _add_rankings(app: FastAPI, endpoints: Endpoints) -> None:
-    rank = Depends(_scope(endpoints.keys, Scope.RANK))
+    rank = Depends(_Scoped(endpoints.keys, Scope.RANK))
     rankings = endpoints.rankings
 
     @app.post("/v1/rank", dependencies=[rank], openapi_extra=takes(RankRequest, RankResponse))
@@ -165,9 +164,9 @@ def _add_rankings(app: FastAPI, endpoints: Endpoints) -> None:
 
 def _add_intake(app: FastAPI, endpoints: Endpoints) -> None:
     intake = endpoints.intake
-    events = Depends(_scope(endpoints.keys, Scope.EVENTS))
-    items = Depends(_scope(endpoints.keys, Scope.ITEMS))
-    admin = Depends(_scope(endpoints.keys, Scope.ADMIN))
+    events = Depends(_Scoped(endpoints.keys, Scope.EVENTS))
+    items = Depends(_Scoped(endpoints.keys, Scope.ITEMS))
+    admin = Depends(_Scoped(endpoints.keys, Scope.ADMIN))
 
     @app.post(
         "/v1/events",
@@ -205,7 +204,7 @@ def _add_intake(app: FastAPI, endpoints: Endpoints) -> None:
 
 def _add_operations(app: FastAPI, endpoints: Endpoints) -> None:
     status = endpoints.status
-    admin = Depends(_scope(endpoints.keys, Scope.ADMIN))
+    admin = Depends(_Scoped(endpoints.keys, Scope.ADMIN))
 
     @app.get(
         "/v1/users/{user_id:id}/features",
@@ -232,20 +231,23 @@ def _add_operations(app: FastAPI, endpoints: Endpoints) -> None:
         """Prometheus text."""
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/v1/status", dependencies=[Depends(_scope(endpoints.keys, Scope.RANK))])
+    @app.get("/v1/status", dependencies=[Depends(_Scoped(endpoints.keys, Scope.RANK))])
     async def get_status() -> Response:
         """Versions, routes and freshness."""
         return _json(await status.report())
 
 
-def _scope(keys: Keyring, scope: Scope) -> Callable[..., Awaitable[None]]:
-    async def admit(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    ) -> None:
-        given = f"{credentials.scheme} {credentials.credentials}" if credentials else None
-        keys.admit(given, scope)
+class _Scoped(HTTPBearer):
+    """Admits requests with a key of one scope; for FastAPI a dependency and a security scheme."""
 
-    return admit
+    def __init__(self, keys: Keyring, scope: Scope) -> None:
+        super().__init__(scheme_name="HTTPBearer", description="An API key.", auto_error=False)
+        self._keys = keys
+        self._scope = scope
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        """Raise what a key deserves that is missing, unknown or of other scopes."""
+        self._keys.admit(request.headers.get("authorization"), self._scope)
 
 
 def _json(content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:

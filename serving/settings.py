@@ -141,7 +141,7 @@ class AdmissionSettings(Section):
         50, description="Of a replica: what it holds it must answer in time (docs/autoscaling.md)."
     )
     max_concurrent_rankings: PositiveInt = Field(
-        8,
+        6,
         description="Worked on at once; others wait for half of what their budget has left, then "
         "are refused.",
     )

@@ -25,7 +25,7 @@
   value: |
     leastconn
     option http-buffer-request
-    default-server maxconn 8
+    default-server maxconn 6
     timeout queue 250ms
     unique-id-format %[date(0,ms)]
     unique-id-header x-vitrine-received

@@ -295,13 +295,13 @@ class Stack:
 # defaults. HAProxy can repeat only what it has whole. What waits, waits in HAProxy, where it costs
 # the event loop of a replica nothing, and a quarter of a second at most: so what is answered is
 # answered within its budget. What is too much then is refused in our words and not in Serve's (a
-# plain 500). Eight at a time keep two processors busy; of more the last ones would wait for the
+# plain 500). Six at a time keep two processors busy; of more the last ones would wait for the
 # loop until the model seems late to them. What a request has waited is told by when it was there:
 # its budget goes on from then (serving/envelope.py).
 HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
-default-server maxconn 8
+default-server maxconn 6
 timeout queue 250ms
 unique-id-format %[date(0,ms)]
 unique-id-header x-vitrine-received

@@ -15,7 +15,7 @@ from serving.local.trace_viewer import TraceViewer
 from tests.stack import RunningStack
 
 PATIENCE_S = 30.0
-AT_ONCE = 8  # as many as an ingress replica is sent at a time: more may be refused
+AT_ONCE = 6  # as many as an ingress replica is sent at a time: more may be refused
 ROUNDS = 10
 ATTEMPTS = 3
 pytestmark = pytest.mark.timeout(400)

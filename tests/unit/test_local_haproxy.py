@@ -19,7 +19,7 @@ from serving.local.processes import free_port
 from serving.local.stack import HAPROXY_DEFAULTS
 from serving.problems import Problem
 
-ROOM = 8
+ROOM = 6
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
 CONFIGURATION = jinja2.Template(
     """
