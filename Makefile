@@ -76,8 +76,8 @@ fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its O
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
 	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"
 
-cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE)
-	.venv-dev/bin/python -m serving.model.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
+cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
+	.venv-dev/bin/python -m serving.model.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
 
 test: .venv-dev/.ready .venv-triton/.ready ## Set up and run all tests but the slow proofs
 	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)

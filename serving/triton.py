@@ -186,6 +186,25 @@ class TritonEncoder:
         await self._connection.close()
 
 
+class TritonCrossEncoder:
+    """The `cross_encoder` model: pairs of context and item to scores; the reference of ours."""
+
+    def __init__(self, address: str, tls: TlsSettings | None = None) -> None:
+        self._connection = _Connection(address, "cross_encoder", tls)
+
+    async def score(self, tokens: npt.NDArray[np.integer[Any]], budget_s: float) -> FloatArray:
+        """Scores float32 (n,) of `tokens` (n, any); raises a RankingError."""
+        answer = await self._connection.infer({"TOKENS": _tokens(tokens)}, budget_s, None)
+        scores: FloatArray | None = answer.as_numpy("SCORES")
+        if scores is None or scores.shape != (len(tokens),) or not np.isfinite(scores).all():
+            raise BadModelOutputError(f"no score for each of {len(tokens)} pairs")
+        return scores
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._connection.close()
+
+
 class _Connection:
     """One gRPC channel, opened on first use: it binds to the event loop it is opened on."""
 

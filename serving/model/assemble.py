@@ -35,6 +35,7 @@ _CODE = (
     "serving/model/scoring.py",
     "serving/model_repository/__init__.py",
     "serving/model_repository/answering.py",
+    "serving/model_repository/pairs.py",
     "serving/model_repository/ranking.py",
     "serving/model_repository/text_vectors.py",
 )

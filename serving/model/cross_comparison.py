@@ -10,7 +10,7 @@ build/reports/evaluate-cross-encoder-<data set>.json.
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,14 @@ from features.matrix import FEATURE_NAMES
 from features.replay import item_table
 from serving.model.bundle import Bundle, columns
 from serving.model.cross_encoder import (
+    N_KEPT,
     CrossEncoder,
     CrossOptions,
     Pairs,
     cross_scores,
     text_logits,
     tune_cross_encoder,
+    write_cross_encoder,
 )
 from serving.model.judged import fit_members, folds, judged_slates, text_columns, tuned_columns
 from serving.model.network import TextTower, base_folder
@@ -65,8 +67,12 @@ def compare(
     options: ComparisonOptions,
     threads: int,
     progress: Progress | None = None,
+    keep: Path | None = None,
 ) -> Report:
-    """The same system with and without a cross-encoder, on the test sets of `evaluation`."""
+    """The same system with and without a cross-encoder, on the test sets of `evaluation`.
+
+    keep: where the trained cross-encoder is written, for publishing.
+    """
     given = TrainingOptions()
     seed = given.seed
     items = item_table(dataset)
@@ -90,6 +96,10 @@ def compare(
     pairs = Pairs(model.tower, texts, tuned)
     known = text_logits(columns(tuned, *vectors))
     tune_cross_encoder(model, pairs, tuned, known, options.cross, seed, progress)
+    if keep is not None:
+        some = np.random.default_rng(seed).permutation(len(tuned.item_rows))[:N_KEPT]
+        about = {"dataset": dataset.info.name, "options": asdict(options)}
+        write_cross_encoder(keep, model, pairs.of(some), about)
     features = columns(fitted, *vectors)
     crossed = cross_scores(model, texts, fitted, threads, progress)
     both = {
@@ -182,6 +192,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", required=True, help="grocery, or a folder")
     parser.add_argument("--bundle", type=Path, help="whose tuned tower is used; for purchases")
+    parser.add_argument("--keep", type=Path, help="folder for the cross-encoder, to be published")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--items", type=int, default=10_000)
@@ -197,6 +208,8 @@ def main() -> int:
         return 2
     if task != "judged" and given.bundle is None:
         parser.error("--bundle is missing")
+    if task == "judged" and given.keep is not None:
+        parser.error("--keep: of judged queries each fold has a cross-encoder of its own")
     cross = JUDGED if task == "judged" else CrossOptions()
     cross = replace(cross, steps=given.steps or cross.steps)
     with Progress(console=console) as progress:
@@ -207,7 +220,7 @@ def main() -> int:
             options = ComparisonOptions(cross, given.cases)
             bundle = Bundle(given.bundle)
             source = Path(given.data)
-            report = compare(dataset, source, bundle, options, given.threads, progress)
+            report = compare(dataset, source, bundle, options, given.threads, progress, given.keep)
     show(report, console)
     report.dataset = f"cross-encoder-{report.dataset}"
     write(report, given.out)

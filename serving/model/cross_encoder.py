@@ -2,18 +2,29 @@
 
 Through every layer, for every candidate. MiniLM with a low-rank delta (network.py); what it learns
 is added to the text match of the cached vectors, so that it need only learn what that match misses.
-It is scored in int8, as it would be served. What it adds to ours: cross_comparison.py.
+It is scored in int8, as it is served. What it adds to ours: cross_comparison.py.
+
+`write_cross_encoder` writes what publishing takes:
+
+encoder_delta.safetensors  as in a ranker's bundle (bundle.py)
+scorer.npy                 float32 (384,): a pair's score is its product with the pair's unit vector
+pairs.npy                  int16 (n, 64): pairs that calibrate int8 and are compared with float32
+training.json              data, options, the base weights' sha256
 """
 
+import hashlib
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from rich.progress import Progress
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from features.matrix import FEATURE_NAMES
@@ -22,7 +33,7 @@ from serving.model.fitting import listwise_loss
 from serving.model.network import TextTower, base_folder
 from serving.model.rows import Slates
 from serving.model.tuning import TEXT_ALONE, TEXT_TEMPERATURE
-from serving.model_repository.text_vectors import TextEncoder
+from serving.model_repository.pairs import PAIRS, SCORER, PairScorer
 
 FloatArray = npt.NDArray[np.float32]
 Tokens = list[list[int]]
@@ -31,6 +42,7 @@ MIN_CONTEXT = 16  # tokens that a long item leaves to the context
 N_RECENT = 3  # titles in the context, newest first: more would push the item's own words out
 _SEPARATOR = 102  # [SEP]
 _N_CALIBRATION = 256
+N_KEPT = 512  # pairs of a bundle: half of them calibrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,12 @@ class CrossEncoder(nn.Module):
         # Of length 1, the vector's parts are small: as logits they are read with the temperature.
         score: Tensor = self.out(self.tower(tokens)).squeeze(1) / TEXT_TEMPERATURE
         return score
+
+    def scorer(self) -> FloatArray:
+        """What a pair's unit vector is multiplied with, (384,). The bias, as it moves no order, is
+        left out."""
+        found: FloatArray = self.out.weight.detach().numpy()[0] / np.float32(TEXT_TEMPERATURE)
+        return found
 
 
 class Pairs:
@@ -136,21 +154,39 @@ def int8_scores(
     chosen = np.random.default_rng(0).permutation(len(tokens))[:_N_CALIBRATION].tolist()
     ranges = calibrate(weights, [np.array(tokens[index], np.int32) for index in chosen])
     out = np.zeros(len(tokens), np.float32)
-    head = model.out.weight.detach().numpy()[0]
     task = progress.add_task("pairs", total=len(tokens)) if progress else None
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cross_encoder.onnx"
-        path.write_bytes(build_int8(weights, ranges))
-        encoder = TextEncoder(path, threads, MAX_TOKENS)
+        (Path(folder) / "text_encoder.onnx").write_bytes(build_int8(weights, ranges))
+        np.save(Path(folder) / SCORER, model.scorer())
+        scorer = PairScorer(Path(folder), MAX_TOKENS, threads)
         for start in range(0, len(tokens), 1_000):
-            part = tokens[start : start + 1_000]
-            padded = np.zeros((len(part), MAX_TOKENS), np.int16)
-            for row, ids in zip(padded, part, strict=True):
-                row[: len(ids)] = ids
-            out[start : start + len(part)] = encoder.encode(padded) @ head
+            part = padded(tokens[start : start + 1_000])
+            out[start : start + len(part)] = scorer.scores(part)
             if progress is not None and task is not None:
                 progress.advance(task, len(part))
-    return out / np.float32(TEXT_TEMPERATURE)
+    return out
+
+
+def padded(tokens: Tokens) -> npt.NDArray[np.int16]:
+    """Pairs as the model server takes them: int16 (n, MAX_TOKENS), zero-padded."""
+    out = np.zeros((len(tokens), MAX_TOKENS), np.int16)
+    for row, ids in zip(out, tokens, strict=True):
+        row[: len(ids)] = ids
+    return out
+
+
+def write_cross_encoder(
+    folder: Path, model: CrossEncoder, pairs: Tokens, about: Mapping[str, Any]
+) -> None:
+    """Write a bundle; `pairs` go with it, N_KEPT are enough. `about` is added to training.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(model.tower.delta(), folder / "encoder_delta.safetensors")
+    (folder / "encoder_delta.safetensors").chmod(0o644)
+    np.save(folder / SCORER, model.scorer())
+    np.save(folder / PAIRS, padded(pairs))
+    base = (base_folder() / "model.safetensors").read_bytes()
+    training = {"max_tokens": MAX_TOKENS, "base_sha256": hashlib.sha256(base).hexdigest(), **about}
+    (folder / "training.json").write_text(json.dumps(training, indent=1) + "\n")
 
 
 def cross_scores(

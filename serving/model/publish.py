@@ -2,6 +2,7 @@
 
     python -m serving.model.publish ranker --repository R --bundle B [--item-texts T] [--reload URL]
     python -m serving.model.publish encoder --repository R [--item-texts T]
+    python -m serving.model.publish cross_encoder --repository R --bundle B [--reload URL]
     python -m serving.model.publish rollback --repository R [--reload URL]
     python -m serving.model.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
 
@@ -28,8 +29,8 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 
 from serving.model import assemble
-from serving.model.assemble import ParityError, ParityLimits
-from serving.model.encoder_onnx import WeightsError
+from serving.model.assemble import Parity, ParityError, ParityLimits
+from serving.model.encoder_onnx import Weights, WeightsError
 from serving.model.repository import (
     PublishError,
     alone,
@@ -38,11 +39,13 @@ from serving.model.repository import (
     staging,
     version_in_use,
 )
+from serving.model_repository.pairs import PAIRS, SCORER
 from serving.model_repository.ranking import VersionRanker
 from serving.model_repository.text_vectors import BatchError, BrokenVersionError, TextEncoder
 
 RANKER = "ranker"
 ENCODER = "encoder"
+CROSS_ENCODER = "cross_encoder"
 ENCODER_MAX_TOKENS = 64
 _PROBE_NUMBERS = 16
 
@@ -66,7 +69,8 @@ def publish_ranker(
     Raises PublishError, and then the version in use before still is.
     """
     base = base or assemble.base_folder()
-    training = _training(bundle, base)
+    needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
+    training = _training(bundle, base, needed)
     slates = slates or bundle / "held_out.npz"
     with staging(repository, RANKER) as scratch:
         folder = scratch / "version"
@@ -120,18 +124,13 @@ def publish_encoder(
     base = base or assemble.base_folder()
     with staging(repository, ENCODER) as scratch:
         folder = scratch / "version"
-        folder.mkdir()
-        assemble.add_code(folder, ENCODER)
         texts = assemble.read_texts(item_texts) if item_texts else []
         tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
         weights = assemble.merged_weights(None, base)
         try:
-            parity = assemble.add_tower(folder, weights, tokens, precision, scratch)
-            if parity is not None:
-                parity.check(limits or ParityLimits())
+            parity = _tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
         except (ParityError, BrokenVersionError) as error:
             raise PublishError(f"{base}: {error}") from None
-        shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
         about = {
             "data": None,
             "max_tokens": ENCODER_MAX_TOKENS,
@@ -141,6 +140,39 @@ def publish_encoder(
             "probe": _probe((scratch if precision == "float16" else folder) / "text_encoder.onnx"),
         }
         return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
+
+
+def publish_cross_encoder(
+    repository: Path,
+    bundle: Path,
+    base: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """A plain cross-encoder (`cross_encoder.write_cross_encoder`) as its next version.
+
+    The reference that ours is measured by: no deployment asks it. Raises PublishError.
+    """
+    base = base or assemble.base_folder()
+    training = _training(bundle, base, ("max_tokens", "base_sha256"))
+    with staging(repository, CROSS_ENCODER) as scratch:
+        folder = scratch / "version"
+        try:
+            pairs = np.load(bundle / PAIRS)
+            weights = assemble.merged_weights(bundle, base)
+            parity = _tower_alone(folder, CROSS_ENCODER, base, weights, pairs, precision, limits)
+            shutil.copyfile(bundle / SCORER, folder / SCORER)
+        except (OSError, ParityError, WeightsError, BrokenVersionError) as error:
+            raise PublishError(f"{bundle}: {error}") from None
+        about = {
+            "data": training.get("dataset"),
+            "max_tokens": training["max_tokens"],
+            "precision": precision,
+            "parity": parity and asdict(parity),
+        }
+        return put_in_use(repository, CROSS_ENCODER, folder, about, threads, reload_urls)
 
 
 def ensure(
@@ -168,10 +200,28 @@ def ensure(
         print(f"{model}: first version published")
 
 
-def _training(bundle: Path, base: Path) -> dict[str, Any]:
+def _tower_alone(
+    folder: Path,
+    model: str,
+    base: Path,
+    weights: Weights,
+    tokens: assemble.TokenArray,
+    precision: str,
+    limits: ParityLimits | None,
+) -> Parity | None:
+    """A version that is little more than a tower; float32's is left beside it. See add_tower."""
+    folder.mkdir()
+    assemble.add_code(folder, model)
+    parity = assemble.add_tower(folder, weights, tokens, precision, folder.parent)
+    if parity is not None:
+        parity.check(limits or ParityLimits())
+    shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+    return parity
+
+
+def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:
     try:
         training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
-        needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
         missing = [name for name in needed if name not in training]
     except (OSError, ValueError) as error:
         raise PublishError(f"{bundle}: training.json cannot be read: {error}") from None
@@ -210,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.model.publish", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (RANKER, ENCODER, "rollback", "ensure"):
+    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "ensure"):
         command = commands.add_parser(name)
         command.add_argument("--repository", type=Path, required=True)
         command.add_argument(
@@ -220,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             metavar="URL",
             help="HTTP address of a running Triton; once for each replica",
         )
-        if name in (RANKER, "ensure"):
+        if name in (RANKER, CROSS_ENCODER, "ensure"):
             command.add_argument("--bundle", type=Path, required=True)
         if name == RANKER:
             command.add_argument("--slates", type=Path, help="held-out slates, .npz")
@@ -229,10 +279,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "--wait", type=float, default=0.0, help="for --item-texts, seconds"
             )
         if name == "rollback":
-            command.add_argument("--model", choices=(RANKER, ENCODER), default=RANKER)
+            models = (RANKER, ENCODER, CROSS_ENCODER)
+            command.add_argument("--model", choices=models, default=RANKER)
         else:
             command.add_argument("--base", type=Path, help="default: the PyPI package's folder")
-            command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
+            if name != CROSS_ENCODER:
+                command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
             command.add_argument("--precision", choices=("int8", "float16"), default="int8")
             command.add_argument("--threads", type=int, default=2)
     options = vars(parser.parse_args(arguments))
@@ -240,6 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands_by_name: dict[str, Callable[..., int | None]] = {
         RANKER: publish_ranker,
         ENCODER: publish_encoder,
+        CROSS_ENCODER: publish_cross_encoder,
         "rollback": rollback,
         "ensure": ensure,
     }

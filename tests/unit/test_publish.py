@@ -177,7 +177,7 @@ def test_the_configuration_names_the_newest_version(published: Path) -> None:
     assert config.parameters["threads"].string_value == "2"
 
 
-@pytest.mark.parametrize("model", ["ranker", "encoder"])
+@pytest.mark.parametrize("model", ["ranker", "encoder", "cross_encoder"])
 def test_cpu_and_gpu_configurations_agree_but_for_where_they_run(model: str) -> None:
     cpu, gpu = (
         text_format.Parse((TEMPLATES / model / name).read_text(), model_config_pb2.ModelConfig())

@@ -1,0 +1,35 @@
+"""Pairs of context and item, each read as one text, to scores: the plain cross-encoder.
+
+A published version carries a copy of this module; it needs NumPy and ONNX Runtime only.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from serving.model_repository.text_vectors import FloatArray, TextEncoder, TokenArray
+
+PAIRS = "pairs.npy"  # of a bundle: int16 (n, length)
+SCORER = "scorer.npy"  # float32 (size,): the score is its product with the pair's unit vector
+
+
+class PairScorer:
+    """A version folder of the cross-encoder, opened. Nothing is remembered: no pair comes twice."""
+
+    def __init__(
+        self,
+        folder: Path,
+        max_tokens: int,
+        threads: int,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        batch: int = 1,
+    ) -> None:
+        path = folder / "text_encoder.onnx"
+        self._encoder = TextEncoder(path, threads, max_tokens, providers, batch)
+        self._scorer: FloatArray = np.load(folder / SCORER)
+
+    def scores(self, tokens: TokenArray) -> FloatArray:
+        """Scores float32 (n,) of `tokens` (n, length); 0 for a row without tokens."""
+        found: FloatArray = self._encoder.encode(tokens) @ self._scorer
+        return found
