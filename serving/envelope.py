@@ -29,7 +29,7 @@ _UNSAMPLED = trace.set_span_in_context(
     trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False)), Context()
 )
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
-_MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)  # enough until the year 2286
+_MILLISECONDS = re.compile(r"[0-9]{13}")  # enough until the year 2286
 _RECEIVED = "x-vitrine-received"  # when HAProxy had the request, unix milliseconds
 _MAX_WAITED_S = 0.5  # HAProxy waits half as long: more is a clock that is wrong
 

@@ -88,22 +88,29 @@ def write_bundle(
     about: Mapping[str, Any],
 ) -> None:
     """Write all but held_out.npz; `about` is added to training.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tower.delta(), folder / "encoder_delta.safetensors")
-    (folder / "encoder_delta.safetensors").chmod(0o644)
-    (folder / "head.onnx").write_bytes(head_onnx(head))
-    if forest is not None:
-        (folder / "forest.onnx").write_bytes(forest_onnx(forest))
-    base = (base_folder() / "model.safetensors").read_bytes()
     training = {
         "feature_names": FEATURE_NAMES,
         "text_feature_names": TEXT_FEATURES,
         "blend": {name: asdict(member) for name, member in members.items()},
-        "max_tokens": tower.max_tokens,
-        "base_sha256": hashlib.sha256(base).hexdigest(),
         **about,
     }
-    (folder / "training.json").write_text(json.dumps(training, indent=1) + "\n")
+    write_tower(folder, tower, training)
+    (folder / "head.onnx").write_bytes(head_onnx(head))
+    if forest is not None:
+        (folder / "forest.onnx").write_bytes(forest_onnx(forest))
+
+
+def write_tower(folder: Path, tower: TextTower, training: Mapping[str, Any]) -> None:
+    """Write what every bundle has: the tower's delta, and training.json, which says what it fits.
+
+    `training` is the rest of training.json.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tower.delta(), folder / "encoder_delta.safetensors")
+    (folder / "encoder_delta.safetensors").chmod(0o644)
+    base = (base_folder() / "model.safetensors").read_bytes()
+    fits = {"max_tokens": tower.max_tokens, "base_sha256": hashlib.sha256(base).hexdigest()}
+    (folder / "training.json").write_text(json.dumps({**fits, **training}, indent=1) + "\n")
 
 
 class Bundle:

@@ -12,8 +12,6 @@ pairs.npy                  int16 (n, 64): pairs that calibrate int8 and are comp
 training.json              data, options, the base weights' sha256
 """
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.progress import Progress
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from features.matrix import FEATURE_NAMES
+from serving.model.bundle import write_tower
 from serving.model.encoder_onnx import base_weights, build_int8, calibrate, merge_delta
 from serving.model.fitting import listwise_loss
 from serving.model.network import TextTower, base_folder
@@ -158,7 +156,7 @@ def int8_scores(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "text_encoder.onnx").write_bytes(build_int8(weights, ranges))
         np.save(Path(folder) / SCORER, model.scorer())
-        scorer = PairScorer(Path(folder), MAX_TOKENS, threads)
+        scorer = PairScorer(Path(folder), MAX_TOKENS, threads=threads)
         for start in range(0, len(tokens), 1_000):
             part = padded(tokens[start : start + 1_000])
             out[start : start + len(part)] = scorer.scores(part)
@@ -179,14 +177,9 @@ def write_cross_encoder(
     folder: Path, model: CrossEncoder, pairs: Tokens, about: Mapping[str, Any]
 ) -> None:
     """Write a bundle; `pairs` go with it, N_KEPT are enough. `about` is added to training.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(model.tower.delta(), folder / "encoder_delta.safetensors")
-    (folder / "encoder_delta.safetensors").chmod(0o644)
+    write_tower(folder, model.tower, about)
     np.save(folder / SCORER, model.scorer())
     np.save(folder / PAIRS, padded(pairs))
-    base = (base_folder() / "model.safetensors").read_bytes()
-    training = {"max_tokens": MAX_TOKENS, "base_sha256": hashlib.sha256(base).hexdigest(), **about}
-    (folder / "training.json").write_text(json.dumps(training, indent=1) + "\n")
 
 
 def cross_scores(

@@ -3,8 +3,8 @@
 A published version carries a copy of this module; it needs NumPy and ONNX Runtime only.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,16 +17,9 @@ SCORER = "scorer.npy"  # float32 (size,): the score is its product with the pair
 class PairScorer:
     """A version folder of the cross-encoder, opened. Nothing is remembered: no pair comes twice."""
 
-    def __init__(
-        self,
-        folder: Path,
-        max_tokens: int,
-        threads: int,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
-        batch: int = 1,
-    ) -> None:
-        path = folder / "text_encoder.onnx"
-        self._encoder = TextEncoder(path, threads, max_tokens, providers, batch)
+    def __init__(self, folder: Path, max_tokens: int, **options: Any) -> None:
+        """options: threads, providers and batch of TextEncoder."""
+        self._encoder = TextEncoder(folder / "text_encoder.onnx", max_tokens=max_tokens, **options)
         self._scorer: FloatArray = np.load(folder / SCORER)
 
     def scores(self, tokens: TokenArray) -> FloatArray:

@@ -60,7 +60,9 @@ async def test_it_is_served_beside_the_ranker_and_scores_as_it_was_trained(
     finally:
         await client.close()
         running.stop()
-    here = PairScorer(repository / "cross_encoder" / str(number), MAX_TOKENS, 1).scores(tokens)
+    here = PairScorer(repository / "cross_encoder" / str(number), MAX_TOKENS, threads=1).scores(
+        tokens
+    )
     np.testing.assert_array_equal(found, here)
     np.testing.assert_allclose(alone, found[7:8], rtol=1e-6)  # batch mates change nothing
     assert nothing.tolist() == [0.0]

@@ -24,11 +24,9 @@ class TritonPythonModel(Answering):
         """Open the version. Triton calls it by this name."""
         manifest = check_version(FOLDER)
         parameters = json.loads(args["model_config"])["parameters"]
-        options = encoder_options(parameters)
-        self._pairs = PairScorer(
-            FOLDER, manifest["max_tokens"], options["threads"], options["providers"],
-            options["batch"],
-        )  # fmt: skip
+        options = dict(encoder_options(parameters))
+        del options["memory"]  # no pair comes twice
+        self._pairs = PairScorer(FOLDER, manifest["max_tokens"], **options)
 
     def outputs(self, request: Any) -> dict[str, npt.NDArray[Any]]:
         """The scores."""
