@@ -61,7 +61,7 @@ class Bounds:
 
 
 USER_BOUNDS = Bounds(
-    recent_items=128, bought_items=256, affinities=64, queries=8, half_life_s=45 * DAY_S
+    recent_items=128, bought_items=512, affinities=64, queries=8, half_life_s=45 * DAY_S
 )
 SESSION_BOUNDS = Bounds(
     recent_items=20, bought_items=32, affinities=24, queries=5, half_life_s=0.5 * HOUR_S

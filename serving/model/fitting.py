@@ -18,8 +18,9 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """Optimisation of the head alone."""
+    """The head's size, and its optimisation once the text no longer changes."""
 
+    units: tuple[int, int] = (64, 32)  # of its two hidden layers
     epochs: int = 12
     slates: int = 64  # in a batch
     learning_rate: float = 2e-3

@@ -132,7 +132,7 @@ def fit_members(
     torch.manual_seed(seed)
     part = slates.take(train)
     rows = np.isin(slates.slate_of, train)
-    head = Head(features.shape[1], hidden=(16, 8))
+    head = Head(features.shape[1], units=(16, 8))
     fit_head(head, features[rows], part.labels, part.offsets, seed, HEAD)
     options = replace(FOREST, threads=threads)
     forest = fit_forest(features[rows], part.labels, part.weights, part.offsets, seed, options)

@@ -125,13 +125,13 @@ class Head(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, n_columns: int, hidden: tuple[int, int] = (64, 32)) -> None:
+    def __init__(self, n_columns: int, units: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_columns))
         self.register_buffer("std", torch.ones(n_columns))
-        self.first = nn.Linear(2 * n_columns, hidden[0])
-        self.second = nn.Linear(hidden[0], hidden[1])
-        self.last = nn.Linear(hidden[1], 1)
+        self.first = nn.Linear(2 * n_columns, units[0])
+        self.second = nn.Linear(units[0], units[1])
+        self.last = nn.Linear(units[1], 1)
         self.match = nn.Parameter(torch.full((len(TEXT_FEATURES),), 0.1))
 
     def measure(self, features: npt.NDArray[np.float32]) -> None:

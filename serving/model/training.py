@@ -147,7 +147,7 @@ def fit(
 ) -> Scorers:
     """Head and forest on the columns `features` (R, F + T) of `slates`."""
     torch.manual_seed(options.seed)
-    head = Head(features.shape[1])
+    head = Head(features.shape[1], options.head.units)
     gains = slates.labels * slates.weights
     fit_head(head, features, gains, slates.offsets, options.seed, options.head, progress)
     # The trees take no inverse weights: pairs weighted so made them worse (docs/quality.md).
@@ -228,6 +228,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slates", type=int, default=TrainingOptions().n_train)
     parser.add_argument("--hidden", type=float, default=TrainingOptions().hidden_share)
     parser.add_argument("--steps", type=int, default=TuningOptions().steps)
+    parser.add_argument(
+        "--units", type=int, nargs=2, default=HeadOptions().units, help="of the head's two layers"
+    )
+    parser.add_argument("--dropout", type=float, default=HeadOptions().dropout)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -236,6 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
         n_train=given.slates,
         hidden_share=given.hidden,
         tuning=TuningOptions(steps=given.steps),
+        head=HeadOptions(units=tuple(given.units), dropout=given.dropout),
         forest=ForestOptions(threads=given.threads),
     )
     try:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from features.aggregate import DAY_S
@@ -129,7 +130,7 @@ def _small(steps: int) -> TrainingOptions:
         seed=1,
         n_train=40,
         tuning=TuningOptions(steps=steps, slates=2, wanted=2, unwanted=3, history=2),
-        head=HeadOptions(epochs=1, slates=16),
+        head=HeadOptions(units=(16, 8), epochs=1, slates=16),
         forest=ForestOptions(trees=3, min_rows=5, threads=1),
     )
 
@@ -143,3 +144,8 @@ def test_training_is_the_same_twice_and_beats_chance(tmp_path: Path) -> None:
     for name in ("encoder_delta.safetensors", "head.onnx", "forest.onnx"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert (tmp_path / "a/held_out.npz").stat().st_size < 600_000
+    weights = {
+        each.name: each.dims for each in onnx.load(tmp_path / "a/head.onnx").graph.initializer
+    }
+    assert weights["first.weight"][0] == 16
+    assert list(weights["second.weight"]) == [8, 16]
