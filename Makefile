@@ -32,8 +32,8 @@ serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (
 	  $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
-train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle
-	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle
+train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")
+	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
 
 export: .venv/.ready ## Write what the stack of DATA= has collected as a data set to OUT= (train on it: make train DATA=OUT)
 	.venv/bin/python -m features.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
