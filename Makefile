@@ -73,8 +73,8 @@ fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its O
 	  --report-junit-path build/reports/fuzz.xml \
 	  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
 
-evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines
-	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)"
+evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines (BUNDLE=, else one is trained; CASES=)
+	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
 
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
 	.venv-dev/bin/python -m serving.model.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
