@@ -33,10 +33,10 @@ serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")
-	.venv-dev/bin/python -m serving.model.training --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
+	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
 
 export: .venv/.ready ## Write what the stack of DATA= has collected as a data set to OUT= (train on it: make train DATA=OUT)
-	.venv/bin/python -m features.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
+	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 publish: .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --bundle build/bundle
@@ -74,10 +74,10 @@ fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its O
 	  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
 
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines (BUNDLE=, else one is trained; CASES=)
-	.venv-dev/bin/python -m serving.model.evaluation --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
+	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
 
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
-	.venv-dev/bin/python -m serving.model.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
+	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
 
 test: .venv-dev/.ready .venv-triton/.ready ## Set up and run all tests but the slow proofs
 	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)
@@ -150,7 +150,7 @@ kind: ## A kind cluster with the images of `make images` and the KubeRay operato
 manifests: .venv-dev/.ready ## Write helm/values.schema.json, the table in helm/README.md and k8s/vitrine.yaml anew
 	.venv-dev/bin/python -m helm.values_schema
 	.venv-dev/bin/python -m helm.values_table
-	.venv-dev/bin/python -m tests.chart.manifests
+	.venv-dev/bin/python -m tests.support.chart.manifests
 
 chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl
 	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from features.definitions import definitions
-from features.offline import OfflineStore
+from features.store.offline import OfflineStore
 
 _offline = Path(__file__).resolve().parents[1] / ".vitrine" / "offline"
 OfflineStore(_offline).prepare()

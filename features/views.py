@@ -5,9 +5,9 @@ from datetime import timedelta
 from feast import Entity, FeatureView, Field
 from feast.types import Array, FeastType, Float32, Float64, Int64, String
 
+from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
 from features.entities import item, session, user
 from features.sources import push_source
-from features.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
 
 USER_VIEW = "user_behavior"
 SESSION_VIEW = "session_behavior"
@@ -21,7 +21,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 JOIN_KEY = {USER_VIEW: "user_id", SESSION_VIEW: "session_id", ITEM_VIEW: "item_id"}
 TTL_S: dict[str, float] = {
     USER_VIEW: 400 * 86_400.0,  # a yearly shopper is still known
-    SESSION_VIEW: 86_400.0,  # as features.replay drops finished sessions
+    SESSION_VIEW: 86_400.0,  # as features.behavior.replay drops finished sessions
     ITEM_VIEW: 400 * 86_400.0,  # the slowest counter has faded to a tenth by then
 }
 _ENTITY: dict[str, Entity] = {USER_VIEW: user, SESSION_VIEW: session, ITEM_VIEW: item}

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from serving.auth import ApiKey
-from serving.rules import Rules
+from serving.http.auth import ApiKey
+from serving.shops.rules import Rules
 
 
 def _text(pattern: str, longest: int = 253) -> Any:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import psutil
 
-from tests.stack import RunningStack
+from loadtests.stack import RunningStack
 
 GROWTH = 0.05  # of memory after warm-up that a soak may show
 _WARM, _END = 0.3, 0.8  # of the samples: what lies before and behind is compared

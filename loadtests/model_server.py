@@ -25,15 +25,15 @@ from rich.progress import track
 from rich.table import Table
 
 from loadtests.bench.texts import N_ITEM, Jobs, Texts
-from loadtests.shop import query_of
+from loadtests.load.shop import query_of
 from serving.local.model_server import ModelServer
 from serving.local.models import DEMO_BUNDLE, tokenizer_path
 from serving.local.processes import free_port
-from serving.model.assemble import read_texts, tokenize
-from serving.model.repository import version_in_use
-from serving.model_repository.text_vectors import check_version
-from serving.ranker import pack
-from serving.triton import RankerBatch, RankerScores, TritonEncoder, TritonRanker
+from serving.models.batcher import pack
+from serving.models.runtime.text_vectors import check_version
+from serving.models.triton import RankerBatch, RankerScores, TritonEncoder, TritonRanker
+from serving.training.publish.assemble import read_texts, tokenize
+from serving.training.publish.repository import version_in_use
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from loadtests.stack import RunningStack, run_stack
 from serving.local.processes import free_port
-from serving.local.trace_viewer import TraceViewer
-from serving.model.metrics import interval
-from tests.stack import RunningStack, run_stack
+from serving.local.traces.viewer import TraceViewer
+from serving.training.quality import interval
 
 SHARES = {"off": 0.0, "0 %": 0.0, "1 %": 0.01, "100 %": 1.0}  # of requests that are sampled
 BARS = {"1 %": 0.98, "100 %": 0.90}  # of the throughput with nothing sampled

@@ -14,15 +14,15 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
-from features.logs import log_json
-from serving.cold_start import ColdStart
+from features.telemetry.logs import log_json
 from serving.errors import RankingError
-from serving.ranker import Ranker, RankerJob, RankerReply
-from serving.remote import RemoteColdStart, RemoteRanker
-from serving.rules import read_rules
+from serving.models.batcher import Ranker, RankerJob, RankerReply
+from serving.models.triton import TritonRanker
+from serving.ranking.cold_start import ColdStart
+from serving.ranking.remote import RemoteColdStart, RemoteRanker
+from serving.ranking.values import FeatureMatrix, Scores
 from serving.settings import ReplicaSettings, Settings
-from serving.triton import TritonRanker
-from serving.types import FeatureMatrix, Scores
+from serving.shops.rules import read_rules
 
 _SWITCH_S = 0.0005
 
@@ -99,7 +99,7 @@ class IngressReplica:
         # that computes (retrieval, features, the log) gives it back after 5 ms only.
         sys.setswitchinterval(_SWITCH_S)
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
-        from serving.endpoints import endpoints
+        from serving.wiring import endpoints
 
         self._endpoints = endpoints(settings, RemoteRanker(ranker), RemoteColdStart(cold_start))
         # Catalogue and indexes stay: a full collection need not look through them each time.
@@ -107,6 +107,6 @@ class IngressReplica:
         gc.freeze()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        from serving.ingress import http_app
+        from serving.http.application import http_app
 
         return http_app(self._endpoints, traced=True)

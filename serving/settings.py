@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from features.settings import StoreSettings
+from features.store.settings import StoreSettings
 
 
 class Section(BaseModel):
@@ -156,7 +156,7 @@ class TracingSettings(Section):
 
 
 class LogSettings(Section):
-    """Our own log lines, JSON; see features/logs.py."""
+    """Our own log lines, JSON; see features/telemetry/logs.py."""
 
     folder: Path | None = Field(
         None, description="Of `<part>.log`; null: standard error, which Ray keeps by process."

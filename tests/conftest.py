@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.stack import RunningStack, run_stack
 from serving.local.processes import free_port
-from serving.local.trace_viewer import TraceViewer
-from tests.stack import RunningStack, run_stack
-from tests.trace_maker import TraceMaker
+from serving.local.traces.viewer import TraceViewer
+from tests.support.trace_maker import TraceMaker
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REASON = "needs ../shared"
@@ -67,7 +67,7 @@ def collector() -> Iterator[TraceViewer]:
 def stack(
     tmp_path_factory: pytest.TempPathFactory, collector: TraceViewer
 ) -> Iterator[RunningStack]:
-    """The real stack, started once for all tests that talk to it; see tests/stack.py.
+    """The real stack, started once for all tests that talk to it; see loadtests/stack.py.
 
     It traces what a caller samples, and else nothing: ratio 0.
     """

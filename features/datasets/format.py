@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from features.events import EventType
+from features.events.event import EventType
 
 ITEM_COLUMNS: dict[str, str] = {
     "item_id": "string",

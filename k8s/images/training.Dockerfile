@@ -46,7 +46,7 @@ COPY LICENSE /app/LICENSE
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 WORKDIR /app
 RUN python -c "import serving.cluster.train, torch; print('torch', torch.__version__)" \
- && python -c "import locust, loadtests.plots"
+ && python -c "import locust, loadtests.load.plots"
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="vitrine/training" \

@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from features.behavior.replay import item_table
 from features.datasets.registry import load
-from features.replay import item_table
 from loadtests.bench.clients import Endpoint, closed_loop, open_loop
 from loadtests.bench.constant import constant_scores
 from loadtests.bench.empty_graph import empty_graph
@@ -31,13 +31,13 @@ from loadtests.bench.infinity import MODEL_NAME, cross_encoder_folder, infinity,
 from loadtests.bench.kernel import Kernels, Speed
 from loadtests.bench.report import Json, show, write
 from loadtests.bench.texts import Asked, Texts
-from loadtests.load import fresh_state
-from loadtests.shop import Shop
+from loadtests.load.__main__ import fresh_state
+from loadtests.load.shop import Shop
+from loadtests.stack import RunningStack, run_stack
 from serving.local.models import DEMO_BUNDLE, RUNNING, tokenizer_path
 from serving.local.processes import free_port
 from serving.local.state_folder import folder_of, prepared
-from serving.model.repository import version_in_use
-from tests.stack import RunningStack, run_stack
+from serving.training.publish.repository import version_in_use
 
 DATA = "grocery"
 N_ITEMS = 2_000

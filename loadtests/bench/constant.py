@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving.model.repository import alone, put_in_use, rollback, staging
+from serving.training.publish.repository import alone, put_in_use, rollback, staging
 
 MODEL = "ranker"
 _CODE = """\

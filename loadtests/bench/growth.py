@@ -13,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from features.aggregate import Aggregator, ItemFacts
-from features.catalog import Item, content_key
-from features.events import BehaviorEvent, EventType
-from features.matrix import Shopper, behavior_features
-from features.online import OnlineFeatures
-from features.store import StoreSettings, apply, open_store
-from serving.item_cache import ItemCache, TextEncoder
+from features.behavior.fold import Aggregator, ItemFacts
+from features.behavior.matrix import Shopper, behavior_features
+from features.catalog.table import Item, content_key
+from features.events.event import BehaviorEvent, EventType
+from features.store.feature_store import StoreSettings, apply, open_store
+from features.store.online import OnlineFeatures
 from serving.local.models import tokenizer_path
-from serving.model_repository.text_vectors import VectorMemory
-from serving.retrieval import VECTOR_SIZE, Retrieval
+from serving.models.runtime.text_vectors import VectorMemory
+from serving.search.retrieval import VECTOR_SIZE, Retrieval
+from serving.shops.items import ItemCache, TextEncoder
 
 N_CANDIDATES = 100
-_CHUNK = 2_000  # items at a time, as serving/refresh.py takes them
+_CHUNK = 2_000  # items at a time, as serving/shops/refresh.py takes them
 _MAX_ITEM_TOKENS = 48
 
 

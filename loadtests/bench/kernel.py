@@ -16,9 +16,9 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Jobs, Texts
-from serving.model_repository.ranking import VersionRanker
-from serving.model_repository.text_vectors import TextEncoder
-from serving.ranker import pack
+from serving.models.batcher import pack
+from serving.models.runtime.ranking import VersionRanker
+from serving.models.runtime.text_vectors import TextEncoder
 
 Array = npt.NDArray[Any]
 

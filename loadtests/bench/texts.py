@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from features.catalog import content_key
-from serving.item_cache import TextEncoder
-from serving.model.assemble import tokenize
-from serving.ranker import RankerJob
-from serving.types import FloatArray
-from serving.types import Texts as JobTexts
+from features.catalog.table import content_key
+from serving.models.batcher import RankerJob
+from serving.ranking.values import FloatArray
+from serving.ranking.values import Texts as JobTexts
+from serving.shops.items import TextEncoder
+from serving.training.publish.assemble import tokenize
 
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower

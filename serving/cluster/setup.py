@@ -11,13 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from features.bootstrap import BootstrapError
-from features.catalog import ItemTable
+from features.catalog.table import ItemTable
 from features.datasets.format import DatasetError
-from features.store import apply, open_store
-from serving.auth import Pseudonyms
-from serving.seeding import read_source, seed, write_item_texts
+from features.store.bootstrap import BootstrapError
+from features.store.feature_store import apply, open_store
+from serving.http.auth import Pseudonyms
 from serving.settings import Settings
+from serving.shops.seeding import read_source, seed, write_item_texts
 
 ITEM_TEXTS = "item_texts.jsonl"
 SEEDED = "seeded"

@@ -9,12 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from features.behavior.replay import item_table
 from features.datasets.format import write_dataset
-from features.export import collected
-from features.replay import item_table
-from serving.model import publish, training
-from serving.seeding import write_item_texts
+from features.ingest.export import collected
 from serving.settings import Settings
+from serving.shops.seeding import write_item_texts
+from serving.training.fit import training
+from serving.training.fit.__main__ import main as train
+from serving.training.publish.__main__ import main as publish
 
 
 def main() -> int:
@@ -38,7 +40,7 @@ def main() -> int:
             source = str(folder / "collected")
         texts = folder / "item_texts.jsonl"
         write_item_texts(item_table(dataset), texts)
-        trained = training.main(
+        trained = train(
             ["--data", source, "--out", str(folder / "bundle"), "--cache", str(folder / "cache"),
              "--slates", str(given.slates), "--threads", str(given.threads)]
         )  # fmt: skip
@@ -49,7 +51,7 @@ def main() -> int:
         arguments += ["--precision", given.precision]
         for url in given.reload:
             arguments += ["--reload", url]
-        return publish.main(arguments)
+        return publish(arguments)
 
 
 if __name__ == "__main__":

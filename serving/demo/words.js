@@ -65,7 +65,7 @@ const times = (n) => (n === 1 ? "once" : `${n} times`);
 const days = (n) => (n < 1 ? "today" : n < 1.5 ? "a day ago" : `${Math.round(n)} days ago`);
 
 // What a person can follow, the shopper's own first; of one topic only the first is told:
-// [topic, feature, when it is worth telling, words]. The units are those of features/matrix.py:
+// [topic, feature, when it is worth telling, words]. The units are those of features/behavior/matrix.py:
 // counts are log1p, shares are 0 to 1.
 const SENTENCES = [
   ["now", "session_recency_rank", (v) => v === 1, () => "the last thing looked at in this visit"],

@@ -17,10 +17,10 @@ from rich.console import Console
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
 from serving.local.stack import Address, Layout, Stack, StackError, check_machine
 from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
-from serving.local.trace_console import TracePrinter
-from serving.local.trace_viewer import TraceViewer
+from serving.local.traces.console import TracePrinter
+from serving.local.traces.viewer import TraceViewer
 from serving.local.tracing import DEFAULT_URL, Tracing, read_ratio, read_url
-from serving.rules import RulesError, read_rules
+from serving.shops.rules import RulesError, read_rules
 
 
 class NotPreparedError(Exception):

@@ -118,7 +118,7 @@ class ModelServer:
 
     @property
     def http_url(self) -> str:
-        """Where `serving.model.publish --reload` finds this server."""
+        """Where `serving.training.publish --reload` finds this server."""
         return f"http://{_HOST}:{self._ports['HTTP']}"
 
     @property
@@ -128,7 +128,7 @@ class ModelServer:
 
     @property
     def grpc_address(self) -> str:
-        """Where `serving.triton` finds this server."""
+        """Where `serving.models.triton` finds this server."""
         return f"{_HOST}:{self._ports['gRPC']}"
 
     def start(self) -> None:
@@ -191,7 +191,7 @@ class ModelServer:
         options = {
             "model-repository": self._repository,
             "backend-directory": self._state / "backends",
-            # What is served changes by request only: see serving/model/publish.py.
+            # What is served changes by request only: see serving/training/publish/models.py.
             "model-control-mode": "explicit",
             "http-address": _HOST,
             "http-port": self._ports["HTTP"],

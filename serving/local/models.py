@@ -1,4 +1,4 @@
-"""Publishing for the local stack: runs serving.model.publish in the model server's environment.
+"""Publishing for the local stack: runs serving.training.publish in the model server's environment.
 
 `python -m serving.local.models --bundle B` or `--rollback` is `make publish` and `make rollback`; a
 running stack takes the version over without dropping a request.
@@ -17,7 +17,7 @@ from serving.local.state_folder import StateFolderError, folder_of, prepared
 
 _ROOT = Path(__file__).resolve().parents[2]
 TRITON_PYTHON = _ROOT / ".venv-triton" / "bin" / "python"
-DEMO_BUNDLE = _ROOT / "serving" / "model" / "demo_bundle"
+DEMO_BUNDLE = _ROOT / "serving" / "training" / "demo_bundle"
 RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
 
 
@@ -70,7 +70,7 @@ class Publishing:
 
 def change(folder: Path, arguments: Sequence[str], triton_python: Path) -> str:
     """Publish or roll back over a prepared folder; what the publisher said."""
-    command = [str(triton_python), "-m", "serving.model.publish", *arguments]
+    command = [str(triton_python), "-m", "serving.training.publish", *arguments]
     command += ["--repository", str(folder / "models")]
     running = folder / RUNNING
     if running.is_file():
@@ -85,7 +85,7 @@ def _command(
     python: Path, model: str, models: Path, texts: Path, extra: Sequence[str]
 ) -> list[str]:
     options = ["--repository", str(models), "--item-texts", str(texts), *extra]
-    return [str(python), "-m", "serving.model.publish", model, *options]
+    return [str(python), "-m", "serving.training.publish", model, *options]
 
 
 def main() -> int:

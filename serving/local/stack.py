@@ -297,7 +297,7 @@ class Stack:
 # answered within its budget. What is too much then is refused in our words and not in Serve's (a
 # plain 500). Six at a time keep two processors busy; of more the last ones would wait for the
 # loop until the model seems late to them. What a request has waited is told by when it was there:
-# its budget goes on from then (serving/envelope.py).
+# its budget goes on from then (serving/http/middleware.py).
 HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from features.matrix import FEATURE_NAMES
-from features.settings import RedisSettings, StoreSettings
+from features.behavior.matrix import FEATURE_NAMES
+from features.store.settings import RedisSettings, StoreSettings
 from serving.settings import (
     AccessSettings,
     DeploymentsSettings,

@@ -45,6 +45,6 @@ class Tracing:
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": self.url,
             "OTEL_SERVICE_NAME": service,
             # Serve's own tracing; it must be there before the Ray node starts.
-            "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "features.telemetry:span_processors",
+            "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "features.telemetry.spans:span_processors",
             "RAY_SERVE_TRACING_SAMPLING_RATIO": str(self.ratio),
         }

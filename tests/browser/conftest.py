@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.window import Window
-from tests.stack import RunningStack
+from loadtests.stack import RunningStack
+from tests.support.window import Window
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _REASON = "needs Chromium (apt-get install chromium)"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from tests.browser.window import Window
-from tests.stack import RunningStack
+from loadtests.stack import RunningStack
+from tests.support.window import Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
 

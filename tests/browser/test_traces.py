@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 from playwright.sync_api import Browser, Locator, expect
 
-from serving.local.trace_viewer import TraceViewer
-from tests.browser.window import Window
-from tests.trace_maker import TraceMaker
+from serving.local.traces.viewer import TraceViewer
+from tests.support.trace_maker import TraceMaker
+from tests.support.window import Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
 

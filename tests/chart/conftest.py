@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chart.rendering import PROFILES, Json, profile, render
+from tests.support.chart.rendering import PROFILES, Json, profile, render
 
 
 @pytest.fixture(scope="session", params=PROFILES)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.chart.rendering import (
+from tests.support.chart.rendering import (
     Json,
     component,
     containers,

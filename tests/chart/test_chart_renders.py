@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.auth import ApiKey, hash_key
-from tests.chart.kube_schemas import custom, errors
-from tests.chart.rendering import (
+from serving.http.auth import ApiKey, hash_key
+from tests.support.chart.kube_schemas import custom, errors
+from tests.support.chart.rendering import (
     APIS,
     CHART,
     PROFILES,

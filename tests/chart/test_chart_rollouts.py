@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import Json, every_pod, merged, one, profile, render
-from tests.chart.series import TARGET_LABELS, declared, selectors
+from tests.support.chart.rendering import Json, every_pod, merged, one, profile, render
+from tests.support.chart.series import TARGET_LABELS, declared, selectors
 
 CHANGES: list[Json] = [
     {"images": {"serving": {"tag": "0.2.0"}}},

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from features.ingest import IngestSettings
-from features.settings import StoreSettings
+from features.ingest.loop import IngestSettings
+from features.store.settings import StoreSettings
 from serving.local.stack import ray_environment
-from serving.rules import Rules
 from serving.settings import Settings
-from tests.chart.binaries import ROOT
-from tests.chart.rendering import (
+from serving.shops.rules import Rules
+from tests.support.chart.binaries import ROOT
+from tests.support.chart.rendering import (
     CHART,
     PROFILES,
     Json,
@@ -155,7 +155,7 @@ def test_traces_go_where_the_code_looks() -> None:
         assert variables["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == url
         assert variables["RAY_SERVE_TRACING_SAMPLING_RATIO"] == "0.25"
         place = variables["RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH"]
-        assert place == "features.telemetry:span_processors"
+        assert place == "features.telemetry.spans:span_processors"
     (triton,) = one(found, "Deployment", "vitrine-model-server")["spec"]["template"]["spec"][
         "containers"
     ]
@@ -186,7 +186,8 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     modules = {command[2] for command in run}
     assert modules == {
         "serving.cluster.setup", "serving.cluster.wait", "serving.cluster.train",
-        "serving.node_metrics", "serving.model.publish", "features.ingest", "features.neighbor_job",
+        "serving.telemetry.node_metrics", "serving.training.publish", "features.ingest",
+        "features.ingest.neighbor_job",
     }  # fmt: skip
     for command in run:
         source = source_of(command[2])
@@ -195,12 +196,9 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
 
 
 def source_of(module: str) -> str:
-    """The text of a module; of features.ingest, of the module that reads its command line."""
-    path = ROOT / (module.replace(".", "/") + ".py")
-    text = path.read_text()
-    if module == "features.ingest":
-        text += (ROOT / "features" / "ingest_main.py").read_text()
-    return text
+    """The text of what `python -m` runs."""
+    path = ROOT / module.replace(".", "/")
+    return (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
 
 
 def test_triton_gets_the_options_that_the_local_server_proves() -> None:

@@ -12,8 +12,8 @@ import jsonschema_rs
 import pytest
 
 from helm.values_schema import TARGET, rendered, schema
-from tests.chart.kube_schemas import CRDS, custom, errors
-from tests.chart.rendering import (
+from tests.support.chart.kube_schemas import CRDS, custom, errors
+from tests.support.chart.rendering import (
     PROFILES,
     Json,
     RefusedError,

@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
-from features.events import EventType
-from features.outcomes import ROUTES
+from features.events.event import EventType
+from features.events.outcomes import ROUTES
 from helm.monitoring.files import rendered
-from serving.types import Route, Stage
-from tests.chart.generated import ALERTS, DASHBOARDS, RECORDED, ROOT, RUNBOOKS, expressions, panels
-from tests.chart.series import (
+from serving.ranking.values import Route, Stage
+from tests.support.chart.generated import (
+    ALERTS,
+    DASHBOARDS,
+    RECORDED,
+    ROOT,
+    RUNBOOKS,
+    expressions,
+    panels,
+)
+from tests.support.chart.series import (
     TARGET_LABELS,
     buckets,
     declared,

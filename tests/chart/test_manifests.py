@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from helm.values_table import README, with_table
-from tests.chart.binaries import ROOT, binary
-from tests.chart.kube_schemas import custom, errors
-from tests.chart.manifests import NAMESPACE, TARGET, rendered
-from tests.chart.rendering import Json, defaults, documents, every_pod
+from tests.support.chart.binaries import ROOT, binary
+from tests.support.chart.kube_schemas import custom, errors
+from tests.support.chart.manifests import NAMESPACE, TARGET, rendered
+from tests.support.chart.rendering import Json, defaults, documents, every_pod
 
 SECRETS = {"keys.json": "[]", "pseudonym.key": "0" * 64, "password": "0" * 40}
 

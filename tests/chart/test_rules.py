@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.generated import ALERTS, ROOT, as_asked, expressions
-from tests.contract.prometheus_server import skip_without
+from tests.support.chart.generated import ALERTS, ROOT, as_asked, expressions
+from tests.support.prometheus_server import skip_without
 
 pytestmark = pytest.mark.prometheus
 CASES = sorted((ROOT / "tests" / "chart").glob("alerts*_test.yaml"))

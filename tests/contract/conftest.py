@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.model.publish import publish_encoder, publish_ranker
-from tests.tiny_bundle import write_bundle
+from serving.training.publish.models import publish_encoder, publish_ranker
+from tests.support.tiny_bundle import write_bundle
 
 
 @pytest.fixture(scope="module")

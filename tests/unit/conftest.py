@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.item_cache import TextEncoder
-from tests.unit.serving_fakes import write_tokenizer
+from serving.shops.items import TextEncoder
+from tests.support.fakes import write_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -15,32 +15,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINING = ("serving/model/", "features/datasets/")
+TRAINING = ("serving/training/", "features/datasets/")
 
 # Top-level name -> where it may be imported; a path that ends in "/" stands for the folder.
 PLACES = {
-    "ray": ("serving/app.py", "serving/remote.py", "serving/local/"),
+    "ray": ("serving/app.py", "serving/ranking/remote.py", "serving/local/"),
     "feast": ("features/",),
     "fastapi": (
-        "serving/ingress.py",
-        "serving/answers.py",
-        "serving/openapi.py",
-        "serving/pages.py",
+        "serving/http/application.py",
+        "serving/http/bodies.py",
+        "serving/http/openapi.py",
+        "serving/http/pages.py",
     ),
-    "tritonclient": ("serving/triton.py",),
-    "grpc": ("serving/triton.py",),
-    "tantivy": ("serving/retrieval.py",),
-    "usearch": ("serving/retrieval.py",),
-    "tokenizers": ("serving/item_cache.py", *TRAINING),
-    "limits": ("serving/auth.py",),
+    "tritonclient": ("serving/models/triton.py",),
+    "grpc": ("serving/models/triton.py",),
+    "tantivy": ("serving/search/retrieval.py",),
+    "usearch": ("serving/search/retrieval.py",),
+    "tokenizers": ("serving/shops/items.py", *TRAINING),
+    "limits": ("serving/http/auth.py",),
     "redis": ("features/",),
-    "torch": ("serving/model/",),
-    "transformers": ("serving/model/",),
-    "lightgbm": ("serving/model/",),
-    "onnx": ("serving/model/",),
-    "onnxruntime": ("serving/model/", "serving/model_repository/"),
-    "triton_python_backend_utils": ("serving/model_repository/",),
-    "implicit": ("features/neighbors.py", *TRAINING),
+    "torch": ("serving/training/",),
+    "transformers": ("serving/training/",),
+    "lightgbm": ("serving/training/",),
+    "onnx": ("serving/training/",),
+    "onnxruntime": ("serving/training/", "serving/models/runtime/"),
+    "triton_python_backend_utils": ("serving/models/runtime/",),
+    "implicit": ("features/behavior/neighbors.py", *TRAINING),
 }
 
 
@@ -100,16 +100,16 @@ def test_only_what_starts_processes_imports_the_models_code() -> None:
         for path in sources()
         if not allowed(
             path,
-            ("serving/model/", "serving/model_repository/", "serving/local/", "serving/cluster/"),
+            ("serving/training/", "serving/models/runtime/", "serving/local/", "serving/cluster/"),
         )
-        and any(name.startswith("serving.model") for name in imports(path))
+        and any(name.startswith("serving.training") for name in imports(path))
     ]
     assert strays == []
 
 
 def test_the_environment_is_read_only_where_processes_are_started() -> None:
     # The libraries of traces and metrics have variables of their own, and read them themselves.
-    telemetry = ("features/telemetry.py", "serving/metrics.py")
+    telemetry = ("features/telemetry/spans.py", "serving/telemetry/metrics.py")
     strays = [
         place(path)
         for path in sources()

@@ -1,0 +1,293 @@
+"""State and catalogue to the ranker's behaviour features: one row per candidate.
+
+Serving and training call this same function, so a feature cannot mean two things. NaN says "not
+known", which is not the same as zero: the ranker is trained with both.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.behavior.fold import (
+    DAY_S,
+    ITEM_COUNTERS,
+    ITEM_HALF_LIVES_S,
+    BehaviorState,
+    ItemCounters,
+)
+from features.behavior.history import (
+    Past,
+    affinities,
+    neighbor_columns,
+    purchases_of,
+    recency_rank,
+    shared_words,
+    word_taste,
+)
+from features.catalog.table import CATEGORY_LEVELS, ItemTable
+
+FloatArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+Pasts = tuple[Past, Past]  # of the user, of the session
+
+_HALF_LIFE_NAMES = ("1h", "1d", "7d", "30d", "120d")
+_TRENDS = ((1, 2), (2, 3), (3, 4))  # pairs of half-lives: faster over slower
+CTR_PRIOR = (1.0, 20.0)  # pseudo clicks and examinations: an unseen item has the shop's usual rate
+
+ITEM_FEATURES = (
+    *(f"item_purchase_{name}" for name in _HALF_LIFE_NAMES),
+    *(f"item_interest_{name}" for name in ("1h", "1d", "7d", "30d")),
+    *(f"item_cart_{name}" for name in ("1d", "30d")),
+    *(f"item_trend_{_HALF_LIFE_NAMES[a]}_{_HALF_LIFE_NAMES[b]}" for a, b in _TRENDS),
+    "item_click_rate_7d",
+    "item_click_rate_120d",
+    "item_buy_rate_120d",
+    "item_return_rate_120d",
+    "item_age_days",
+    "item_idle_days",
+    "item_log_price",
+)
+USER_FEATURES = (
+    "user_times_bought",
+    "user_days_since_bought",
+    "user_repeat_due",
+    "user_share_of_bought",
+    "user_buy_rate",
+    "user_recency_rank",
+    *(f"user_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
+    "user_brand",
+    "user_price_distance",
+    "user_neighbor",
+    "user_bought_neighbor",
+    "user_bought_companion",
+    "user_words",
+    "user_words_mean",
+)
+SESSION_FEATURES = (
+    "session_recency_rank",
+    *(f"session_category_{level + 1}" for level in range(CATEGORY_LEVELS)),
+    "session_brand",
+    "session_price_distance",
+    "session_neighbor",
+    "session_companion",
+)
+REQUEST_FEATURES = (
+    "retrieval_score",
+    "retrieval_rank",
+    "user_interactions",
+    "user_idle_days",
+    "session_interactions",
+    "has_query",
+    "query_words",  # share of the query's words that the item has; without one, of the last query's
+    "slate_popularity",
+    "slate_popularity_place",
+)
+FEATURE_NAMES: tuple[str, ...] = ITEM_FEATURES + USER_FEATURES + SESSION_FEATURES + REQUEST_FEATURES
+COLUMN = {name: index for index, name in enumerate(FEATURE_NAMES)}
+
+# The columns that need behaviour of the item itself. A new item has none: they are NaN together.
+NEIGHBOR_FEATURES = (
+    "user_neighbor",
+    "user_bought_neighbor",
+    "user_bought_companion",
+    "session_neighbor",
+    "session_companion",
+)
+BEHAVIOR_OF_ITEM = tuple(
+    COLUMN[name]
+    for name in (*ITEM_FEATURES, *NEIGHBOR_FEATURES, "slate_popularity_place")
+    if name not in ("item_age_days", "item_log_price")
+)
+
+# Where the counters lie in a flat row (counters, half-lives) of ItemCounters.
+_N_LIVES = len(ITEM_HALF_LIVES_S)
+_EXAMINED, _INTEREST, _CART, _PURCHASE, _RETURNED = (
+    np.arange(_N_LIVES) + index * _N_LIVES for index in range(len(ITEM_COUNTERS))
+)
+_LOGGED = np.concatenate([_PURCHASE, _INTEREST[:4], _CART[[1, 3]]])  # as ITEM_FEATURES begins
+_FASTER, _SLOWER = np.array(_TRENDS).T
+_RATED = np.array([2, 4])
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """Who asks, as far as known. None is normal: a new shopper, a request without session."""
+
+    user: BehaviorState | None = None
+    session: BehaviorState | None = None
+
+    def pasts(self, items: ItemTable) -> Pasts:
+        """The rows of the items that user and session keep."""
+        return Past.of(self.user, items), Past.of(self.session, items)
+
+
+def behavior_features(
+    shopper: Shopper,
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: RowArray,
+    now_s: float,
+    retrieval_score: FloatArray | None = None,
+    query: str | None = None,
+    pasts: Pasts | None = None,
+) -> FloatArray:
+    """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
+
+    `retrieval_score` is (n,), NaN where a candidate came without one. `pasts`: of `shopper`, from
+    who has looked them up already.
+    """
+    out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
+    known = np.flatnonzero(rows >= 0)
+    if len(known):
+        known_rows = rows[known]
+        found = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
+        _item_features(found, items, counters, known_rows, now_s)
+        _past_features(found, shopper, pasts or shopper.pasts(items), items, known_rows, now_s)
+        never_seen = np.flatnonzero(counters.at_s[known_rows] == 0)
+        found[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
+        wanted = query or (
+            next(reversed(shopper.session.queries), None) if shopper.session else None
+        )
+        if wanted:
+            found[:, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
+        out[known] = found
+    _request_features(out, shopper, now_s, retrieval_score, bool(query))
+    _slate_features(out)
+    return out
+
+
+def _item_features(
+    out: FloatArray,
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: RowArray,
+    now_s: float,
+) -> None:
+    counts = counters.at(rows, now_s).reshape(len(rows), -1)
+    examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
+    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[4]]
+    # A steady item has demand proportional to the half-life: 0 = steady, above = rising.
+    per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
+    clicks, exposures = CTR_PRIOR
+    taps = interest[:, _RATED]
+    born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
+    # Born now or later: the event that is being predicted made it known, and must not tell.
+    age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
+    at_s = counters.at_s[rows]
+    idle = np.maximum(np.where(at_s > 0, (now_s - at_s) / DAY_S, np.nan), 0.0)
+    columns = [
+        np.log1p(counts[:, _LOGGED]),
+        np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
+        (taps + clicks) / (examined[:, _RATED] + taps + exposures),
+        ((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))[:, None],
+        ((returned + 0.1) / (purchase[:, 4] + 2.0))[:, None],
+        np.log1p(np.stack([age, idle], 1)),
+        items.log_price[rows][:, None],
+    ]
+    out[:, : len(ITEM_FEATURES)] = np.concatenate(columns, 1)
+
+
+def _past_features(
+    out: FloatArray,
+    shopper: Shopper,
+    pasts: Pasts,
+    items: ItemTable,
+    rows: RowArray,
+    now_s: float,
+) -> None:
+    """The columns of USER_FEATURES and SESSION_FEATURES, as far as there is a user, a session."""
+    taken, columns = [], []
+    user, session = shopper.user, shopper.session
+    if user is not None and user.counts:
+        past = pasts[0]
+        _user_features(out, user, past, items, rows, now_s)
+        taken += [(past.recent, past.recent_weights), (past.bought, past.bought_weights)]
+        columns += [("user_neighbor", None), ("user_bought_neighbor", "user_bought_companion")]
+    if session is not None and session.counts:
+        past = pasts[1]
+        out[:, COLUMN["session_recency_rank"]] = recency_rank(past, items, rows)
+        _affinities(out, "session_category_1", session, items, rows)
+        taken.append((past.recent, past.recent_weights))
+        columns.append(("session_neighbor", "session_companion"))
+    if taken:
+        # All at once: what a table holds of the candidates is looked up once.
+        neighbors, companions = neighbor_columns(items, taken, rows)
+        for index, (neighbor, companion) in enumerate(columns):
+            out[:, COLUMN[neighbor]] = neighbors[:, index]
+            if companion is not None:
+                out[:, COLUMN[companion]] = companions[:, index]
+
+
+def _user_features(
+    out: FloatArray,
+    user: BehaviorState,
+    past: Past,
+    items: ItemTable,
+    rows: RowArray,
+    now_s: float,
+) -> None:
+    base = COLUMN["user_times_bought"]
+    count, first_s, last_s = purchases_of(past, items, rows).T
+    since = np.maximum(now_s - last_s, 0.0) / DAY_S  # NaN for what was never bought, and on
+    out[:, base] = np.log1p(count)
+    out[:, base + 1] = np.log1p(since)
+    repeated = np.flatnonzero((count > 1) & (last_s > first_s))
+    rhythm = (last_s - first_s)[repeated] / DAY_S / (count[repeated] - 1)
+    out[repeated, base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
+    out[:, base + 3] = count / (past.purchases[:, 0].sum() or 1)
+    known = np.flatnonzero(count > 0)
+    days = np.maximum(now_s - first_s[known], 0.0) / DAY_S
+    # A week of doubt: once today is no habit.
+    out[known, base + 4] = np.log(count[known] / (days + 7.0))
+    out[:, COLUMN["user_recency_rank"]] = recency_rank(past, items, rows)
+    _affinities(out, "user_category_1", user, items, rows)
+    base = COLUMN["user_words"]
+    out[:, base], out[:, base + 1] = word_taste(items, *past.taken(items), rows)
+
+
+def _affinities(
+    out: FloatArray, first: str, state: BehaviorState, items: ItemTable, rows: RowArray
+) -> None:
+    found = affinities(state, items, rows)
+    base = COLUMN[first]
+    out[:, base : base + found.shape[1]] = found
+
+
+def _request_features(
+    out: FloatArray,
+    shopper: Shopper,
+    now_s: float,
+    retrieval_score: FloatArray | None,
+    has_query: bool,
+) -> None:
+    if retrieval_score is not None and np.isfinite(retrieval_score).any():
+        # Retrieval scales differ from engine to engine: only the place within this slate is used.
+        score = np.where(np.isfinite(retrieval_score), retrieval_score, np.nan)
+        spread = np.nanstd(score)
+        out[:, COLUMN["retrieval_score"]] = (score - np.nanmean(score)) / (spread + 1e-6)
+        order = np.argsort(-score, kind="stable")  # NaN last
+        rank = np.empty(len(score), np.float32)
+        rank[order] = np.log1p(np.arange(len(score), dtype=np.float32))
+        out[:, COLUMN["retrieval_rank"]] = np.where(np.isfinite(score), rank, np.nan)
+    user, session = shopper.user, shopper.session
+    out[:, COLUMN["user_interactions"]] = math.log1p(user.n_interactions) if user else 0.0
+    if user and user.counts:
+        out[:, COLUMN["user_idle_days"]] = math.log1p(max(now_s - user.last_s, 0.0) / DAY_S)
+    out[:, COLUMN["session_interactions"]] = math.log1p(session.n_interactions) if session else 0.0
+    out[:, COLUMN["has_query"]] = float(has_query)
+
+
+def _slate_features(out: FloatArray) -> None:
+    """What kind of candidates were asked about: their mean popularity, and each one's place in it.
+
+    Being popular says much among a random shelf and nothing among bestsellers.
+    """
+    popularity = out[:, COLUMN["item_purchase_120d"]]
+    known = np.flatnonzero(~np.isnan(popularity))
+    if len(known) == 0:
+        return
+    out[:, COLUMN["slate_popularity"]] = popularity[known].mean()
+    place = np.searchsorted(np.sort(popularity[known]), popularity[known], side="right")
+    out[known, COLUMN["slate_popularity_place"]] = place / len(known)

@@ -1,0 +1,150 @@
+"""A data set's history, folded in order, stopping where a training or evaluation case needs it.
+
+What a stop sees is what `Aggregator`, the code of live ingest, made of the events before it. So a
+feature row made at a stop is point-in-time by construction: later events have not been folded yet.
+"""
+
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rich.progress import Progress
+
+from features.behavior.fold import DAY_S, Aggregator
+from features.behavior.neighbors import Takings, neighbor_tables, takings
+from features.catalog.table import Item, ItemTable
+from features.datasets.format import Dataset
+from features.events.event import BehaviorEvent, EventType
+
+SESSION_OVER_S = DAY_S  # a session idle for this long is dropped, as its online TTL would
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The state of the world just before event number `position` of the log."""
+
+    position: int
+    at_s: float
+    index: int  # of the asked position, in the order asked
+    state: Aggregator
+    items: ItemTable
+
+
+def item_table(dataset: Dataset) -> ItemTable:
+    """The catalogue of a data set; rows in the order of its items."""
+    columns = dataset.items
+    return ItemTable(
+        Item(item_id, title, description, category, brand, price, currency, created_s)
+        for item_id, title, description, category, brand, price, currency, created_s in zip(
+            *(
+                columns[name].tolist()
+                for name in (
+                    "item_id", "title", "description", "category",
+                    "brand", "price", "currency", "created_at",
+                )
+            ),
+            strict=True,
+        )
+    )  # fmt: skip
+
+
+def behavior_events(events: pd.DataFrame) -> Iterator[BehaviorEvent]:
+    """Rows of a data set's events (format.py's columns, "" and 0 and NaN = none) as events."""
+    types = {str(kind): kind for kind in EventType}
+    for event_id, kind, at_s, user, session, item, query, ranking, position, value, dwell in zip(
+        *(
+            events[name].tolist()
+            for name in (
+                "event_id", "type", "at", "user_id", "session_id", "item_id",
+                "query", "ranking_id", "position", "value", "dwell_ms",
+            )
+        ),
+        strict=True,
+    ):  # fmt: skip
+        yield BehaviorEvent(
+            event_id,
+            types[kind],
+            at_s,
+            user or None,
+            session or None,
+            item or None,
+            query or None,
+            ranking or None,
+            position or None,
+            value if value == value else None,  # NaN
+            dwell or None,
+        )
+
+
+def replay(
+    dataset: Dataset,
+    items: ItemTable,
+    positions: npt.NDArray[np.int64],
+    progress: Progress | None = None,
+    refresh_s: float = 28 * DAY_S,
+) -> Iterator[Stop]:
+    """Fold the events and stop before each of `positions`, in ascending order of position.
+
+    `positions`: int64 (n,) numbers of events, any order, n_events = after the last one. The
+    neighbour tables of `items` are rebuilt from the past alone every `refresh_s` of log time (0: at
+    every new time), just before the first stop that needs them. A stop is valid until the next one.
+    """
+    state = Aggregator(items.row_of, items.facts)
+    taken = takings(dataset.events, items)
+    times = dataset.events["at"].to_numpy(np.float64)
+    source = behavior_events(dataset.events)
+    task = progress.add_task("replay", total=int(positions.max(initial=0))) if progress else None
+    done, refreshed_s = 0, -np.inf
+    for index in np.argsort(positions, kind="stable").tolist():
+        position = int(positions[index])
+        at_s = float(times[min(position, len(times) - 1)]) if len(times) else 0.0
+        if position > done:
+            fold_all(state, islice(source, position - done), done)
+            done = position
+            if progress is not None and task is not None:
+                progress.update(task, completed=done)
+        if len(times) and at_s >= refreshed_s + max(refresh_s, 1.0):
+            refreshed_s = at_s - (at_s - times[0]) % refresh_s if refresh_s else at_s
+            refresh_neighbors(items, taken.before(refreshed_s))
+            _drop_finished(state, at_s)
+        yield Stop(position, at_s, index, state, items)
+
+
+def fold_all(state: Aggregator, events: Iterable[BehaviorEvent], done: int = 0) -> int:
+    """Fold `events`, which follow `done` earlier ones, and return how many are folded now."""
+    collecting = gc.isenabled()
+    gc.disable()  # millions of small dicts live on: walking them again and again finds no garbage
+    try:
+        for done, event in enumerate(events, start=done + 1):  # noqa: B020
+            state.apply(event, done)
+    finally:
+        if collecting:
+            gc.enable()
+    return done
+
+
+def refresh_neighbors(items: ItemTable, taken: Takings) -> None:
+    """Rebuild the neighbour tables of `items` from `taken`."""
+    tables = neighbor_tables(taken, len(items))
+    items.set_neighbors(
+        tables.neighbors,
+        tables.neighbor_weights,
+        tables.companions,
+        tables.companion_weights,
+        tables.taken,
+    )
+
+
+def build_neighbors(dataset: Dataset, items: ItemTable) -> None:
+    """The tables of a fresh installation: from all purchases, carts and clicks of its data set."""
+    refresh_neighbors(items, takings(dataset.events, items))
+
+
+def _drop_finished(state: Aggregator, now_s: float) -> None:
+    oldest_s = now_s - SESSION_OVER_S
+    for key in [key for key, session in state.sessions.items() if session.last_s < oldest_s]:
+        del state.sessions[key]

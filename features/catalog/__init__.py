@@ -1,0 +1,1 @@
+"""What the shop sells: items, the catalogue as columns, its durable store."""

@@ -1,0 +1,1 @@
+"""The demonstration's grocery shop: real baskets under texts of our own."""

@@ -1,0 +1,1 @@
+"""What shoppers did: the event, its durable log, and what became of rankings."""

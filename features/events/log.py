@@ -1,0 +1,154 @@
+"""The durable log between the ingress and ingest, as a contract; two modules fulfil it.
+
+`features.events.sqlite_log` is the embedded one, `features.events.redis_log` the one of a cluster.
+Entries have increasing positions (`seq`, from 1); a position is never used twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from features.events.event import BehaviorEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """What became of a batch: `accepted + duplicates` is its length."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A shopper asked to be forgotten. `user_id` is None once the erasure was carried out."""
+
+    user_id: str | None
+    session_ids: tuple[str, ...] = ()  # the shopper's sessions, as far as the log still knew them
+
+
+LogEntry = BehaviorEvent | Erasure
+
+
+class ItemChanges(NamedTuple):
+    """Items whose counters changed; ask again with `change` to go on from there."""
+
+    change: int
+    item_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingRecord:
+    """One answered request with what the ranker saw: a training row when joined with its events."""
+
+    ranking_id: str
+    at_s: float
+    route: str
+    item_ids: tuple[str, ...]  # in the order shown
+    user_id: str | None = None
+    session_id: str | None = None
+    query: str | None = None
+    model_version: str | None = None
+    scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    propensities: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    # (n_items, n_features), float16 or float32, kept as given; NaN = not known
+    features: npt.NDArray[np.float16] | npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 0), np.float16)
+    )
+
+
+class RankingRoute(NamedTuple):
+    """How a ranking came about, for counting what became of it."""
+
+    route: str
+    model_version: str | None
+
+
+def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
+    """The routes of `rankings` by id."""
+    return {each.ranking_id: RankingRoute(each.route, each.model_version) for each in rankings}
+
+
+class EventLog(Protocol):
+    """An append-only log of behaviour with its consumers' places, and the rankings beside it."""
+
+    def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
+        """Store events; durable when it returns. An event_id that is there already is skipped."""
+        ...
+
+    def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
+        """Up to `limit` entries behind `after_seq`, in order."""
+        ...
+
+    def last_seq(self) -> int:
+        """The newest position ever given, 0 when none."""
+        ...
+
+    def logged_s(self, seq: int) -> float | None:
+        """When the entry at `seq` was appended, unix seconds; None when it is gone."""
+        ...
+
+    def wait(self, after_seq: int, timeout_s: float) -> bool:
+        """Block until there is an entry behind `after_seq`; False when the time is over."""
+        ...
+
+    def offset(self, consumer: str) -> int:
+        """The last position that `consumer` committed, 0 at first."""
+        ...
+
+    def commit(
+        self,
+        consumer: str,
+        seq: int,
+        changed_item_ids: Sequence[str] = (),
+        status: bytes | None = None,
+    ) -> None:
+        """Move `consumer` to `seq`, and publish changed items and a status, all or nothing."""
+        ...
+
+    def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
+        """The items published behind `change`, each once, oldest first."""
+        ...
+
+    def status(self, consumer: str) -> bytes | None:
+        """What `consumer` last published of itself."""
+        ...
+
+    def erase_user(self, user_id: str) -> int:
+        """Delete the user's events and rankings, and append the erasure; returns its position."""
+        ...
+
+    def finish_erasure(self, seq: int) -> None:
+        """Forget whom the erasure at `seq` concerned: ingest calls it when it is carried out."""
+        ...
+
+    def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
+        """Store answered rankings; a ranking_id that is there already is replaced."""
+        ...
+
+    def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
+        """Up to `limit` rankings behind `after_seq` (their own count), in order."""
+        ...
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        """Of up to 1,000 rankings those that are known."""
+        ...
+
+    def prune(self, before_s: float, limit: int = 10_000) -> int:
+        """Delete up to `limit` events and as many rankings that were appended before `before_s`.
+
+        Events that a known consumer has not committed yet stay. Returns how many went; call again
+        while that is positive.
+        """
+        ...
+
+    def compact(self) -> bool:
+        """Leave no byte of deleted entries in any file; False when a reader was in the way."""
+        ...
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        ...

@@ -1,0 +1,54 @@
+"""A ranking's arrays as one compressed blob."""
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.events.log import RankingRecord
+
+_KINDS = {"e": np.float16, "f": np.float32}
+
+
+def pack(ranking: RankingRecord) -> bytes:
+    """The whole record: a JSON head, then its arrays, zlib-compressed."""
+    head = {
+        "ranking_id": ranking.ranking_id,
+        "at_s": ranking.at_s,
+        "route": ranking.route,
+        "item_ids": ranking.item_ids,
+        "user_id": ranking.user_id,
+        "session_id": ranking.session_id,
+        "query": ranking.query,
+        "model_version": ranking.model_version,
+        "arrays": [(name, array.dtype.char, array.shape) for name, array in _arrays(ranking)],
+    }
+    body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
+    # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
+    return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
+
+
+def unpack(blob: bytes) -> RankingRecord:
+    """The record that `pack` was given."""
+    head_bytes, body = zlib.decompress(blob).split(b"\n", 1)
+    head = json.loads(head_bytes)
+    arrays: dict[str, Any] = {}
+    start = 0
+    for name, kind, shape in head.pop("arrays"):
+        array = np.frombuffer(body, _KINDS[kind], count=int(np.prod(shape)), offset=start)
+        arrays[name] = array.reshape(shape)
+        start += array.nbytes
+    return RankingRecord(**{**head, "item_ids": tuple(head["item_ids"])}, **arrays)
+
+
+def _arrays(ranking: RankingRecord) -> list[tuple[str, npt.NDArray[Any]]]:
+    features = ranking.features
+    if features.dtype.char not in _KINDS:
+        raise TypeError(f"features of a ranking are float16 or float32, not {features.dtype}")
+    return [
+        ("scores", ranking.scores.astype(np.float32, copy=False)),
+        ("propensities", ranking.propensities.astype(np.float32, copy=False)),
+        ("features", features),
+    ]

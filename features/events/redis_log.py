@@ -1,0 +1,250 @@
+"""The event log of a cluster: Redis Streams. Entry ids are `<seq>-0`: positions are whole numbers.
+
+Durable means what the server's `appendfsync` says: `always` for "on disk when append returns". The
+work that must be atomic is done in scripts; all keys share one hash slot.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import (
+    AppendResult,
+    Erasure,
+    ItemChanges,
+    LogEntry,
+    RankingRecord,
+    RankingRoute,
+    routes_of,
+)
+from features.events.ranking_codec import pack, unpack
+
+POLL_S = 0.01
+_SCAN = 1_000  # entries a round trip when the whole stream is walked
+_FIELDS = tuple(field.name for field in fields(BehaviorEvent))
+_ERASURE = "erasure"
+
+# KEYS counter, stream, ids; ARGV then pairs of id and entry. Returns how many were new.
+_APPEND = """
+local accepted = 0
+for i = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 0 then
+    local seq = redis.call('INCR', KEYS[1])
+    redis.call('HSET', KEYS[3], ARGV[i], seq)
+    redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[i + 1], 't', ARGV[1])
+    accepted = accepted + 1
+  end
+end
+return accepted
+"""
+# As above, but an id that is there is replaced.
+_REPLACE = """
+for i = 2, #ARGV, 2 do
+  local old = redis.call('HGET', KEYS[3], ARGV[i])
+  if old then redis.call('XDEL', KEYS[2], old .. '-0') end
+  local seq = redis.call('INCR', KEYS[1])
+  redis.call('HSET', KEYS[3], ARGV[i], seq)
+  redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[i + 1], 't', ARGV[1])
+end
+"""
+# KEYS offsets, statuses, change counter, changes; ARGV consumer, seq, status or '', items.
+_COMMIT = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
+if #ARGV > 3 then
+  local change = redis.call('INCR', KEYS[3])
+  for i = 4, #ARGV do redis.call('ZADD', KEYS[4], change, ARGV[i]) end
+end
+"""
+
+
+class RedisEventLog:
+    """`EventLog` in the Redis of `client`, under `prefix`."""
+
+    def __init__(
+        self,
+        client: Redis,
+        clock: Callable[[], float] = time.time,
+        prefix: str = "{vitrine}",
+    ) -> None:
+        self._client: Any = client
+        self._clock = clock
+        self._key = {
+            name: f"{prefix}:{name}"
+            for name in (
+                "events", "event_seq", "event_ids", "rankings", "ranking_seq", "ranking_ids",
+                "offsets", "statuses", "item_change", "item_changes",
+            )
+        }  # fmt: skip
+        self._append = client.register_script(_APPEND)
+        self._replace = client.register_script(_REPLACE)
+        self._commit = client.register_script(_COMMIT)
+
+    def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
+        pairs = [part for event in events for part in (event.event_id, _entry_bytes(event))]
+        accepted = self._append(self._keys("event"), [self._clock(), *pairs]) if pairs else 0
+        return AppendResult(accepted, len(events) - accepted)
+
+    def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
+        found = self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", limit)
+        return [(_seq(entry_id), _entry(values[b"e"])) for entry_id, values in found]
+
+    def last_seq(self) -> int:
+        return int(self._client.get(self._key["event_seq"]) or 0)
+
+    def logged_s(self, seq: int) -> float | None:
+        found = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
+        return float(found[0][1][b"t"]) if found else None
+
+    def wait(self, after_seq: int, timeout_s: float) -> bool:
+        # Not XREAD BLOCK: it would have to stay below the client's socket timeout.
+        deadline = time.monotonic() + timeout_s
+        while not self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", 1):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(POLL_S, left_s))
+        return True
+
+    def offset(self, consumer: str) -> int:
+        return int(self._client.hget(self._key["offsets"], consumer) or 0)
+
+    def commit(
+        self,
+        consumer: str,
+        seq: int,
+        changed_item_ids: Sequence[str] = (),
+        status: bytes | None = None,
+    ) -> None:
+        keys = [self._key[k] for k in ("offsets", "statuses", "item_change", "item_changes")]
+        self._commit(keys, [consumer, seq, status or b"", *changed_item_ids])
+
+    def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
+        key = self._key["item_changes"]
+        found = self._client.zrangebyscore(key, f"({change}", "+inf", 0, limit, withscores=True)
+        if not found:
+            return ItemChanges(change, [])
+        last = int(found[-1][1])  # one change may hold more items than the limit lets through
+        return ItemChanges(
+            last, [name.decode() for name in self._client.zrangebyscore(key, f"({change}", last)]
+        )
+
+    def status(self, consumer: str) -> bytes | None:
+        status: bytes | None = self._client.hget(self._key["statuses"], consumer)
+        return status
+
+    def erase_user(self, user_id: str) -> int:
+        sessions = set()
+        for kind in ("event", "ranking"):
+            for _, _, entry in self._walk(kind):
+                if entry["user_id"] == user_id and entry["session_id"]:
+                    sessions.add(entry["session_id"])
+        for kind in ("event", "ranking"):
+            for seq, entry_id, entry in self._walk(kind):
+                # What a session did before it signed in was done by the same shopper.
+                guest = entry["user_id"] is None and entry["session_id"] in sessions
+                if entry["user_id"] == user_id or guest:
+                    self._delete(kind, seq, entry_id)
+        erasure_id = f"erasure:{uuid.uuid4()}"
+        erasure = {
+            "event_id": erasure_id,
+            "type": _ERASURE,
+            "user_id": user_id,
+            "session_id": None,
+            "sessions": sorted(sessions),
+        }
+        self._append(self._keys("event"), [self._clock(), erasure_id, orjson.dumps(erasure)])
+        return int(self._client.hget(self._key["event_ids"], erasure_id))
+
+    def finish_erasure(self, seq: int) -> None:
+        # An entry of a stream cannot be changed: it goes, and its position stays empty.
+        found = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
+        if found and (entry := orjson.loads(found[0][1][b"e"]))["type"] == _ERASURE:
+            self._delete("event", seq, entry["event_id"])
+
+    def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
+        pairs = [part for ranking in rankings for part in (ranking.ranking_id, pack(ranking))]
+        if pairs:
+            self._replace(self._keys("ranking"), [self._clock(), *pairs])
+
+    def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
+        found = self._client.xrange(self._key["rankings"], f"{after_seq + 1}-0", "+", limit)
+        return [(_seq(entry_id), unpack(values[b"e"])) for entry_id, values in found]
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        seqs = self._client.hmget(self._key["ranking_ids"], list(ranking_ids))
+        with self._client.pipeline(transaction=False) as pipe:
+            for seq in filter(None, seqs):
+                pipe.xrange(self._key["rankings"], f"{int(seq)}-0", f"{int(seq)}-0")
+            found = pipe.execute()
+        return routes_of(unpack(entry[0][1][b"e"]) for entry in found if entry)
+
+    def prune(self, before_s: float, limit: int = 10_000) -> int:
+        offsets = self._client.hvals(self._key["offsets"])
+        committed = min(map(int, offsets), default=0)
+        pruned = 0
+        for kind, newest in (("event", f"{committed}-0"), ("ranking", "+")):
+            found = self._client.xrange(self._key[f"{kind}s"], "-", newest, limit)
+            for entry_id, values in found:
+                if float(values[b"t"]) >= before_s:
+                    break
+                self._delete(kind, _seq(entry_id), _id_of(kind, values[b"e"]))
+                pruned += 1
+        return pruned
+
+    def compact(self) -> bool:
+        return True  # the server rewrites its append-only file by itself
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _keys(self, kind: str) -> list[str]:
+        return [self._key[f"{kind}_seq"], self._key[f"{kind}s"], self._key[f"{kind}_ids"]]
+
+    def _walk(self, kind: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        seq = 0
+        while found := self._client.xrange(self._key[f"{kind}s"], f"{seq + 1}-0", "+", _SCAN):
+            for entry_id, values in found:
+                seq = _seq(entry_id)
+                if kind == "event":
+                    entry = orjson.loads(values[b"e"])
+                    yield seq, entry["event_id"], entry
+                else:
+                    record = unpack(values[b"e"])
+                    ids = {"user_id": record.user_id, "session_id": record.session_id}
+                    yield seq, record.ranking_id, ids
+
+    def _delete(self, kind: str, seq: int, entry_id: str) -> None:
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.xdel(self._key[f"{kind}s"], f"{seq}-0")
+            pipe.hdel(self._key[f"{kind}_ids"], entry_id)
+            pipe.execute()
+
+
+def _seq(entry_id: bytes) -> int:
+    return int(entry_id.split(b"-")[0])
+
+
+def _id_of(kind: str, entry: bytes) -> str:
+    if kind == "event":
+        event_id: str = orjson.loads(entry)["event_id"]
+        return event_id
+    return unpack(entry).ranking_id
+
+
+def _entry_bytes(event: BehaviorEvent) -> bytes:
+    return orjson.dumps({name: getattr(event, name) for name in _FIELDS})
+
+
+def _entry(data: bytes) -> LogEntry:
+    values = orjson.loads(data)
+    if values["type"] == _ERASURE:
+        return Erasure(values["user_id"], tuple(values["sessions"]))
+    values["type"] = EventType(values["type"])
+    return BehaviorEvent(**values)

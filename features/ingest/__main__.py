@@ -1,0 +1,81 @@
+"""Ingest as a process."""
+
+import argparse
+import fcntl
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from prometheus_client import start_http_server
+from pydantic import ValidationError
+
+from features.ingest.erase import Eraser
+from features.ingest.loop import Ingest, IngestSettings
+from features.store.backends import open_catalog, open_event_log
+from features.store.feature_store import open_store
+from features.store.offline import OfflineStore
+from features.store.online import OnlineFeatures
+from features.telemetry.logs import log_json
+from features.telemetry.spans import start_tracing
+
+
+@contextmanager
+def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
+    """An Ingest over the stores of `settings`, alone on its state folder; closed at the end.
+
+    Raises BlockingIOError when another one runs there.
+    """
+    store = settings.store
+    with _alone(store.state / "ingest.lock"):
+        log, catalog = open_event_log(store), open_catalog(store)
+        online = OnlineFeatures(open_store(store))
+        analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
+        offline = OfflineStore(store.offline_path)
+        eraser = Eraser(offline, settings.dataset_folders, [analysis])
+        try:
+            yield Ingest(log, online, catalog, offline, eraser, settings)
+        finally:
+            for opened in (log, catalog, online):
+                opened.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it, also after -9
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m features.ingest", description=__doc__)
+    parser.add_argument("--settings", type=Path, help="IngestSettings as JSON; default: built in")
+    parser.add_argument(
+        "--metrics-port", type=int, help="Where /metrics answers, when ingest is alone on its node"
+    )
+    given = parser.parse_args(arguments)
+    path = given.settings
+    log_json("ingest")
+    try:
+        text = path.read_text() if path else "{}"
+        settings = IngestSettings.model_validate_json(text)
+    except (OSError, ValidationError) as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return 2
+    start_tracing()
+    if given.metrics_port:
+        start_http_server(given.metrics_port)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with open_ingest(settings) as ingest:
+            ingest.run(stop)
+    except BlockingIOError:
+        print(f"{settings.store.state}: another ingest runs on this folder", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,45 @@
+"""Forgetting a shopper in everything that was written besides the log and the online store."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from features.store.offline import OfflineStore, erase_rows
+from features.store.online_rows import SqliteRows
+from features.store.settings import PROJECT
+from features.views import SESSION_VIEW, USER_VIEW
+
+
+class Eraser:
+    """Erases in the offline store, in imported data sets and in a data scientist's online copy."""
+
+    def __init__(
+        self,
+        offline: OfflineStore,
+        dataset_folders: Collection[Path] = (),
+        copies: Collection[Path] = (),
+    ) -> None:
+        self._offline = offline
+        self._dataset_folders = dataset_folders
+        self._copies = copies
+
+    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
+        """Leave no row of the user or of the sessions; safe to repeat."""
+        self._offline.erase(user_id, session_ids)
+        for folder in self._dataset_folders:
+            erase_in_dataset(folder, user_id, session_ids)
+        for path in self._copies:
+            if path.is_file():
+                copy = SqliteRows(path, PROJECT)
+                copy.delete(USER_VIEW, [user_id])
+                copy.delete(SESSION_VIEW, session_ids)
+                copy.compact()
+                copy.close()
+
+
+def erase_in_dataset(folder: Path, user_id: str, session_ids: Collection[str]) -> None:
+    """Rewrite the events of an imported data set (its Parquet form) without the shopper."""
+    path = folder / "events.parquet"
+    if path.is_file():
+        erase_rows(path, "user_id", {user_id})
+        if session_ids and path.is_file():
+            erase_rows(path, "session_id", set(session_ids))

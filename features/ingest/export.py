@@ -1,0 +1,112 @@
+"""What a running shop has collected, as a data set: to train on, to evaluate, to find what goes
+together.
+
+    python -m features.ingest.export --state .vitrine/grocery --out build/collected
+
+Ids of shoppers are the pseudonyms that are stored. An erasure reaches the log, not a copy of it:
+delete what you exported when you are done, or name its folder in ingest's `dataset_folders`.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from features.catalog.table import Item
+from features.datasets.format import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    Dataset,
+    DatasetInfo,
+    conform,
+    write_dataset,
+)
+from features.events.event import BehaviorEvent
+from features.events.log import EventLog
+from features.store.backends import open_catalog, open_event_log
+from features.store.settings import StoreSettings
+
+_ROWS = 10_000  # entries read at once
+
+
+def collected(store: StoreSettings) -> Dataset:
+    """The catalogue as it is and every event that the log still holds, in order of time."""
+    log, catalog = open_event_log(store), open_catalog(store)
+    try:
+        rows = [_event_row(event) for event in _events(log)]
+        items = pd.DataFrame([_item_row(item) for item in catalog.all()], columns=[*ITEM_COLUMNS])
+    finally:
+        log.close()
+        catalog.close()
+    events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS]).sort_values("at", kind="stable")
+    return Dataset(
+        info=DatasetInfo(name="collected", source="this shop's own event log"),
+        items=conform(items, ITEM_COLUMNS),
+        events=conform(events, EVENT_COLUMNS).reset_index(drop=True),
+    )
+
+
+def _events(log: EventLog) -> Iterator[BehaviorEvent]:
+    seq = 0
+    while entries := log.read(seq, _ROWS):
+        yield from (entry for _, entry in entries if isinstance(entry, BehaviorEvent))
+        seq = entries[-1][0]
+
+
+def _event_row(event: BehaviorEvent) -> dict[str, object]:
+    return {
+        "event_id": event.event_id,
+        "type": event.type.value,
+        "at": event.at_s,
+        "user_id": event.user_id or "",
+        "session_id": event.session_id or "",
+        "item_id": event.item_id or "",
+        "query": event.query or "",
+        "ranking_id": event.ranking_id or "",
+        "position": event.position or 0,
+        "value": math.nan if event.value is None else event.value,
+        "dwell_ms": event.dwell_ms or 0,
+    }
+
+
+def _item_row(item: Item) -> dict[str, object]:
+    named = {name: getattr(item, name) for name in ITEM_COLUMNS if name != "created_at"}
+    return {**named, "created_at": item.created_s}
+
+
+def main() -> int:
+    """The exit status; 2 with one line when there is nothing to export."""
+    parser = argparse.ArgumentParser(prog="python -m features.ingest.export", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--state", type=Path, help="state folder of a stack on this machine")
+    where.add_argument("--store", type=Path, help="StoreSettings as JSON")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    try:
+        store = (
+            StoreSettings.model_validate_json(given.store.read_bytes())
+            if given.store
+            else StoreSettings(state=given.state)
+        )
+    except (OSError, ValidationError) as error:
+        print(f"{given.store}: {error}", file=sys.stderr)
+        return 2
+    if given.state and not store.log_path.is_file():
+        print(f"{given.state}: no event log here: is it a state folder?", file=sys.stderr)
+        return 2
+    dataset = collected(store)
+    if dataset.events.empty:
+        print("the log holds no event", file=sys.stderr)
+        return 2
+    write_dataset(dataset, given.out)
+    print(f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

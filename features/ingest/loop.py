@@ -1,0 +1,283 @@
+"""Ingest: event log -> fold -> online store. Run it as `python -m features.ingest --settings FILE`.
+
+At least once, and idempotent: a state and the log position that it has seen are one row, so a
+batch that is read again after a crash changes nothing. The offset is committed after the rows are
+on disk.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from features.behavior.state_rows import states_to_columns
+from features.catalog.store import Catalog
+from features.catalog.table import ItemTable
+from features.events.event import BehaviorEvent
+from features.events.log import Erasure, EventLog, LogEntry
+from features.events.outcomes import Outcomes
+from features.ingest.erase import Eraser
+from features.ingest.working_set import WorkingSet
+from features.store.offline import OfflineStore, snapshot_table
+from features.store.online import OnlineFeatures
+from features.store.settings import StoreSettings
+from features.telemetry.ingest_metrics import (
+    EVENT_LAG_SECONDS,
+    EVENTS_WAITING,
+    FLUSH_SECONDS,
+    INGEST_FAILURES,
+    INGESTED,
+    UNKNOWN_ITEMS,
+)
+from features.telemetry.spans import trace_written
+from features.views import ITEM_VIEW, USER_VIEW
+
+CONSUMER = "ingest"
+LATE_S = 60.0  # an event older than this when it is folded counts as late
+MAX_UNSAVED = 5_000  # rows that wait for their snapshot: bounds the pause that it makes
+_RETRY_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class IngestSettings(BaseModel):
+    """How ingest works."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    store: StoreSettings = StoreSettings()
+    batch_events: PositiveInt = 1_000
+    flush_interval_s: PositiveFloat = Field(
+        default=0.05, description="Shortest time between two flushes"
+    )
+    max_users: PositiveInt = 2_000
+    max_sessions: PositiveInt = 2_000
+    retention_s: PositiveFloat = Field(
+        default=90 * 86_400.0, description="Of the log; an event that is older is ignored"
+    )
+    snapshot_retention_s: PositiveFloat = 400 * 86_400.0
+    max_ahead_s: PositiveFloat = Field(
+        default=300.0, description="Events further in the future are ignored"
+    )
+    maintain_every_s: PositiveFloat = Field(
+        default=3_600.0, description="Snapshots, retention, compaction"
+    )
+    dataset_folders: tuple[Path, ...] = Field(default=(), description="Erased from, too")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestStatus:
+    """What ingest tells of itself with every commit; totals count since it started."""
+
+    applied_seq: int = 0
+    lag_s: float = 0.0  # from the append of the oldest event of the last batch to its flush
+    flush_ms: float = 0.0
+    events_total: int = 0
+    late_total: int = 0  # folded
+    too_old_total: int = 0  # ignored: older than the retention
+    future_total: int = 0  # ignored: too far ahead
+    unknown_item_total: int = 0  # folded into counts only
+    erasures_total: int = 0
+    failures_total: int = 0
+    updated_s: float = 0.0
+
+
+class Ingest:
+    """The loop over one log. Only one may run on a store; `features.ingest` sees to that."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        online: OnlineFeatures,
+        catalog: Catalog,
+        offline: OfflineStore,
+        eraser: Eraser,
+        settings: IngestSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._log, self._catalog, self._offline = log, catalog, offline
+        self._eraser, self._settings, self._clock = eraser, settings, clock
+        self._online = online
+        self._items = ItemTable()
+        self._catalog_change = 0
+        self._follow_catalog()
+        self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
+        self._outcomes = Outcomes(log)
+        self._status = IngestStatus()
+        self._seq = log.offset(CONSUMER)
+        self._unsaved_users: set[str] = set()
+        self._unsaved_items: set[str] = set()
+        self._maintained_s = clock()
+        self._erased_since_compaction = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. A store that fails is tried again; nothing is skipped."""
+        self._warm_up()
+        while not stop.is_set():
+            started_s = time.monotonic()
+            try:
+                self.step(timeout_s=0.2)
+            except Exception:
+                _log.exception("ingest failed at position %d; trying again", self._seq)
+                self._recover()
+                stop.wait(_RETRY_S)
+            # Events that arrive meanwhile share the next flush: its cost is mostly per flush.
+            stop.wait(max(self._settings.flush_interval_s - (time.monotonic() - started_s), 0.0))
+
+    def _warm_up(self) -> None:
+        """Read and write as a flush does, so that the first event does not wait a second for it."""
+        try:
+            self._online.read_users(["nobody"])
+            self._online.write_items(self._online.read_items(self._items.item_ids[:1]))
+            self._online.sync()
+        except Exception:
+            _log.exception("the online store does not answer yet")
+
+    def step(self, timeout_s: float = 0.0) -> int:
+        """Take in one batch if there is one within `timeout_s`; returns how many entries."""
+        self._follow_catalog()
+        entries: list[tuple[int, LogEntry]] = []
+        if self._log.wait(self._seq, timeout_s):
+            entries = self._log.read(self._seq, self._settings.batch_events)
+        waiting = self._log.last_seq() - self._seq if entries else 0
+        EVENTS_WAITING.set(waiting)
+        for erasures, run in groupby(entries, key=lambda entry: isinstance(entry[1], Erasure)):
+            (self._erase if erasures else self._fold)(list(run))
+        EVENTS_WAITING.set(max(waiting - len(entries), 0))
+        self._outcomes.settle(self._clock())
+        if len(self._unsaved_users) + len(self._unsaved_items) > MAX_UNSAVED:
+            self._save_snapshots(self._clock())
+        if self._clock() - self._maintained_s >= self._settings.maintain_every_s:
+            self.maintain()
+        return len(entries)
+
+    def drain(self) -> int:
+        """Take in everything that is in the log now; returns how many entries."""
+        total = 0
+        while taken := self.step():
+            total += taken
+        return total
+
+    def status(self) -> IngestStatus:
+        """As published with the last commit."""
+        return self._status
+
+    def maintain(self) -> None:
+        """Write snapshots to the offline store, apply retention, compact after erasures."""
+        self._maintained_s = now_s = self._clock()
+        self._save_snapshots(now_s)
+        before_s = now_s - self._settings.retention_s
+        while self._log.prune(before_s):
+            pass
+        self._offline.prune(now_s - self._settings.snapshot_retention_s)
+        self._online.prune_sessions(now_s)
+        if self._erased_since_compaction:
+            done = [self._log.compact(), self._online.compact()]
+            self._erased_since_compaction = not all(done)
+
+    def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:
+        started_s, started_ns = time.perf_counter(), time.time_ns()
+        events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
+        self._working.load([event for _, event in events])
+        for seq, event in events:
+            if self._accept(event):
+                self._working.apply(event, seq)
+                if event.user_id:
+                    self._unsaved_users.add(event.user_id)
+        changed = self._working.flush()
+        self._unsaved_items.update(changed)
+        now_s = self._clock()
+        logged_s = self._log.logged_s(entries[0][0])
+        self._status = replace(
+            self._status,
+            lag_s=now_s - logged_s if logged_s is not None else 0.0,
+            flush_ms=(time.perf_counter() - started_s) * 1e3,
+        )
+        FLUSH_SECONDS.observe(time.perf_counter() - started_s)
+        if logged_s is not None:
+            EVENT_LAG_SECONDS.observe(max(now_s - logged_s, 0.0))
+        trace_written([event.traceparent for _, event in events], started_ns)
+        self._commit(entries[-1][0], changed)
+        self._outcomes.take([event for _, event in events], now_s)
+
+    def _accept(self, event: BehaviorEvent) -> bool:
+        status, now_s = self._status, self._clock()
+        age_s = now_s - event.at_s
+        # A clock a little ahead does no harm, and correcting it would make a replay differ.
+        too_far, too_old = -age_s > self._settings.max_ahead_s, age_s > self._settings.retention_s
+        late = LATE_S < age_s <= self._settings.retention_s
+        unknown = event.item_id is not None and event.item_id not in self._items.row_of
+        outcome = "future" if too_far else "too_old" if too_old else "late" if late else "folded"
+        INGESTED.labels(outcome=outcome).inc()
+        UNKNOWN_ITEMS.inc(unknown)
+        self._status = replace(
+            status,
+            events_total=status.events_total + 1,
+            late_total=status.late_total + late,
+            too_old_total=status.too_old_total + too_old,
+            future_total=status.future_total + too_far,
+            unknown_item_total=status.unknown_item_total + unknown,
+        )
+        return not (too_far or too_old)
+
+    def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
+        for seq, entry in entries:
+            if isinstance(entry, Erasure) and entry.user_id is not None:
+                self._unsaved_users.discard(entry.user_id)
+                self._working.forget(entry.user_id, entry.session_ids)
+                self._eraser.erase(entry.user_id, entry.session_ids)
+                self._log.finish_erasure(seq)
+                self._erased_since_compaction = True
+                total = self._status.erasures_total + 1
+                self._status = replace(self._status, erasures_total=total)
+            self._commit(seq, [])
+
+    def _commit(self, seq: int, changed: list[str]) -> None:
+        self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())
+        self._log.commit(CONSUMER, seq, changed, orjson.dumps(asdict(self._status)))
+        self._seq = seq
+
+    def _follow_catalog(self) -> None:
+        changes = self._catalog.changed_since(self._catalog_change)
+        if changes.change != self._catalog_change:
+            self._items.upsert(changes.upserts)
+            for item_id in changes.deletions:
+                self._items.remove(item_id)
+            self._catalog_change = changes.change
+
+    def _save_snapshots(self, now_s: float) -> None:
+        users = self._working.users(self._unsaved_users)
+        if users:
+            columns = states_to_columns(users.values())
+            self._offline.append(USER_VIEW, snapshot_table(USER_VIEW, users, columns, now_s))
+        items = self._working.items(self._unsaved_items)
+        items = items.where(items.at_s > 0)
+        if items.item_ids:
+            table = snapshot_table(ITEM_VIEW, items.item_ids, items.columns(), now_s)
+            self._offline.append(ITEM_VIEW, table)
+        self._unsaved_users.clear()
+        self._unsaved_items.clear()
+
+    def _recover(self) -> None:
+        """What is cached may be ahead of what was written: begin again from the stores."""
+        INGEST_FAILURES.inc()
+        failures = self._status.failures_total + 1
+        self._status = replace(self._status, failures_total=failures)
+        self._working.clear()
+
+
+def read_status(log: EventLog) -> IngestStatus | None:
+    """What the running ingest last published; None when it never ran."""
+    status = log.status(CONSUMER)
+    return IngestStatus(**orjson.loads(status)) if status else None
+
+
+if __name__ == "__main__":
+    from features.ingest.__main__ import main
+
+    raise SystemExit(main())

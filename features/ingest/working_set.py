@@ -1,0 +1,120 @@
+"""Ingest's working set: the fold over states that are cached here and kept in the online store."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+
+from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.state_rows import ItemRows
+from features.catalog.table import ItemTable
+from features.events.event import BehaviorEvent
+from features.store.online import OnlineFeatures
+
+
+class WorkingSet:
+    """States of the shoppers seen last; the rest is read back from the online store when needed.
+
+    `load` the events of a batch, `apply` them, `flush`: then the online store holds them. States
+    that were applied and not flushed are never evicted.
+    """
+
+    def __init__(
+        self, online: OnlineFeatures, items: ItemTable, max_users: int, max_sessions: int
+    ) -> None:
+        self._online = online
+        self._items = items
+        self._max_users, self._max_sessions = max_users, max_sessions
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything that is not in the online store."""
+        self._fold = Aggregator(self._items.row_of, self._items.facts)
+        self._loaded = np.zeros(len(self._items), bool)
+        self._users: set[str] = set()
+        self._sessions: set[str] = set()
+        self._item_ids: dict[str, None] = {}
+
+    def load(self, events: Sequence[BehaviorEvent]) -> None:
+        """Have at hand every state that `events` concern."""
+        fold, online = self._fold, self._online
+        users = _new({event.user_id for event in events}, fold.users)
+        sessions = _new({event.session_id for event in events}, fold.sessions)
+        if users:
+            fold.users.update(online.read_users(users))
+        if sessions:
+            fold.sessions.update(online.read_sessions(sessions))
+        self._load_items({event.item_id for event in events if event.item_id})
+
+    def apply(self, event: BehaviorEvent, seq: int) -> None:
+        """Fold one event into the states that it concerns."""
+        self._fold.apply(event, seq)
+        if event.user_id:
+            self._users.add(event.user_id)
+        if event.session_id:
+            self._sessions.add(event.session_id)
+        if event.item_id in self._items.row_of:
+            self._item_ids[event.item_id] = None
+
+    def flush(self) -> list[str]:
+        """Write what `apply` touched, durably; returns the items whose counters changed."""
+        fold, online = self._fold, self._online
+        changed = list(self._item_ids)
+        if self._users:
+            online.write_users({key: fold.users[key] for key in self._users})
+        if self._sessions:
+            online.write_sessions({key: fold.sessions[key] for key in self._sessions})
+        if changed:
+            rows = self._items.rows(changed)
+            written = ItemRows.taken_from(fold.items, rows, changed)
+            seen = written.at_s > 0  # a dwell alone counts nothing
+            online.write_items(written.where(seen))
+        online.sync()
+        _evict(fold.users, self._users, self._max_users)
+        _evict(fold.sessions, self._sessions, self._max_sessions)
+        self._users.clear()
+        self._sessions.clear()
+        self._item_ids.clear()
+        return changed
+
+    def forget(self, user_id: str, session_ids: Collection[str]) -> None:
+        """Drop a shopper here and in the online store; call `flush` before."""
+        self._fold.users.pop(user_id, None)
+        for session_id in session_ids:
+            self._fold.sessions.pop(session_id, None)
+        self._online.delete_user(user_id, session_ids)
+
+    def users(self, user_ids: Collection[str]) -> dict[str, BehaviorState]:
+        """Current states, from here or from the online store."""
+        cached = {key: self._fold.users[key] for key in user_ids if key in self._fold.users}
+        missing = [key for key in user_ids if key not in cached]
+        return {**cached, **self._online.read_users(missing)}
+
+    def items(self, item_ids: Collection[str]) -> ItemRows:
+        """Current counter rows."""
+        self._load_items(item_ids)
+        ids = list(item_ids)
+        return ItemRows.taken_from(self._fold.items, self._items.rows(ids), ids)
+
+    def _load_items(self, item_ids: Iterable[str]) -> None:
+        if len(self._items) > len(self._loaded):
+            added = len(self._items) - len(self._loaded)
+            self._fold.items.resize(len(self._items))
+            self._loaded = np.concatenate([self._loaded, np.zeros(added, bool)])
+        row_of = self._items.row_of
+        missing = [key for key in item_ids if key in row_of and not self._loaded[row_of[key]]]
+        if missing:
+            rows = self._items.rows(missing)
+            self._online.read_items(missing).put_into(self._fold.items, rows)
+            self._loaded[rows] = True
+
+
+def _new(keys: Collection[str | None], known: Collection[str]) -> list[str]:
+    return sorted(key for key in keys if key and key not in known)
+
+
+def _evict(states: dict[str, BehaviorState], used: Collection[str], capacity: int) -> None:
+    """Move what was used to the young end, and drop from the old end."""
+    for key in used:
+        states[key] = states.pop(key)
+    for key in list(states)[: max(len(states) - capacity, 0)]:
+        del states[key]

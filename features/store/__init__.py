@@ -1,0 +1,1 @@
+"""Feast online and offline, from the settings to rows."""

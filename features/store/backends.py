@@ -1,0 +1,28 @@
+"""The event log and the catalogue that the settings ask for. Importing it does not import Feast."""
+
+from features.catalog.store import Catalog, SqliteCatalog
+from features.events.log import EventLog
+from features.events.sqlite_log import SqliteEventLog
+from features.store.settings import StoreSettings
+
+
+def open_event_log(settings: StoreSettings) -> EventLog:
+    """The log of `settings`: SQLite in the state folder, or Redis Streams."""
+    if settings.kind == "sqlite":
+        return SqliteEventLog(settings.log_path)
+    from redis import Redis
+
+    from features.events.redis_log import RedisEventLog
+
+    return RedisEventLog(Redis(**settings.redis.client_options()))
+
+
+def open_catalog(settings: StoreSettings) -> Catalog:
+    """The catalogue of `settings`: SQLite in the state folder, or Redis."""
+    if settings.kind == "sqlite":
+        return SqliteCatalog(settings.catalog_path)
+    from redis import Redis
+
+    from features.catalog.redis_store import RedisCatalog
+
+    return RedisCatalog(Redis(**settings.redis.client_options()))

@@ -1,0 +1,1 @@
+"""Logs, metrics and spans of every process of ours."""

@@ -1,0 +1,54 @@
+"""Every metric of ingest, declared once. Labels come from closed sets, as serving's do.
+
+All processes of a node write into one folder (PROMETHEUS_MULTIPROC_DIR), and any of them can tell
+the sum: what ingest counts is in the same `/metrics` as what the replicas count.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_MAX_VERSIONS = 20
+
+
+class VersionLabel:
+    """Model versions as a label of bounded cardinality: the first 20 met, then "other"."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def of(self, version: str) -> str:
+        """The label's value for `version`."""
+        if len(self._known) < _MAX_VERSIONS:
+            self._known.add(version)
+        return version if version in self._known else "other"
+
+
+INGESTED = Counter(
+    "vitrine_ingested_events_total",
+    "Events taken from the log by outcome: folded, late (folded as well), too_old, future.",
+    ("outcome",),
+)
+UNKNOWN_ITEMS = Counter(
+    "vitrine_ingested_unknown_items_total", "Events of items that the catalogue does not know."
+)
+INGEST_FAILURES = Counter(
+    "vitrine_ingest_failures_total", "Times that ingest failed and began again from the stores."
+)
+EVENT_LAG_SECONDS = Histogram(
+    "vitrine_event_lag_seconds",
+    "From the append of a batch's oldest event until its features were written.",
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
+)
+FLUSH_SECONDS = Histogram(
+    "vitrine_ingest_flush_seconds", "Fold and write of a batch.",
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)  # fmt: skip
+EVENTS_WAITING = Gauge(
+    "vitrine_events_waiting", "Entries of the log that ingest has not taken in yet.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+OUTCOMES = Counter(
+    "vitrine_outcomes_total",
+    "Events by type and by how the ranking that showed the item came about: click-through and "
+    "conversion by route and model version. 'unknown': no ranking_id, or one that is not known.",
+    ("type", "route", "model_version"),
+)

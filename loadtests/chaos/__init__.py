@@ -1,0 +1,1 @@
+"""One fault at a time under load: nothing accepted may be lost."""

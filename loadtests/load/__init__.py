@@ -1,0 +1,1 @@
+"""Load as storefronts make it, with Locust, judged by gates."""

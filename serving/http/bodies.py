@@ -1,0 +1,75 @@
+"""Bodies in, problems out: how every endpoint reads a request and tells what is wrong with it."""
+
+import logging
+from http import HTTPStatus
+from typing import TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from serving.errors import InvalidRequestError, VitrineError
+from serving.http.middleware import problem
+from serving.http.problems import first_problem, sentence
+from serving.ranking.values import Stage
+from serving.telemetry.stages import Stages
+
+_LOG = logging.getLogger("vitrine.ingress")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[_Model]) -> _Model:
+    """The body as a `model`, validated straight from its bytes."""
+    body = await request.body()
+    with stages_of(request).stage(Stage.VALIDATE):
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            raise invalid(error) from None
+
+
+class MalformedJsonError(InvalidRequestError):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+    status_code = 400
+
+
+def invalid(error: ValidationError, branch: str = "") -> InvalidRequestError:
+    """The first thing wrong; 400 for what is no JSON at all."""
+    if error.errors(include_input=False, include_url=False)[0]["type"] == "json_invalid":
+        return MalformedJsonError("the body is not valid JSON")
+    return InvalidRequestError(first_problem(error, branch))
+
+
+def stages_of(request: Request) -> Stages:
+    """The timings of this request."""
+    stages: Stages = request.state.stages
+    return stages
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Every error as a problem document."""
+
+    @app.exception_handler(VitrineError)
+    async def known(request: Request, error: VitrineError) -> Response:
+        shown = str(error.args[0]) if error.args else error.code
+        retry_after_s = error.args[1] if len(error.args) > 1 else None
+        if error.status_code >= 500:
+            # The cause's kind only: what redis, grpc or pydantic say may quote the request.
+            _LOG.warning("%s: %s", error.code, type(error.__cause__ or error).__name__)
+            shown = error.code
+        return problem(request, error.status_code, error.code, shown, retry_after_s)
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return problem(request, 422, "invalid_request", sentence(first["loc"], first["msg"]))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = HTTPStatus(error.status_code).name.lower()
+        answer = problem(request, error.status_code, code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer

@@ -1,0 +1,69 @@
+"""Keys that change while we serve: the key file is read again when it is another one.
+
+A mounted Kubernetes Secret changes by a symlink above the file, an editor by a rename or in place;
+device, inode, size and time of what the path leads to tell all three.
+"""
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from serving.http.auth import Keyring, read_keys
+from serving.telemetry.metrics import KEY_RELOADS
+
+_LOG = logging.getLogger("vitrine.keys")
+
+
+def watched_keys(path: Path, interval_s: float = 1.0) -> Keyring:
+    """The keys of `path`, followed by a thread of its own; raises as `read_keys` does."""
+    watch = KeyFile(path)
+    threading.Thread(target=watch.follow, args=(interval_s,), name="keys", daemon=True).start()
+    return watch.keys
+
+
+class KeyFile:
+    """A key file and the keyring that follows it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _identity(path)  # before reading: a change in between is found next time
+        self.keys = Keyring(read_keys(path))
+        self._stop = threading.Event()
+
+    def look(self) -> None:
+        """Take the file over if it changed; one that cannot be used leaves the keys as they are."""
+        found = _identity(self._path)
+        if found == self._seen:
+            return
+        self._seen = found
+        try:
+            keys = read_keys(self._path)
+        except (OSError, ValidationError) as error:
+            # Only the kind of error: a message of pydantic's would quote the file.
+            _LOG.warning("the key file changed and cannot be used: %s", type(error).__name__)
+            KEY_RELOADS.labels(outcome="refused").inc()
+            return
+        self.keys.replace(keys)
+        _LOG.info("the key file changed and was taken over: %d keys", len(keys))
+        KEY_RELOADS.labels(outcome="taken").inc()
+
+    def follow(self, interval_s: float) -> None:
+        """Look every `interval_s` until `stop`."""
+        while not self._stop.wait(interval_s):
+            self.look()
+
+    def stop(self) -> None:
+        """End `follow`."""
+        self._stop.set()
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Which file the path leads to and how it stands; None: to none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

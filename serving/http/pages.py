@@ -1,0 +1,96 @@
+"""Pages for people: the API's reference, and a demo shop over the public API.
+
+Every asset comes from this process, so the pages work on a closed network, and their policy lets
+the browser load nothing from elsewhere.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+
+from features.catalog.table import Item
+from serving.http.auth import Keyring, Scope
+from serving.http.schemas.rankings import Id
+from serving.shops.items import ItemCache
+
+_OWN = Path(__file__).parents[1] / "demo"
+_SWAGGER = Path(str(files("fastapi_offline"))) / "static"
+_SHARED = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+_DEMO_POLICY = (
+    f"{_SHARED}style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+    # Titles are other people's text: the browser itself refuses to read a string as markup.
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+# Swagger UI draws its icons from data: addresses.
+_DOCS_POLICY = (
+    f"{_SHARED}style-src 'self'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'"
+)
+_DOCS_FILES = {
+    "swagger-ui-bundle.js": _SWAGGER / "swagger-ui-bundle.js",
+    "swagger-ui.css": _SWAGGER / "swagger-ui.css",
+    "docs.js": _OWN / "docs.js",
+    "icon.svg": _OWN / "icon.svg",
+}
+_DEMO_FILES = {path.name: path for path in _OWN.iterdir() if path.suffix in (".js", ".css", ".svg")}
+
+
+def add_docs(app: FastAPI) -> None:
+    """`/docs`: Swagger UI over `/openapi.json`."""
+    _add_page(app, "/docs", _OWN / "docs.html", _DOCS_FILES, _DOCS_POLICY)
+
+
+def add_pages(app: FastAPI, items: ItemCache, keys: Keyring) -> None:
+    """`/demo`: a shop that shows what a ranking knows and how a click changes it."""
+
+    async def admit(request: Request) -> None:
+        keys.admit(request.headers.get("authorization"), Scope.RANK)
+
+    @app.get("/demo/items", include_in_schema=False, dependencies=[Depends(admit)])
+    async def read_items(
+        ids: Annotated[list[Id], Query(min_length=1, max_length=200)],
+    ) -> Response:
+        """What the shop shows of these items, as far as the catalogue has them."""
+        table = items.table
+        rows = table.rows(ids).tolist()
+        there = [table.items[row] for row in rows if row >= 0 and not table.removed[row]]
+        content = orjson.dumps({"items": [_shown(item) for item in there]})
+        return Response(content, media_type="application/json")
+
+    _add_page(app, "/demo", _OWN / "index.html", _DEMO_FILES, _DEMO_POLICY)
+
+
+def _add_page(app: FastAPI, path: str, page: Path, assets: dict[str, Path], policy: str) -> None:
+    headers = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-cache",
+    }
+
+    async def get_page() -> Response:
+        return FileResponse(page, headers=headers)
+
+    async def get_asset(name: str) -> Response:
+        found = assets.get(name)
+        if found is None:
+            raise HTTPException(404)
+        return FileResponse(found, headers=headers)
+
+    app.get(path, include_in_schema=False)(get_page)
+    app.get(f"{path}/{{name}}", include_in_schema=False)(get_asset)
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "brand": item.brand,
+        "category": item.category,
+        "price": item.price,  # NaN is null in JSON
+        "currency": item.currency,
+    }

@@ -1,0 +1,1 @@
+"""The wire contract: what comes in is validated here, once."""

@@ -1,0 +1,170 @@
+"""What operators and administrators ask: readiness, versions, freshness, a shopper's features."""
+
+import asyncio
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from features.behavior.fold import BehaviorState
+from features.behavior.matrix import Shopper
+from serving.errors import FeaturesUnavailableError, RankingError
+from serving.http.auth import Pseudonyms
+from serving.models.batcher import RankerJob
+from serving.ranking.pipeline import Scorer
+from serving.ranking.shopper_features import FeatureLookup, ShopperReader
+from serving.ranking.values import RankingRequest
+from serving.shops.items import ItemCache
+from serving.telemetry.metrics import rankings_by_route
+
+_LOG = logging.getLogger("vitrine.status")
+_PATIENCE_S = 2.0
+
+
+class IngestStatus(Protocol):
+    """What ingest last published of itself."""
+
+    def status(self, consumer: str) -> bytes | None:
+        """JSON, or None before the first time."""
+        ...
+
+    def last_seq(self) -> int:
+        """The newest position of the log."""
+        ...
+
+    def offset(self, consumer: str) -> int:
+        """The last position that `consumer` committed."""
+        ...
+
+
+class Status:
+    """Answers /readyz, /v1/status and the administrator's question."""
+
+    def __init__(
+        self,
+        lookup: FeatureLookup,
+        ranker: Scorer,
+        shoppers: ShopperReader,
+        items: ItemCache,
+        log: IngestStatus,
+        pseudonyms: Pseudonyms,
+        ingest_name: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._lookup = lookup
+        self._ranker = ranker
+        self._shoppers = shoppers
+        self._items = items
+        self._log = log
+        self._pseudonyms = pseudonyms
+        self._ingest_name = ingest_name
+        self._clock = clock
+        self._answered_once = {"features": False, "model": False}
+        self._model_version: str | None = None
+
+    async def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether features and model have each answered once, and which did.
+
+        Once is enough: later failures are answered by rules, by this replica as well as by others.
+        """
+        if not all(self._answered_once.values()):
+            await self._probe()
+        ready = all(self._answered_once.values())
+        return ready, {"status": "ready" if ready else "starting", **self._answered_once}
+
+    async def report(self) -> dict[str, Any]:
+        """Model version, catalogue size, how far ingest is behind."""
+        answers = await self._probe()
+        try:
+            last, done, ingest = await asyncio.to_thread(
+                lambda: (
+                    self._log.last_seq(),
+                    self._log.offset(self._ingest_name),
+                    self._log.status(self._ingest_name),
+                )
+            )
+        except Exception:
+            # Whoever asks what is wrong must get an answer when the log is what is wrong.
+            _LOG.exception("the log does not tell its status")
+            last, done, ingest = None, None, None
+        return {
+            "model_version": self._model_version,
+            "features_answer": answers["features"],
+            "model_answers": answers["model"],
+            "catalog_items": len(self._items.table),
+            "events_logged": last,
+            "events_waiting": None if last is None or done is None else max(last - done, 0),
+            "ingest": json.loads(ingest) if ingest else None,
+            "rankings": rankings_by_route(),
+        }
+
+    async def user_features(self, user_id: str) -> dict[str, Any]:
+        """A UserFeatures document."""
+        pseudonym = self._pseudonyms.user(user_id)
+        try:
+            read = asyncio.to_thread(self._shoppers.read_shopper, pseudonym, None)
+            shopper = await asyncio.wait_for(read, _PATIENCE_S)
+        except Exception as error:
+            raise FeaturesUnavailableError(type(error).__name__, 1) from error
+        if shopper.user is None:
+            return {"known": False}
+        return _told(shopper.user, self._clock())
+
+    async def _probe(self) -> dict[str, bool]:
+        """One read and one score, as a ranking does them, of nobody and of one item."""
+        request = RankingRequest(
+            ranking_id=uuid.uuid4().hex,
+            item_ids=self._items.table.item_ids[:1] or ["nothing"],
+            retrieval_score=np.full(1, np.nan, np.float32),
+            at_s=self._clock(),
+            deadline_s=time.monotonic() + _PATIENCE_S,
+            user_id=self._pseudonyms.user("nobody"),
+        )
+        answers = {"features": False, "model": False}
+        try:
+            shopper = await self._lookup.shopper(request, _PATIENCE_S)
+            answers["features"] = self._answered_once["features"] = True
+        except RankingError:
+            shopper = Shopper()
+        try:
+            features = self._lookup.matrix(request, shopper)
+            job = RankerJob(self._lookup.texts(request, features), features.values)
+            reply = await self._ranker.score(job, _PATIENCE_S)
+            self._model_version = reply.scores.model_version
+            answers["model"] = self._answered_once["model"] = True
+        except RankingError:
+            pass  # that is the answer
+        return answers
+
+
+def _told(state: BehaviorState, now_s: float) -> dict[str, Any]:
+    def shares(weights: dict[str, float]) -> dict[str, float]:
+        top = sorted(weights.items(), key=lambda entry: -entry[1])[:20]
+        mass = sum(max(weight, 0.0) for _, weight in top) or 1.0
+        return {name: round(max(weight, 0.0) / mass, 4) for name, weight in top}
+
+    newest = sorted(state.recent, key=lambda item_id: -state.recent[item_id][0])
+    often = sorted(state.bought, key=lambda item_id: -state.bought[item_id][0])
+    priced = state.price_weight > 0
+    return {
+        "known": True,
+        "interactions": state.n_interactions,
+        "first_event_at": datetime.fromtimestamp(state.first_s, UTC),
+        "last_event_at": datetime.fromtimestamp(state.last_s, UTC),
+        "age_s": round(now_s - state.last_s, 3),
+        "counts": {str(kind): count for kind, count in state.counts.items()},
+        "recent_items": newest,
+        "bought_items": often,
+        "categories": shares(state.categories),
+        "brands": shares(state.brands),
+        "typical_price": round(math.exp(state.price_sum / state.price_weight), 2)
+        if priced
+        else None,
+        "queries": sorted(state.queries, key=lambda query: -state.queries[query]),
+    }

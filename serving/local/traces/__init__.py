@@ -1,0 +1,1 @@
+"""A page and a console for traces, without a collector."""

@@ -1,0 +1,193 @@
+"""A batch of ranking requests to scores: the ranker without the model server around it.
+
+Everything is a pure function of the batch, and of each request alone: neither the memory of vectors
+nor the other requests of the batch change a score. A published version carries a copy.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.models.runtime.scoring import TEXT_FEATURES, text_features
+from serving.models.runtime.text_vectors import BatchError, open_session, open_texts, row_keys
+
+FloatArray = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+
+_HISTORIES = ("USER_HISTORY", "SESSION_HISTORY", "BOUGHT")  # in this order in HISTORY_KEYS
+PARTS = ("text", "query", "head", "forest")
+MIN_ROWS = 128  # of a thread's share: for fewer, handing them over costs more than it saves
+# What "text" stands for in an explanation: the best of these matches.
+_TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the models that are blended: its score is standardised, then weighted."""
+
+    name: str
+    weight: float
+    mean: float
+    std: float
+
+    def contribution(self, raw: FloatArray) -> FloatArray:
+        """What raw scores (R,) add to the sum."""
+        part: FloatArray = np.float32(self.weight / self.std) * (raw - np.float32(self.mean))
+        return part
+
+
+class VersionRanker:
+    """The ranker of one version folder.
+
+    `score` takes the tensors of ranker/config.pbtxt by name and returns SCORES (R,) and PARTS
+    (R, 4), named by PARTS: the text match as a cosine, then what the score is the sum of. NaN: does
+    not apply.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 2,
+        memory: int = 200_000,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        batch: int = 1,
+    ) -> None:
+        training = json.loads((folder / "training.json").read_text())
+        self._feature_names: list[str] = training["feature_names"]
+        self._columns_of: dict[str, npt.NDArray[np.intp]] = {}
+        if tuple(training["text_feature_names"]) != TEXT_FEATURES:
+            raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
+        self._members = [Member(name, **values) for name, values in training["blend"].items()]
+        # A log without searches teaches nothing of queries: then their match counts by this prior.
+        prior = training.get("query_prior")
+        self._query_prior = Member("query", **prior) if prior else None
+        self._sessions = {m.name: open_session(folder / f"{m.name}.onnx") for m in self._members}
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
+        self._texts = open_texts(
+            folder, int(training["max_tokens"]), threads, memory, providers, batch
+        )
+
+    def score(
+        self, batch: Mapping[str, Array], feature_names: str | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """SCORES and PARTS of a batch; raises BatchError.
+
+        `feature_names`: of the columns of FEATURES, separated by commas. This version takes its own
+        of them by name, and one that is not among them is unknown: so serving and versions may be
+        of different age. Without names the columns must be this version's.
+        """
+        if feature_names is not None:
+            batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
+        self._check(batch)
+        text = self._text_features(batch)
+        features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
+        parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
+        if len(features) == 0:
+            return np.zeros(0, np.float32), parts
+        best = text[:, _TEXT_PART]
+        parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
+        parts[np.isinf(parts[:, 0]), 0] = np.nan
+        for member in self._members:
+            raw = self._raw(member.name, features)
+            parts[:, PARTS.index(member.name)] = member.contribution(raw)
+        if self._query_prior is not None:
+            query = text[:, TEXT_FEATURES.index("text_query")]
+            parts[:, PARTS.index("query")] = self._query_prior.contribution(query)
+        return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
+
+    def _raw(self, member: str, features: FloatArray) -> FloatArray:
+        """Scores (R,) of one member; many rows are shared out, each is scored as if alone."""
+        run = self._sessions[member].run
+        n_parts = min(len(features) // MIN_ROWS, self._threads)
+        if n_parts <= 1:
+            raw: FloatArray = run(None, {"features": features})[0][:, 0]
+            return raw
+        shares = np.array_split(features, n_parts)
+        found = self._pool.map(lambda share: run(None, {"features": share})[0][:, 0], shares)
+        return np.concatenate(list(found))
+
+    def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
+        queries = np.asarray(batch["QUERY_TOKENS"], np.int16)
+        query_vectors = self._texts.vectors(row_keys(queries), queries)
+        n_history = len(batch["HISTORY_KEYS"])
+        # One call for all: what is both a candidate and somebody's history is encoded once.
+        keys = np.concatenate([batch["HISTORY_KEYS"], batch["ITEM_KEYS"]]).astype(np.int64)
+        tokens = _stack(batch["HISTORY_TOKENS"], batch["ITEM_TOKENS"])
+        vectors = self._texts.vectors(keys, tokens)
+        history, items = vectors[:n_history], vectors[n_history:]
+        out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
+        purchases = np.asarray(batch["PURCHASES"], np.float32)
+        row = at = bought = 0
+        counts = (batch[f"{name}_COUNTS"].tolist() for name in ("ROW", *_HISTORIES))
+        for index, (n_rows, n_user, n_session, n_bought) in enumerate(zip(*counts, strict=True)):
+            user, session, end = np.cumsum([n_user, n_session, n_bought]) + at
+            out[row : row + n_rows] = text_features(
+                items[row : row + n_rows],
+                query_vectors[index] if queries[index].any() else None,
+                history[at:user],
+                history[user:session],
+                history[session:end],
+                purchases[bought : bought + n_bought],
+            )
+            row += n_rows
+            at = end
+            bought += n_bought
+        return out
+
+    def _own_columns(self, features: Array, feature_names: str) -> FloatArray:
+        columns = self._columns_of.get(feature_names)
+        if columns is None:
+            given = {name: column for column, name in enumerate(feature_names.split(","))}
+            columns = np.array([given.get(name, -1) for name in self._feature_names], np.intp)
+            self._columns_of = {feature_names: columns}  # one caller, so one entry is enough
+        if columns.max(initial=-1) >= features.shape[1]:
+            raise BatchError(f"FEATURES has {features.shape[1]} columns, fewer than their names")
+        own = np.asarray(features[:, columns], np.float32)
+        own[:, columns < 0] = np.nan
+        return own
+
+    def _check(self, batch: Mapping[str, Array]) -> None:
+        rows, history = len(batch["ITEM_KEYS"]), len(batch["HISTORY_KEYS"])
+        features = batch["FEATURES"]
+        wanted = len(self._feature_names)
+        if features.shape[1] != wanted:
+            raise BatchError(
+                f"FEATURES has {features.shape[1]} columns; this version takes {wanted}"
+            )
+        counts = {name: batch[f"{name}_COUNTS"] for name in ("ROW", *_HISTORIES)}
+        requests = len(batch["QUERY_TOKENS"])
+        for name, values in counts.items():
+            if len(values) != requests or (values < 0).any():
+                raise BatchError(f"{name}_COUNTS must be {requests} numbers from 0")
+        totals = {n: int(values.sum(dtype=np.int64)) for n, values in counts.items()}
+        total_history = sum(totals[name] for name in _HISTORIES)
+        if not totals["ROW"] == rows == len(batch["ITEM_TOKENS"]) == len(features):
+            raise BatchError(
+                f"ROW_COUNTS add up to {totals['ROW']}, but there are {rows} ITEM_KEYS, "
+                f"{len(batch['ITEM_TOKENS'])} ITEM_TOKENS, {len(features)} FEATURES"
+            )
+        if not total_history == history == len(batch["HISTORY_TOKENS"]):
+            raise BatchError(
+                f"history counts add up to {total_history}, but there are {history} HISTORY_KEYS, "
+                f"{len(batch['HISTORY_TOKENS'])} HISTORY_TOKENS"
+            )
+        if batch["PURCHASES"].shape != (totals["BOUGHT"], 3):
+            raise BatchError(
+                f"PURCHASES has the shape {batch['PURCHASES'].shape}; "
+                f"BOUGHT_COUNTS add up to {totals['BOUGHT']}, with 3 numbers each"
+            )
+
+
+def _stack(first: Array, second: Array) -> npt.NDArray[np.int16]:
+    """Two token tables under each other, as wide as the wider."""
+    out = np.zeros((len(first) + len(second), max(first.shape[1], second.shape[1])), np.int16)
+    out[: len(first), : first.shape[1]] = first
+    out[len(first) :, : second.shape[1]] = second
+    return out

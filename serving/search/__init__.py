@@ -1,0 +1,1 @@
+"""Query or items to candidates: lexical and dense indexes over the catalogue."""

@@ -1,0 +1,117 @@
+"""Vectors for retrieval: from a file while the text is the same, else from the encoder."""
+
+import logging
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.models.triton import TritonEncoder
+from serving.ranking.values import FloatArray
+from serving.shops.items import TextEncoder
+from serving.telemetry.stages import current_traceparent
+
+_LOG = logging.getLogger("vitrine.item_vectors")
+_CHUNK = 32  # encoded at once: a shopper's query waits for that long (40 ms on two cores)
+_SAVE_SHARE = 0.02  # the file is written anew when this share of it is missing
+
+
+class BlockingEncoder(Protocol):
+    """Texts to vectors, for a thread that may wait. `triton.TritonEncoder` is one."""
+
+    def encode_blocking(self, tokens: npt.NDArray[np.int16]) -> FloatArray:
+        """Unit vectors (n, size); raises a RankingError."""
+        ...
+
+
+class StoredVectors:
+    """Item vectors by content key, kept in a file: a restart encodes only what is new.
+
+    The file is a cache: it may be deleted, and a broken one is written anew.
+    """
+
+    def __init__(self, path: Path, encoder: BlockingEncoder) -> None:
+        self._path = path
+        self._encoder = encoder
+        self._place: dict[int, int] = {}
+        self._vectors: npt.NDArray[np.float16] = np.zeros((0, 0), np.float16)
+        self._saved = 0
+        self._read()
+
+    def vectors(self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]) -> FloatArray:
+        """Unit vectors (n, size); see retrieval.VectorSource."""
+        missing = [i for i, key in enumerate(keys.tolist()) if key not in self._place]
+        if missing:
+            self._encode(keys[missing], tokens[missing])
+        return self._vectors[[self._place[key] for key in keys.tolist()]].astype(np.float32)
+
+    def _encode(self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]) -> None:
+        _, first = np.unique(keys, return_index=True)
+        keys, tokens = keys[first], tokens[first]
+        # Texts of one length together: padding is computed like text.
+        by_length = np.argsort((tokens != 0).sum(axis=1), kind="stable")
+        found: list[npt.NDArray[np.float16]] = []
+        done: list[int] = []
+        try:
+            for start in range(0, len(keys), _CHUNK):
+                chosen = by_length[start : start + _CHUNK]
+                width = max(int((tokens[chosen] != 0).sum(axis=1).max()), 1)
+                vectors = self._encoder.encode_blocking(tokens[chosen, :width])
+                found.append(vectors.astype(np.float16))
+                done += keys[chosen].tolist()
+        finally:
+            # An encoder that goes down halfway is not asked again for what it gave.
+            if found:
+                known = [self._vectors] if len(self._place) else []
+                self._place.update({key: len(self._place) + i for i, key in enumerate(done)})
+                self._vectors = np.concatenate(known + found)
+        if len(self._place) - self._saved >= max(1, _SAVE_SHARE * len(self._place)):
+            self._save()
+
+    def _read(self) -> None:
+        if not self._path.is_file():
+            return
+        try:
+            # Opened here: np.load leaves a broken file open.
+            with self._path.open("rb") as file, np.load(file) as stored:
+                vectors, keys = stored["vectors"], stored["keys"].tolist()
+            if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(keys):
+                raise ValueError("keys and vectors do not go together")
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            _LOG.warning("%s is written anew: %s", self._path, error)
+            return
+        self._vectors = vectors
+        self._place = {key: place for place, key in enumerate(keys)}
+        self._saved = len(keys)
+
+    def _save(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # A name of its own: replicas of one machine share the file.
+            with tempfile.NamedTemporaryFile(
+                dir=self._path.parent, suffix=".part", delete=False
+            ) as part:
+                np.savez(part, keys=np.array(list(self._place), np.int64), vectors=self._vectors)
+            Path(part.name).replace(self._path)
+            self._saved = len(self._place)
+        except OSError as error:
+            _LOG.warning("%s cannot be written: %s", self._path, error)
+
+
+class TritonQueries:
+    """Query vectors; a `rankings.QueryEncoder`."""
+
+    def __init__(self, encoder: TextEncoder, model: TritonEncoder, max_tokens: int) -> None:
+        self._encoder = encoder
+        self._model = model
+        self._max_tokens = max_tokens
+
+    async def vector(self, query: str, budget_s: float) -> FloatArray:
+        """The unit vector of `query` (size,); raises a RankingError."""
+        tokens = self._encoder.tokens([query], self._max_tokens)
+        found = await self._model.encode(tokens, budget_s, current_traceparent())
+        vector: FloatArray = found[0]
+        return vector

@@ -1,0 +1,126 @@
+"""The catalogue as each replica holds it: columns, behaviour counters, texts as token ids.
+
+Feast reads one row in a third of a millisecond and fifty in four: so shoppers are read from Feast
+per request, and items live here, refreshed in the background (docs/adr/0003).
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from features.behavior.fold import ItemCounters
+from features.catalog.table import Item, ItemTable, content_key
+from serving.ranking.values import FloatArray, RowArray
+
+
+class TextEncoder:
+    """Texts to BERT's token ids, int16, zero-padded on the right. Threads may share one."""
+
+    def __init__(self, tokenizer_path: Path) -> None:
+        self._path = tokenizer_path
+        # One for each length: a tokenizer must not change while another thread encodes with it.
+        self._tokenizers: dict[int, Tokenizer] = {}
+        self._making = threading.Lock()
+
+    def tokens(self, texts: Sequence[str], max_tokens: int) -> npt.NDArray[np.int16]:
+        """Token ids of `texts`, int16 (n, longest); an empty text is a row of zeros."""
+        encodings = self._tokenizer(max_tokens).encode_batch_fast(list(texts))
+        ids = [
+            encoding.ids if text else [] for encoding, text in zip(encodings, texts, strict=True)
+        ]
+        width = max((len(row) for row in ids), default=0) or 1
+        out = np.zeros((len(ids), width), np.int16)
+        for row, values in enumerate(ids):
+            out[row, : len(values)] = values
+        return out
+
+    def _tokenizer(self, max_tokens: int) -> Tokenizer:
+        with self._making:
+            found = self._tokenizers.get(max_tokens)
+            if found is None:
+                found = Tokenizer.from_file(str(self._path))
+                found.no_padding()
+                found.enable_truncation(max_tokens)
+                self._tokenizers[max_tokens] = found
+            return found
+
+
+class ItemCache:
+    """Items by row. Written by one refreshing thread, read by others without a lock: arrays grow
+    before an id gets its row, they are replaced and never shrunk, and a row that is half new for an
+    instant only makes one ranking a little older.
+
+    tokens: int16 (capacity, max_tokens); keys: int64 (capacity,), content keys of the texts
+    """
+
+    def __init__(self, encoder: TextEncoder, max_tokens: int) -> None:
+        self.table = ItemTable()
+        self.counters = ItemCounters(0)
+        self.tokens = np.zeros((0, max_tokens), np.int16)
+        self.keys = np.zeros(0, np.int64)
+        self._encoder = encoder
+        self._max_tokens = max_tokens
+
+    def upsert(self, items: Sequence[Item]) -> RowArray:
+        """Add or replace items; returns their rows."""
+        if not items:
+            return np.zeros(0, np.int64)
+        texts = [item.ranker_text for item in items]
+        tokens = self._encoder.tokens(texts, self._max_tokens)
+        new = {item.item_id for item in items if item.item_id not in self.table.row_of}
+        self._reserve(len(self.table) + len(new))
+        rows = self.table.upsert(items)
+        self.tokens[rows] = 0
+        self.tokens[rows, : tokens.shape[1]] = tokens
+        self.keys[rows] = [content_key(text) for text in texts]
+        return rows
+
+    def set_counters(
+        self,
+        rows: RowArray,
+        counts: FloatArray,
+        at_s: npt.NDArray[np.float64],
+        first_s: npt.NDArray[np.float64],
+    ) -> None:
+        """Take over the behaviour counters of `rows` as ingest wrote them."""
+        self.counters.counts[rows] = counts
+        self.counters.at_s[rows] = at_s
+        self.counters.first_s[rows] = first_s
+
+    def texts_of(self, rows: RowArray) -> tuple[RowArray, npt.NDArray[np.int16]]:
+        """Keys (n,) and token ids (n, longest) of `rows`; a row of -1 has no text."""
+        known = rows >= 0
+        if not known.any():
+            return np.zeros(len(rows), np.int64), np.zeros((len(rows), 1), np.int16)
+        keys = np.where(known, self.keys[rows], 0)
+        tokens = self.tokens[rows]
+        tokens[~known] = 0
+        # The text "[PAD]" has token 0 as well, so the last column that is used counts.
+        used = np.flatnonzero(tokens.any(axis=0))
+        width = int(used[-1]) + 1 if len(used) else 1
+        return keys, np.ascontiguousarray(tokens[:, :width])
+
+    def _reserve(self, n_rows: int) -> None:
+        """Room for `n_rows` everywhere; a reader must find every array as long as any row."""
+        capacity = len(self.keys)
+        if n_rows > capacity:
+            capacity = max(n_rows, 2 * capacity)
+        self.table._grow(capacity)
+        if capacity == len(self.keys):
+            return
+        tokens = np.zeros((capacity, self._max_tokens), np.int16)
+        tokens[: len(self.tokens)] = self.tokens
+        keys = np.zeros(capacity, np.int64)
+        keys[: len(self.keys)] = self.keys
+        self.counters.resize(capacity)
+        self.tokens, self.keys = tokens, keys
+
+
+def category_path(category: str) -> str:
+    """The catalogue's writing of a category path as somebody typed it: "A>B " is "A > B"."""
+    levels = Item("", "", category=category).category_levels
+    return levels[-1] if levels else ""

@@ -1,0 +1,184 @@
+"""Keeps a replica's items up to date: catalogue, behaviour counters, neighbours, indexes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from features.behavior.neighbor_file import NeighborFile
+from features.behavior.state_rows import ItemRows
+from features.catalog.store import CatalogChanges
+from features.events.log import ItemChanges
+from serving.errors import RankingError
+from serving.ranking.values import RowArray
+from serving.search.retrieval import Retrieval
+from serving.shops.items import ItemCache
+from serving.telemetry.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
+
+_LOG = logging.getLogger("vitrine.refresh")
+_CHUNK = 2_000  # items taken over at once: bounds memory, and how long others wait
+_POPULARITY_EVERY_S = 10.0  # ordering the whole catalogue is not worth it each second
+
+
+class CatalogFeed(Protocol):
+    """Changes of the catalogue."""
+
+    def changed_since(self, change: int) -> CatalogChanges:
+        """Items added, replaced or deleted behind `change`."""
+        ...
+
+
+class CounterFeed(Protocol):
+    """Which items' counters changed."""
+
+    def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
+        """Items published behind `change`."""
+        ...
+
+
+class ItemReader(Protocol):
+    """Item features of the online store."""
+
+    def read_items(self, item_ids: Sequence[str]) -> ItemRows:
+        """Counters by item; unknown ones are zero."""
+        ...
+
+
+class Refresher:
+    """A background thread. `start` returns when the catalogue is complete for the first time.
+
+    A store or an encoder that is down is asked again at the next interval for what it owes.
+    """
+
+    def __init__(
+        self,
+        catalog: CatalogFeed,
+        changes: CounterFeed,
+        reader: ItemReader,
+        items: ItemCache,
+        retrieval: Retrieval,
+        neighbors: NeighborFile,
+        interval_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._catalog = catalog
+        self._changes = changes
+        self._reader = reader
+        self._items = items
+        self._retrieval = retrieval
+        self._neighbors = neighbors
+        self._interval_s = interval_s
+        self._clock = clock
+        self._catalog_change = 0
+        self._counter_change: int | None = None
+        self._uncounted: set[str] = set()  # items whose counters have yet to be read
+        self._unindexed: RowArray = np.zeros(0, np.int64)
+        self._unencoded: RowArray = np.zeros(0, np.int64)
+        self._ordered_s = -np.inf
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+
+    def start(self) -> None:
+        """Load everything but vectors, then follow; search has only words until they are there.
+
+        Only a catalogue or neighbour tables that cannot be read are an error.
+        """
+        self._take_catalog()
+        self._neighbors.take(self._items.table)
+        try:
+            self._take_counters()
+        except Exception:
+            # Rankings start without what is popular rather than not at all.
+            _LOG.exception("item features are missing; trying again")
+        self._index_words()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def refresh(self) -> None:
+        """Take over what changed since the last time."""
+        self._take_catalog()
+        if self._neighbors.take(self._items.table):
+            _LOG.info("new neighbour tables")
+        try:
+            self._take_counters()
+        finally:
+            self._index_words()
+            self._index_vectors()
+        REFRESHED_TIMESTAMP.labels(part="ingress").set(self._clock())
+
+    def _index_words(self) -> None:
+        if len(self._unindexed):
+            self._retrieval.update_words(self._unindexed)
+            self._unencoded = np.union1d(self._unencoded, self._unindexed)
+            self._unindexed = np.zeros(0, np.int64)
+        now_s = self._clock()
+        if now_s - self._ordered_s >= _POPULARITY_EVERY_S:
+            self._retrieval.refresh_popularity(now_s)
+            self._ordered_s = now_s
+        CATALOG_ITEMS.set(len(self._items.table))
+
+    def _index_vectors(self) -> None:
+        """What cannot be encoded now is tried again next time."""
+        while len(self._unencoded):
+            try:
+                self._retrieval.update_vectors(self._unencoded[:_CHUNK])
+            except RankingError as error:
+                _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
+                return
+            self._unencoded = self._unencoded[_CHUNK:]
+
+    def _take_catalog(self) -> None:
+        changes = self._catalog.changed_since(self._catalog_change)
+        touched = [self._unindexed]
+        for start in range(0, len(changes.upserts), _CHUNK):
+            items = changes.upserts[start : start + _CHUNK]
+            # What is known of a new item may be older than its catalogue entry.
+            known = self._items.table.row_of
+            self._uncounted.update(item.item_id for item in items if item.item_id not in known)
+            touched.append(self._items.upsert(items))
+        for item_id in changes.deletions:
+            if self._items.table.remove(item_id):
+                touched.append(self._items.table.rows([item_id]))
+        self._unindexed = np.unique(np.concatenate(touched))
+        self._catalog_change = changes.change
+
+    def _take_counters(self) -> None:
+        row_of = self._items.table.row_of
+        if self._counter_change is None:
+            # Everything written before this mark is in the full read that follows.
+            self._counter_change = _last(self._changes)
+        change, changed = self._changes.changed_items_since(self._counter_change)
+        self._uncounted.update(item_id for item_id in changed if item_id in row_of)
+        self._counter_change = change
+        waiting = list(self._uncounted)
+        for start in range(0, len(waiting), _CHUNK):
+            item_ids = waiting[start : start + _CHUNK]
+            found = self._reader.read_items(item_ids)
+            rows = self._items.table.rows(item_ids)
+            self._items.set_counters(rows, found.counts, found.at_s, found.first_s)
+            self._uncounted.difference_update(item_ids)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            try:
+                self.refresh()
+            except Exception:
+                # A store that is down for a while must not end the refreshing for good.
+                _LOG.exception("refresh failed; trying again")
+
+
+def _last(changes: CounterFeed) -> int:
+    change = 0
+    while True:
+        found = changes.changed_items_since(change)
+        if found.change == change:
+            return change
+        change = found.change

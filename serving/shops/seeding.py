@@ -1,0 +1,62 @@
+"""Fill an empty store from a data set: what a shop knows on its first day."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from features.behavior.neighbor_file import write_neighbors
+from features.behavior.neighbors import neighbor_tables, takings
+from features.behavior.replay import item_table
+from features.catalog.table import ItemTable
+from features.datasets.format import Dataset
+from features.datasets.registry import load
+from features.datasets.replay import shift_to_now
+from features.store.bootstrap import bootstrap
+from features.store.settings import StoreSettings
+from serving.http.auth import Pseudonyms
+
+
+def read_source(source: str, cache: Path, n_items: int) -> tuple[Dataset, ItemTable]:
+    """A data set (features.datasets.registry.load) moved to now if it asks for that; its items."""
+    dataset = load(source, cache, n_items)
+    if dataset.info.replay == "shift_to_now":
+        dataset = shift_to_now(dataset, time.time())
+    return dataset, item_table(dataset)
+
+
+def write_item_texts(items: ItemTable, path: Path) -> None:
+    """JSON lines of the texts that the model reads: what publishing encodes beforehand."""
+    part = path.with_suffix(".part")
+    part.write_text("".join(json.dumps(item.ranker_text) + "\n" for item in items.items))
+    part.replace(path)
+
+
+def seed(
+    dataset: Dataset,
+    items: ItemTable,
+    store: StoreSettings,
+    pseudonyms: Pseudonyms,
+    neighbors: Path,
+    console: Console,
+) -> None:
+    """Catalogue, features, snapshots and the item-to-item tables; raises BootstrapError."""
+    with Progress(console=console, transient=True) as progress:
+        bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
+    with console.status("finding which items go together"):
+        tables = neighbor_tables(takings(dataset.events, items), len(items))
+        write_neighbors(neighbors, items.item_ids, tables)
+
+
+def _pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
+    """The data set with the pseudonyms that the ingress would have stored."""
+    events = dataset.events.copy()
+    for column, pseudonym in (("user_id", pseudonyms.user), ("session_id", pseudonyms.session)):
+        codes, ids = pd.factorize(events[column])
+        names = [pseudonym(raw) if raw else "" for raw in ids]
+        events[column] = pd.Series(names, dtype=object).take(codes).to_numpy()
+    return replace(dataset, events=events)

@@ -1,0 +1,202 @@
+"""Measure once, tell three ways: span, metric and Server-Timing share the stage names."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import Link, StatusCode
+
+from serving.ranking.values import Stage
+from serving.telemetry.metrics import BATCH_WAIT_SECONDS, STAGE_SECONDS
+
+_TRACER = trace.get_tracer("vitrine")
+
+
+_SECONDS_OF = {stage: STAGE_SECONDS.labels(stage=stage.value) for stage in Stage}
+
+
+class Batched(Protocol):
+    """What a reply tells of the batch it was scored in."""
+
+    @property
+    def wait_s(self) -> float: ...
+    @property
+    def model_s(self) -> float: ...
+
+
+class Stages:
+    """The timings of one request. waited_s: what it has waited before it came to this process."""
+
+    def __init__(self, waited_s: float = 0.0) -> None:
+        self.waited_s = waited_s
+        self._spent_s: dict[str, float] = {}
+        self.spans: list[tuple[str, int, int]] = []  # name, start and end: unix nanoseconds
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Time a stage; it is a span, a histogram observation and a Server-Timing entry."""
+        started_ns, started_s = time.time_ns(), time.perf_counter()
+        name = f"ranking.{stage.value}"
+        # Most are not sampled, and four spans that nobody sees take a tenth of a millisecond.
+        recorded = trace.get_current_span().is_recording()
+        with _TRACER.start_as_current_span(name) if recorded else nullcontext():
+            try:
+                yield
+            finally:
+                self._spent(stage, started_ns, time.perf_counter() - started_s)
+
+    def waited(self) -> None:
+        """Count the wait before this process as the stage `wait`."""
+        if self.waited_s > 0:
+            self._spent(Stage.WAIT, time.time_ns() - int(self.waited_s * 1e9), self.waited_s)
+
+    def _spent(self, stage: Stage, started_ns: int, spent_s: float) -> None:
+        self._spent_s[stage.value] = self._spent_s.get(stage.value, 0.0) + spent_s
+        self.spans.append((f"ranking.{stage.value}", started_ns, started_ns + int(spent_s * 1e9)))
+        _SECONDS_OF[stage].observe(spent_s)
+
+    def batch(self, reply: Batched) -> None:
+        """Note this request's own share of its batch."""
+        self._spent_s["batch_wait"] = reply.wait_s
+        self._spent_s["model"] = reply.model_s
+        BATCH_WAIT_SECONDS.observe(reply.wait_s)
+
+    def header(self) -> str:
+        """The value of `Server-Timing`, milliseconds."""
+        return ", ".join(f"{name};dur={1000 * s:.2f}" for name, s in self._spent_s.items())
+
+
+def current_traceparent() -> str | None:
+    """The W3C `traceparent` of the current span; None outside of a trace that is sampled."""
+    if not trace.get_current_span().get_span_context().trace_flags.sampled:
+        return None
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def context_of(traceparent: str | None) -> Context | None:
+    """The sampled parent that a `traceparent` names; None when it is none, broken or unsampled."""
+    if traceparent is None:
+        return None
+    context = propagate.extract({"traceparent": traceparent}, Context())
+    parent = trace.get_current_span(context).get_span_context()
+    return context if parent.trace_flags.sampled else None
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A sampled request's share of a batch: its parent span, and when it came, unix ns."""
+
+    parent: Context
+    arrived_ns: int
+
+
+class BatchSpans:
+    """Spans of one call to the model for several requests: each in its own trace, all linked.
+
+    Each sampled request has its wait (`ranking.batch_wait`) and the call (`ranking.model`), linked
+    to its mates' parents. The model server can join one trace only, the first sampled one: that
+    request's `ranking.model` is its parent, and the others' spans link to it (`leader`). What it
+    tells of its own work is a span of everyone's.
+    """
+
+    def __init__(self, waited: Sequence[Waited], attributes: dict[str, str | int]) -> None:
+        self._started_ns = started_ns = time.time_ns()
+        parents = [trace.get_current_span(each.parent).get_span_context() for each in waited]
+        self._spans: list[trace.Span] = []
+        for index, each in enumerate(waited):
+            _TRACER.start_span("ranking.batch_wait", each.parent, start_time=each.arrived_ns).end(
+                started_ns
+            )
+            links = [Link(mate) for mate in parents[:index] + parents[index + 1 :]]
+            if self._spans:
+                leader = self._spans[0].get_span_context()
+                links.insert(0, Link(leader, {"leader": True}))
+            self._spans.append(
+                _TRACER.start_span(
+                    "ranking.model", each.parent, trace.SpanKind.CLIENT, attributes, links,
+                    start_time=started_ns,
+                )
+            )  # fmt: skip
+
+    @property
+    def traceparent(self) -> str | None:
+        """What the model server is told; None when nobody is sampled."""
+        if not self._spans:
+            return None
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, trace.set_span_in_context(self._spans[0], Context()))
+        return carrier.get("traceparent")
+
+    def worked(self, worked_ns: tuple[int, int] | None) -> None:
+        """The model server's own account: when it began and ended, by its clock.
+
+        Clocks of two machines differ: what lies outside of the call is moved into it.
+        """
+        if worked_ns is None:
+            return
+        spent_ns = worked_ns[1] - worked_ns[0]
+        latest_ns = time.time_ns() - spent_ns
+        started_ns = max(min(worked_ns[0], latest_ns), self._started_ns)
+        for span in self._spans:
+            context = trace.set_span_in_context(span, Context())
+            _TRACER.start_span(
+                "model_server.ranker", context, trace.SpanKind.SERVER, start_time=started_ns
+            ).end(started_ns + spent_ns)
+
+    def end(self, outcome: str = "ok") -> None:
+        """The call is over; `outcome` is "ok" or the error's code."""
+        for span in self._spans:
+            span.set_attribute("outcome", outcome)
+            if outcome != "ok":
+                span.set_status(StatusCode.ERROR)
+            span.end()
+
+
+def span_afterwards(name: str, parent: Context | None, started_ns: int, **attributes: int) -> None:
+    """A span of something that is over, unix nanoseconds; nothing without a parent."""
+    if parent is not None:
+        _TRACER.start_span(name, parent, attributes=attributes, start_time=started_ns).end()
+
+
+class LateTraces:
+    """Traces a request that was not sampled, when it turned out slow or failed.
+
+    Its stages are known by their times; what other processes did for it is not.
+    """
+
+    def __init__(self, slow_s: float, processors: Sequence[SpanProcessor]) -> None:
+        self._slow_s = slow_s
+        # A provider of its own: the usual one would go by the decision that was made at the start.
+        provider = TracerProvider(sampler=ALWAYS_ON)
+        for processor in processors:
+            provider.add_span_processor(processor)
+        self._tracer = provider.get_tracer("vitrine")
+
+    def consider(
+        self, name: str, parent: Context, started_ns: int, status: int, stages: Stages,
+        attributes: dict[str, str | int],
+    ) -> None:  # fmt: skip
+        """Emit spans if `status` is a failure or the request took long; it has just ended."""
+        ended_ns = time.time_ns()
+        failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if not failed and ended_ns - started_ns < self._slow_s * 1e9:
+            return
+        span = self._tracer.start_span(
+            name, parent, trace.SpanKind.SERVER, {**attributes, "sampled": "late"},
+            start_time=started_ns,
+        )  # fmt: skip
+        context = trace.set_span_in_context(span, parent)
+        for stage, stage_started_ns, stage_ended_ns in stages.spans:
+            self._tracer.start_span(stage, context, start_time=stage_started_ns).end(stage_ended_ns)
+        if failed:
+            span.set_status(StatusCode.ERROR)
+        span.end(ended_ns)

@@ -1,0 +1,1 @@
+"""Cases of a log and the slates made of them."""

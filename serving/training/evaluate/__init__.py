@@ -1,0 +1,1 @@
+"""A bundle against baselines, on what it was not trained on."""

@@ -1,0 +1,121 @@
+"""What the ranker is measured against; each gives scores (R,) for the candidates of slates."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from implicit.nearest_neighbours import CosineRecommender
+
+from features.behavior.matrix import COLUMN
+from features.behavior.neighbors import Takings
+from features.catalog.table import ItemTable
+from serving.ranking.cold_start import ColdStart
+from serving.ranking.values import FeatureMatrix
+from serving.shops.rules import ColdStartRules
+from serving.training.data.slates import Slates
+from serving.training.fit.forest import ForestOptions, fit_forest
+from serving.training.fit.tuning import TEXT_ALONE
+
+FloatArray = npt.NDArray[np.float32]
+Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
+N_ITEM_NEIGHBORS = 200
+
+
+def column(name: str) -> Scorer:
+    """One behaviour feature as it is; an unknown value comes last."""
+    return lambda slates, _: np.nan_to_num(slates.features[:, COLUMN[name]], nan=-1e6)
+
+
+def bought_before(slates: Slates, _: FloatArray) -> FloatArray:
+    """How often the shopper has bought the item; then what everybody buys."""
+    times = np.nan_to_num(slates.features[:, COLUMN["user_times_bought"]])
+    return times + 1e-3 * np.nan_to_num(slates.features[:, COLUMN["item_purchase_120d"]])
+
+
+def text_alone(_: Slates, text: FloatArray) -> FloatArray:
+    """Cosine with the query, else the mean of the three best matches in the history."""
+    query, user, session = text[:, TEXT_ALONE].T
+    history = np.nansum(np.stack([user, session]), axis=0)
+    scores: FloatArray = np.where(np.isnan(query), history, query).astype(np.float32)
+    return scores
+
+
+def by_rules(items: ItemTable) -> Scorer:
+    """What serving answers without the model: the rules for new shoppers, with their defaults."""
+    rules = ColdStart(ColdStartRules())
+
+    def score(slates: Slates, _: FloatArray) -> FloatArray:
+        out = np.zeros(len(slates.item_rows), np.float32)
+        for index in range(len(slates)):
+            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            rows = slates.item_rows[part]
+            out[part] = rules.score(
+                FeatureMatrix(
+                    rows=rows,
+                    values=slates.features[part],
+                    category=items.category[rows],
+                    brand=items.brand[rows],
+                    exposure=np.zeros(len(rows), np.float32),
+                )
+            ).values
+        return out
+
+    return score
+
+
+def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> FloatArray:
+    """`ours` of each slate's `n` best by `rules`, and the others behind them: what serving does
+    when time is short."""
+    out = np.empty(len(ours), np.float32)
+    for start, end in zip(slates.offsets[:-1].tolist(), slates.offsets[1:].tolist(), strict=True):
+        best = np.argsort(-rules[start:end], kind="stable")[:n]
+        out[start:end] = rules[start:end] - rules[start:end].max() + ours[start:end].min() - 1.0
+        out[start + best] = ours[start + best]
+    return out
+
+
+def item_to_item(taken: Takings, n_items: int) -> Scorer:
+    """Cosine item-to-item of the library implicit, over the shopper's recent items.
+
+    `taken`: what happened before the test period, all that it is fitted on.
+    """
+    known = taken.shopper >= 0
+    n_shoppers = int(taken.shopper.max(initial=0)) + 1
+    ones = np.ones(int(known.sum()), np.float32)
+    matrix = sp.csr_matrix(
+        (ones, (taken.shopper[known], taken.row[known])), shape=(n_shoppers, n_items)
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    model = CosineRecommender(K=N_ITEM_NEIGHBORS, num_threads=2)
+    model.fit(matrix, show_progress=False)
+    similarity = model.similarity.tocsr()
+
+    def score(slates: Slates, _: FloatArray) -> FloatArray:
+        out = np.zeros(len(slates.item_rows), np.float32)
+        for index in range(len(slates)):
+            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            history = slates.user_history[index]
+            total = similarity[history[history >= 0]].sum(axis=0)
+            out[part] = np.asarray(total).ravel()[slates.item_rows[part]]
+        return out
+
+    return score
+
+
+def lambdamart(
+    training: Slates, text: FloatArray | None, seed: int, options: ForestOptions
+) -> Scorer:
+    """LambdaMART on the behaviour features of `training`, and on zero-shot `text` where given."""
+    with_text = text is not None
+    features = training.features if text is None else np.concatenate([training.features, text], 1)
+    forest = fit_forest(
+        features, training.labels, training.weights, training.offsets, seed, options
+    )
+
+    def score(slates: Slates, text: FloatArray) -> FloatArray:
+        rows = np.concatenate([slates.features, text], 1) if with_text else slates.features
+        return np.asarray(forest.predict(rows, num_threads=options.threads), np.float32)
+
+    return score

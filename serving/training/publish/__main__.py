@@ -1,0 +1,103 @@
+"""Publish versions into a Triton model repository, and roll back.
+
+    python -m serving.training.publish ranker --repository R --bundle B [--item-texts T]
+    python -m serving.training.publish encoder --repository R [--item-texts T]
+    python -m serving.training.publish cross_encoder --repository R --bundle B [--reload URL]
+    python -m serving.training.publish rollback --repository R [--reload URL]
+    python -m serving.training.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
+
+`ensure` publishes what has no version yet: the first start of a model server. A `--reload` address
+whose name stands for several machines (a headless Service) means all of them.
+
+How a version gets into use is told in repository.py. Runs in the model server's environment: no
+torch.
+"""
+
+import argparse
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from serving.training.publish.models import (
+    CROSS_ENCODER,
+    ENCODER,
+    RANKER,
+    ensure,
+    publish_cross_encoder,
+    publish_encoder,
+    publish_ranker,
+)
+from serving.training.publish.repository import PublishError, alone, rollback
+
+
+def every(url: str) -> list[str]:
+    """`url` once for each address that its host's name stands for; raises PublishError."""
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise PublishError(f"{url}: {error.strerror}") from None
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    hosts = [f"[{one}]" if ":" in one else one for one in addresses]
+    return [urlunsplit(parts._replace(netloc=f"{host}:{parts.port or 80}")) for host in hosts]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m serving.training.publish", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "ensure"):
+        command = commands.add_parser(name)
+        command.add_argument("--repository", type=Path, required=True)
+        command.add_argument(
+            "--reload",
+            action="append",
+            default=[],
+            metavar="URL",
+            help="HTTP address of a running Triton; once for each replica",
+        )
+        if name in (RANKER, CROSS_ENCODER, "ensure"):
+            command.add_argument("--bundle", type=Path, required=True)
+        if name == RANKER:
+            command.add_argument("--slates", type=Path, help="held-out slates, .npz")
+        if name == "ensure":
+            command.add_argument(
+                "--wait", type=float, default=0.0, help="for --item-texts, seconds"
+            )
+        if name == "rollback":
+            models = (RANKER, ENCODER, CROSS_ENCODER)
+            command.add_argument("--model", choices=models, default=RANKER)
+        else:
+            command.add_argument("--base", type=Path, help="default: the PyPI package's folder")
+            if name != CROSS_ENCODER:
+                command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
+            command.add_argument("--precision", choices=("int8", "float16"), default="int8")
+            command.add_argument("--threads", type=int, default=2)
+    options = vars(parser.parse_args(arguments))
+    name = options.pop("command")
+    commands_by_name: dict[str, Callable[..., int | None]] = {
+        RANKER: publish_ranker,
+        ENCODER: publish_encoder,
+        CROSS_ENCODER: publish_cross_encoder,
+        "rollback": rollback,
+        "ensure": ensure,
+    }
+    try:
+        options["reload_urls"] = [one for url in options.pop("reload") for one in every(url)]
+        with alone(options["repository"]):
+            number = commands_by_name[name](**options)
+    except PublishError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if number is None:
+        return 0
+    model = options.get("model", name)
+    print(f"{model} {number} is in use in {options['repository']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Bundles and base weights to versions in a Triton repository: what `python -m` of this room does.
+
+How a version gets into use is told in repository.py. No torch: the model server's environment.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.models.runtime.pairs import PAIRS, SCORER
+from serving.models.runtime.ranking import VersionRanker
+from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, TextEncoder
+from serving.training.publish import assemble
+from serving.training.publish.assemble import Parity, ParityError, ParityLimits
+from serving.training.publish.encoder_onnx import Weights, WeightsError
+from serving.training.publish.repository import (
+    PublishError,
+    put_in_use,
+    staging,
+    version_in_use,
+)
+
+RANKER = "ranker"
+ENCODER = "encoder"
+CROSS_ENCODER = "cross_encoder"
+ENCODER_MAX_TOKENS = 64
+_PROBE_NUMBERS = 16
+
+
+def publish_ranker(
+    repository: Path,
+    bundle: Path,
+    base: Path | None = None,
+    item_texts: Path | None = None,
+    slates: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """The bundle as the next version of the ranker, in use from now on; returns its number.
+
+    item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
+    slates: held-out slates for the parity gate (assemble.slate_ndcgs); default: the bundle's
+    held_out.npz, if it has one.
+    Raises PublishError, and then the version in use before still is.
+    """
+    base = base or assemble.base_folder()
+    needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
+    training = _training(bundle, base, needed)
+    slates = slates or bundle / "held_out.npz"
+    with staging(repository, RANKER) as scratch:
+        folder = scratch / "version"
+        folder.mkdir()
+        assemble.add_code(folder, RANKER)
+        for name in ("training.json", *(f"{member}.onnx" for member in training["blend"])):
+            shutil.copyfile(bundle / name, folder / name)
+        texts = assemble.read_texts(item_texts) if item_texts else []
+        tokens = assemble.tokenize(base / "tokenizer.json", texts, training["max_tokens"])
+        try:
+            parity = assemble.add_tower(
+                folder,
+                assemble.merged_weights(bundle, base),
+                assemble.with_slate_texts(tokens, slates),
+                precision,
+                scratch,
+            )
+            where = assemble.runtime(precision)
+            if parity is not None and where is not None:
+                # It opens, and was trained on these text features.
+                VersionRanker(folder, memory=1, providers=where.providers)
+                if slates.is_file():
+                    parity = assemble.with_ndcg(parity, folder, slates, scratch, where)
+                parity.check(limits or ParityLimits())
+                if texts:
+                    assemble.add_item_vectors(folder, texts, tokens, threads, where)
+        except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
+            raise PublishError(f"{bundle}: {error}") from None
+        shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+        about = {
+            "data": training.get("dataset"),
+            "features": training["feature_names"],
+            "metrics": training.get("metrics"),
+            "max_tokens": training["max_tokens"],
+            "precision": precision,
+            "parity": parity and asdict(parity),
+        }
+        return put_in_use(repository, RANKER, folder, about, threads, reload_urls)
+
+
+def publish_encoder(
+    repository: Path,
+    base: Path | None = None,
+    item_texts: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """The base model, not fine-tuned, as the next version of the encoder; returns its number."""
+    base = base or assemble.base_folder()
+    with staging(repository, ENCODER) as scratch:
+        folder = scratch / "version"
+        texts = assemble.read_texts(item_texts) if item_texts else []
+        tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
+        weights = assemble.merged_weights(None, base)
+        try:
+            parity = _tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
+        except (ParityError, BrokenVersionError) as error:
+            raise PublishError(f"{base}: {error}") from None
+        about = {
+            "data": None,
+            "max_tokens": ENCODER_MAX_TOKENS,
+            "precision": precision,
+            "parity": parity and asdict(parity),
+            # float16 comes near what float32 answers, as near as the check of a server asks for.
+            "probe": _probe((scratch if precision == "float16" else folder) / "text_encoder.onnx"),
+        }
+        return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
+
+
+def publish_cross_encoder(
+    repository: Path,
+    bundle: Path,
+    base: Path | None = None,
+    limits: ParityLimits | None = None,
+    precision: str = "int8",
+    threads: int = 2,
+    reload_urls: Sequence[str] = (),
+) -> int:
+    """A plain cross-encoder (`cross_encoder.write_cross_encoder`) as its next version.
+
+    The reference that ours is measured by: no deployment asks it. Raises PublishError.
+    """
+    base = base or assemble.base_folder()
+    training = _training(bundle, base, ("max_tokens", "base_sha256"))
+    with staging(repository, CROSS_ENCODER) as scratch:
+        folder = scratch / "version"
+        try:
+            pairs = np.load(bundle / PAIRS)
+            weights = assemble.merged_weights(bundle, base)
+            parity = _tower_alone(folder, CROSS_ENCODER, base, weights, pairs, precision, limits)
+            shutil.copyfile(bundle / SCORER, folder / SCORER)
+        except (OSError, ParityError, WeightsError, BrokenVersionError) as error:
+            raise PublishError(f"{bundle}: {error}") from None
+        about = {
+            "data": training.get("dataset"),
+            "max_tokens": training["max_tokens"],
+            "precision": precision,
+            "parity": parity and asdict(parity),
+        }
+        return put_in_use(repository, CROSS_ENCODER, folder, about, threads, reload_urls)
+
+
+def ensure(
+    repository: Path,
+    bundle: Path,
+    item_texts: Path | None = None,
+    wait: float = 0.0,
+    **options: Any,
+) -> None:
+    """Publish the first version of each model that has none; raises PublishError.
+
+    wait: seconds that `item_texts` may take to appear, which the set-up job writes.
+    """
+    missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
+    deadline_s = time.monotonic() + wait
+    while missing and item_texts is not None and not item_texts.is_file():
+        if time.monotonic() >= deadline_s:
+            raise PublishError(f"{item_texts} is not there after {wait:.0f} s")
+        time.sleep(0.5)
+    for model in missing:
+        if model == ENCODER:
+            publish_encoder(repository, item_texts=item_texts, **options)
+        else:
+            publish_ranker(repository, bundle, item_texts=item_texts, **options)
+        print(f"{model}: first version published")
+
+
+def _tower_alone(
+    folder: Path,
+    model: str,
+    base: Path,
+    weights: Weights,
+    tokens: assemble.TokenArray,
+    precision: str,
+    limits: ParityLimits | None,
+) -> Parity | None:
+    """A version that is little more than a tower; float32's is left beside it. See add_tower."""
+    folder.mkdir()
+    assemble.add_code(folder, model)
+    parity = assemble.add_tower(folder, weights, tokens, precision, folder.parent)
+    if parity is not None:
+        parity.check(limits or ParityLimits())
+    shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+    return parity
+
+
+def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:
+    try:
+        training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
+        missing = [name for name in needed if name not in training]
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{bundle}: training.json cannot be read: {error}") from None
+    missing += [f for m in training.get("blend", ()) if not (bundle / (f := f"{m}.onnx")).is_file()]
+    if missing:
+        raise PublishError(f"{bundle}: {', '.join(missing)} missing")
+    digest = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    if training["base_sha256"] != digest:
+        raise PublishError(f"{bundle}: trained on other base weights than {base}")
+    return training
+
+
+def _probe(tower: Path) -> dict[str, Any]:
+    """A question with its answer, for the check of a freshly started server."""
+    tokens = assemble.any_texts(2, seed=1)
+    width = max(len(row) for row in tokens)
+    table = np.array([[*row, *[0] * (width - len(row))] for row in tokens], np.int16)
+    vectors = TextEncoder(tower, 1, ENCODER_MAX_TOKENS).encode(table)
+    return {"tokens": table.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}

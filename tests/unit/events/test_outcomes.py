@@ -1,0 +1,71 @@
+"""Click-through by route: events find their ranking, made-up ids find nothing."""
+
+from collections.abc import Sequence
+
+from prometheus_client import REGISTRY
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import RankingRoute
+from features.events.outcomes import SETTLE_S, Outcomes
+
+NOW_S = 1_700_000_000.0
+
+
+class Rankings:
+    """A log that learns of a ranking when the test says so."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, RankingRoute] = {}
+        self.asked = 0
+
+    def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
+        self.asked += 1
+        return {each: self.known[each] for each in ranking_ids if each in self.known}
+
+
+def click(number: int, ranking_id: str | None) -> BehaviorEvent:
+    return BehaviorEvent(f"e{number}", EventType.CLICK, NOW_S, item_id="i", ranking_id=ranking_id)
+
+
+def counted(route: str, version: str) -> float:
+    labels = {"type": "click", "route": route, "model_version": version}
+    return REGISTRY.get_sample_value("vitrine_outcomes_total", labels) or 0.0
+
+
+def test_an_event_that_is_faster_than_its_ranking_s_record_still_finds_it() -> None:
+    rankings = Rankings()
+    outcomes = Outcomes(rankings)
+    before = counted("model", "7")
+    outcomes.take([click(1, "r1")], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S / 2)
+    rankings.known["r1"] = RankingRoute("model", "7")
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert counted("model", "7") == before + 1
+
+
+def test_a_ranking_is_looked_up_once() -> None:
+    rankings = Rankings()
+    rankings.known["r1"] = RankingRoute("fallback", None)
+    outcomes = Outcomes(rankings)
+    before = counted("fallback", "none")
+    for number in range(5):
+        outcomes.take([click(number, "r1")], NOW_S)
+        outcomes.settle(NOW_S + SETTLE_S)
+    assert (rankings.asked, counted("fallback", "none")) == (1, before + 5)
+
+
+def test_made_up_rankings_count_as_unknown_and_no_label_is_theirs() -> None:
+    outcomes = Outcomes(Rankings())
+    before = counted("unknown", "none")
+    outcomes.take([click(n, f"made-up-{n}") for n in range(2_500)] + [click(0, None)], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert counted("unknown", "none") == before + 2_501
+
+
+def test_versions_of_the_label_are_bounded() -> None:
+    rankings = Rankings()
+    rankings.known = {f"r{n}": RankingRoute("model", f"v{n}") for n in range(50)}
+    outcomes = Outcomes(rankings)
+    outcomes.take([click(n, f"r{n}") for n in range(50)], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert counted("model", "other") == 30

@@ -1,0 +1,85 @@
+"""Free texts in the dialects of existing clients, and the document that describes the API."""
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from serving.errors import ModelUnavailableError
+from tests.support.service import Shop
+
+
+@pytest.fixture
+def shop(tokenizer_path: Any) -> Shop:
+    return Shop(tokenizer_path)
+
+
+TEI = {"query": "milk", "texts": ["rye bread", "whole milk", ""]}
+COHERE = {"model": "rerank-v3", "query": "milk", "documents": ["rye bread", {"text": "milk"}]}
+
+
+@pytest.mark.parametrize("path", ["/rerank", "/v1/rerank", "/v2/rerank"])
+async def test_texts_are_answered_as_text_embeddings_inference_does(shop: Shop, path: str) -> None:
+    answer = await shop.post(path, {**TEI, "return_text": True, "truncate": None})
+    found = answer.json()
+    assert answer.headers["x-vitrine-route"] == "model"
+    assert sorted(entry["index"] for entry in found) == [0, 1, 2]
+    assert all(entry["text"] == TEI["texts"][entry["index"]] for entry in found)
+    scores = [entry["score"] for entry in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    raw = (await shop.post(path, {**TEI, "raw_scores": True})).json()
+    assert [entry["index"] for entry in raw] == [entry["index"] for entry in found]
+    assert "text" not in raw[0]
+
+
+async def test_documents_are_answered_as_cohere_and_jina_do(shop: Shop) -> None:
+    found = (await shop.post("/v2/rerank", {**COHERE, "top_n": 1, "return_documents": True})).json()
+    assert set(found) == {"id", "model", "results"}
+    assert found["model"] == "rerank-v3"
+    (result,) = found["results"]
+    assert set(result) == {"index", "relevance_score", "document"}
+    assert len((await shop.post("/rerank", {**COHERE, "top_n": 99})).json()["results"]) == 2
+
+
+async def test_without_the_model_texts_are_scored_by_shared_words(shop: Shop) -> None:
+    shop.scorer.error = ModelUnavailableError("down")
+    answer = await shop.post("/rerank", TEI)
+    assert answer.headers["x-vitrine-route"] == "fallback"
+    assert answer.json()[0]["index"] == 1
+
+
+async def test_the_openapi_document_is_valid_and_its_references_resolve(shop: Shop) -> None:
+    answer = await shop.call("GET", "/openapi.json", None)
+    document = answer.json()
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    references = set(find_references(document))
+    assert references
+    for reference in references:
+        place: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+    served = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    assert {
+        ("/v1/rank", "post"), ("/v1/search", "post"), ("/v1/recommend", "post"),
+        ("/v1/events", "post"), ("/v1/items", "put"), ("/v1/items/{item_id}", "delete"),
+        ("/v1/items/{item_id}/similar", "get"), ("/v1/users/{user_id}", "delete"),
+        ("/v1/users/{user_id}/features", "get"), ("/rerank", "post"), ("/healthz", "get"),
+        ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
+    } <= served  # fmt: skip
+    event = document["components"]["schemas"]["EventsRequest"]["properties"]["events"]["items"]
+    assert event == {"$ref": "#/components/schemas/EventIn"}
+
+
+def find_references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [found for value in node.values() for found in find_references(value)]
+    if isinstance(node, list):
+        return [found for value in node for found in find_references(value)]
+    return []
+
+
+async def test_the_docs_page_is_served(shop: Shop) -> None:
+    assert (await shop.call("GET", "/docs", None)).status_code == 200

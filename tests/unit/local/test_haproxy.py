@@ -1,0 +1,150 @@
+"""What HAProxy does of what no replica has room for, with the defaults that a stack gives it."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import jinja2
+import pytest
+import requests
+from ray.serve._private.haproxy import get_haproxy_binary
+
+from serving.http.problems import Problem
+from serving.local.processes import free_port
+from serving.local.stack import HAPROXY_DEFAULTS
+
+ROOM = 6
+# In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
+CONFIGURATION = jinja2.Template(
+    """
+global
+    log /dev/null local0 info
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+    errorfile 503 {{ plain_error }}
+    balance {{ ours }}
+frontend http_frontend
+    bind 127.0.0.1:{{ port }}
+    default_backend replicas
+backend replicas
+    http-reuse always
+    default-server fall 1 rise 1 inter 1s
+    server replica 127.0.0.1:{{ replica }}
+""",
+    keep_trailing_newline=True,
+)
+
+
+class Replica(BaseHTTPRequestHandler):
+    """Answers when it is let go."""
+
+    protocol_version = "HTTP/1.1"
+    let_go: ClassVar[threading.Event]
+    asked: ClassVar[threading.Semaphore]
+    received: ClassVar[list[list[str]]]
+
+    def do_GET(self) -> None:
+        self.received.append(self.headers.get_all("x-vitrine-received", []))
+        self.asked.release()
+        self.let_go.wait(30)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to stderr."""
+
+
+@pytest.fixture
+def replica() -> Iterator[ThreadingHTTPServer]:
+    Replica.let_go, Replica.asked = threading.Event(), threading.Semaphore(0)
+    Replica.received = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Replica)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    Replica.let_go.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def url(tmp_path: Path, replica: ThreadingHTTPServer) -> Iterator[str]:
+    port = free_port()
+    plain = tmp_path / "500.http"
+    plain.write_text("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(
+        CONFIGURATION.render(
+            plain_error=plain, ours=HAPROXY_DEFAULTS, port=port, replica=replica.server_port
+        )
+    )
+    haproxy = subprocess.Popen([get_haproxy_binary(), "-db", "-f", str(path)])
+    while haproxy.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    assert haproxy.poll() is None, "HAProxy ended: see its lines above"
+    url = f"http://127.0.0.1:{port}/"
+    yield url
+    haproxy.terminate()
+    haproxy.wait(10)
+
+
+def test_what_no_replica_has_room_for_is_refused_in_the_words_of_the_api(url: str) -> None:
+    with ThreadPoolExecutor(ROOM) as pool:
+        held = [pool.submit(requests.get, url, timeout=30) for _ in range(ROOM)]
+        for _ in range(ROOM):
+            assert Replica.asked.acquire(timeout=10)
+        refused = requests.get(url, headers={"x-request-id": 'mine "1"'}, timeout=10)
+        nameless = requests.get(url, timeout=10)
+        Replica.let_go.set()
+        assert {each.result().status_code for each in held} == {200}
+    assert refused.status_code == nameless.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["content-type"] == "application/problem+json"
+    said = Problem.model_validate_json(refused.content)
+    assert (said.status, said.code, said.request_id) == (503, "overloaded", 'mine "1"')
+    assert Problem.model_validate_json(nameless.content).request_id == ""
+    assert not Replica.asked.acquire(blocking=False), "a refused request has reached the replica"
+
+
+def test_no_replica_at_all_is_told_in_the_same_words(
+    url: str, replica: ThreadingHTTPServer
+) -> None:
+    replica.shutdown()
+    replica.server_close()
+    refused = requests.get(url, timeout=10)
+    assert refused.status_code == 503
+    assert Problem.model_validate_json(refused.content).code == "overloaded"
+
+
+def test_a_replica_is_told_when_a_request_came_and_by_haproxy_last(url: str) -> None:
+    before_ms = int(1000 * time.time())
+    with ThreadPoolExecutor(ROOM + 1) as pool:
+        held = [pool.submit(requests.get, url, timeout=30) for _ in range(ROOM)]
+        for _ in range(ROOM):
+            assert Replica.asked.acquire(timeout=10)
+        headers = {"x-vitrine-received": "1"}  # a caller's own
+        waits = pool.submit(requests.get, url, headers=headers, timeout=30)
+        time.sleep(0.1)
+        reached_ms = int(1000 * time.time())
+        Replica.let_go.set()
+        assert {each.result().status_code for each in [*held, waits]} == {200}
+    assert [len(said) for said in Replica.received] == [1] * ROOM + [2]
+    forged, own = Replica.received[-1]
+    assert forged == "1"
+    assert before_ms <= int(own) < reached_ms

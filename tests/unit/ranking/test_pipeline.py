@@ -1,0 +1,236 @@
+"""A slate in time, whatever is down, and it says by which route and why."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from features.behavior.matrix import FEATURE_NAMES, Shopper
+from serving.errors import (
+    BadModelOutputError,
+    ModelOverloadedError,
+    ModelTimeoutError,
+    ModelUnavailableError,
+    RankingError,
+)
+from serving.models.latency import Pace
+from serving.ranking.cold_start import ColdStart
+from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.shopper_features import FeatureLookup
+from serving.ranking.slate import SlatePolicy
+from serving.ranking.values import FeatureMatrix, RankingRequest, Reason, Route, Scores, Slate
+from serving.settings import ModelSettings, PipelineSettings
+from serving.shops.items import TextEncoder
+from serving.shops.rules import Rules
+from serving.telemetry.stages import Stages
+from tests.support.fakes import FakeScorer, FakeShoppers, groceries, request, state
+
+ITEMS = ("milk", "oat", "bread", "unheard of")
+
+
+@dataclass
+class FakeColdStart:
+    """A `pipeline.RulesScorer`: the first are the best."""
+
+    error: Exception | None = None
+    calls: int = 0
+
+    async def score(self, features: FeatureMatrix, budget_s: float) -> Scores:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        values = -np.arange(len(features.values), dtype=np.float32)
+        return Scores(values, np.zeros((len(values), 0), np.float32), ())
+
+
+@dataclass
+class World:
+    """A pipeline and what it depends on."""
+
+    encoder: TextEncoder
+    shoppers: FakeShoppers = field(default_factory=FakeShoppers)
+    scorer: FakeScorer = field(default_factory=FakeScorer)
+    cold_start: FakeColdStart = field(default_factory=FakeColdStart)
+    stages: Stages = field(default_factory=Stages)
+    pace: Pace = field(default_factory=lambda: Pace(lambda: 0.0))
+
+    async def rank(self, asked: RankingRequest, shopper: Shopper | None = None) -> Slate:
+        items = groceries(self.encoder)
+        rules = Rules.model_validate({"exploration": {"share": 0}, "diversity": {"depth": 0}})
+        pipeline = RankingPipeline(
+            FeatureLookup(self.shoppers, items, self.encoder, ModelSettings(tokenizer_path="x")),
+            self.scorer,
+            self.cold_start,
+            ColdStart(rules.cold_start),
+            SlatePolicy(rules, items.table, np.random.default_rng(0)),
+            PipelineSettings(min_shortlist=2),
+            self.pace,
+        )
+        slate = await pipeline.rank(asked, self.stages, shopper)
+        assert sorted(slate.order.tolist()) == list(range(len(asked.item_ids)))
+        assert np.isfinite(slate.scores.values).all()
+        return slate
+
+
+@pytest.fixture
+def world(encoder: TextEncoder) -> World:
+    found = World(encoder)
+    found.shoppers.users["u"] = state("milk", "oat", "milk")
+    return found
+
+
+def within(budget_s: float) -> float:
+    return time.monotonic() + budget_s
+
+
+async def test_a_known_shopper_is_ranked_by_the_model(world: World) -> None:
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.MODEL, None)
+    assert slate.order.tolist() == [3, 2, 1, 0]
+    assert slate.scores.model_version == "7"
+    (job,) = world.scorer.jobs
+    assert job.features.shape == (4, len(FEATURE_NAMES))
+    assert job.texts.n_user_history == 2
+    for stage in ("features", "score", "slate", "batch_wait", "model"):
+        assert f"{stage};dur=" in world.stages.header()
+
+
+async def test_a_new_shopper_is_ranked_by_rules(world: World) -> None:
+    slate = await world.rank(request(*ITEMS, user_id="new"))
+    assert (slate.route, slate.reason) == (Route.COLD_START, Reason.NEW_SHOPPER)
+    assert slate.order.tolist() == [0, 1, 2, 3]
+    assert world.scorer.jobs == []
+
+
+async def test_one_interaction_is_too_little_and_two_are_enough(world: World) -> None:
+    world.shoppers.users["once"] = state("milk")
+    world.shoppers.sessions["twice"] = state("milk", "oat", user=False)
+    assert (await world.rank(request(*ITEMS, user_id="once"))).route is Route.COLD_START
+    assert (await world.rank(request(*ITEMS, session_id="twice"))).route is Route.MODEL
+
+
+async def test_a_query_or_seeds_speak_for_somebody_unknown(world: World) -> None:
+    assert (await world.rank(request(*ITEMS, query="milk"))).route is Route.MODEL
+    assert (await world.rank(request(*ITEMS, seed_item_ids=("oat",)))).route is Route.MODEL
+    assert world.scorer.jobs[1].texts.n_session_history == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ModelUnavailableError("gone"), Reason.MODEL_UNAVAILABLE),
+        (ModelOverloadedError("full"), Reason.MODEL_OVERLOADED),
+        (ModelTimeoutError("late"), Reason.DEADLINE),
+        (BadModelOutputError("nan"), Reason.BAD_MODEL_OUTPUT),
+        (RankingError("something else"), Reason.MODEL_UNAVAILABLE),
+    ],
+)
+async def test_a_ranker_that_fails_degrades_to_rules_and_says_why(
+    world: World, error: RankingError, reason: Reason
+) -> None:
+    world.scorer.error = error
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.FALLBACK, reason)
+    assert "popularity" in slate.scores.part_names
+    assert world.cold_start.calls == 0  # the last resort needs no other process
+
+
+async def test_a_store_that_fails_degrades_to_rules_and_says_why(world: World) -> None:
+    world.shoppers.error = OSError("disk")
+    slate = await world.rank(request(*ITEMS, user_id="u", query="milk"))
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
+    assert slate.request.item_ids[slate.order[0]] == "milk"  # the items are still known
+
+
+async def test_a_store_that_hangs_costs_its_budget_and_no_more(world: World) -> None:
+    world.shoppers.delay_s = 0.4
+    started_s = time.monotonic()
+    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=within(5.0)))
+    assert time.monotonic() - started_s < 0.35
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
+
+
+async def test_a_store_that_is_only_too_slow_for_the_deadline_is_not_blamed(world: World) -> None:
+    world.shoppers.delay_s = 0.05
+    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=within(0.01)))
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
+
+
+async def test_no_time_for_the_model_means_rules_at_once(world: World) -> None:
+    asked = request(*ITEMS, user_id="u", deadline_s=within(-1.0))
+    slate = await world.rank(asked, Shopper(user=world.shoppers.users["u"]))
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
+    assert world.scorer.jobs == []
+
+
+async def test_the_model_leaves_the_rules_their_time(world: World) -> None:
+    """A scorer that uses its budget up still leaves a slate before the deadline."""
+
+    class Slow(FakeScorer):
+        async def score(self, job: object, budget_s: float) -> object:  # type: ignore[override]
+            await asyncio.sleep(budget_s)
+            raise ModelTimeoutError("late")
+
+    world.scorer = Slow()
+    deadline_s = within(0.3)
+    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=deadline_s))
+    assert time.monotonic() < deadline_s + 0.05
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
+
+
+async def test_when_time_is_short_the_model_ranks_the_best_by_rules(world: World) -> None:
+    world.pace.answered(100, 5.0)  # 50 ms a candidate: two fit into the model's 150 ms
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
+    (job,) = world.scorer.jobs
+    assert len(job.features) == 2
+    by_rules = ColdStart(Rules().cold_start).score(slate.features).values
+    best = np.argsort(-by_rules, kind="stable")
+    # The model's own order of the best, then the rest as the rules have it.
+    assert slate.order.tolist() == [*sorted(best[:2].tolist(), reverse=True), *best[2:].tolist()]
+    assert (np.diff(slate.scores.values[slate.order]) <= 0).all()
+    assert np.isnan(slate.scores.parts[best[2:]]).all()
+
+
+async def test_answers_that_come_late_make_the_next_shortlist_shorter(world: World) -> None:
+    world.scorer.error = ModelTimeoutError("late")
+    await world.rank(request(*ITEMS, user_id="u"))
+    world.scorer.error = None
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
+    assert len(world.scorer.jobs[-1].features) == 2  # never less than the least
+
+
+async def test_a_cold_start_deployment_that_is_dead_is_not_missed(world: World) -> None:
+    world.cold_start.error = ModelUnavailableError("gone")
+    slate = await world.rank(request(*ITEMS))
+    assert (slate.route, slate.reason) == (Route.COLD_START, Reason.NEW_SHOPPER)
+    assert world.cold_start.calls == 1
+
+
+async def test_with_everything_dead_there_is_still_a_slate(world: World) -> None:
+    world.shoppers.error = OSError("disk")
+    world.scorer.error = ModelUnavailableError("gone")
+    world.cold_start.error = ModelUnavailableError("gone")
+    slate = await world.rank(request(*ITEMS, user_id="u"))
+    assert slate.route is Route.FALLBACK
+
+
+async def test_a_shopper_that_was_read_already_is_not_read_again(world: World) -> None:
+    slate = await world.rank(request(*ITEMS, user_id="u"), Shopper(world.shoppers.users["u"]))
+    assert slate.route is Route.MODEL
+    assert world.shoppers.reads == 0
+
+
+async def test_nothing_to_rank_is_an_empty_slate_and_no_call(world: World) -> None:
+    slate = await world.rank(request(query="milk"))
+    assert slate.order.tolist() == []
+    assert world.scorer.jobs == []
+
+
+async def test_an_error_of_our_own_is_not_hidden(world: World) -> None:
+    world.scorer.error = KeyError("a bug")
+    with pytest.raises(KeyError):
+        await world.rank(request(*ITEMS, user_id="u"))

@@ -1,0 +1,266 @@
+"""What the storefront tells: a bad event is refused alone, and raw ids are never stored."""
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.catalog.table import ItemTable
+from features.events.event import EventType
+from serving.errors import OverloadedError
+from serving.http.auth import Pseudonyms
+from serving.http.schemas.rankings import EventsRequest, EventsResponse, ItemsRequest
+from serving.ranking.recorder import Recorder
+from serving.ranking.values import Route, Slate
+from serving.shops.intake import MAX_AGE_S, MAX_FUTURE_S, Intake
+from tests.support.fakes import NOW_S, FakeCatalog, FakeLog, matrix, request, scores
+
+PSEUDONYMS = Pseudonyms(b"0123456789abcdef")
+
+
+def at(offset_s: float = 0.0) -> str:
+    return datetime.fromtimestamp(NOW_S + offset_s, UTC).isoformat()
+
+
+def event(event_id: Any = "e1", **fields: Any) -> dict[str, Any]:
+    base = {"event_id": event_id, "type": "view", "user_id": "ann", "item_id": "milk", "at": at()}
+    return {name: value for name, value in {**base, **fields}.items() if value is not ...}
+
+
+class Desk:
+    """An intake with its log and catalogue."""
+
+    def __init__(self, **settings: int) -> None:
+        self.log = FakeLog()
+        self.catalog = FakeCatalog()
+        self.intake = Intake(self.log, self.catalog, PSEUDONYMS, lambda: NOW_S, **settings)
+
+    async def events(self, *events: Any) -> EventsResponse:
+        return await self.intake.events(EventsRequest(events=list(events)))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_good_events_are_stored_with_everything_they_told(desk: Desk) -> None:
+    told = event(
+        session_id="s", ranking_id="r", position=3, value=9.5, dwell_ms=10, query="q", type="dwell"
+    )
+    answer = await desk.events(told)
+    assert (answer.accepted, answer.duplicates, answer.rejected) == (1, 0, [])
+    stored = desk.log.events["e1"]
+    assert stored.type is EventType.DWELL
+    assert (stored.item_id, stored.query, stored.ranking_id) == ("milk", "q", "r")
+    assert (stored.position, stored.value, stored.dwell_ms, stored.at_s) == (3, 9.5, 10, NOW_S)
+
+
+async def test_raw_ids_are_never_stored(desk: Desk) -> None:
+    await desk.events(event(user_id="ann@example.org", session_id="cookie-77"))
+    stored = desk.log.events["e1"]
+    assert stored.user_id == PSEUDONYMS.user("ann@example.org")
+    assert stored.session_id == PSEUDONYMS.session("cookie-77")
+    assert "ann" not in repr(stored)
+    assert "cookie" not in repr(stored)
+    await desk.intake.erase_user("ann@example.org")
+    assert desk.log.erased == [stored.user_id]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code", "field"),
+    [
+        (event(type="stare"), "invalid_event", "type"),
+        (event(event_id=...), "invalid_event", "event_id"),
+        (event(event_id=""), "invalid_event", "event_id"),
+        (event(event_id="x" * 129), "invalid_event", "event_id"),
+        (event(event_id=7), "invalid_event", "event_id"),
+        (event(item_id=...), "invalid_event", "item_id"),
+        (event(user_id=...), "invalid_event", "user_id"),
+        (event(type="search", item_id=...), "invalid_event", "query"),
+        (event(type="dwell"), "invalid_event", "dwell_ms"),
+        (event(dwell_ms=-1), "invalid_event", "dwell_ms"),
+        (event(position=0), "invalid_event", "position"),
+        (event(position="3"), "invalid_event", "position"),
+        (event(position=10**400), "invalid_event", "position"),
+        (event(value=float("nan")), "invalid_event", "value"),
+        (event(value=float("inf")), "invalid_event", "value"),
+        (event(at="yesterday"), "invalid_event", "at"),
+        (event(at="2026-01-01T00:00:00"), "invalid_event", "at"),
+        (event(at=1_790_000_000), "invalid_event", "at"),
+        (event(at="0001-01-01T00:00:00+14:00"), "event_too_old", "at"),
+        (event(at="9999-12-31T23:59:59-14:00"), "event_in_future", "at"),
+        (event(at=at(MAX_FUTURE_S + 1)), "event_in_future", "at"),
+        (event(at=at(-MAX_AGE_S - 1)), "event_too_old", "at"),
+        (event(colour="red"), "invalid_event", "colour"),
+        ("an event", "invalid_event", "object"),
+        (None, "invalid_event", "object"),
+        ([], "invalid_event", "object"),
+    ],
+)
+async def test_a_bad_event_is_rejected_alone_with_its_index_and_field(
+    desk: Desk, bad: Any, code: str, field: str
+) -> None:
+    answer = await desk.events(event("before"), bad, event("after"))
+    assert answer.accepted == 2
+    assert set(desk.log.events) == {"before", "after"}
+    (rejected,) = answer.rejected
+    assert (rejected.index, rejected.code) == (1, code)
+    assert field in rejected.detail
+
+
+async def test_a_name_that_the_caller_made_up_is_not_echoed_in_full(desk: Desk) -> None:
+    (rejected,) = (await desk.events({**event(), "x" * 100_000: 1})).rejected
+    assert len(rejected.detail) < 200
+
+
+async def test_a_clock_that_is_a_little_fast_is_taken_for_now(desk: Desk) -> None:
+    await desk.events(event(at=at(MAX_FUTURE_S - 1)))
+    assert desk.log.events["e1"].at_s == NOW_S
+
+
+async def test_a_repeated_event_changes_nothing(desk: Desk) -> None:
+    assert (await desk.events(event("a"), event("a"))).duplicates == 1
+    answer = await desk.events(event("a", item_id="oat"))
+    assert (answer.accepted, answer.duplicates) == (0, 1)
+    assert desk.log.events["a"].item_id == "milk"
+
+
+async def test_only_bad_events_write_nothing(desk: Desk) -> None:
+    desk.log.error = OSError("not to be asked")
+    assert (await desk.events("bad")).accepted == 0
+
+
+async def test_events_that_could_not_be_stored_are_not_accepted(desk: Desk) -> None:
+    desk.log.error = OSError("disk full")
+    with pytest.raises(OSError, match="disk full"):
+        await desk.events(event())
+
+
+async def test_writes_beyond_what_can_wait_are_refused_at_once_and_only_then() -> None:
+    desk = Desk(max_waiting=2)
+    desk.log.gate = threading.Event()
+    writing = [asyncio.create_task(desk.events(event(f"e{n}"))) for n in range(2)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(OverloadedError):
+        await desk.events(event("e2"))
+    desk.log.gate.set()
+    await asyncio.gather(*writing)
+    assert (await desk.events(event("e3"))).accepted == 1
+
+
+async def test_a_write_goes_on_when_its_caller_leaves() -> None:
+    desk = Desk(max_waiting=1)
+    desk.log.gate = threading.Event()
+    writing = asyncio.create_task(desk.events(event()))
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    with pytest.raises(OverloadedError):  # it counts until it is done
+        await desk.events(event("other"))
+    desk.log.gate.set()
+    async with asyncio.timeout(5):
+        while "e1" not in desk.log.events:  # noqa: ASYNC110 - a thread writes it
+            await asyncio.sleep(0.01)
+
+
+async def test_items_are_stored_in_the_catalogues_own_writing(desk: Desk) -> None:
+    asked = ItemsRequest.model_validate_json(
+        '{"items": [{"item_id": "jam", "title": "Plum jam", "category": " Food>Spreads > ", '
+        '"price": 3, "attributes": {"size": "1 kg"}}, {"item_id": "x", "title": "X", '
+        '"category": " > "}]}'
+    )
+    assert await desk.intake.items(asked) == 2
+    jam, x = desk.catalog.items["jam"], desk.catalog.items["x"]
+    assert jam is not None
+    assert x is not None
+    assert (jam.category, jam.price, jam.attributes) == ("Food > Spreads", 3.0, {"size": "1 kg"})
+    assert x.category == ""
+    assert np.isnan(x.price)
+    assert jam.created_s == NOW_S
+    assert len(ItemTable([jam, x])) == 2
+    assert x.ranker_text == "X"
+
+
+async def test_deleting_an_unknown_item_is_no_error(desk: Desk) -> None:
+    await desk.intake.delete_item("who")
+
+
+def slate(ranking_id: str = "r1", n: int = 3) -> Slate:
+    asked = request(*(f"i{k}" for k in range(n)), ranking_id=ranking_id, user_id="p", query="q")
+    return Slate(
+        asked,
+        matrix(n, item_purchase_7d=np.arange(n)),
+        scores(*range(n)),
+        np.arange(n)[::-1][:2],
+        np.ones(2, np.float32),
+        {},
+        Route.MODEL,
+    )
+
+
+def test_a_ranking_is_recorded_as_it_was_shown() -> None:
+    desk = Desk()
+    desk.intake.record([slate()])
+    (record,) = desk.log.rankings
+    assert record.item_ids == ("i2", "i1")
+    assert record.scores.tolist() == [2.0, 1.0]
+    assert record.features.shape[0] == 2
+    assert (record.route, record.user_id, record.query) == ("model", "p", "q")
+
+
+def test_a_record_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    desk = Desk()
+    desk.log.error = OSError("disk full")
+    desk.intake.record([slate()])
+    assert desk.log.rankings == []
+
+
+def test_the_recorder_writes_everything_in_order_and_the_rest_when_it_stops() -> None:
+    written: list[str] = []
+    recorder = Recorder(lambda found: written.extend(s.request.ranking_id for s in found))
+    for n in range(450):
+        recorder.record(slate(f"r{n}", 1))
+    recorder.stop()
+    assert written == [f"r{n}" for n in range(450)]
+
+
+def test_the_recorder_is_bounded_by_candidates_and_never_blocks() -> None:
+    release, taken = threading.Event(), []
+
+    def write(found: list[Slate]) -> None:
+        taken.extend(found)
+        release.wait(5)
+
+    recorder = Recorder(write, capacity=9, interval_s=0.001)
+    started_s = time.monotonic()
+    for n in range(50):
+        recorder.record(slate(f"r{n}", 3))
+    assert time.monotonic() - started_s < 1.0
+    release.set()
+    recorder.stop()
+    assert 3 <= len(taken) <= 6  # what fitted, and what the first write made room for
+
+
+def test_the_recorder_survives_a_failing_write() -> None:
+    written: list[str] = []
+
+    def write(found: list[Slate]) -> None:
+        if not written:
+            written.append("failed")
+            raise OSError("disk full")
+        written.extend(s.request.ranking_id for s in found)
+
+    recorder = Recorder(write, capacity=3, interval_s=0.001)
+    recorder.record(slate("lost"))
+    until_s = time.monotonic() + 5
+    while not written and time.monotonic() < until_s:
+        time.sleep(0.001)
+    time.sleep(0.01)
+    recorder.record(slate("kept"))  # the lost one takes no room any more
+    recorder.stop()
+    assert written == ["failed", "kept"]

@@ -1,0 +1,271 @@
+"""A replica's items follow the catalogue and the counters, and wait for who is down."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.behavior.matrix import Shopper
+from features.behavior.neighbor_file import NeighborFile, write_neighbors
+from features.behavior.neighbors import NeighborTables
+from features.catalog.table import Item, content_key
+from serving.errors import ModelUnavailableError
+from serving.search.retrieval import Retrieval
+from serving.search.vectors import StoredVectors
+from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.refresh import Refresher
+from tests.support.fakes import (
+    GROCERIES,
+    MAX_ITEM_TOKENS,
+    NOW_S,
+    FakeCatalog,
+    FakeCounters,
+    FakeVectors,
+    token_vectors,
+)
+
+
+class Replica:
+    """What a refresher keeps up to date, and where it reads."""
+
+    def __init__(
+        self, encoder: TextEncoder, interval_s: float = 60.0, neighbors: Path = Path("/none")
+    ) -> None:
+        self.encoder = encoder
+        self.catalog = FakeCatalog()
+        self.catalog.upsert(GROCERIES)
+        self.counters = FakeCounters()
+        self.source = FakeVectors()
+        self.items = ItemCache(encoder, MAX_ITEM_TOKENS)
+        self.retrieval = Retrieval(self.items, self.source)
+        self.now_s = NOW_S
+        self.refresher = Refresher(
+            self.catalog,
+            self.counters,
+            self.counters,
+            self.items,
+            self.retrieval,
+            NeighborFile(neighbors),
+            interval_s,
+            lambda: self.now_s,
+        )
+
+    def start(self) -> None:
+        self.refresher.start()
+        self.refresher.stop()
+
+    def refresh(self) -> None:
+        self.now_s += 60.0
+        self.refresher.refresh()
+
+    def words(self, query: str) -> list[str]:
+        return self.retrieval.search(query, None, None, 50).item_ids
+
+    def nearest(self, text: str) -> list[str]:
+        vector = token_vectors(self.encoder.tokens([text], MAX_ITEM_TOKENS))[0]
+        return self.retrieval.search("?", vector, None, 1).item_ids
+
+    def bought(self, item_id: str) -> float:
+        row = self.items.table.rows([item_id])
+        return float(self.items.counters.counts[row[0], 3, 0])
+
+
+@pytest.fixture
+def replica(encoder: TextEncoder) -> Replica:
+    return Replica(encoder)
+
+
+def test_a_start_takes_everything_over(replica: Replica) -> None:
+    replica.counters.buy("oat", 3.0)
+    replica.start()
+    assert len(replica.items.table) == len(GROCERIES)
+    assert replica.bought("oat") == 3.0
+    assert replica.words("butter") == ["butter"]
+    assert replica.retrieval.recommend(Shopper(), (), None, 1).item_ids == ["oat"]
+    assert replica.nearest("Rye bread, Crust") == []  # vectors come behind the start
+    replica.refresh()
+    assert replica.nearest("Rye bread, Crust") == ["bread"]
+
+
+def test_new_changed_and_deleted_items_are_followed(replica: Replica) -> None:
+    replica.start()
+    replica.catalog.upsert([Item("jam", "Plum jam"), Item("bread", "Sourdough loaf")])
+    replica.catalog.delete("butter")
+    replica.refresh()
+    assert replica.words("plum") == ["jam"]
+    assert replica.words("sourdough") == ["bread"]
+    assert replica.words("rye") == replica.words("butter") == []
+    assert "butter" not in replica.retrieval.recommend(Shopper(), (), None, 50).item_ids
+
+
+def test_changed_counters_are_followed(replica: Replica) -> None:
+    replica.start()
+    replica.counters.buy("milk", 2.0)
+    replica.counters.buy("not in the catalogue", 2.0)
+    replica.refresh()
+    assert replica.bought("milk") == 2.0
+
+
+def test_what_happened_to_an_item_before_its_catalogue_entry_counts(replica: Replica) -> None:
+    replica.counters.buy("jam", 4.0)
+    replica.start()
+    replica.refresh()
+    replica.catalog.upsert([Item("jam", "Plum jam")])
+    replica.refresh()
+    assert replica.bought("jam") == 4.0
+
+
+def test_an_encoder_that_is_down_is_asked_again(replica: Replica) -> None:
+    replica.source.error = ModelUnavailableError("down")
+    replica.start()
+    assert replica.words("butter") == ["butter"]
+    assert replica.nearest("Salted butter, Meadow") == []
+    replica.refresh()
+    replica.source.error = None
+    replica.refresh()
+    assert replica.nearest("Salted butter, Meadow") == ["butter"]
+    asked = replica.source.asked
+    replica.refresh()
+    assert replica.source.asked == asked  # nothing is owed any more
+
+
+def test_a_store_that_is_down_at_the_start_is_asked_again(replica: Replica) -> None:
+    replica.counters.buy("oat", 3.0)
+    replica.counters.error = OSError("down")
+    replica.start()
+    assert replica.words("butter") == ["butter"]
+    replica.counters.error = None
+    replica.refresh()
+    assert replica.bought("oat") == 3.0
+
+
+def test_a_store_that_goes_down_holds_up_no_new_items(replica: Replica) -> None:
+    replica.start()
+    replica.counters.error = OSError("down")
+    replica.counters.buy("milk", 2.0)
+    replica.catalog.upsert([Item("jam", "Plum jam")])
+    with pytest.raises(OSError, match="down"):
+        replica.refresh()
+    assert replica.words("plum") == ["jam"]
+    replica.counters.error = None
+    replica.refresh()
+    assert replica.bought("milk") == 2.0
+
+
+def test_the_thread_survives_a_failure(encoder: TextEncoder) -> None:
+    replica = Replica(encoder, interval_s=0.01)
+    replica.refresher.start()
+    try:
+        replica.counters.error = OSError("down")
+        replica.counters.buy("milk", 2.0)
+        time.sleep(0.05)
+        replica.counters.error = None
+        until_s = time.monotonic() + 5
+        while replica.bought("milk") == 0.0 and time.monotonic() < until_s:
+            time.sleep(0.01)
+        assert replica.bought("milk") == 2.0
+    finally:
+        replica.refresher.stop()
+
+
+def texts(encoder: TextEncoder, *found: str) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([content_key(text) for text in found]), encoder.tokens(found, 8)
+
+
+def test_vectors_are_made_once_and_kept_through_a_restart(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep" / "vectors.npz"
+    first = FakeVectors()
+    keys, tokens = texts(encoder, "a", "bb", "a")
+    made = StoredVectors(path, first).vectors(keys, tokens)
+    assert first.asked == 2
+    np.testing.assert_allclose(made, token_vectors(tokens), atol=1e-3)
+    second = FakeVectors()
+    np.testing.assert_array_equal(StoredVectors(path, second).vectors(keys, tokens), made)
+    assert second.asked == 0
+    assert [each.name for each in path.parent.iterdir()] == ["vectors.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04broken"])
+def test_a_broken_file_of_vectors_is_written_anew(
+    encoder: TextEncoder, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "vectors.npz"
+    path.write_bytes(content)
+    StoredVectors(path, FakeVectors()).vectors(*texts(encoder, "a"))
+    again = FakeVectors()
+    StoredVectors(path, again).vectors(*texts(encoder, "a"))
+    assert again.asked == 0
+
+
+def test_vectors_that_cannot_be_kept_are_given_all_the_same(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found = StoredVectors(tmp_path / "file" / "v.npz", FakeVectors()).vectors(*texts(encoder, "a"))
+    assert found.shape[0] == 1
+
+
+def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    source = FakeVectors()
+    StoredVectors(tmp_path / "v.npz", source).vectors(
+        *texts(encoder, *(f"{n}" for n in range(300)))
+    )
+    assert source.asked == 300
+    assert source.longest <= 32
+
+
+def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    class Fading(FakeVectors):
+        def encode_blocking(self, tokens: np.ndarray) -> np.ndarray:
+            if self.calls == 1:
+                self.calls += 1
+                raise ModelUnavailableError("down")
+            return super().encode_blocking(tokens)
+
+    fading = Fading()
+    stored = StoredVectors(tmp_path / "v.npz", fading)
+    many = texts(encoder, *(f"{n}" for n in range(300)))
+    with pytest.raises(ModelUnavailableError):
+        stored.vectors(*many)
+    assert stored.vectors(*many).shape[0] == 300
+    assert fading.asked == 300
+
+
+def neighbors_of_each_other(path: Path, first: str, second: str) -> None:
+    """Write tables in which two items are each other's only neighbour."""
+    index, weight = np.array([[1], [0]], np.int32), np.ones((2, 1), np.float32)
+    write_neighbors(
+        path, [first, second], NeighborTables(index, weight, index, weight, np.ones(2, np.float32))
+    )
+
+
+def test_new_neighbour_tables_are_taken_over_while_it_runs(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "neighbors.npz"
+    replica = Replica(encoder, neighbors=path)
+    replica.start()  # the job has not run yet
+    first, second, third = (item.item_id for item in GROCERIES[:3])
+    table = replica.items.table
+    neighbors_of_each_other(path, first, second)
+    replica.refresh()
+    assert table.neighbors[table.row_of[first], 0] == table.row_of[second]
+    neighbors_of_each_other(path, first, third)
+    replica.refresh()
+    assert table.neighbors[table.row_of[first], 0] == table.row_of[third]
+
+
+def test_neighbour_tables_that_cannot_be_read_stop_a_start(
+    encoder: TextEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "neighbors.npz"
+    path.write_text("no archive")
+    with pytest.raises(ValueError, match="pickled"):
+        Replica(encoder, neighbors=path).start()
