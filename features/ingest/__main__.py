@@ -79,3 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{settings.store.state}: another ingest runs on this folder", file=sys.stderr)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -275,9 +275,3 @@ def read_status(log: EventLog) -> IngestStatus | None:
     """What the running ingest last published; None when it never ran."""
     status = log.status(CONSUMER)
     return IngestStatus(**orjson.loads(status)) if status else None
-
-
-if __name__ == "__main__":
-    from features.ingest.__main__ import main
-
-    raise SystemExit(main())
