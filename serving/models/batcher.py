@@ -25,9 +25,9 @@ from serving.errors import (
     ModelUnavailableError,
     RankingError,
 )
+from serving.models.settings import RankerSettings
 from serving.models.triton import RankerBatch, RankerScores
 from serving.ranking.values import FloatArray, Scores, Texts
-from serving.settings import RankerSettings
 from serving.telemetry.metrics import (
     BATCH_FILL_RATIO,
     BATCH_REQUESTS,

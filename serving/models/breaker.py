@@ -21,10 +21,10 @@ from serving.errors import (
     RankingError,
 )
 from serving.models.batcher import RankerJob, RankerReply
+from serving.models.settings import BreakerSettings
 from serving.ranking.pipeline import Scorer
 from serving.ranking.sources import QueryEncoder
 from serving.ranking.values import FloatArray
-from serving.settings import BreakerSettings
 from serving.telemetry.metrics import BREAKER_OPEN, BREAKER_OPENED
 
 _LOG = logging.getLogger("vitrine.breaker")

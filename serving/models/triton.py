@@ -20,7 +20,7 @@ from serving.errors import (
     ModelUnreachableError,
 )
 from serving.models.retries import Retries
-from serving.settings import TlsSettings
+from serving.models.settings import TlsSettings
 
 FloatArray = npt.NDArray[np.float32]
 TokenArray = npt.NDArray[np.int16]

@@ -11,6 +11,7 @@ from serving.errors import FeaturesUnavailableError, ModelTimeoutError, RankingE
 from serving.models.batcher import RankerJob, RankerReply
 from serving.models.latency import Pace
 from serving.ranking.cold_start import ColdStart
+from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import FeatureLookup
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.values import (
@@ -24,7 +25,6 @@ from serving.ranking.values import (
     Slate,
     Stage,
 )
-from serving.settings import PipelineSettings
 from serving.telemetry.stages import Stages, current_traceparent
 
 

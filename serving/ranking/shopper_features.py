@@ -14,8 +14,8 @@ from features.behavior.matrix import Shopper, behavior_features
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from serving.errors import FeaturesUnavailableError
+from serving.models.settings import ModelSettings
 from serving.ranking.values import FeatureMatrix, RankingRequest, RowArray, Texts
-from serving.settings import ModelSettings
 from serving.shops.items import ItemCache, TextEncoder
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
 

@@ -18,8 +18,8 @@ from features.store.settings import RedisSettings, StoreSettings
 from serving.errors import ModelUnavailableError, RankingError
 from serving.local.model_server import ModelServer
 from serving.local.processes import free_port
+from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
-from serving.settings import TlsSettings
 from serving.training.publish.models import publish_encoder
 from tests.support.certificates import Certificates, Pair, certificates
 from tests.support.redis_server import redis_server, skip_without_redis

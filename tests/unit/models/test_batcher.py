@@ -18,9 +18,9 @@ from serving.errors import (
     ModelUnavailableError,
 )
 from serving.models.batcher import PART_NAMES, Ranker, RankerJob, RankerReply, pack, unpack
+from serving.models.settings import RankerSettings
 from serving.models.triton import RankerBatch, RankerScores
 from serving.ranking.values import Texts
-from serving.settings import RankerSettings
 from tests.support.fakes import FakeModel, score_rows
 
 

@@ -16,12 +16,13 @@ from serving.errors import (
     RankingError,
 )
 from serving.models.latency import Pace
+from serving.models.settings import ModelSettings
 from serving.ranking.cold_start import ColdStart
 from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import FeatureLookup
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.values import FeatureMatrix, RankingRequest, Reason, Route, Scores, Slate
-from serving.settings import ModelSettings, PipelineSettings
 from serving.shops.items import TextEncoder
 from serving.shops.rules import Rules
 from serving.telemetry.stages import Stages

@@ -11,9 +11,9 @@ from features.behavior.matrix import COLUMN, Shopper
 from features.catalog.table import content_key
 from features.events.event import EventType
 from serving.errors import FeaturesUnavailableError
+from serving.models.settings import ModelSettings
 from serving.ranking.shopper_features import FeatureLookup
 from serving.ranking.values import FloatArray
-from serving.settings import ModelSettings
 from serving.shops.items import ItemCache, TextEncoder
 from tests.support.fakes import NOW_S, FakeShoppers, groceries, request, state
 
