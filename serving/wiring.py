@@ -9,11 +9,11 @@ from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.application import Endpoints
-from serving.http.auth import Pseudonyms
 from serving.http.key_file import watched_keys
 from serving.http.status import Status
 from serving.models.breaker import Breaker, GuardedQueries, GuardedRanker
 from serving.models.latency import Pace
+from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
 from serving.ranking.cold_start import ColdStart
 from serving.ranking.pipeline import RankingPipeline, RulesScorer, Scorer
@@ -27,7 +27,8 @@ from serving.search.retrieval import Retrieval
 from serving.search.vectors import StoredVectors, TritonQueries
 from serving.settings import Settings
 from serving.shops.intake import Intake
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.rules import read_rules
 from serving.telemetry.stages import LateTraces
@@ -42,7 +43,7 @@ def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> En
     log = open_event_log(settings.store)
     catalog = open_catalog(settings.store)
     online = OnlineFeatures(open_store(settings.store))
-    encoder = TextEncoder(settings.model.tokenizer_path)
+    encoder = Tokenizer(settings.model.tokenizer_path)
     items = ItemCache(encoder, settings.model.max_item_tokens)
     model = settings.model
     triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)

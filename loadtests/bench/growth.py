@@ -21,8 +21,9 @@ from features.store.feature_store import StoreSettings, apply, open_store
 from features.store.online import OnlineFeatures
 from serving.local.models import tokenizer_path
 from serving.models.runtime.text_vectors import VectorMemory
+from serving.models.tokenizer import Tokenizer
 from serving.search.retrieval import VECTOR_SIZE, Retrieval
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
 
 N_CANDIDATES = 100
 _CHUNK = 2_000  # items at a time, as serving/shops/refresh.py takes them
@@ -59,7 +60,7 @@ def measure(n_items: int) -> dict[str, float]:
     figures["find_100_ms"] = _median_ms(lambda: memory.find(keys[chosen], out))
 
     before = _rss_mib()
-    cache = ItemCache(TextEncoder(tokenizer_path()), _MAX_ITEM_TOKENS)
+    cache = ItemCache(Tokenizer(tokenizer_path()), _MAX_ITEM_TOKENS)
     retrieval = Retrieval(cache, vectors)
     started_s = time.perf_counter()
     for start in range(0, n_items, _CHUNK):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+import tokenizers
 
 from features.catalog.table import content_key
 from serving.models.batcher import RankerJob
-from serving.ranking.values import FloatArray
+from serving.models.tokenizer import Tokenizer
 from serving.ranking.values import Texts as JobTexts
-from serving.shops.items import TextEncoder
 from serving.training.publish.assemble import tokenize
+from serving.types import FloatArray
 
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
@@ -55,7 +55,7 @@ class Texts:
         """All that a cross-encoder is told of the shopper, as one text."""
         return ", ".join([asked.query, *(self.texts[row] for row in asked.recent)])
 
-    def pairs(self, asked: Asked, tokenizer: Tokenizer) -> TokenArray:
+    def pairs(self, asked: Asked, tokenizer: tokenizers.Tokenizer) -> TokenArray:
         """`[CLS] context [SEP] item [SEP]` of each candidate, zero-padded: int16 (n, longest).
 
         Too long a pair loses the end of its context, which was seen longest ago.
@@ -75,7 +75,7 @@ class Jobs:
     """Requests as serving hands them to the Ranker, with as much history as it sends at most."""
 
     def __init__(self, tokenizer: Path, features: FloatArray, texts: Texts) -> None:
-        self._encoder = TextEncoder(tokenizer)
+        self._encoder = Tokenizer(tokenizer)
         self._features = features  # (R, n_features): rows of real slates, drawn from
         self._tokens = tokenize(tokenizer, texts.texts, N_ITEM)
         self._keys = np.array([content_key(text) for text in texts.texts], np.int64)

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from serving.errors import InvalidRequestError, VitrineError
 from serving.http.middleware import problem
 from serving.http.problems import first_problem, sentence
-from serving.ranking.values import Stage
 from serving.telemetry.stages import Stages
+from serving.types import Stage
 
 _LOG = logging.getLogger("vitrine.ingress")
 _Model = TypeVar("_Model", bound=BaseModel)

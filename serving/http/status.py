@@ -15,12 +15,12 @@ import numpy as np
 from features.behavior.fold import BehaviorState
 from features.behavior.matrix import Shopper
 from serving.errors import FeaturesUnavailableError, RankingError
-from serving.http.auth import Pseudonyms
 from serving.models.batcher import RankerJob
 from serving.ranking.pipeline import Scorer
 from serving.ranking.shopper_features import FeatureLookup, ShopperReader
 from serving.ranking.values import RankingRequest
 from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
 from serving.telemetry.metrics import rankings_by_route
 
 _LOG = logging.getLogger("vitrine.status")

@@ -27,7 +27,7 @@ from serving.errors import (
 )
 from serving.models.settings import RankerSettings
 from serving.models.triton import RankerBatch, RankerScores
-from serving.ranking.values import FloatArray, Scores, Texts
+from serving.ranking.values import Scores, Texts
 from serving.telemetry.metrics import (
     BATCH_FILL_RATIO,
     BATCH_REQUESTS,
@@ -37,6 +37,7 @@ from serving.telemetry.metrics import (
     QUEUED_ROWS,
 )
 from serving.telemetry.stages import BatchSpans, Waited, context_of
+from serving.types import FloatArray
 
 PART_NAMES = ("text", "query", "network", "forest")
 

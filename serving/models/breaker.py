@@ -24,8 +24,8 @@ from serving.models.batcher import RankerJob, RankerReply
 from serving.models.settings import BreakerSettings
 from serving.ranking.pipeline import Scorer
 from serving.ranking.sources import QueryEncoder
-from serving.ranking.values import FloatArray
 from serving.telemetry.metrics import BREAKER_OPEN, BREAKER_OPENED
+from serving.types import FloatArray
 
 _LOG = logging.getLogger("vitrine.breaker")
 _T = TypeVar("_T")

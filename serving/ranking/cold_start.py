@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.behavior.matrix import COLUMN
-from serving.ranking.values import FeatureMatrix, FloatArray, Scores
+from serving.ranking.values import FeatureMatrix, Scores
 from serving.shops.rules import ColdStartRules
+from serving.types import FloatArray
 
 
 class ColdStart:

@@ -14,18 +14,9 @@ from serving.ranking.cold_start import ColdStart
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import FeatureLookup
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.values import (
-    FeatureMatrix,
-    FloatArray,
-    RankingRequest,
-    Reason,
-    Route,
-    RowArray,
-    Scores,
-    Slate,
-    Stage,
-)
+from serving.ranking.values import FeatureMatrix, RankingRequest, Scores, Slate
 from serving.telemetry.stages import Stages, current_traceparent
+from serving.types import FloatArray, Reason, Route, RowArray, Stage
 
 
 class Scorer(Protocol):

@@ -10,9 +10,10 @@ from features.catalog.table import content_key, words
 from serving.errors import OverloadedError, RankingError
 from serving.http.schemas.rerank import DocumentsRerank, RerankDocument, TextsRerank
 from serving.models.batcher import PART_NAMES, RankerJob
+from serving.models.tokenizer import Tokenizer
 from serving.ranking.pipeline import Scorer
-from serving.ranking.values import FloatArray, Route, Texts
-from serving.shops.items import TextEncoder
+from serving.ranking.values import Texts
+from serving.types import FloatArray, Route
 
 _MAX_TOKENS = 256  # longer texts are cut, as the model was made for no more
 _TEXT_PART = PART_NAMES.index("text")
@@ -22,7 +23,7 @@ class Rerank:
     """Scores free texts against a query with the ranker's BERT; without it, by shared words."""
 
     def __init__(
-        self, ranker: Scorer, encoder: TextEncoder, budget_s: float, max_ongoing: int = 16
+        self, ranker: Scorer, encoder: Tokenizer, budget_s: float, max_ongoing: int = 16
     ) -> None:
         self._ranker = ranker
         self._encoder = encoder

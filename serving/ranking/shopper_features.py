@@ -15,9 +15,11 @@ from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from serving.errors import FeaturesUnavailableError
 from serving.models.settings import ModelSettings
-from serving.ranking.values import FeatureMatrix, RankingRequest, RowArray, Texts
-from serving.shops.items import ItemCache, TextEncoder
+from serving.models.tokenizer import Tokenizer
+from serving.ranking.values import FeatureMatrix, RankingRequest, Texts
+from serving.shops.items import ItemCache
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
+from serving.types import RowArray
 
 _EXPOSURE_HALF_LIFE = 3  # index of 30 days
 
@@ -41,7 +43,7 @@ class FeatureLookup:
     """Everything the ranker and the rules need to know of one request."""
 
     def __init__(
-        self, shoppers: ShopperReader, items: ItemCache, encoder: TextEncoder, model: ModelSettings
+        self, shoppers: ShopperReader, items: ItemCache, encoder: Tokenizer, model: ModelSettings
     ) -> None:
         self._shoppers = shoppers
         self._items = items

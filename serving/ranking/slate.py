@@ -11,17 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog.table import ItemTable, words
-from serving.ranking.values import (
-    FeatureMatrix,
-    FloatArray,
-    RankingRequest,
-    Reason,
-    Route,
-    Scores,
-    Slate,
-)
+from serving.ranking.values import FeatureMatrix, RankingRequest, Scores, Slate
 from serving.shops.items import category_path
 from serving.shops.rules import Diversity, Match, Pin, Rules
+from serving.types import FloatArray, Reason, Route
 
 Order = npt.NDArray[np.int64]
 _FREE = -1

@@ -14,17 +14,18 @@ import numpy as np
 
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from serving.errors import FeaturesUnavailableError, OverloadedError, RankingError
-from serving.http.auth import Pseudonyms
 from serving.http.schemas.rankings import RankRequest, RecommendRequest, SearchRequest
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.shopper_features import FeatureLookup
-from serving.ranking.values import FloatArray, RankingRequest, Slate, Stage
+from serving.ranking.values import RankingRequest, Slate
 from serving.search.filters import allowed
 from serving.search.retrieval import Retrieval, Retrieved
 from serving.settings import Settings
 from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
 from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages
+from serving.types import FloatArray, Stage
 
 
 class QueryEncoder(Protocol):

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from features.catalog.table import ItemTable
 from serving.http.schemas.rankings import Filters
-from serving.ranking.values import RowArray
 from serving.shops.items import category_path
+from serving.types import RowArray
 
 
 def allowed(table: ItemTable, rows: RowArray, filters: Filters | None) -> npt.NDArray[np.bool_]:

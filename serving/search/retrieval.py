@@ -18,9 +18,9 @@ from features.behavior.history import Past, neighbor_score
 from features.behavior.matrix import Shopper
 from features.catalog.table import WORD, Item
 from serving.http.schemas.rankings import Filters
-from serving.ranking.values import FloatArray, RowArray
 from serving.search.filters import allowed
 from serving.shops.items import ItemCache
+from serving.types import FloatArray, RowArray
 
 VECTOR_SIZE = 384
 _FUSION_K = 60  # the constant of the paper

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
-from serving.ranking.values import FloatArray
-from serving.shops.items import TextEncoder
 from serving.telemetry.stages import current_traceparent
+from serving.types import FloatArray
 
 _LOG = logging.getLogger("vitrine.item_vectors")
 _CHUNK = 32  # encoded at once: a shopper's query waits for that long (40 ms on two cores)
@@ -104,7 +104,7 @@ class StoredVectors:
 class TritonQueries:
     """Query vectors; a `rankings.QueryEncoder`."""
 
-    def __init__(self, encoder: TextEncoder, model: TritonEncoder, max_tokens: int) -> None:
+    def __init__(self, encoder: Tokenizer, model: TritonEncoder, max_tokens: int) -> None:
         self._encoder = encoder
         self._model = model
         self._max_tokens = max_tokens

@@ -18,7 +18,6 @@ from features.catalog.table import CATEGORY_SEPARATOR, Item
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
 from serving.errors import OverloadedError
-from serving.http.auth import Pseudonyms
 from serving.http.problems import first_problem
 from serving.http.schemas.rankings import (
     EventIn,
@@ -28,6 +27,7 @@ from serving.http.schemas.rankings import (
     Rejected,
 )
 from serving.ranking.values import Slate
+from serving.shops.pseudonyms import Pseudonyms
 from serving.telemetry.metrics import EVENTS, RANKINGS_LOST
 from serving.telemetry.stages import current_traceparent
 

@@ -18,7 +18,7 @@ from features.datasets.registry import load
 from features.datasets.replay import shift_to_now
 from features.store.bootstrap import bootstrap
 from features.store.settings import StoreSettings
-from serving.http.auth import Pseudonyms
+from serving.shops.pseudonyms import Pseudonyms
 
 
 def read_source(source: str, cache: Path, n_items: int) -> tuple[Dataset, ItemTable]:

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, StatusCode
 
-from serving.ranking.values import Stage
 from serving.telemetry.metrics import BATCH_WAIT_SECONDS, STAGE_SECONDS
+from serving.types import Stage
 
 _TRACER = trace.get_tracer("vitrine")
 

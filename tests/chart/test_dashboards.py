@@ -9,7 +9,7 @@ import pytest
 from features.events.event import EventType
 from features.events.outcomes import ROUTES
 from helm.monitoring.files import rendered
-from serving.ranking.values import Route, Stage
+from serving.types import Route, Stage
 from tests.support.chart.generated import (
     ALERTS,
     DASHBOARDS,

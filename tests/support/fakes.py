@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+import tokenizers
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -26,10 +26,12 @@ from features.catalog.table import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
 from serving.models.batcher import PART_NAMES, RankerJob, RankerReply
+from serving.models.tokenizer import Tokenizer
 from serving.models.triton import RankerBatch, RankerScores
-from serving.ranking.values import FeatureMatrix, FloatArray, RankingRequest, RowArray, Scores
+from serving.ranking.values import FeatureMatrix, RankingRequest, Scores
 from serving.search.retrieval import VECTOR_SIZE
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.types import FloatArray, RowArray
 
 NOW_S = 1_790_000_000.0
 MAX_ITEM_TOKENS = 16
@@ -41,7 +43,7 @@ def write_tokenizer(path: Path) -> Path:
     letters = ascii_lowercase + digits
     words = [*_SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer = tokenizers.Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.add_special_tokens(list(_SPECIAL))
     tokenizer.normalizer = BertNormalizer()
     tokenizer.pre_tokenizer = BertPreTokenizer()
@@ -64,7 +66,7 @@ GROCERIES = (
 )
 
 
-def groceries(encoder: TextEncoder, items: Sequence[Item] = GROCERIES) -> ItemCache:
+def groceries(encoder: Tokenizer, items: Sequence[Item] = GROCERIES) -> ItemCache:
     """A cache of items without any behaviour."""
     found = ItemCache(encoder, MAX_ITEM_TOKENS)
     found.upsert(items)
@@ -233,7 +235,7 @@ class FakeVectors:
 class FakeQueries:
     """A `rankings.QueryEncoder`."""
 
-    encoder: TextEncoder
+    encoder: Tokenizer
     error: Exception | None = None
 
     async def vector(self, query: str, budget_s: float) -> FloatArray:

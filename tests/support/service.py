@@ -9,9 +9,10 @@ import httpx
 import numpy as np
 
 from serving.http.application import Endpoints, http_app
-from serving.http.auth import ApiKey, Keyring, Pseudonyms, Scope, hash_key
+from serving.http.auth import ApiKey, Keyring, Scope, hash_key
 from serving.http.status import Status
 from serving.models.latency import Pace
+from serving.models.tokenizer import Tokenizer
 from serving.ranking.cold_start import ColdStart
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.rerank import Rerank
@@ -22,7 +23,7 @@ from serving.ranking.values import FeatureMatrix, Scores, Slate
 from serving.search.retrieval import Retrieval
 from serving.settings import Settings
 from serving.shops.intake import Intake
-from serving.shops.items import TextEncoder
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rules import Rules
 from serving.telemetry.stages import LateTraces
 from tests.support.fakes import (
@@ -80,7 +81,7 @@ class Shop:
     ) -> None:
         settings = settings_of(tokenizer, **sections)
         pseudonyms = Pseudonyms(b"0123456789abcdef")
-        encoder = TextEncoder(tokenizer)
+        encoder = Tokenizer(tokenizer)
         self.items = groceries(encoder)
         self.scorer = FakeScorer()
         self.shoppers = FakeShoppers()

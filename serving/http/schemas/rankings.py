@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from features.events.event import EventType
-from serving.ranking.values import Reason, Route
+from serving.types import Reason, Route
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)

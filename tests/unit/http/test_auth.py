@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from serving.http.auth import ApiKey, Keyring, Pseudonyms, Rates, Scope, hash_key
+from serving.http.auth import ApiKey, Keyring, Rates, Scope, hash_key
+from serving.shops.pseudonyms import Pseudonyms
 
 SECRET = b"0123456789abcdef"
 

@@ -17,15 +17,16 @@ from serving.errors import (
 )
 from serving.models.latency import Pace
 from serving.models.settings import ModelSettings
+from serving.models.tokenizer import Tokenizer
 from serving.ranking.cold_start import ColdStart
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import FeatureLookup
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.values import FeatureMatrix, RankingRequest, Reason, Route, Scores, Slate
-from serving.shops.items import TextEncoder
+from serving.ranking.values import FeatureMatrix, RankingRequest, Scores, Slate
 from serving.shops.rules import Rules
 from serving.telemetry.stages import Stages
+from serving.types import Reason, Route
 from tests.support.fakes import FakeScorer, FakeShoppers, groceries, request, state
 
 ITEMS = ("milk", "oat", "bread", "unheard of")
@@ -50,7 +51,7 @@ class FakeColdStart:
 class World:
     """A pipeline and what it depends on."""
 
-    encoder: TextEncoder
+    encoder: Tokenizer
     shoppers: FakeShoppers = field(default_factory=FakeShoppers)
     scorer: FakeScorer = field(default_factory=FakeScorer)
     cold_start: FakeColdStart = field(default_factory=FakeColdStart)
@@ -76,7 +77,7 @@ class World:
 
 
 @pytest.fixture
-def world(encoder: TextEncoder) -> World:
+def world(encoder: Tokenizer) -> World:
     found = World(encoder)
     found.shoppers.users["u"] = state("milk", "oat", "milk")
     return found

@@ -12,24 +12,25 @@ from features.catalog.table import content_key
 from features.events.event import EventType
 from serving.errors import FeaturesUnavailableError
 from serving.models.settings import ModelSettings
+from serving.models.tokenizer import Tokenizer
 from serving.ranking.shopper_features import FeatureLookup
-from serving.ranking.values import FloatArray
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.types import FloatArray
 from tests.support.fakes import NOW_S, FakeShoppers, groceries, request, state
 
 
-def lookup(encoder: TextEncoder, shoppers: FakeShoppers, items: ItemCache) -> FeatureLookup:
+def lookup(encoder: Tokenizer, shoppers: FakeShoppers, items: ItemCache) -> FeatureLookup:
     return FeatureLookup(shoppers, items, encoder, ModelSettings(tokenizer_path="x"))
 
 
-async def test_nobody_is_known_without_a_read(encoder: TextEncoder) -> None:
+async def test_nobody_is_known_without_a_read(encoder: Tokenizer) -> None:
     shoppers = FakeShoppers()
     found = await lookup(encoder, shoppers, groceries(encoder)).shopper(request("milk"), 1.0)
     assert found == Shopper()
     assert shoppers.reads == 0
 
 
-async def test_user_and_session_are_one_read(encoder: TextEncoder) -> None:
+async def test_user_and_session_are_one_read(encoder: Tokenizer) -> None:
     shoppers = FakeShoppers({"u": state("milk")}, {"s": state("oat")})
     asked = request("milk", user_id="u", session_id="s")
     found = await lookup(encoder, shoppers, groceries(encoder)).shopper(asked, 1.0)
@@ -37,7 +38,7 @@ async def test_user_and_session_are_one_read(encoder: TextEncoder) -> None:
     assert shoppers.reads == 1
 
 
-async def test_the_event_loop_does_not_wait_for_the_store(encoder: TextEncoder) -> None:
+async def test_the_event_loop_does_not_wait_for_the_store(encoder: Tokenizer) -> None:
     shoppers = FakeShoppers(delay_s=0.2)
     reading = asyncio.create_task(
         lookup(encoder, shoppers, groceries(encoder)).shopper(request("milk", user_id="u"), 1.0)
@@ -52,14 +53,14 @@ async def test_the_event_loop_does_not_wait_for_the_store(encoder: TextEncoder) 
     "shoppers", [FakeShoppers(error=OSError("disk")), FakeShoppers(delay_s=0.2)]
 )
 async def test_a_store_that_fails_or_hangs_is_unavailable(
-    encoder: TextEncoder, shoppers: FakeShoppers
+    encoder: Tokenizer, shoppers: FakeShoppers
 ) -> None:
     reader = lookup(encoder, shoppers, groceries(encoder))
     with pytest.raises(FeaturesUnavailableError):
         await reader.shopper(request("milk", user_id="u"), 0.02)
 
 
-def test_known_and_unknown_items_keep_their_places(encoder: TextEncoder) -> None:
+def test_known_and_unknown_items_keep_their_places(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     found = lookup(encoder, FakeShoppers(), items).matrix(
         request("who", "oat", "plain", query="oat drinks"), Shopper()
@@ -72,7 +73,7 @@ def test_known_and_unknown_items_keep_their_places(encoder: TextEncoder) -> None
     assert found.deepest_category.tolist()[0] == -1
 
 
-def test_a_query_matches_by_the_share_of_its_words(encoder: TextEncoder) -> None:
+def test_a_query_matches_by_the_share_of_its_words(encoder: Tokenizer) -> None:
     reader = lookup(encoder, FakeShoppers(), groceries(encoder))
 
     def match(query: str | None) -> FloatArray:
@@ -83,7 +84,7 @@ def test_a_query_matches_by_the_share_of_its_words(encoder: TextEncoder) -> None
     assert np.isnan(match(None)).all()
 
 
-def test_an_empty_catalogue_knows_nothing(encoder: TextEncoder) -> None:
+def test_an_empty_catalogue_knows_nothing(encoder: Tokenizer) -> None:
     items = groceries(encoder, ())
     reader = lookup(encoder, FakeShoppers(), items)
     found = reader.matrix(request("a", "b", query="c"), Shopper(state("a", "b")))
@@ -96,7 +97,7 @@ def test_an_empty_catalogue_knows_nothing(encoder: TextEncoder) -> None:
     assert texts.n_user_history == 0
 
 
-def test_seeds_stand_for_the_session_the_first_one_newest(encoder: TextEncoder) -> None:
+def test_seeds_stand_for_the_session_the_first_one_newest(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     reader = lookup(encoder, FakeShoppers(), items)
     asked = request("milk", "oat", "bread", seed_item_ids=("oat", "bread", "who"))
@@ -110,7 +111,7 @@ def test_seeds_stand_for_the_session_the_first_one_newest(encoder: TextEncoder) 
 
 
 def test_texts_are_the_newest_that_the_catalogue_knows_up_to_the_bound(
-    encoder: TextEncoder,
+    encoder: Tokenizer,
 ) -> None:
     items = groceries(encoder)
     reader = FeatureLookup(
@@ -137,7 +138,7 @@ def test_texts_are_the_newest_that_the_catalogue_knows_up_to_the_bound(
     assert texts.query_tokens.tolist() == [[0]]
 
 
-def test_exposure_counts_what_was_seen_and_fades(encoder: TextEncoder) -> None:
+def test_exposure_counts_what_was_seen_and_fades(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     row = items.table.rows(["milk"])
     counts = np.zeros((1, 5, 5), np.float32)
@@ -150,7 +151,7 @@ def test_exposure_counts_what_was_seen_and_fades(encoder: TextEncoder) -> None:
     assert later == pytest.approx([16.0])
 
 
-def test_the_features_follow_the_time_of_the_request(encoder: TextEncoder) -> None:
+def test_the_features_follow_the_time_of_the_request(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     shopper = Shopper(state("milk", kind=EventType.PURCHASE))
     reader = lookup(encoder, FakeShoppers(), items)

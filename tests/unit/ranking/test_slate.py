@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from features.catalog.table import Item, ItemTable
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.values import FeatureMatrix, Route, Slate
+from serving.ranking.values import FeatureMatrix, Slate
 from serving.shops.rules import Rules
+from serving.types import Route
 from tests.support.fakes import NOW_S, matrix, request, scores
 
 NO_CHANCE = {"exploration": {"share": 0.0}}

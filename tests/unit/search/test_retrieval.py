@@ -13,10 +13,11 @@ from features.catalog.table import Item
 from features.events.event import EventType
 from serving.errors import ModelUnavailableError
 from serving.http.schemas.rankings import Filters
-from serving.ranking.values import FloatArray
+from serving.models.tokenizer import Tokenizer
 from serving.search.filters import allowed
 from serving.search.retrieval import Retrieval
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.types import FloatArray
 from tests.support.fakes import (
     GROCERIES,
     NOW_S,
@@ -30,7 +31,7 @@ from tests.support.fakes import (
 class Shop:
     """A retrieval over the groceries."""
 
-    def __init__(self, encoder: TextEncoder, items: ItemCache | None = None) -> None:
+    def __init__(self, encoder: Tokenizer, items: ItemCache | None = None) -> None:
         self.encoder = encoder
         self.items = groceries(encoder) if items is None else items
         self.source = FakeVectors()
@@ -67,7 +68,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(encoder: TextEncoder) -> Shop:
+def shop(encoder: Tokenizer) -> Shop:
     return Shop(encoder)
 
 
@@ -219,7 +220,7 @@ def test_an_item_outside_the_catalogue_passes_unless_something_is_asked_of_it(
     assert allowed(shop.items.table, rows, asked).tolist() == kept
 
 
-def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: TextEncoder) -> None:
+def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: Tokenizer) -> None:
     table = ItemCache(encoder, 8).table
     everything = {"category": "a", "brand": ["b"], "min_price": 1.0, "exclude_item_ids": ["c"]}
     rows = np.array([-1, -1])
@@ -229,7 +230,7 @@ def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: TextEn
         assert kept == [name == "exclude_item_ids"] * 2
 
 
-def test_an_empty_catalogue_finds_nothing(encoder: TextEncoder) -> None:
+def test_an_empty_catalogue_finds_nothing(encoder: Tokenizer) -> None:
     shop = Shop(encoder, ItemCache(encoder, 8))
     assert shop.search("milk", dense=True) == []
     assert shop.recommend(Shopper(state("milk"))) == []
@@ -244,7 +245,7 @@ def test_a_stranger_gets_what_is_popular_and_a_shopper_what_is_near(shop: Shop) 
     assert set(near) == {item.item_id for item in GROCERIES}
 
 
-def test_a_filter_reaches_below_what_is_most_popular(encoder: TextEncoder) -> None:
+def test_a_filter_reaches_below_what_is_most_popular(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     items.upsert([Item(f"x{n}", f"Filler {n}", category="Filler") for n in range(900)])
     shop = Shop(encoder, items)
@@ -271,7 +272,7 @@ def test_what_was_bought_before_is_offered_again(shop: Shop) -> None:
     assert set(shop.recommend(buyer)[:2]) == {"soap", "glass"}
 
 
-def test_readers_and_the_writer_do_not_meet_halfway(encoder: TextEncoder) -> None:
+def test_readers_and_the_writer_do_not_meet_halfway(encoder: Tokenizer) -> None:
     """The dense index moves when it grows: a search in that moment reads freed memory."""
     shop = Shop(encoder)
     failures: list[BaseException] = []

@@ -12,11 +12,12 @@ import pytest
 from features.catalog.table import ItemTable
 from features.events.event import EventType
 from serving.errors import OverloadedError
-from serving.http.auth import Pseudonyms
 from serving.http.schemas.rankings import EventsRequest, EventsResponse, ItemsRequest
 from serving.ranking.recorder import Recorder
-from serving.ranking.values import Route, Slate
+from serving.ranking.values import Slate
 from serving.shops.intake import MAX_AGE_S, MAX_FUTURE_S, Intake
+from serving.shops.pseudonyms import Pseudonyms
+from serving.types import Route
 from tests.support.fakes import NOW_S, FakeCatalog, FakeLog, matrix, request, scores
 
 PSEUDONYMS = Pseudonyms(b"0123456789abcdef")

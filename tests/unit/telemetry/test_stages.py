@@ -14,7 +14,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from features.telemetry.spans import AllowedOnly
-from serving.ranking.values import Stage
 from serving.telemetry.stages import (
     BatchSpans,
     LateTraces,
@@ -23,6 +22,7 @@ from serving.telemetry.stages import (
     context_of,
     current_traceparent,
 )
+from serving.types import Stage
 from tests.support.fakes import NOW_S
 from tests.support.service import Shop, candidates
 

@@ -1,0 +1,41 @@
+"""The closed sets of words that every room uses: they are metric labels and stand on the wire."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]  # rows of the catalogue's table, or places among candidates
+
+
+class Route(StrEnum):
+    """How a ranking came about."""
+
+    MODEL = "model"
+    COLD_START = "cold_start"
+    FALLBACK = "fallback"
+
+
+class Reason(StrEnum):
+    """Why it was not the model alone, a closed set: it is a metric label."""
+
+    SHORTLIST = "shortlist"  # the model ranked the best by rules: time was short
+    NEW_SHOPPER = "new_shopper"
+    DEADLINE = "deadline"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_OVERLOADED = "model_overloaded"
+    BAD_MODEL_OUTPUT = "bad_model_output"
+    FEATURES_UNAVAILABLE = "features_unavailable"
+
+
+class Stage(StrEnum):
+    """Where the time of a request goes: span name, metric label and Server-Timing entry."""
+
+    VALIDATE = "validate"
+    WAIT = "wait"
+    RETRIEVE = "retrieve"
+    FEATURES = "features"
+    SCORE = "score"
+    RULES = "rules"
+    SLATE = "slate"
