@@ -1,11 +1,13 @@
-"""The closed sets of words that every room uses: they are metric labels and stand on the wire."""
+"""What every room uses: closed sets of words (metric labels, and on the wire), and scores."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+DEFAULT_SHOP = "default"
 RowArray = npt.NDArray[np.int64]  # rows of the catalogue's table, or places among candidates
 
 
@@ -39,3 +41,16 @@ class Stage(StrEnum):
     SCORE = "score"
     RULES = "rules"
     SLATE = "slate"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one request's candidates, higher is better.
+
+    values: float32 (n,); parts: float32 (n, n_parts), named by `part_names`, NaN = does not apply
+    """
+
+    values: FloatArray
+    parts: FloatArray
+    part_names: tuple[str, ...]
+    model_version: str | None = None

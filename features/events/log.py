@@ -58,6 +58,7 @@ class RankingRecord:
     features: npt.NDArray[np.float16] | npt.NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
     )
+    variant: str = "default"  # that the request was assigned to
 
 
 class RankingRoute(NamedTuple):

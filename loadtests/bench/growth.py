@@ -20,9 +20,10 @@ from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import StoreSettings, apply, open_store
 from features.store.online import OnlineFeatures
 from serving.local.models import tokenizer_path
+from serving.models.contract import VECTOR_SIZE
 from serving.models.runtime.text_vectors import VectorMemory
 from serving.models.tokenizer import Tokenizer
-from serving.search.retrieval import VECTOR_SIZE, Retrieval
+from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
 
 N_CANDIDATES = 100

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Jobs, Texts
-from serving.models.batcher import pack
+from serving.models.contract import pack
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 
@@ -49,7 +49,7 @@ class Kernels:
         found: dict[str, list[Speed]] = {"ours": [], "cross-encoder, int8": []}
         for number in range(-1, rounds):
             asked = self._texts.ask(n)
-            batch = pack([self._jobs.of(asked)]).tensors()
+            batch = pack([self._jobs.of(asked).tensors])
             pairs = self._texts.pairs(asked, self._tokenizer)
             for name, call in (
                 ("ours", lambda batch=batch: self._ours.score(batch)),

@@ -10,8 +10,8 @@ import tokenizers
 
 from features.catalog.table import content_key
 from serving.models.batcher import RankerJob
+from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer
-from serving.ranking.values import Texts as JobTexts
 from serving.training.publish.assemble import tokenize
 from serving.types import FloatArray
 
@@ -85,14 +85,17 @@ class Jobs:
         rows = np.array(asked.candidates)
         rng = np.random.default_rng(len(rows))
         history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
-        texts = JobTexts(
-            query_tokens=self._encoder.tokens([asked.query], N_QUERY),
-            n_user_history=N_USER,
-            n_session_history=N_SESSION,
-            purchases=rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
-            history_keys=self._keys[history],
-            history_tokens=self._tokens[history],
-            item_keys=self._keys[rows],
-            item_tokens=self._tokens[rows],
+        user, session, bought = np.split(history, [N_USER, N_USER + N_SESSION])
+        features = self._features[rng.integers(len(self._features), size=len(rows))]
+        return RankerJob(
+            request_tensors(
+                lambda of: (self._keys[of], self._tokens[of]),
+                self._encoder.tokens([asked.query], N_QUERY),
+                user,
+                session,
+                bought,
+                rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
+                rows,
+                features,
+            )
         )
-        return RankerJob(texts, self._features[rng.integers(len(self._features), size=len(rows))])

@@ -4,12 +4,14 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from serving.types import DEFAULT_SHOP
 
 
 class Scope(StrEnum):
@@ -30,6 +32,15 @@ class ApiKey(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: frozenset[Scope]
     rate_per_s: int = Field(1000, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the key's name, what it may do, and the shop that it leads to."""
+
+    name: str
+    scopes: frozenset[Scope]
+    shop: str = DEFAULT_SHOP
 
 
 def hash_key(key: str) -> str:
@@ -82,8 +93,8 @@ class Keyring:
         """From now on these keys and no others; what a key has used of its rate stays used."""
         self._keys = {key.sha256: key for key in keys}
 
-    def admit(self, authorization: str | None, scope: Scope) -> ApiKey:
-        """The key of an `Authorization: Bearer ...` header, if it may use `scope` now.
+    def admit(self, authorization: str | None, scope: Scope) -> Caller:
+        """Who sent an `Authorization: Bearer ...` header, if the key may use `scope` now.
 
         Raises UnauthenticatedError, ForbiddenError or RateLimitedError.
         """
@@ -98,4 +109,4 @@ class Keyring:
             raise RateLimitedError(
                 f"over {key.rate_per_s} requests per second", max(1, math.ceil(wait_s))
             )
-        return key
+        return Caller(key.name, key.scopes)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from serving.section import Section
 
@@ -30,15 +30,6 @@ class ModelSettings(Section):
     ranker: str = "ranker"
     encoder: str = "encoder"
     tokenizer_path: Path = Field(description="tokenizer.json of the BERT family.")
-    max_item_tokens: PositiveInt = 48
-    max_query_tokens: PositiveInt = 48
-    user_history: NonNegativeInt = Field(
-        20, description="Recent items of the user that BERT reads; scoring.USER_HISTORY."
-    )
-    session_history: NonNegativeInt = 8
-    bought_history: NonNegativeInt = Field(
-        64, description="Newest purchases of the user that BERT reads; scoring.BOUGHT_HISTORY."
-    )
 
 
 class RankerSettings(Section):

@@ -13,16 +13,14 @@ import numpy.typing as npt
 import tantivy
 from usearch.index import Index
 
-from features.behavior.fold import BehaviorState
+from features.behavior.fold import BehaviorState, ItemCounters
 from features.behavior.history import Past, neighbor_score
 from features.behavior.matrix import Shopper
-from features.catalog.table import WORD, Item
-from serving.http.schemas.rankings import Filters
-from serving.search.filters import allowed
-from serving.shops.items import ItemCache
+from features.catalog.table import WORD, Item, ItemTable
+from serving.models.contract import VECTOR_SIZE
+from serving.search.filters import Filters, allowed
 from serving.types import FloatArray, RowArray
 
-VECTOR_SIZE = 384
 _FUSION_K = 60  # the constant of the paper
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
@@ -40,6 +38,19 @@ class Retrieved:
     score: FloatArray
 
 
+class IndexedItems(Protocol):
+    """The catalogue of a replica, as far as retrieval reads it."""
+
+    @property
+    def table(self) -> ItemTable: ...
+    @property
+    def counters(self) -> ItemCounters: ...
+
+    def texts_of(self, rows: RowArray) -> tuple[RowArray, npt.NDArray[np.int16]]:
+        """Content keys (n,) and token ids (n, longest) of `rows`."""
+        ...
+
+
 class VectorSource(Protocol):
     """Encodes item texts for the dense index. Rows of zeros stay out of it."""
 
@@ -51,7 +62,7 @@ class VectorSource(Protocol):
 class Retrieval:
     """The indexes. One thread writes (`update`), others read."""
 
-    def __init__(self, items: ItemCache, source: VectorSource) -> None:
+    def __init__(self, items: IndexedItems, source: VectorSource) -> None:
         self._items = items
         self._source = source
         schema = tantivy.SchemaBuilder()

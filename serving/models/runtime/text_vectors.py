@@ -23,16 +23,12 @@ MANIFEST = "manifest.json"
 
 
 class EncoderOptions(TypedDict):
-    """How a version runs on this machine; see the comments in config.pbtxt."""
+    """How a version runs on this machine; the parameters of its configuration."""
 
     threads: int
     memory: int
     providers: list[str]
     batch: int
-
-
-class BatchError(ValueError):
-    """A batch that this version cannot take; the message says which tensor is wrong."""
 
 
 class BrokenVersionError(RuntimeError):

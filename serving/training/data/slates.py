@@ -15,12 +15,13 @@ from features.behavior.replay import Stop, replay
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
-from serving.models.runtime.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
+from serving.models.contract import Limits
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
 NO_ROWS: RowArray = np.zeros(0, np.int64)
 
+LIMITS = Limits()  # a bundle is trained on histories of these lengths
 POPULAR_HALF_LIFE = 4  # the 120-day purchase counter: what "popularity-matched" is drawn by
 
 
@@ -62,10 +63,10 @@ class Slates:
     """Cases as columns; slate i owns candidates `offsets[i]:offsets[i + 1]`.
 
     queries:         (n,) "" = none; at_s: float64 (n,); interactions: int64 (n,) of the shopper
-    user_history:    int32 (n, USER_HISTORY) item rows, newest first, -1 = none;
-    session_history: int32 (n, SESSION_HISTORY)
-    bought:          int32 (n, BOUGHT_HISTORY); purchases: float32 (n, BOUGHT_HISTORY, 3) of each
-                     times bought, days since the first and the last
+    user_history:    int32 (n, LIMITS.user_history) item rows, newest first, -1 = none;
+    session_history: int32 (n, LIMITS.session_history)
+    bought:          int32 (n, LIMITS.bought_history); purchases: float32 (n, same, 3) of each times
+                     bought, days since the first and the last
     item_rows:       int64 (R,); labels, weights: float32 (R,)
     features:        float32 (R, len(FEATURE_NAMES)), NaN = unknown
     """
@@ -212,8 +213,8 @@ def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> _Slate:
         user, session = _with_cart(case, stop, user, session)
     return _Slate(
         user.n_interactions if user else 0,
-        _history(user, stop.items, USER_HISTORY),
-        _history(session, stop.items, SESSION_HISTORY),
+        _history(user, stop.items, LIMITS.user_history),
+        _history(session, stop.items, LIMITS.session_history),
         *_purchases(user, stop.items, case.at_s),
         rows[order],
         np.concatenate([case.labels, zeros])[order],
@@ -285,8 +286,8 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.ND
 def _purchases(
     state: BehaviorState | None, items: ItemTable, at_s: float
 ) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    rows, values = bought_items(Past.of(state, items), at_s, BOUGHT_HISTORY)
-    out = np.full(BOUGHT_HISTORY, -1, np.int32)
-    purchases = np.zeros((BOUGHT_HISTORY, 3), np.float32)
+    rows, values = bought_items(Past.of(state, items), at_s, LIMITS.bought_history)
+    out = np.full(LIMITS.bought_history, -1, np.int32)
+    purchases = np.zeros((LIMITS.bought_history, 3), np.float32)
     out[: len(rows)], purchases[: len(rows)] = rows, values
     return out, purchases

@@ -10,7 +10,7 @@ from implicit.nearest_neighbours import CosineRecommender
 from features.behavior.matrix import COLUMN
 from features.behavior.neighbors import Takings
 from features.catalog.table import ItemTable
-from serving.ranking.cold_start import ColdStart
+from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
 from serving.training.data.slates import Slates
@@ -43,21 +43,22 @@ def text_alone(_: Slates, text: FloatArray) -> FloatArray:
 
 def by_rules(items: ItemTable) -> Scorer:
     """What serving answers without the model: the rules for new shoppers, with their defaults."""
-    rules = ColdStart(ColdStartRules())
+    rules = ColdStartRules()
 
     def score(slates: Slates, _: FloatArray) -> FloatArray:
         out = np.zeros(len(slates.item_rows), np.float32)
         for index in range(len(slates)):
             part = slice(slates.offsets[index], slates.offsets[index + 1])
             rows = slates.item_rows[part]
-            out[part] = rules.score(
+            out[part] = cold_start_scores(
                 FeatureMatrix(
                     rows=rows,
                     values=slates.features[part],
                     category=items.category[rows],
                     brand=items.brand[rows],
                     exposure=np.zeros(len(rows), np.float32),
-                )
+                ),
+                rules,
             ).values
         return out
 

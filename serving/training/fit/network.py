@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 from transformers.utils.logging import disable_progress_bar
 
+from serving.models.contract import Limits
 from serving.models.runtime.scoring import (
     LIKENESS,
     NO_HABIT_DAYS,
@@ -25,7 +26,7 @@ from serving.models.runtime.scoring import (
     UNLIKENESS,
 )
 
-MAX_TOKENS = 48
+MAX_TOKENS = Limits().max_tokens
 RANK = 8
 ADAPTED = ("attention.self.query", "attention.self.key", "attention.self.value",
            "attention.output.dense")  # fmt: skip
@@ -59,7 +60,9 @@ class LowRank(nn.Module):
 class TextTower(nn.Module):
     """Texts to vectors of length 1: mean over the tokens of MiniLM's last states."""
 
-    def __init__(self, folder: Path, rank: int = RANK, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, folder: Path, rank: int = RANK, max_tokens: int = Limits().max_tokens
+    ) -> None:
         super().__init__()
         disable_progress_bar()  # ours is the only one
         self.bert = BertModel.from_pretrained(folder, attn_implementation="eager")

@@ -21,7 +21,7 @@ from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from serving.training.data.impressions import debiased
 from serving.training.data.plans import Plan, make_plan
-from serving.training.data.slates import Slates, build_slates, concatenate, hide_behavior
+from serving.training.data.slates import LIMITS, Slates, build_slates, concatenate, hide_behavior
 from serving.training.fit.bundle import Member, blend, columns, write_bundle
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
@@ -204,6 +204,7 @@ def _about(
         "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
         "task": plan.task,
         "test_from_s": plan.test_from_s,
+        "limits": LIMITS.as_dict(),
         "slates": {"train": len(plan.train), "valid": len(plan.valid)},
         "label_weights": plan.label_weights,
         "query_prior": QUERY_PRIOR if plan.task in ("next_basket", "discovery") else None,

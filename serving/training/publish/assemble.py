@@ -32,6 +32,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _CODE = (
     "serving/__init__.py",
     "serving/models/__init__.py",
+    "serving/models/contract.py",
     "serving/models/runtime/scoring.py",
     "serving/models/runtime/__init__.py",
     "serving/models/runtime/answering.py",

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from serving.models.contract import MAX_TOKENS, BatchError, Limits
 from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
-from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, TextEncoder
+from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder
 from serving.training.publish import assemble
 from serving.training.publish.assemble import Parity, ParityError, ParityLimits
 from serving.training.publish.encoder_onnx import Weights, WeightsError
@@ -30,7 +31,6 @@ from serving.training.publish.repository import (
 RANKER = "ranker"
 ENCODER = "encoder"
 CROSS_ENCODER = "cross_encoder"
-ENCODER_MAX_TOKENS = 64
 _PROBE_NUMBERS = 16
 
 
@@ -88,7 +88,10 @@ def publish_ranker(
             "data": training.get("dataset"),
             "features": training["feature_names"],
             "metrics": training.get("metrics"),
-            "max_tokens": training["max_tokens"],
+            # A bundle of before says only how long its texts are.
+            "limits": Limits.of(
+                {**training.get("limits", {}), "max_tokens": training["max_tokens"]}
+            ).as_dict(),
             "precision": precision,
             "parity": parity and asdict(parity),
         }
@@ -109,7 +112,7 @@ def publish_encoder(
     with staging(repository, ENCODER) as scratch:
         folder = scratch / "version"
         texts = assemble.read_texts(item_texts) if item_texts else []
-        tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
+        tokens = assemble.tokenize(base / "tokenizer.json", texts, MAX_TOKENS)
         weights = assemble.merged_weights(None, base)
         try:
             parity = _tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
@@ -117,7 +120,7 @@ def publish_encoder(
             raise PublishError(f"{base}: {error}") from None
         about = {
             "data": None,
-            "max_tokens": ENCODER_MAX_TOKENS,
+            "max_tokens": MAX_TOKENS,
             "precision": precision,
             "parity": parity and asdict(parity),
             # float16 comes near what float32 answers, as near as the check of a server asks for.
@@ -223,5 +226,5 @@ def _probe(tower: Path) -> dict[str, Any]:
     tokens = assemble.any_texts(2, seed=1)
     width = max(len(row) for row in tokens)
     table = np.array([[*row, *[0] * (width - len(row))] for row in tokens], np.int16)
-    vectors = TextEncoder(tower, 1, ENCODER_MAX_TOKENS).encode(table)
+    vectors = TextEncoder(tower, 1, MAX_TOKENS).encode(table)
     return {"tokens": table.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}

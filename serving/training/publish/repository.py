@@ -21,11 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from serving.models.contract import Limits
 from serving.models.runtime.text_vectors import MANIFEST, BrokenVersionError, check_version
+from serving.training.publish.configuration import configuration
 
 KEPT_VERSIONS = 3
 _CONFIG = "config.pbtxt"
-_TEMPLATES = Path(__file__).resolve().parents[2] / "models" / "runtime"
 _LOAD_S = 120.0
 
 
@@ -76,7 +77,8 @@ def put_in_use(
     """Seal `folder`, move it in as the next version, switch to it, drop the oldest."""
     before = version_in_use(repository, model)
     number = max(versions(repository, model), default=0) + 1
-    (folder / _CONFIG).write_text(_configuration(model, about["precision"], threads))
+    limits = Limits.of(about["limits"]) if "limits" in about else None
+    (folder / _CONFIG).write_text(configuration(model, about["precision"], threads, limits))
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -110,14 +112,6 @@ def rollback(repository: Path, model: str, reload_urls: Sequence[str] = ()) -> i
         raise PublishError(str(error)) from None
     switch(repository, model, older[-1], reload_urls)
     return older[-1]
-
-
-def _configuration(model: str, precision: str, threads: int) -> str:
-    if precision == "float16":
-        return (_TEMPLATES / model / "config.gpu.pbtxt").read_text()
-    default = 'key: "threads" value { string_value: "2" }'
-    template = (_TEMPLATES / model / _CONFIG).read_text()
-    return template.replace(default, default.replace('"2"', f'"{threads}"'))
 
 
 def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]) -> None:

@@ -12,9 +12,8 @@ from features.behavior.matrix import Shopper
 from features.catalog.table import Item
 from features.events.event import EventType
 from serving.errors import ModelUnavailableError
-from serving.http.schemas.rankings import Filters
 from serving.models.tokenizer import Tokenizer
-from serving.search.filters import allowed
+from serving.search.filters import Filters, allowed
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
 from serving.types import FloatArray
@@ -44,12 +43,12 @@ class Shop:
         return found
 
     def search(self, query: str, dense: bool = False, **filters: Any) -> list[str]:
-        asked = Filters.model_validate(filters) if filters else None
+        asked = Filters(**filters) if filters else None
         vector = self.vector(query) if dense else None
         return self.retrieval.search(query, vector, asked, 50).item_ids
 
     def recommend(self, shopper: Shopper, *seeds: str, **filters: Any) -> list[str]:
-        asked = Filters.model_validate(filters) if filters else None
+        asked = Filters(**filters) if filters else None
         return self.retrieval.recommend(shopper, seeds, asked, 50).item_ids
 
     def sell(self, item_id: str, times: float, at_s: float = NOW_S) -> None:
@@ -174,7 +173,7 @@ def test_an_item_that_both_engines_find_stands_before_one_that_only_one_finds(sh
         ({"category": "Grocery > Dairy > Milk > Fresh"}, {"milk", "oat"}),
         ({"category": "Dairy"}, set()),
         ({"category": " > "}, set()),
-        ({"brand": ["Linen", "Crust", "Nobody"]}, {"dress", "soap", "bread"}),
+        ({"brands": ("Linen", "Crust", "Nobody")}, {"dress", "soap", "bread"}),
         ({"min_price": 4.0}, {"glass", "dress", "soap"}),
         ({"max_price": 2.4}, {"milk", "oat"}),
         ({"min_price": 2.9, "max_price": 2.9}, {"butter"}),
@@ -182,7 +181,7 @@ def test_an_item_that_both_engines_find_stands_before_one_that_only_one_finds(sh
         ({"max_price": 0.0}, set()),
         ({"min_price": 1e308}, set()),
         ({"category": "Grocery", "exclude_item_ids": ["milk", "who"]}, {"oat", "butter", "bread"}),
-        ({"category": "Grocery", "brand": ["Meadow"], "max_price": 2.0}, {"milk"}),
+        ({"category": "Grocery", "brands": ("Meadow",), "max_price": 2.0}, {"milk"}),
     ],
 )
 def test_filters_let_through_what_satisfies_all_of_them(
@@ -207,26 +206,31 @@ def test_what_is_sold_out_is_shown_only_to_who_asks_for_it(shop: Shop) -> None:
         ({}, [True, True]),
         ({"available": None}, [True, True]),
         ({"category": "Grocery"}, [False, True]),
-        ({"brand": ["Meadow"]}, [False, True]),
+        ({"brands": ("Meadow",)}, [False, True]),
         ({"min_price": 0.5}, [False, True]),
-        ({"exclude_item_ids": ["milk"]}, [True, False]),
+        ({"exclude_item_ids": ("milk",)}, [True, False]),
     ],
 )
 def test_an_item_outside_the_catalogue_passes_unless_something_is_asked_of_it(
     shop: Shop, filters: dict[str, Any] | None, kept: list[bool]
 ) -> None:
     rows = np.array([-1, 0])
-    asked = None if filters is None else Filters.model_validate(filters)
+    asked = None if filters is None else Filters(**filters)
     assert allowed(shop.items.table, rows, asked).tolist() == kept
 
 
 def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: Tokenizer) -> None:
     table = ItemCache(encoder, 8).table
-    everything = {"category": "a", "brand": ["b"], "min_price": 1.0, "exclude_item_ids": ["c"]}
+    everything: dict[str, Any] = {
+        "category": "a",
+        "brands": ("b",),
+        "min_price": 1.0,
+        "exclude_item_ids": ("c",),
+    }
     rows = np.array([-1, -1])
     assert allowed(table, rows, None).tolist() == [True, True]
     for name, value in everything.items():
-        kept = allowed(table, rows, Filters.model_validate({name: value})).tolist()
+        kept = allowed(table, rows, Filters(**{name: value})).tolist()
         assert kept == [name == "exclude_item_ids"] * 2
 
 
@@ -253,7 +257,7 @@ def test_a_filter_reaches_below_what_is_most_popular(encoder: Tokenizer) -> None
         items.counters.counts[items.table.row_of[f"x{n}"], 3] = 5.0
         items.counters.at_s[items.table.row_of[f"x{n}"]] = NOW_S
     shop.retrieval.refresh_popularity(NOW_S)
-    assert shop.recommend(Shopper(), brand=["Oatly"]) == ["oat"]
+    assert shop.recommend(Shopper(), brands=("Oatly",)) == ["oat"]
 
 
 def test_seeds_find_their_like_and_never_themselves(shop: Shop) -> None:
