@@ -24,6 +24,7 @@ from serving.training.publish.encoder_onnx import (
     calibrate,
     merge_delta,
 )
+from serving.training.quality import quality
 
 FloatArray = npt.NDArray[np.float32]
 TokenArray = npt.NDArray[np.int16]
@@ -246,13 +247,9 @@ def slate_ndcgs(folder: Path, slates: Path, where: Runtime = CPU) -> npt.NDArray
         batch = {name: stored[name] for name in stored.files}
     ranker = VersionRanker(folder, providers=where.providers, batch=where.batch)
     scores, _ = ranker.score(batch)
-    ends = np.cumsum(batch["ROW_COUNTS"])
-    gains = [
-        _ndcg(batch["LABELS"][end - n : end], scores[end - n : end])
-        for n, end in zip(batch["ROW_COUNTS"].tolist(), ends.tolist(), strict=True)
-        if batch["LABELS"][end - n : end].any()
-    ]
-    return np.array(gains)
+    offsets = np.concatenate([[0], np.cumsum(batch["ROW_COUNTS"])]).astype(np.int64)
+    ndcg = quality(scores, batch["LABELS"], offsets).ndcg
+    return ndcg[~np.isnan(ndcg)]
 
 
 def merged_weights(bundle: Path | None, base: Path) -> Weights:
@@ -289,10 +286,3 @@ def _compare(
 
 def _ranks(values: FloatArray) -> npt.NDArray[np.intp]:
     return np.argsort(np.argsort(values))
-
-
-def _ndcg(labels: FloatArray, scores: FloatArray, k: int = 10) -> float:
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    got = labels[np.argsort(-scores, kind="stable")[:k]]
-    best = np.sort(labels)[::-1][:k]
-    return float((got * discounts[: len(got)]).sum() / (best * discounts[: len(best)]).sum())

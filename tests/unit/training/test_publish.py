@@ -449,6 +449,20 @@ def test_ndcg_on_slates_is_one_for_labels_in_the_ranker_s_order(
     assert slate_ndcgs(folder, tmp_path / "slates.npz").mean() < 1.0
 
 
+def test_the_gate_holds_a_constant_score_to_be_worth_a_random_order(
+    repository: Path, tmp_path: Path
+) -> None:
+    folder = repository / "ranker" / "5"
+    training = json.loads((folder / "training.json").read_text())
+    for member in training["blend"].values():
+        member["weight"] = 0.0
+    (folder / "training.json").write_text(json.dumps(training))
+    wanted_first = np.array([1, 0, 0, 0, 0, 0], np.float32)
+    np.savez(tmp_path / "slates.npz", **slate(), LABELS=wanted_first)
+    expected = np.mean(1 / np.log2(np.arange(2, 8)))
+    assert slate_ndcgs(folder, tmp_path / "slates.npz") == pytest.approx([expected])
+
+
 def test_half_precision_is_published_with_the_gpu_configuration(
     tmp_path: Path, bundle: Path
 ) -> None:
