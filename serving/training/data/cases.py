@@ -7,7 +7,8 @@ import numpy as np
 
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
-from serving.training.data.slates import Case, Draw, RowArray
+from serving.training.arrays import RowArray
+from serving.training.data.slates import Case, Draw
 
 MAX_NEW = 4
 MAX_WANTED = 12  # of a large basket, a random part: one wholesale order must not be all there is

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
+from serving.training.arrays import FloatArray
 from serving.training.data.lexical import Lexical
 from serving.training.data.slates import Case, Slates, in_slate_order
 
-FloatArray = npt.NDArray[np.float32]
 # What a label is worth. A purchase is the goal, but there are seven clicks to one: with these
 # weights (the same as the fold's AFFINITY_WEIGHT) each kind carries a like share of the loss.
 LABEL_WEIGHTS = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}

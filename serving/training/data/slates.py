@@ -16,9 +16,8 @@ from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
 from serving.models.runtime.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
+from serving.training.arrays import FloatArray, IntArray, RowArray
 
-FloatArray = npt.NDArray[np.float32]
-RowArray = npt.NDArray[np.int64]
 NO_ROWS: RowArray = np.zeros(0, np.int64)
 
 POPULAR_HALF_LIFE = 4  # the 120-day purchase counter: what "popularity-matched" is drawn by
@@ -73,9 +72,9 @@ class Slates:
     queries: tuple[str, ...]
     at_s: npt.NDArray[np.float64]
     interactions: RowArray
-    user_history: npt.NDArray[np.int32]
-    session_history: npt.NDArray[np.int32]
-    bought: npt.NDArray[np.int32]
+    user_history: IntArray
+    session_history: IntArray
+    bought: IntArray
     purchases: FloatArray
     offsets: RowArray
     item_rows: RowArray
@@ -188,9 +187,9 @@ def hide_behavior(slates: Slates, share: float, rng: np.random.Generator) -> Sla
 @dataclass(frozen=True, slots=True)
 class _Slate:
     interactions: int
-    user_history: npt.NDArray[np.int32]
-    session_history: npt.NDArray[np.int32]
-    bought: npt.NDArray[np.int32]
+    user_history: IntArray
+    session_history: IntArray
+    bought: IntArray
     purchases: FloatArray
     rows: RowArray
     labels: FloatArray
@@ -273,7 +272,7 @@ def _with_cart(
     return user, session
 
 
-def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.NDArray[np.int32]:
+def _history(state: BehaviorState | None, items: ItemTable, size: int) -> IntArray:
     out = np.full(size, -1, np.int32)
     if state is not None:
         rows = Past.of(state, items).recent
@@ -284,7 +283,7 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.ND
 
 def _purchases(
     state: BehaviorState | None, items: ItemTable, at_s: float
-) -> tuple[npt.NDArray[np.int32], FloatArray]:
+) -> tuple[IntArray, FloatArray]:
     rows, values = bought_items(Past.of(state, items), at_s, BOUGHT_HISTORY)
     out = np.full(BOUGHT_HISTORY, -1, np.int32)
     purchases = np.zeros((BOUGHT_HISTORY, 3), np.float32)

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -23,6 +22,7 @@ from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from features.datasets.registry import load
+from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan, task_of
 from serving.training.data.slates import Slates, build_slates
 from serving.training.evaluate.judged import (
@@ -48,7 +48,6 @@ from serving.training.fit.cross_encoder import (
 from serving.training.fit.network import TextTower, base_folder
 from serving.training.fit.training import TrainingOptions, fit, text_vectors
 
-FloatArray = npt.NDArray[np.float32]
 WITHOUT, WITH = "ours", "ours with the cross-encoder inside"
 ALONE = "cross-encoder and text match alone"
 # As for the tower: 120 queries, graded, and long texts (judged.TUNING).

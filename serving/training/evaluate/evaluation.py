@@ -10,6 +10,7 @@ from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.behavior.neighbors import takings
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan
 from serving.training.data.slates import Slates, build_slates, in_slate_order
 from serving.training.evaluate import baselines
@@ -27,7 +28,6 @@ from serving.training.fit.bundle import Bundle, columns, text_columns
 from serving.training.fit.forest import ForestOptions
 from serving.training.fit.network import TextTower, base_folder
 
-FloatArray = npt.NDArray[np.float32]
 Vectors = tuple[FloatArray, dict[str, FloatArray]]  # items by row, queries by text
 OURS = "ours, int8"
 RULES = "rules"

@@ -3,14 +3,12 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from serving.models.runtime.text_vectors import TextEncoder
+from serving.training.arrays import FloatArray
 from serving.training.publish import assemble
 
 
-def int8_vectors(bundle: Path, texts: list[str], max_tokens: int) -> npt.NDArray[np.float32]:
+def int8_vectors(bundle: Path, texts: list[str], max_tokens: int) -> FloatArray:
     """Vectors of `texts`, float32 (n, 384), of the bundle's tower quantised on these texts."""
     base = assemble.base_folder()
     distinct = sorted(set(texts))
@@ -22,5 +20,5 @@ def int8_vectors(bundle: Path, texts: list[str], max_tokens: int) -> npt.NDArray
         weights = assemble.merged_weights(bundle, base)
         assemble.add_tower(Path(folder), weights, tokens, "int8", scratch)
         encoder = TextEncoder(Path(folder) / "text_encoder.onnx", 2, max_tokens)
-        vectors: npt.NDArray[np.float32] = encoder.encode(tokens)
+        vectors: FloatArray = encoder.encode(tokens)
     return vectors[[row_of[text] for text in texts]]

@@ -16,18 +16,16 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 from safetensors.numpy import load_file, save_file
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
+from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.forest import forest_onnx
 from serving.training.fit.head import head_onnx
 from serving.training.fit.network import Head, TextTower, base_folder
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.pairs import PAIRS, SCORER, PairScorer
+from serving.training.arrays import FloatArray, RowArray
 from serving.training.data.slates import Slates
 from serving.training.fit.bundle import write_tower
 from serving.training.fit.head import listwise_loss
@@ -33,7 +34,6 @@ from serving.training.fit.network import TextTower, base_folder
 from serving.training.fit.tuning import TEXT_ALONE, TEXT_TEMPERATURE
 from serving.training.publish.encoder_onnx import base_weights, build_int8, calibrate, merge_delta
 
-FloatArray = npt.NDArray[np.float32]
 Tokens = list[list[int]]
 MAX_TOKENS = 64
 MIN_CONTEXT = 16  # tokens that a long item leaves to the context
@@ -87,7 +87,7 @@ class Pairs:
         contexts = [self._context(index) for index in range(len(slates))]
         self._contexts = tower.tokens(contexts)
 
-    def of(self, rows: npt.NDArray[np.int64]) -> Tokens:
+    def of(self, rows: RowArray) -> Tokens:
         """Token ids of the pairs of `rows` of the slates' candidates."""
         slate_of = self._slates.slate_of[rows].tolist()
         out = []
@@ -203,7 +203,7 @@ def text_logits(features: FloatArray) -> FloatArray:
 
 def _some_rows(
     slates: Slates, index: int, rng: np.random.Generator, options: CrossOptions
-) -> npt.NDArray[np.int64]:
+) -> RowArray:
     rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
     gain = slates.labels[rows] > 0
     wanted = rng.permutation(rows[gain])[: options.wanted]

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-FloatArray = npt.NDArray[np.float32]
+from serving.training.arrays import FloatArray, RowArray
+
 OPSET = 15
 MAX_GRADE = 30
 
@@ -32,7 +33,7 @@ def fit_forest(
     features: FloatArray,
     labels: FloatArray,
     weights: FloatArray,
-    offsets: npt.NDArray[np.int64],
+    offsets: RowArray,
     seed: int,
     options: ForestOptions | None = None,
 ) -> lightgbm.Booster:

@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from rich.progress import Progress
 from torch import Tensor
 
 from serving.models.runtime.scoring import TEXT_FEATURES
+from serving.training.arrays import FloatArray, RowArray
 from serving.training.fit.network import CLIP, Head
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def fit_head(
     head: Head,
     features: FloatArray,
     gains: FloatArray,
-    offsets: IntArray,
+    offsets: RowArray,
     seed: int,
     options: HeadOptions | None = None,
     progress: Progress | None = None,
@@ -80,7 +77,7 @@ def fit_head(
     head.eval()
 
 
-def rows_of(offsets: IntArray, slates: IntArray) -> tuple[IntArray, IntArray]:
+def rows_of(offsets: RowArray, slates: RowArray) -> tuple[RowArray, RowArray]:
     """Rows of the candidates of `slates`, and for each its slate's place among them."""
     sizes = np.diff(offsets)[slates]
     ends = np.cumsum(sizes)

@@ -24,6 +24,7 @@ from serving.models.runtime.scoring import (
     TEXT_FEATURES,
     UNLIKENESS,
 )
+from serving.training.arrays import FloatArray
 
 MAX_TOKENS = 48
 RANK = 8
@@ -95,13 +96,13 @@ class TextTower(nn.Module):
         return nn.functional.normalize(mean, dim=1)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str], batch: int = 64) -> npt.NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], batch: int = 64) -> FloatArray:
         """Vectors of `texts`, float32 (n, 384); each distinct text is encoded once."""
         distinct = sorted(set(texts), key=len)  # of one length together: little padding
         row_of = {text: row for row, text in enumerate(distinct)}
         tokens = self.tokens(distinct)
         parts = [self(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
-        vectors: npt.NDArray[np.float32] = torch.cat(parts).numpy()
+        vectors: FloatArray = torch.cat(parts).numpy()
         return vectors[[row_of[text] for text in texts]]
 
     def delta(self) -> dict[str, npt.NDArray[np.float16]]:
@@ -134,7 +135,7 @@ class Head(nn.Module):
         self.last = nn.Linear(units[1], 1)
         self.match = nn.Parameter(torch.full((len(TEXT_FEATURES),), 0.1))
 
-    def measure(self, features: npt.NDArray[np.float32]) -> None:
+    def measure(self, features: FloatArray) -> None:
         """Set mean and deviation of each column from its known values in `features`."""
         known = ~np.isnan(features)
         count = np.maximum(known.sum(0), 1)

@@ -12,13 +12,13 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from rich.progress import Progress
 
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from serving.training.arrays import FloatArray
 from serving.training.data.impressions import debiased
 from serving.training.data.plans import Plan, make_plan
 from serving.training.data.slates import Slates, build_slates, concatenate, hide_behavior
@@ -30,7 +30,6 @@ from serving.training.fit.network import Head, TextTower, base_folder
 from serving.training.fit.tuning import TuningOptions, tune
 from serving.training.quality import quality
 
-FloatArray = npt.NDArray[np.float32]
 BLEND_STEPS = 10
 # A log without searches teaches nothing of queries. Then an item's match with the query adds this
 # many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
 from serving.models.runtime.scoring import TEXT_FEATURES
+from serving.training.arrays import RowArray
 from serving.training.data.slates import Slates
 from serving.training.fit.head import listwise_loss
 from serving.training.fit.network import Head, TextTower, text_match
@@ -89,7 +89,7 @@ def batch_loss(
     head: Head,
     slates: Slates,
     texts: list[str],
-    batch: npt.NDArray[np.int64],
+    batch: RowArray,
     rng: np.random.Generator,
     options: TuningOptions,
 ) -> Tensor:
@@ -151,7 +151,7 @@ def _encode(tower: TextTower, texts: list[str]) -> Tensor:
 
 def _candidates(
     slates: Slates, index: int, rng: np.random.Generator, options: TuningOptions
-) -> npt.NDArray[np.int64]:
+) -> RowArray:
     """A part of the slate's rows: those of gain above 0 count as wanted."""
     rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
     gain = slates.labels[rows] > 0

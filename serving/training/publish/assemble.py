@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from features.catalog.table import content_key
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
+from serving.training.arrays import FloatArray, IntArray
 from serving.training.publish.encoder_onnx import (
     Weights,
     base_weights,
@@ -26,7 +27,6 @@ from serving.training.publish.encoder_onnx import (
 )
 from serving.training.quality import quality
 
-FloatArray = npt.NDArray[np.float32]
 TokenArray = npt.NDArray[np.int16]
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -148,7 +148,7 @@ def tokenize(tokenizer: Path, texts: Sequence[str], max_tokens: int) -> TokenArr
     return out
 
 
-def any_texts(n: int, seed: int) -> list[npt.NDArray[np.int32]]:
+def any_texts(n: int, seed: int) -> list[IntArray]:
     """Random words as token ids: texts from anywhere, for calibration and when none are given."""
     rng = np.random.default_rng(seed)
     first, last = _SPECIAL
@@ -262,9 +262,7 @@ def merged_weights(bundle: Path | None, base: Path) -> Weights:
     return merge_delta(weights, tensors)
 
 
-def _compare(
-    reference: Path, compared: Path, texts: Sequence[npt.NDArray[np.int32]], where: Runtime
-) -> Parity:
+def _compare(reference: Path, compared: Path, texts: Sequence[IntArray], where: Runtime) -> Parity:
     width = max(len(text) for text in texts)
     tokens = np.zeros((len(texts), width), np.int32)
     for row, text in zip(tokens, texts, strict=True):

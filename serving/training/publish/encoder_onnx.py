@@ -17,10 +17,10 @@ import onnxruntime
 from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 
-from serving.training.publish.onnx_graph import FUSED, FloatArray, FloatGraph, Graph
+from serving.training.arrays import FloatArray, IntArray
+from serving.training.publish.onnx_graph import FUSED, FloatGraph, Graph
 from serving.training.publish.quantize import Int8Graph, Range, even_attention_outputs
 
-TokenArray = npt.NDArray[np.int32]
 Weights = Mapping[str, FloatArray]
 
 N_HEADS = 12
@@ -63,7 +63,7 @@ def build_int8(weights: Weights, ranges: Mapping[str, Range]) -> bytes:
     return _bytes(_tower(even, Int8Graph(even_ranges)))
 
 
-def calibrate(weights: Weights, texts: Sequence[TokenArray]) -> dict[str, Range]:
+def calibrate(weights: Weights, texts: Sequence[IntArray]) -> dict[str, Range]:
     """Input ranges of each linear layer over `texts`, each int32 (length,)."""
     graph = FloatGraph(np.dtype(np.float32))
     model = _tower(weights, graph)

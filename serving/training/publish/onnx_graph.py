@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-FloatArray = npt.NDArray[np.float32]
+from serving.training.arrays import FloatArray
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 

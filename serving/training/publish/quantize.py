@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.training.publish.onnx_graph import FUSED, FloatArray, Graph
+from serving.training.arrays import FloatArray
+from serving.training.publish.onnx_graph import FUSED, Graph
 
 _MAX_WEIGHT = 64  # 255 * 64 * 2 < 2 ** 15
 _SMALL = 1e-4
