@@ -13,7 +13,7 @@ from serving.models.batcher import RankerJob
 from serving.ranking.values import FloatArray
 from serving.ranking.values import Texts as JobTexts
 from serving.shops.items import TextEncoder
-from serving.training.publish.assemble import tokenize
+from serving.training.publish.texts import tokenize
 
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower

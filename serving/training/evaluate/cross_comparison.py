@@ -45,8 +45,9 @@ from serving.training.fit.cross_encoder import (
     tune_cross_encoder,
     write_cross_encoder,
 )
-from serving.training.fit.network import TextTower, base_folder
+from serving.training.fit.network import TextTower
 from serving.training.fit.training import TrainingOptions, fit, text_vectors
+from serving.training.publish.base_model import base_folder
 
 WITHOUT, WITH = "ours", "ours with the cross-encoder inside"
 ALONE = "cross-encoder and text match alone"

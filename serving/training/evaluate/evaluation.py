@@ -26,7 +26,8 @@ from serving.training.evaluate.test_sets import (
 )
 from serving.training.fit.bundle import Bundle, columns, text_columns
 from serving.training.fit.forest import ForestOptions
-from serving.training.fit.network import TextTower, base_folder
+from serving.training.fit.network import TextTower
+from serving.training.publish.base_model import base_folder
 
 Vectors = tuple[FloatArray, dict[str, FloatArray]]  # items by row, queries by text
 OURS = "ours, int8"

@@ -24,8 +24,9 @@ from serving.training.evaluate.report import Report, add_rows
 from serving.training.fit.bundle import columns
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
-from serving.training.fit.network import Head, TextTower, base_folder
+from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
+from serving.training.publish.base_model import base_folder
 
 Scorer = Callable[[FloatArray], FloatArray]  # columns (R, n) to scores (R,)
 N_FOLDS = 5

@@ -25,7 +25,8 @@ from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.forest import forest_onnx
 from serving.training.fit.head import head_onnx
-from serving.training.fit.network import Head, TextTower, base_folder
+from serving.training.fit.network import Head, TextTower
+from serving.training.publish.base_model import base_folder
 
 
 @dataclass(frozen=True, slots=True)

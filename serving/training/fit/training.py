@@ -26,8 +26,9 @@ from serving.training.fit.bundle import Member, blend, columns, write_bundle
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
 from serving.training.fit.held_out import write_held_out
-from serving.training.fit.network import Head, TextTower, base_folder
+from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
+from serving.training.publish.base_model import base_folder
 from serving.training.quality import quality
 
 BLEND_STEPS = 10

@@ -10,8 +10,8 @@ from serving.models.runtime.pairs import PAIRS, SCORER, PairScorer
 from serving.models.triton import TritonCrossEncoder
 from serving.training.fit.cross_encoder import MAX_TOKENS, CrossEncoder, padded, write_cross_encoder
 from serving.training.publish.__main__ import main
-from serving.training.publish.assemble import ParityLimits
 from serving.training.publish.models import publish_cross_encoder
+from serving.training.publish.parity import ParityLimits
 from serving.training.publish.repository import PublishError, versions
 from tests.support.model_servers import model_server
 

@@ -18,18 +18,10 @@ from features.catalog.table import content_key
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
 from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, check_version
 from serving.training.publish.__main__ import every, main
-from serving.training.publish.assemble import (
-    CPU,
-    GPU,
-    Parity,
-    ParityError,
-    ParityLimits,
-    base_folder,
-    runtime,
-    slate_ndcgs,
-    tokenize,
-)
+from serving.training.publish.base_model import base_folder
+from serving.training.publish.execution import CPU, GPU, execution_of
 from serving.training.publish.models import publish_encoder, publish_ranker
+from serving.training.publish.parity import Parity, ParityError, ParityLimits, slate_ndcgs
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
@@ -38,6 +30,7 @@ from serving.training.publish.repository import (
     version_in_use,
     versions,
 )
+from serving.training.publish.texts import tokenize
 from tests.support.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
 Batch = dict[str, Any]  # arrays by tensor name
@@ -468,7 +461,7 @@ def test_half_precision_is_published_with_the_gpu_configuration(
 ) -> None:
     publish_ranker(tmp_path, bundle, precision="float16")
     parity = check_version(tmp_path / "ranker" / "1")["parity"]
-    assert (parity is None) == (runtime("float16") is None), "compared wherever a GPU is"
+    assert (parity is None) == (execution_of("float16") is None), "compared wherever a GPU is"
     assert "KIND_GPU" in (tmp_path / "ranker" / "config.pbtxt").read_text()
     tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
     kinds = {initializer.data_type for initializer in tower.graph.initializer}

@@ -15,9 +15,9 @@ from serving.training.data.slates import Slates
 from serving.training.fit.bundle import Bundle, Member, blend, write_bundle
 from serving.training.fit.forest import ForestOptions, fit_forest, forest_onnx
 from serving.training.fit.head import HeadOptions, fit_head, head_onnx, head_scores, listwise_loss
-from serving.training.fit.network import Head, TextTower, base_folder, text_match
+from serving.training.fit.network import Head, TextTower, text_match
 from serving.training.fit.training import choose_blend
-from serving.training.publish.encoder_onnx import base_weights, merge_delta
+from serving.training.publish.base_model import base_folder, base_weights, merge_delta
 
 FloatArray = npt.NDArray[np.float32]
 WIDTH = len(FEATURE_NAMES) + len(TEXT_FEATURES)
