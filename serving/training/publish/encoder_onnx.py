@@ -1,9 +1,9 @@
-"""The text tower as ONNX, built from weights alone: no torch, so a bare machine can publish.
+"""The text tower as ONNX, built from weights without torch.
 
-Graph: token ids int32 (n, length), all of one length, without padding, to unit vectors float32
-(n, 384): BERT, mean over tokens, length 1. There is no mask because texts are never padded
-together (models/runtime/text_vectors.py), which is also what makes an encoding independent of
-its batch.
+The graph takes token ids int32 (n, length), all of one length, without padding. It gives unit
+vectors float32 (n, 384): BERT, the mean over tokens, scaled to length 1. It has no mask, because
+texts are never padded together (models/runtime/text_vectors.py); so a text's vector does not depend
+on its batch.
 """
 
 from collections.abc import Mapping, Sequence

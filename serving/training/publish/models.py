@@ -1,6 +1,7 @@
-"""Bundles and base weights to versions in a Triton repository: what `python -m` of this room does.
+"""Publishes bundles and the base model as versions of the three models of a Triton repository.
 
-How a version gets into use is told in repository.py. No torch: the model server's environment.
+repository.py describes how a version gets into use. Runs in the model server's environment: no
+torch.
 """
 
 import hashlib
@@ -59,12 +60,12 @@ def publish_ranker(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """The bundle as the next version of the ranker, in use from now on; returns its number.
+    """Put the bundle into use as the next version of the ranker; returns its number.
 
     item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
     slates: held-out slates for the parity gate (parity.slate_ndcgs); default: the bundle's
     held_out.npz, if it has one.
-    Raises PublishError, and then the version in use before still is.
+    Raises PublishError, and then the version before stays in use.
     """
     base = base or base_folder()
     needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
@@ -88,7 +89,7 @@ def publish_ranker(
             )
             execution = execution_of(precision)
             if parity is not None and execution is not None:
-                # It opens, and was trained on these text features.
+                # Opening it checks that it was trained on these text features.
                 VersionRanker(folder, memory=1, providers=execution.providers)
                 if slates.is_file():
                     parity = with_ndcg(parity, folder, slates, scratch, execution)
@@ -118,7 +119,10 @@ def publish_encoder(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """The base model, not fine-tuned, as the next version of the encoder; returns its number."""
+    """Put the base model, not fine-tuned, into use as the encoder's next version.
+
+    Returns its number. Raises PublishError, and then the version before stays in use.
+    """
     base = base or base_folder()
     with staging(repository, ENCODER) as scratch:
         folder = scratch / "version"
@@ -126,7 +130,7 @@ def publish_encoder(
         tokens = tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
         weights = merged_weights(None, base)
         try:
-            parity = _tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
+            parity = _add_tower_version(folder, ENCODER, base, weights, tokens, precision, limits)
         except (ParityError, BrokenVersionError) as error:
             raise PublishError(f"{base}: {error}") from None
         about = {
@@ -149,9 +153,10 @@ def publish_cross_encoder(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """A plain cross-encoder (`cross_encoder.write_cross_encoder`) as its next version.
+    """Put a bundle of `cross_encoder.write_cross_encoder` into use as that model's next version.
 
-    The reference that ours is measured by: no deployment asks it. Raises PublishError.
+    It is what the ranker is compared with in load tests; no deployment calls it. Returns its
+    number. Raises PublishError, and then the version before stays in use.
     """
     base = base or base_folder()
     training = _training(bundle, base, ("max_tokens", "base_sha256"))
@@ -160,7 +165,9 @@ def publish_cross_encoder(
         try:
             pairs = np.load(bundle / PAIRS)
             weights = merged_weights(bundle, base)
-            parity = _tower_alone(folder, CROSS_ENCODER, base, weights, pairs, precision, limits)
+            parity = _add_tower_version(
+                folder, CROSS_ENCODER, base, weights, pairs, precision, limits
+            )
             shutil.copyfile(bundle / SCORER, folder / SCORER)
         except (OSError, ParityError, WeightsError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
@@ -182,7 +189,7 @@ def ensure(
 ) -> None:
     """Publish the first version of each model that has none; raises PublishError.
 
-    wait: seconds that `item_texts` may take to appear, which the set-up job writes.
+    wait: seconds to wait for the file `item_texts`, which the set-up job writes.
     """
     missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
     deadline_s = time.monotonic() + wait
@@ -198,7 +205,7 @@ def ensure(
         print(f"{model}: first version published")
 
 
-def _tower_alone(
+def _add_tower_version(
     folder: Path,
     model: str,
     base: Path,
@@ -221,6 +228,7 @@ def _tower_alone(
 
 
 def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:
+    """training.json of `bundle`; raises PublishError when it or a model of the blend is missing."""
     try:
         training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
         missing = [name for name in needed if name not in training]

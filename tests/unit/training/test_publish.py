@@ -17,7 +17,7 @@ from tritonclient.grpc import model_config_pb2
 from features.catalog.table import content_key
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
 from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, check_version
-from serving.training.publish.__main__ import every, main
+from serving.training.publish.__main__ import addresses_of, main
 from serving.training.publish.base_model import base_folder
 from serving.training.publish.execution import CPU, GPU, execution_of
 from serving.training.publish.models import publish_encoder, publish_ranker
@@ -505,6 +505,6 @@ def test_ensure_does_not_go_on_without_the_texts_that_it_was_told_of(
 
 
 def test_an_address_to_reload_stands_for_every_machine_of_its_name() -> None:
-    assert "http://127.0.0.1:8000/x" in every("http://localhost:8000/x")
+    assert "http://127.0.0.1:8000/x" in addresses_of("http://localhost:8000/x")
     with pytest.raises(PublishError, match=r"no\.invalid"):
-        every("http://no.invalid:8000")
+        addresses_of("http://no.invalid:8000")
