@@ -16,8 +16,9 @@ import numpy.typing as npt
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
+from serving.training.data.cases import Case
 from serving.training.data.lexical import Lexical
-from serving.training.data.slates import Case, Slates, in_slate_order
+from serving.training.data.slates import Slates, in_slate_order
 
 # What a label is worth. A purchase is the goal, but there are seven clicks to one: with these
 # weights (the same as the fold's AFFINITY_WEIGHT) each kind carries a like share of the loss.

@@ -8,9 +8,9 @@ import numpy as np
 from features.behavior.fold import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset, DatasetError
-from serving.training.data.cases import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.training.data.cases import Case, Draw
 from serving.training.data.impressions import LABEL_WEIGHTS, Shown, shown_slates
-from serving.training.data.slates import Case, Draw
 
 Task = Literal["next_basket", "discovery", "impressions", "judged"]
 

@@ -24,7 +24,8 @@ from features.datasets.format import Dataset
 from features.datasets.registry import load
 from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan, task_of
-from serving.training.data.slates import Slates, build_slates
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates
 from serving.training.evaluate.judged import (
     fit_members,
     folds,

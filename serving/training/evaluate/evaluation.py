@@ -12,7 +12,8 @@ from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan
-from serving.training.data.slates import Slates, build_slates, in_slate_order
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates, in_slate_order
 from serving.training.evaluate import baselines
 from serving.training.evaluate.baselines import Scorer
 from serving.training.evaluate.int8_vectors import int8_vectors

@@ -18,8 +18,10 @@ from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.arrays import FloatArray, RowArray
+from serving.training.data.cases import Case
 from serving.training.data.lexical import Lexical
-from serving.training.data.slates import Case, Slates, build_slates
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates
 from serving.training.evaluate.report import Report, add_rows
 from serving.training.fit.bundle import columns
 from serving.training.fit.forest import ForestOptions, fit_forest

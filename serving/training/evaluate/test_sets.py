@@ -11,9 +11,9 @@ import pandas as pd
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
-from serving.training.data.cases import baskets, next_basket_cases, position_at
+from serving.training.data.baskets import baskets, next_basket_cases, position_at
+from serving.training.data.cases import Case, Draw
 from serving.training.data.plans import Plan
-from serving.training.data.slates import Case, Draw
 
 FIXED_CASES = "online_retail_eval_cases.parquet"
 NEGATIVES = 99

@@ -21,7 +21,8 @@ from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
 from serving.training.data.impressions import debiased
 from serving.training.data.plans import Plan, make_plan
-from serving.training.data.slates import Slates, build_slates, concatenate, hide_behavior
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates, concatenate, hide_behavior
 from serving.training.fit.bundle import Member, blend, columns, write_bundle
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
