@@ -11,7 +11,7 @@ from serving.training.arrays import RowArray
 from serving.training.data.cases import Case, Draw
 
 MAX_NEW = 4
-MAX_WANTED = 12  # of a large basket, a random part: one wholesale order must not be all there is
+MAX_WANTED = 12  # a random part of a large basket: a wholesale order must not fill its slate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ def baskets(dataset: Dataset, items: ItemTable) -> list[Basket]:
     times = events["at"].to_numpy(np.float64)
     users, sessions = events["user_id"].to_numpy(), events["session_id"].to_numpy()
     keys = [(users[n], sessions[n] or times[n]) for n in numbers.tolist()]
-    found: dict[tuple[str, object], list[int]] = {}
+    visits: dict[tuple[str, object], list[int]] = {}
     for index, key in enumerate(keys):
-        found.setdefault(key, []).append(index)
+        visits.setdefault(key, []).append(index)
     out = []
-    for (user, _), indices in found.items():
+    for (user, _), indices in visits.items():
         first = int(numbers[indices[0]])
         # Lines of one second have no order: the state is that before all of them.
         position = int(np.searchsorted(times, times[first]))
@@ -54,8 +54,8 @@ def next_basket_cases(
 ) -> list[Case]:
     """One case a basket, at its time: all of its items are wanted; each draws by one of `draws`.
 
-    A purchase log has no clicks: with probability `begun_share` a random part of the basket already
-    lies in the cart and the rest is wanted, so that the session's features are learned as well.
+    With probability `begun_share` a random part of the basket already lies in the cart and the rest
+    is wanted. A purchase log has no clicks; the session's features are learned from these carts.
     """
     cases = []
     for basket in chosen:
@@ -69,7 +69,7 @@ def next_basket_cases(
 
 
 def discoveries(all_baskets: Sequence[Basket]) -> list[tuple[Basket, RowArray]]:
-    """Each basket, cut down to what its shopper had never bought, and what had been bought."""
+    """Each basket with only the items that are new to its shopper, and the rows bought before."""
     owned: dict[str, set[int]] = {}
     out = []
     for basket in all_baskets:

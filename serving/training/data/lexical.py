@@ -18,8 +18,8 @@ class Lexical:
 
     def scores(self, query: str, rows: RowArray) -> FloatArray:
         """BM25 of the titles in `rows` for `query`: float32 (n,)."""
-        found = self._bm25.get_batch_scores(_words(query), rows.tolist())
-        return np.asarray(found, np.float32)
+        scores = self._bm25.get_batch_scores(_words(query), rows.tolist())
+        return np.asarray(scores, np.float32)
 
 
 def _words(text: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Replays a log and turns its cases into slates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from rich.progress import Progress
@@ -16,9 +15,9 @@ from features.events.event import BehaviorEvent, EventType
 from serving.models.runtime.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
 from serving.training.arrays import FloatArray, IntArray, RowArray
 from serving.training.data.cases import NO_ROWS, Case, Draw
-from serving.training.data.slates import Slates
+from serving.training.data.slates import Slates, concatenate
 
-POPULAR_HALF_LIFE = 4  # the 120-day purchase counter: what "popularity-matched" is drawn by
+POPULAR_HALF_LIFE = 4  # the 120-day purchase counter, by which popular candidates are drawn
 
 
 def build_slates(
@@ -29,44 +28,20 @@ def build_slates(
     progress: Progress | None = None,
     refresh_s: float = 28 * DAY_S,
 ) -> Slates:
-    """Replay the log once and materialise every case, in the order given."""
+    """Replay the log once and make the slates of `cases`, in the order given.
+
+    `refresh_s`: how old a neighbour table may get.
+    """
     positions = np.array([case.position for case in cases], np.int64)
-    made: dict[int, _Slate] = {}
+    made: dict[int, Slates] = {}
     for stop in replay(dataset, items, positions, progress, refresh_s):
         rng = np.random.default_rng((seed, stop.index))  # a case's draw does not depend on others
         made[stop.index] = _slate(cases[stop.index], stop, rng)
-    slates = [made[index] for index in range(len(cases))]
-    sizes = np.array([len(slate.rows) for slate in slates], np.int64)
-    return Slates(
-        tuple(case.query for case in cases),
-        np.array([case.at_s for case in cases]),
-        np.array([slate.interactions for slate in slates], np.int64),
-        np.stack([slate.user_history for slate in slates]),
-        np.stack([slate.session_history for slate in slates]),
-        np.stack([slate.bought for slate in slates]),
-        np.stack([slate.purchases for slate in slates]),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        np.concatenate([slate.rows for slate in slates]),
-        np.concatenate([slate.labels for slate in slates]),
-        np.concatenate([slate.weights for slate in slates]),
-        np.concatenate([slate.features for slate in slates]),
-    )
+    return concatenate([made[index] for index in range(len(cases))])
 
 
-@dataclass(frozen=True, slots=True)
-class _Slate:
-    interactions: int
-    user_history: IntArray
-    session_history: IntArray
-    bought: IntArray
-    purchases: FloatArray
-    rows: RowArray
-    labels: FloatArray
-    weights: FloatArray
-    features: FloatArray
-
-
-def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> _Slate:
+def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> Slates:
+    """The one slate of `case`, as the log stood at `stop`."""
     user = stop.state.users.get(case.user_id)
     session = stop.state.sessions.get(case.session_id)
     rows, score = case.rows, case.retrieval_score
@@ -78,15 +53,20 @@ def _slate(case: Case, stop: Stop, rng: np.random.Generator) -> _Slate:
     zeros = np.zeros(len(drawn), np.float32)
     if len(case.begun):
         user, session = _with_cart(case, stop, user, session)
-    return _Slate(
-        user.n_interactions if user else 0,
-        _history(user, stop.items, USER_HISTORY),
-        _history(session, stop.items, SESSION_HISTORY),
-        *_purchases(user, stop.items, case.at_s),
-        rows[order],
-        np.concatenate([case.labels, zeros])[order],
-        np.concatenate([case.weights, zeros + 1])[order],
-        behavior_features(
+    bought, purchases = _purchases(user, stop.items, case.at_s)
+    return Slates(
+        queries=(case.query,),
+        at_s=np.array([case.at_s]),
+        interactions=np.array([user.n_interactions if user else 0], np.int64),
+        user_history=_history(user, stop.items, USER_HISTORY)[None],
+        session_history=_history(session, stop.items, SESSION_HISTORY)[None],
+        bought=bought[None],
+        purchases=purchases[None],
+        offsets=np.array([0, len(rows)], np.int64),
+        item_rows=rows[order],
+        labels=np.concatenate([case.labels, zeros])[order],
+        weights=np.concatenate([case.weights, zeros + 1])[order],
+        features=behavior_features(
             Shopper(user, session),
             stop.items,
             stop.state.items,

@@ -46,12 +46,15 @@ class Slates:
         """The slate of each candidate: int64 (R,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
+    def part(self, index: int) -> slice:
+        """Where the candidates of slate `index` stand among all rows."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
     def take(self, chosen: RowArray) -> "Slates":
         """The slates `chosen`, in that order."""
         sizes = np.diff(self.offsets)[chosen]
-        rows = np.concatenate(
-            [np.arange(self.offsets[i], self.offsets[i + 1]) for i in chosen.tolist()] or [NO_ROWS]
-        )
+        parts = [self.part(index) for index in chosen.tolist()]
+        rows = np.concatenate([np.arange(part.start, part.stop) for part in parts] or [NO_ROWS])
         return Slates(
             tuple(self.queries[i] for i in chosen.tolist()),
             self.at_s[chosen],
@@ -60,7 +63,7 @@ class Slates:
             self.session_history[chosen],
             self.bought[chosen],
             self.purchases[chosen],
-            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            offsets_of(sizes),
             self.item_rows[rows],
             self.labels[rows],
             self.weights[rows],
@@ -71,26 +74,51 @@ class Slates:
 def in_slate_order(
     values: Sequence[npt.NDArray[np.generic]], cases: Sequence[Case], slates: Slates
 ) -> npt.NDArray[Any]:
-    """What stands beside the `rows` of each case, in the order of the slates made of them: (R,)."""
+    """One array (R,) of `values`, which has for each case an array beside its `rows`.
+
+    It is in the order of the candidates of `slates`, which were made of these cases.
+    """
     out = np.zeros(len(slates.item_rows), values[0].dtype if len(values) else np.float32)
-    for index, (found, case) in enumerate(zip(values, cases, strict=True)):
-        part = slice(slates.offsets[index], slates.offsets[index + 1])
+    for index, (of_case, case) in enumerate(zip(values, cases, strict=True)):
+        part = slates.part(index)
         place = {row: number for number, row in enumerate(case.rows.tolist())}
-        out[part] = found[[place[row] for row in slates.item_rows[part].tolist()]]
+        out[part] = of_case[[place[row] for row in slates.item_rows[part].tolist()]]
     return out
 
 
-def concatenate(first: Slates, second: Slates) -> Slates:
-    """The slates of both, one set after the other."""
+def concatenate(parts: Sequence[Slates]) -> Slates:
+    """The slates of all `parts`, one after the other; at least one part."""
     joined = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        name: np.concatenate([getattr(part, name) for part in parts])
         for name in (
             "at_s", "interactions", "user_history", "session_history", "bought", "purchases",
             "item_rows", "labels", "weights", "features",
         )
     }  # fmt: skip
-    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
-    return Slates(queries=first.queries + second.queries, offsets=offsets, **joined)
+    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
+    queries = tuple(query for part in parts for query in part.queries)
+    return Slates(queries=queries, offsets=offsets_of(sizes), **joined)
+
+
+def offsets_of(sizes: npt.ArrayLike) -> RowArray:
+    """Where each slate of `sizes` (n,) candidates begins, and where the last one ends: (n + 1,)."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def with_gain(gains: FloatArray, offsets: RowArray) -> npt.NDArray[np.intp]:
+    """The slates in which some candidate has a gain above 0."""
+    return np.flatnonzero(np.add.reduceat(gains, offsets[:-1]) > 0)
+
+
+def sampled_candidates(
+    slates: Slates, index: int, rng: np.random.Generator, n_wanted: int, n_unwanted: int
+) -> RowArray:
+    """Rows of slate `index`: at most `n_wanted` with a label above 0, `n_unwanted` without."""
+    rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
+    wanted = slates.labels[rows] > 0
+    return np.concatenate(
+        [rng.permutation(rows[wanted])[:n_wanted], rng.permutation(rows[~wanted])[:n_unwanted]]
+    )
 
 
 def hide_behavior(slates: Slates, share: float, rng: np.random.Generator) -> Slates:

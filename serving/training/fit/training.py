@@ -19,8 +19,8 @@ from rich.progress import Progress
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
-from serving.training.data.impressions import debiased
 from serving.training.data.plans import Plan, make_plan
+from serving.training.data.propensities import debiased
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, concatenate, hide_behavior
 from serving.training.fit.bundle import Member, blend, columns, write_bundle
@@ -99,7 +99,7 @@ def train(
     after = text_vectors(tower, texts, slates)
     fitted = fit(training, columns(training, *after), options, progress)
     members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
-    everything = concatenate(training, valid)
+    everything = concatenate([training, valid])
     final = fit(everything, columns(everything, *after), options, progress)
     about = _about(dataset, plan, options, metrics, propensities)
     write_bundle(out, tower, final.head, final.forest, members, about)
