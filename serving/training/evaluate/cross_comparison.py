@@ -35,7 +35,8 @@ from serving.training.evaluate.judged import (
 )
 from serving.training.evaluate.report import Report, add_rows, show, write
 from serving.training.evaluate.test_sets import FIXED_CASES, fixed_test_sets, purchase_test_sets
-from serving.training.fit.bundle import Bundle, columns
+from serving.training.fit.bundle import Bundle
+from serving.training.fit.columns import columns, text_vectors
 from serving.training.fit.cross_encoder import (
     N_KEPT,
     CrossEncoder,
@@ -47,7 +48,7 @@ from serving.training.fit.cross_encoder import (
     write_cross_encoder,
 )
 from serving.training.fit.network import TextTower
-from serving.training.fit.training import TrainingOptions, fit, text_vectors
+from serving.training.fit.training import TrainingOptions, fit
 from serving.training.publish.base_model import base_folder
 
 WITHOUT, WITH = "ours", "ours with the cross-encoder inside"

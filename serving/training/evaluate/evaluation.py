@@ -25,7 +25,8 @@ from serving.training.evaluate.test_sets import (
     purchase_test_sets,
     simulated_test_sets,
 )
-from serving.training.fit.bundle import Bundle, columns, text_columns
+from serving.training.fit.bundle import Bundle
+from serving.training.fit.columns import columns, text_columns
 from serving.training.fit.forest import ForestOptions
 from serving.training.fit.network import TextTower
 from serving.training.publish.base_model import base_folder

@@ -23,7 +23,7 @@ from serving.training.data.lexical import Lexical
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates
 from serving.training.evaluate.report import Report, add_rows
-from serving.training.fit.bundle import columns
+from serving.training.fit.columns import columns
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
 from serving.training.fit.network import Head, TextTower

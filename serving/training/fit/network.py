@@ -1,7 +1,7 @@
 """The network: MiniLM with low-rank changes makes vectors, a small head turns features into scores.
 
-Low-rank adaptation: Hu et al., 2022, "LoRA". The head sees behaviour and text features alike, NaN =
-unknown; its score is a linear residual of the text matches plus an MLP over all columns and their
+Low-rank adaptation: Hu et al., 2022, "LoRA". The head takes behaviour and text features, NaN =
+unknown. Its score is a linear term of the text matches plus an MLP over all columns and their
 unknown-masks.
 """
 
@@ -29,7 +29,7 @@ MAX_TOKENS = 48
 RANK = 8
 ADAPTED = ("attention.self.query", "attention.self.key", "attention.self.value",
            "attention.output.dense")  # fmt: skip
-CLIP = 5.0  # standard deviations; a feature beyond them says no more
+CLIP = 5.0  # standard deviations, at which a scaled feature is cut
 
 
 class LowRank(nn.Module):
@@ -52,7 +52,7 @@ class TextTower(nn.Module):
 
     def __init__(self, folder: Path, rank: int = RANK, max_tokens: int = MAX_TOKENS) -> None:
         super().__init__()
-        disable_progress_bar()  # ours is the only one
+        disable_progress_bar()  # the command line has its own
         self.bert = BertModel.from_pretrained(folder, attn_implementation="eager")
         self.bert.requires_grad_(False)
         self.adapters: dict[str, LowRank] = {}
@@ -67,11 +67,11 @@ class TextTower(nn.Module):
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(max_tokens)
         self.tokenizer.no_padding()
-        self.eval()  # no dropout: the changes are small and the data decide when to stop
+        self.eval()  # no dropout: the changes are small
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, with its marks, at most `max_tokens`."""
-        return [found.ids for found in self.tokenizer.encode_batch(list(texts))]
+        """Token ids of each text with [CLS] and [SEP], at most `max_tokens`."""
+        return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> Tensor:
         """Unit vectors of texts given as token ids, (n, 384); padding is masked out."""
@@ -133,7 +133,7 @@ class Head(nn.Module):
         square = np.where(known, (features - mean) ** 2, 0).sum(0, dtype=np.float64) / count
         std = np.sqrt(square)
         self.mean.copy_(torch.tensor(mean))
-        # A column that never varies carries nothing: whatever it holds later must not blow up.
+        # A column that never varies says nothing; a later value in it must not move the score.
         self.std.copy_(torch.tensor(np.where(std > 1e-6, std, 1e6)))
 
     def forward(self, features: Tensor, dropout: float = 0.0) -> Tensor:
