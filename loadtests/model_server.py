@@ -32,8 +32,8 @@ from serving.local.processes import free_port
 from serving.models.contract import Tensors, pack
 from serving.models.runtime.text_vectors import check_version
 from serving.models.triton import RankerScores, TritonEncoder, TritonRanker
-from serving.training.publish.assemble import read_texts, tokenize
 from serving.training.publish.repository import version_in_use
+from serving.training.publish.texts import read_texts, tokenize
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -12,7 +12,7 @@ from features.catalog.table import content_key
 from serving.models.batcher import RankerJob
 from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer
-from serving.training.publish.assemble import tokenize
+from serving.training.publish.texts import tokenize
 from serving.types import FloatArray
 
 TokenArray = npt.NDArray[np.int16]

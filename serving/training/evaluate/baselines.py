@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from implicit.nearest_neighbours import CosineRecommender
 
@@ -13,11 +12,11 @@ from features.catalog.table import ItemTable
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
+from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.tuning import TEXT_ALONE
 
-FloatArray = npt.NDArray[np.float32]
 Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
 N_ITEM_NEIGHBORS = 200
 

@@ -1,7 +1,7 @@
 """A version's configuration for the model server, derived from the contract of its tensors."""
 
 from serving.models.contract import MODELS, Limits, Tensor
-from serving.training.publish.assemble import CPU, GPU
+from serving.training.publish.execution import CPU, GPU
 
 # Vectors of texts that a model keeps, 768 bytes each; no pair of a cross-encoder comes twice.
 _MEMORY = {"ranker": 200_000, "encoder": 20_000, "cross_encoder": 0}

@@ -26,9 +26,10 @@ from serving.models.contract import Tensors
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 from serving.models.triton import TritonEncoder, TritonRanker
-from serving.training.publish.assemble import any_texts, base_folder, tokenize
+from serving.training.publish.base_model import base_folder
 from serving.training.publish.models import publish_ranker
 from serving.training.publish.repository import PublishError, rollback, switch, version_in_use
+from serving.training.publish.texts import random_texts, tokenize
 from tests.support.model_servers import model_server
 from tests.support.tiny_bundle import FEATURES, MAX_TOKENS
 
@@ -136,7 +137,7 @@ def batch(
 
 def new_texts(n: int, seed: int) -> dict[str, Any]:
     """A request whose `n` candidates have texts that nobody has seen."""
-    tokens = table(any_texts(n, seed))
+    tokens = table(random_texts(n, seed))
     keys = np.random.default_rng(seed).integers(1, 2**62, n)
     features = np.zeros((n, len(FEATURES)), np.float32)
     counts = np.array([n], np.int32)
@@ -223,7 +224,7 @@ async def test_no_history_no_query_and_no_candidates_are_normal(ranker: TritonRa
 async def test_vectors_are_those_of_the_tower_async_and_blocking(
     encoder: TritonEncoder, repository: Path
 ) -> None:
-    tokens = table(any_texts(9, seed=5))
+    tokens = table(random_texts(9, seed=5))
     tokens[4] = 0
     tower = TextEncoder(repository / "encoder" / "1" / "text_encoder.onnx", 1, MAX_TOKENS)
     vectors = await encoder.encode(tokens, BUDGET_S)

@@ -11,7 +11,7 @@ from features.behavior.neighbors import neighbor_tables, takings
 from features.behavior.replay import behavior_events, item_table, replay
 from features.datasets.format import Dataset, DatasetError
 from serving.training.data.plans import make_plan
-from serving.training.data.slates import build_slates
+from serving.training.data.slate_building import build_slates
 from tests.support.tiny_shop import START_S, tiny_shop
 
 

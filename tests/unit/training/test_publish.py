@@ -18,20 +18,12 @@ from features.catalog.table import content_key
 from serving.models.contract import BatchError
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
 from serving.models.runtime.text_vectors import BrokenVersionError, check_version
-from serving.training.publish.__main__ import every, main
-from serving.training.publish.assemble import (
-    CPU,
-    GPU,
-    Parity,
-    ParityError,
-    ParityLimits,
-    base_folder,
-    runtime,
-    slate_ndcgs,
-    tokenize,
-)
+from serving.training.publish.__main__ import addresses_of, main
+from serving.training.publish.base_model import base_folder
 from serving.training.publish.configuration import configuration
+from serving.training.publish.execution import CPU, GPU, execution_of
 from serving.training.publish.models import publish_encoder, publish_ranker
+from serving.training.publish.parity import Parity, ParityError, ParityLimits, slate_ndcgs
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
@@ -40,6 +32,7 @@ from serving.training.publish.repository import (
     version_in_use,
     versions,
 )
+from serving.training.publish.texts import tokenize
 from tests.support.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
 Batch = dict[str, Any]  # arrays by tensor name
@@ -454,12 +447,26 @@ def test_ndcg_on_slates_is_one_for_labels_in_the_ranker_s_order(
     assert slate_ndcgs(folder, tmp_path / "slates.npz").mean() < 1.0
 
 
+def test_the_gate_holds_a_constant_score_to_be_worth_a_random_order(
+    repository: Path, tmp_path: Path
+) -> None:
+    folder = repository / "ranker" / "5"
+    training = json.loads((folder / "training.json").read_text())
+    for member in training["blend"].values():
+        member["weight"] = 0.0
+    (folder / "training.json").write_text(json.dumps(training))
+    wanted_first = np.array([1, 0, 0, 0, 0, 0], np.float32)
+    np.savez(tmp_path / "slates.npz", **slate(), LABELS=wanted_first)
+    expected = np.mean(1 / np.log2(np.arange(2, 8)))
+    assert slate_ndcgs(folder, tmp_path / "slates.npz") == pytest.approx([expected])
+
+
 def test_half_precision_is_published_with_the_gpu_configuration(
     tmp_path: Path, bundle: Path
 ) -> None:
     publish_ranker(tmp_path, bundle, precision="float16")
     parity = check_version(tmp_path / "ranker" / "1")["parity"]
-    assert (parity is None) == (runtime("float16") is None), "compared wherever a GPU is"
+    assert (parity is None) == (execution_of("float16") is None), "compared wherever a GPU is"
     assert "KIND_GPU" in (tmp_path / "ranker" / "config.pbtxt").read_text()
     tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
     kinds = {initializer.data_type for initializer in tower.graph.initializer}
@@ -503,6 +510,6 @@ def test_ensure_does_not_go_on_without_the_texts_that_it_was_told_of(
 
 
 def test_an_address_to_reload_stands_for_every_machine_of_its_name() -> None:
-    assert "http://127.0.0.1:8000/x" in every("http://localhost:8000/x")
+    assert "http://127.0.0.1:8000/x" in addresses_of("http://localhost:8000/x")
     with pytest.raises(PublishError, match=r"no\.invalid"):
-        every("http://no.invalid:8000")
+        addresses_of("http://no.invalid:8000")
