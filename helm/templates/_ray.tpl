@@ -14,7 +14,7 @@
 {{ ternary "rediss" "redis" (eq "yes" (include "vitrine.redisTls" .)) }}://{{ include "vitrine.redisHost" . }}:{{ include "vitrine.redisPort" . }}
 {{- end }}
 
-{{- /* Must be set before the Ray node starts; serving/local/stack.py has the same, docs/adr/0004 why. */}}
+{{- /* Must be set before the Ray node starts; serving/local/ray_environment.py has the same, docs/adr/0004 why. */}}
 {{- define "vitrine.rayEnvironment" -}}
 - {name: RAY_SERVE_THROUGHPUT_OPTIMIZED, value: "1"}
 - {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}

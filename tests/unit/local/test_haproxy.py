@@ -17,7 +17,7 @@ from ray.serve._private.haproxy import get_haproxy_binary
 
 from serving.http.problems import Problem
 from serving.local.processes import free_port
-from serving.local.stack import HAPROXY_DEFAULTS
+from serving.local.ray_environment import HAPROXY_DEFAULTS
 
 ROOM = 6
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
