@@ -24,6 +24,16 @@ http-error status 503 content-type application/problem+json hdr retry-after 1 lf
 "detail":"no replica is free","code":"overloaded",\
 "request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
 """
+# Serve has no settings for these either: they stand in HAProxy's backend, after the first value of
+# its line of server defaults, the rest of which follows. (HAProxy takes rules for answers only in
+# defaults that have a name, and Serve's have none.) uvicorn names itself in every answer, and Serve
+# puts the request id as it was sent behind ours, which is the one in the logs.
+HAPROXY_FAST_INTERVAL = """\
+250ms
+http-response del-header server
+http-response set-header x-request-id %[res.fhdr(x-request-id,1)] \
+if { res.fhdr_cnt(x-request-id) gt 1 }
+default-server"""
 
 
 def ray_environment(run: Path) -> dict[str, str]:
@@ -42,6 +52,7 @@ def ray_environment(run: Path) -> dict[str, str]:
         # a replica dies over a request, another one answers it.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": HAPROXY_FAST_INTERVAL,
         # A dead proxy is found after three checks: of 10 s each by default.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         # One that starts on a busy machine is killed after 5 s by default, and all fails.

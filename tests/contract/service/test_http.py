@@ -257,6 +257,17 @@ def test_status_and_probes_answer(stack: RunningStack) -> None:
     assert "vitrine_rankings_total" in stack.client.get("/metrics").text
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/v1/status", "/v1/nowhere", "/demo"])
+def test_an_answer_has_one_request_id_and_names_no_server(stack: RunningStack, path: str) -> None:
+    for sent, kept in (("mine-1", True), ("not <one>", False), (None, False)):
+        headers = {} if sent is None else {"x-request-id": sent}
+        answer = stack.client.get(path, headers=headers)
+        (request_id,) = answer.headers.get_list("x-request-id")
+        assert request_id
+        assert (request_id == sent) == kept
+        assert "server" not in answer.headers
+
+
 def test_strangers_get_no_answer(stack: RunningStack) -> None:
     answer = httpx.post(f"{stack.url}/v1/rank", content=b"{")
     assert answer.status_code == 401
