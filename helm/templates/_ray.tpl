@@ -14,7 +14,7 @@
 {{ ternary "rediss" "redis" (eq "yes" (include "vitrine.redisTls" .)) }}://{{ include "vitrine.redisHost" . }}:{{ include "vitrine.redisPort" . }}
 {{- end }}
 
-{{- /* Must be set before the Ray node starts; serving/local/stack.py has the same, docs/adr/0004 why. */}}
+{{- /* Must be set before the Ray node starts; serving/local/ray_environment.py has the same, docs/adr/0004 why. */}}
 {{- define "vitrine.rayEnvironment" -}}
 - {name: RAY_SERVE_THROUGHPUT_OPTIMIZED, value: "1"}
 - {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}
@@ -30,6 +30,13 @@
     unique-id-format %[date(0,ms)]
     unique-id-header x-vitrine-received
     http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,"detail":"no replica is free","code":"overloaded","request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
+# Nor for these: they stand in its backend, before the rest of the line of server defaults.
+- name: RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER
+  value: |-
+    250ms
+    http-response del-header server
+    http-response set-header x-request-id %[res.fhdr(x-request-id,1)] if { res.fhdr_cnt(x-request-id) gt 1 }
+    default-server
 # A request that is asked again must fit.
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}
 # A dead proxy is found after three checks: of 10 s each by default.

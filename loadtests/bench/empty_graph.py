@@ -27,7 +27,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serving.local.processes import die_with_parent, free_port
-from serving.local.stack import ray_environment
+from serving.local.ray_environment import ray_environment
 
 N = 100
 _START_S = 120.0

@@ -14,8 +14,9 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from serving.local.machine import Address, StackError, check_machine
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
-from serving.local.stack import Address, Layout, Stack, StackError, check_machine
+from serving.local.stack import Layout, Stack
 from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
 from serving.local.traces.console import TracePrinter
 from serving.local.traces.viewer import TraceViewer

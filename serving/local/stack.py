@@ -1,11 +1,8 @@
 """The local stack: Triton, ingest and the Serve application, watched and restarted."""
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -14,38 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
 from rich.console import Console
 
+from serving.local.machine import Address, StackError, check_machine
 from serving.local.model_server import ModelServer, ModelServerError
 from serving.local.models import RUNNING
 from serving.local.processes import APP_READY, Child, free_port
+from serving.local.ray_environment import ray_environment
+from serving.local.restarts import Restarts
 from serving.local.state_folder import DEV_KEY, Prepared, settings_for
 from serving.local.tracing import Tracing
 
-_MIN_MEMORY_BYTES = 3 * 1024**3
 _START_S = 120.0
-_STEADY_S = 60.0  # a process that ran this long is restarted at once
-_MAX_RESTART_WAIT_S = 20.0
-
-
-class StackError(Exception):
-    """The stack cannot start; the message is one line that says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the HTTP side listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The address to call from this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,64 +39,6 @@ class Layout:
     triton_via: int | None = None
     redis: str | None = None
     replicas: int = 1
-
-
-def free_window(size: int = 32) -> int:
-    """The first of `size` neighbouring ports, below the system's own range, that are all free now.
-
-    Chosen by chance, so that two stacks that start at once hardly ever choose the same.
-    """
-    for _ in range(100):
-        first = 15_000 + size * secrets.randbelow(17_000 // size)
-        try:
-            with contextlib.ExitStack() as held:
-                for port in range(first, first + size):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-    raise StackError(f"no {size} neighbouring ports are free")
-
-
-def check_machine(address: Address) -> None:
-    """Raise StackError for what would fail later and less clearly."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            raise StackError(
-                f"port {address.port} on {address.host} cannot be used ({error.strerror}): "
-                "choose another with PORT="
-            ) from None
-    available = psutil.virtual_memory().available
-    if available < _MIN_MEMORY_BYTES:
-        raise StackError(
-            f"{available / 1024**3:.1f} GiB of memory are available, "
-            f"{_MIN_MEMORY_BYTES / 1024**3:.0f} GiB are needed"
-        )
-
-
-class Restarts:
-    """When one process is started again: at once when it ran long, else later and later."""
-
-    def __init__(self) -> None:
-        self.due_s: float | None = None
-        self._started_s = time.monotonic()
-        self._quick = 0  # ends in a row that came soon after a start
-
-    def plan(self) -> float:
-        """The process has ended; seconds until it should be started again."""
-        now_s = time.monotonic()
-        self._quick = 0 if now_s - self._started_s > _STEADY_S else self._quick + 1
-        wait_s = min(2.0**self._quick - 1, _MAX_RESTART_WAIT_S)
-        self.due_s = now_s + wait_s
-        return wait_s
-
-    def done(self) -> None:
-        """It is being started."""
-        self.due_s = None
-        self._started_s = time.monotonic()
 
 
 class Stack:
@@ -289,61 +209,3 @@ class Stack:
         }
         headers = {"authorization": f"Bearer {DEV_KEY}"}
         return requests.post(f"{self._address.url}/v1/rank", json=body, headers=headers, timeout=8)
-
-
-# Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
-# defaults. HAProxy can repeat only what it has whole. What waits, waits in HAProxy, where it costs
-# the event loop of a replica nothing, and a quarter of a second at most: so what is answered is
-# answered within its budget. What is too much then is refused in our words and not in Serve's (a
-# plain 500). Six at a time keep two processors busy; of more the last ones would wait for the
-# loop until the model seems late to them. What a request has waited is told by when it was there:
-# its budget goes on from then (serving/http/middleware.py).
-HAPROXY_DEFAULTS = """\
-leastconn
-option http-buffer-request
-default-server maxconn 6
-timeout queue 250ms
-unique-id-format %[date(0,ms)]
-unique-id-header x-vitrine-received
-http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '\
-{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,\
-"detail":"no replica is free","code":"overloaded",\
-"request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
-"""
-
-
-def ray_environment(run: Path) -> dict[str, str]:
-    """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
-    first = free_window()
-    return {
-        # A port that a replica has left may be another stack's next replica's: HAProxy would go on
-        # sending requests there. So each stack has ports of its own.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + 15),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(first + 16),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
-        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        # Every request of ours may be asked twice (rankings change nothing, events have ids): when
-        # a replica dies over a request, another one answers it.
-        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-        "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
-        # A dead proxy is found after three checks: of 10 s each by default.
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-        # One that starts on a busy machine is killed after 5 s by default, and all fails.
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
-        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
-        # Two stacks on one machine must not share these.
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run / "haproxy.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run / "haproxy-state"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
-        # HAProxy would tell the machine's syslog every path, with the shoppers' ids in it.
-        "RAY_SERVE_HAPROXY_LOG_TARGET": "/dev/null",
-        # Ray runs its workers at niceness 15: a neighbour's batch job would come first.
-        "RAY_worker_niceness": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_DISABLE_IMPORT_WARNING": "1",
-    }

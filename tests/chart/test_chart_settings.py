@@ -11,7 +11,7 @@ import yaml
 
 from features.ingest.loop import IngestSettings
 from features.store.settings import StoreSettings
-from serving.local.stack import ray_environment
+from serving.local.ray_environment import ray_environment
 from serving.settings import Settings
 from serving.shops.rules import Rules
 from tests.support.chart.binaries import ROOT

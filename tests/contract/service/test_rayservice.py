@@ -19,7 +19,7 @@ import yaml
 
 from loadtests.stack import ROOT, RunningStack
 from serving.local.processes import free_port
-from serving.local.stack import ray_environment
+from serving.local.ray_environment import ray_environment
 
 FIRST_BY_MODEL_S = 60.0
 START_S = 180.0

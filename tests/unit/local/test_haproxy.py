@@ -1,4 +1,4 @@
-"""What HAProxy does of what no replica has room for, with the defaults that a stack gives it."""
+"""What HAProxy does with requests and answers, with the lines that a stack gives it."""
 
 import socket
 import subprocess
@@ -17,7 +17,7 @@ from ray.serve._private.haproxy import get_haproxy_binary
 
 from serving.http.problems import Problem
 from serving.local.processes import free_port
-from serving.local.stack import HAPROXY_DEFAULTS
+from serving.local.ray_environment import HAPROXY_DEFAULTS, HAPROXY_FAST_INTERVAL
 
 ROOM = 6
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
@@ -31,13 +31,13 @@ defaults
     timeout client 30s
     timeout server 30s
     errorfile 503 {{ plain_error }}
-    balance {{ ours }}
+    balance {{ defaults }}
 frontend http_frontend
     bind 127.0.0.1:{{ port }}
     default_backend replicas
 backend replicas
     http-reuse always
-    default-server fall 1 rise 1 inter 1s
+    default-server fastinter {{ fast_interval }} downinter 250ms fall 1 rise 1 inter 1s
     server replica 127.0.0.1:{{ replica }}
 """,
     keep_trailing_newline=True,
@@ -51,6 +51,7 @@ class Replica(BaseHTTPRequestHandler):
     let_go: ClassVar[threading.Event]
     asked: ClassVar[threading.Semaphore]
     received: ClassVar[list[list[str]]]
+    request_ids: ClassVar[tuple[str, ...]]
 
     def do_GET(self) -> None:
         self.received.append(self.headers.get_all("x-vitrine-received", []))
@@ -58,6 +59,8 @@ class Replica(BaseHTTPRequestHandler):
         self.let_go.wait(30)
         self.send_response(200)
         self.send_header("content-length", "0")
+        for request_id in self.request_ids:
+            self.send_header("x-request-id", request_id)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -67,7 +70,7 @@ class Replica(BaseHTTPRequestHandler):
 @pytest.fixture
 def replica() -> Iterator[ThreadingHTTPServer]:
     Replica.let_go, Replica.asked = threading.Event(), threading.Semaphore(0)
-    Replica.received = []
+    Replica.received, Replica.request_ids = [], ()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Replica)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
@@ -87,7 +90,11 @@ def url(tmp_path: Path, replica: ThreadingHTTPServer) -> Iterator[str]:
     path = tmp_path / "haproxy.cfg"
     path.write_text(
         CONFIGURATION.render(
-            plain_error=plain, ours=HAPROXY_DEFAULTS, port=port, replica=replica.server_port
+            plain_error=plain,
+            defaults=HAPROXY_DEFAULTS,
+            fast_interval=HAPROXY_FAST_INTERVAL,
+            port=port,
+            replica=replica.server_port,
         )
     )
     haproxy = subprocess.Popen([get_haproxy_binary(), "-db", "-f", str(path)])
@@ -148,3 +155,18 @@ def test_a_replica_is_told_when_a_request_came_and_by_haproxy_last(url: str) -> 
     forged, own = Replica.received[-1]
     assert forged == "1"
     assert before_ms <= int(own) < reached_ms
+
+
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [(("ours", "serve's"), "ours"), (("a, b", "c"), "a, b"), (("one",), "one"), ((), None)],
+)
+def test_an_answer_names_no_server_and_keeps_its_first_request_id(
+    url: str, sent: tuple[str, ...], left: str | None
+) -> None:
+    Replica.request_ids = sent
+    Replica.let_go.set()
+    answer = requests.get(url, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers.get("x-request-id") == left  # several would be joined by commas
+    assert "server" not in answer.headers

@@ -1,0 +1,74 @@
+"""The environment of the local Ray node, with what Serve writes into HAProxy's configuration."""
+
+from pathlib import Path
+
+from serving.local.machine import free_window
+from serving.local.processes import free_port
+
+# Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
+# defaults. HAProxy can repeat only a request that it has whole. A request waits in HAProxy, where
+# it costs the event loop of a replica nothing, and a quarter of a second at most, so that it is
+# still answered within its budget. One that waits longer is refused in the words of our API, not in
+# Serve's (a plain 500). Six at a time keep two processors busy; of more, the last ones would wait
+# for the event loop until the model seems late to them. The header says when the request came, and
+# its budget goes on from then (serving/http/middleware.py).
+HAPROXY_DEFAULTS = """\
+leastconn
+option http-buffer-request
+default-server maxconn 6
+timeout queue 250ms
+unique-id-format %[date(0,ms)]
+unique-id-header x-vitrine-received
+http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '\
+{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,\
+"detail":"no replica is free","code":"overloaded",\
+"request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'
+"""
+# Serve has no settings for these either: they stand in HAProxy's backend, after the first value of
+# its line of server defaults, the rest of which follows. (HAProxy takes rules for answers only in
+# defaults that have a name, and Serve's have none.) uvicorn names itself in every answer, and Serve
+# puts the request id as it was sent behind ours, which is the one in the logs.
+HAPROXY_FAST_INTERVAL = """\
+250ms
+http-response del-header server
+http-response set-header x-request-id %[res.fhdr(x-request-id,1)] \
+if { res.fhdr_cnt(x-request-id) gt 1 }
+default-server"""
+
+
+def ray_environment(run: Path) -> dict[str, str]:
+    """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
+    first = free_window()
+    return {
+        # A port that a replica has left may be another stack's next replica's: HAProxy would go on
+        # sending requests there. So each stack has ports of its own.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + 15),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(first + 16),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        # Every request of ours may be asked twice (rankings change nothing, events have ids): when
+        # a replica dies over a request, another one answers it.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": HAPROXY_FAST_INTERVAL,
+        # A dead proxy is found after three checks: of 10 s each by default.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+        # One that starts on a busy machine is killed after 5 s by default, and all fails.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
+        # Two stacks on one machine must not share these.
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run / "haproxy.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run / "haproxy-state"),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        # HAProxy would tell the machine's syslog every path, with the shoppers' ids in it.
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "/dev/null",
+        # Ray runs its workers at niceness 15: a neighbour's batch job would come first.
+        "RAY_worker_niceness": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DISABLE_IMPORT_WARNING": "1",
+    }
