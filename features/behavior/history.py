@@ -12,8 +12,11 @@ from itertools import chain, compress
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.fold import DAY_S, BehaviorState
-from features.catalog.table import CATEGORY_LEVELS, ItemTable, words
+from features.behavior.fold import BehaviorState
+from features.catalog.counters import DAY_S
+from features.catalog.item import CATEGORY_LEVELS
+from features.catalog.table import ItemTable
+from features.catalog.words import words
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]

@@ -5,18 +5,13 @@ known", which is not the same as zero: the ranker is trained with both.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.fold import (
-    DAY_S,
-    ITEM_COUNTERS,
-    ITEM_HALF_LIVES_S,
-    BehaviorState,
-    ItemCounters,
-)
+from features.behavior.fold import BehaviorState
 from features.behavior.history import (
     Past,
     affinities,
@@ -26,23 +21,26 @@ from features.behavior.history import (
     shared_words,
     word_taste,
 )
-from features.catalog.table import CATEGORY_LEVELS, ItemTable
+from features.catalog.counters import DAY_S, HALF_LIFE, ITEM_HALF_LIVES_S, Counter, ItemCounters
+from features.catalog.item import CATEGORY_LEVELS
+from features.catalog.table import ItemTable
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
 Pasts = tuple[Past, Past]  # of the user, of the session
 
-_HALF_LIFE_NAMES = ("1h", "1d", "7d", "30d", "120d")
-_TRENDS = ((1, 2), (2, 3), (3, 4))  # pairs of half-lives: faster over slower
+_INTEREST_LIVES = ("1h", "1d", "7d", "30d")
+_CART_LIVES = ("1d", "30d")
+_TRENDS = (("1d", "7d"), ("7d", "30d"), ("30d", "120d"))  # of half-lives: faster over slower
+_CLICK_RATE_LIVES = ("7d", "120d")
 CTR_PRIOR = (1.0, 20.0)  # pseudo clicks and examinations: an unseen item has the shop's usual rate
 
 ITEM_FEATURES = (
-    *(f"item_purchase_{name}" for name in _HALF_LIFE_NAMES),
-    *(f"item_interest_{name}" for name in ("1h", "1d", "7d", "30d")),
-    *(f"item_cart_{name}" for name in ("1d", "30d")),
-    *(f"item_trend_{_HALF_LIFE_NAMES[a]}_{_HALF_LIFE_NAMES[b]}" for a, b in _TRENDS),
-    "item_click_rate_7d",
-    "item_click_rate_120d",
+    *(f"item_purchase_{name}" for name in HALF_LIFE),
+    *(f"item_interest_{name}" for name in _INTEREST_LIVES),
+    *(f"item_cart_{name}" for name in _CART_LIVES),
+    *(f"item_trend_{faster}_{slower}" for faster, slower in _TRENDS),
+    *(f"item_click_rate_{name}" for name in _CLICK_RATE_LIVES),
     "item_buy_rate_120d",
     "item_return_rate_120d",
     "item_age_days",
@@ -101,14 +99,26 @@ BEHAVIOR_OF_ITEM = tuple(
     if name not in ("item_age_days", "item_log_price")
 )
 
-# Where the counters lie in a flat row (counters, half-lives) of ItemCounters.
-_N_LIVES = len(ITEM_HALF_LIVES_S)
-_EXAMINED, _INTEREST, _CART, _PURCHASE, _RETURNED = (
-    np.arange(_N_LIVES) + index * _N_LIVES for index in range(len(ITEM_COUNTERS))
+
+def _places(counter: Counter, half_lives: Iterable[str] = HALF_LIFE) -> RowArray:
+    """Where a counter lies in a flat row (counters, half-lives) of ItemCounters."""
+    return np.array([counter * len(HALF_LIFE) + HALF_LIFE[name] for name in half_lives])
+
+
+_LOGGED = np.concatenate(  # as ITEM_FEATURES begins
+    [
+        _places(Counter.PURCHASE),
+        _places(Counter.INTEREST, _INTEREST_LIVES),
+        _places(Counter.CART, _CART_LIVES),
+    ]
 )
-_LOGGED = np.concatenate([_PURCHASE, _INTEREST[:4], _CART[[1, 3]]])  # as ITEM_FEATURES begins
-_FASTER, _SLOWER = np.array(_TRENDS).T
-_RATED = np.array([2, 4])
+_EXAMINED, _INTEREST, _PURCHASE, _RETURNED = (
+    _places(counter)
+    for counter in (Counter.EXAMINED, Counter.INTEREST, Counter.PURCHASE, Counter.RETURN)
+)
+_FASTER, _SLOWER = np.array([[HALF_LIFE[name] for name in pair] for pair in _TRENDS]).T
+_RATED = np.array([HALF_LIFE[name] for name in _CLICK_RATE_LIVES])
+_SEASON = HALF_LIFE["120d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +177,11 @@ def _item_features(
 ) -> None:
     counts = counters.at(rows, now_s).reshape(len(rows), -1)
     examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
-    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[4]]
+    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[_SEASON]]
     # A steady item has demand proportional to the half-life: 0 = steady, above = rising.
     per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
     clicks, exposures = CTR_PRIOR
-    taps = interest[:, _RATED]
+    taps, sold = interest[:, _RATED], purchase[:, _SEASON]
     born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
     # Born now or later: the event that is being predicted made it known, and must not tell.
     age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
@@ -181,8 +191,8 @@ def _item_features(
         np.log1p(counts[:, _LOGGED]),
         np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
         (taps + clicks) / (examined[:, _RATED] + taps + exposures),
-        ((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))[:, None],
-        ((returned + 0.1) / (purchase[:, 4] + 2.0))[:, None],
+        ((sold + 0.2) / (interest[:, _SEASON] + sold + 4.0))[:, None],
+        ((returned + 0.1) / (sold + 2.0))[:, None],
         np.log1p(np.stack([age, idle], 1)),
         items.log_price[rows][:, None],
     ]

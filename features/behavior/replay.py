@@ -14,9 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, Aggregator
+from features.behavior.fold import Aggregator
 from features.behavior.neighbors import Takings, neighbor_tables, takings
-from features.catalog.table import Item, ItemTable
+from features.catalog.counters import DAY_S
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.fold import ITEM_COUNTERS, ITEM_HALF_LIVES_S, BehaviorState, ItemCounters
+from features.behavior.fold import BehaviorState
+from features.catalog.counters import COUNTS_SHAPE, ItemCounters
 from features.events.event import EventType
 
 # Feast's value kinds by column; `features.views` turns them into Feast types.
@@ -34,13 +35,12 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "applied_seq": "int64",
 }
 ITEM_COLUMNS: dict[str, str] = {
-    # (counter, half-life) flattened: len(ITEM_COUNTERS) * len(ITEM_HALF_LIVES_S) numbers
+    # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
     "first_s": "float64",
     "last_s": "float64",
     "applied_seq": "int64",
 }
-COUNTS_SHAPE = (len(ITEM_COUNTERS), len(ITEM_HALF_LIVES_S))
 _EVENT_TYPES = tuple(EventType)
 
 Row = dict[str, Any]

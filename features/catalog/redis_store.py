@@ -5,8 +5,8 @@ from typing import Any
 
 from redis import Redis
 
+from features.catalog.item import Item
 from features.catalog.store import CatalogChanges, item_bytes, item_from
-from features.catalog.table import Item
 
 # KEYS change counter, changes, records; ARGV pairs of id and record ('' = deleted).
 _WRITE = """

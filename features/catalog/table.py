@@ -1,78 +1,14 @@
 """Items as columns: what ranking, retrieval and the fold need of the catalogue."""
 
-import hashlib
-import math
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.fold import ItemFacts
+from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
+from features.catalog.words import words_in_order
 
-CATEGORY_SEPARATOR = " > "
-CATEGORY_LEVELS = 3  # deeper paths fold into their third level
-WORD = re.compile(r"\w+")
 MAX_WORDS = 24  # of an item that taste is told by
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One catalogue entry, as `PUT /v1/items` brings it."""
-
-    item_id: str
-    title: str
-    description: str = ""
-    category: str = ""  # path, levels separated by " > "
-    brand: str = ""
-    price: float = math.nan
-    currency: str = ""
-    created_s: float = math.nan  # unix seconds it entered the catalogue; NaN: always there
-    available: bool = True
-    image_url: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def category_levels(self) -> tuple[str, ...]:
-        """Every prefix of the category path, outermost first, at most CATEGORY_LEVELS."""
-        names = [name.strip() for name in self.category.split(">") if name.strip()]
-        return tuple(
-            CATEGORY_SEPARATOR.join(names[: depth + 1])
-            for depth in range(min(len(names), CATEGORY_LEVELS))
-        )
-
-    @property
-    def ranker_text(self) -> str:
-        """The text BERT reads: title, then brand and category where they add words."""
-        leaf = self.category_levels[-1].split(CATEGORY_SEPARATOR)[-1] if self.category else ""
-        parts = [self.title]
-        for part in (self.brand, leaf):
-            if part and part.lower() not in self.title.lower():
-                parts.append(part)
-        return ", ".join(parts)
-
-    @property
-    def facts(self) -> ItemFacts:
-        """What the fold needs."""
-        price = self.price
-        log_price = math.log(price) if price > 0 else math.nan  # False for NaN too
-        return ItemFacts(self.category_levels, self.brand, log_price)
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, lower case, plural s dropped; punctuation and syntax are no words."""
-    return frozenset(_words_in_order(text))
-
-
-def _words_in_order(text: str) -> dict[str, None]:
-    """The distinct `words` of a text, in the order of their first places."""
-    return dict.fromkeys(word.rstrip("s") or word for word in WORD.findall(text.lower()))
-
-
-def content_key(text: str) -> int:
-    """A 63-bit key of an item's text: the same text has the same encoding, whatever its id."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 class ItemTable:
@@ -176,8 +112,8 @@ class ItemTable:
         self.words[row] = -1
         text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
         # A word that no item keeps gets no code: long descriptions would fill the table with them.
-        found = list(_words_in_order(text))[:MAX_WORDS]
-        codes = [self.word_code.setdefault(word, len(self.word_code)) for word in found]
+        kept = words_in_order(text)[:MAX_WORDS]
+        codes = [self.word_code.setdefault(word, len(self.word_code)) for word in kept]
         self.words[row, : len(codes)] = codes
         self.log_price[row] = facts.log_price
         self.created_s[row] = item.created_s

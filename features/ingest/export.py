@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.datasets.format import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,

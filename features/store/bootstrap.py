@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, Aggregator, BehaviorState
+from features.behavior.fold import Aggregator, BehaviorState
 from features.behavior.replay import behavior_events, fold_all, item_table
 from features.behavior.state_rows import ItemRows, states_to_columns
+from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.store.backends import open_catalog, open_event_log

@@ -13,12 +13,12 @@ from feast.protos.feast.types.Value_pb2 import Value
 from features.behavior.fold import BehaviorState
 from features.behavior.matrix import Shopper
 from features.behavior.state_rows import (
-    COUNTS_SHAPE,
     ItemRows,
     Row,
     row_to_state,
     states_to_columns,
 )
+from features.catalog.counters import COUNTS_SHAPE
 from features.services import RANKER
 from features.store.feast_values import READERS, WRITERS
 from features.store.online_rows import entity_key, online_rows

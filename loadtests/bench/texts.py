@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
 from serving.ranking.values import FloatArray
 from serving.ranking.values import Texts as JobTexts

@@ -57,7 +57,7 @@ class RankerBatch:
                             that the user bought, each newest first
     history_tokens:         int16 (H, any)
     row_counts:             int32 (B,)
-    item_keys:              int64 (R,), features.catalog.table.content_key of the item's text
+    item_keys:              int64 (R,), features.catalog.item.content_key of the item's text
     item_tokens:            int16 (R, any)
     features:               float32 (R, n_features), NaN = unknown
     feature_names:          of its columns; a version takes those that it was trained on, by name.

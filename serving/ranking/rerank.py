@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from features.behavior.matrix import FEATURE_NAMES
-from features.catalog.table import content_key, words
+from features.catalog.item import content_key
+from features.catalog.words import words
 from serving.errors import OverloadedError, RankingError
 from serving.http.schemas.rerank import DocumentsRerank, RerankDocument, TextsRerank
 from serving.models.batcher import PART_NAMES, RankerJob

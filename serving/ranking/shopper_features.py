@@ -11,6 +11,7 @@ import numpy.typing as npt
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
 from features.behavior.history import Past, bought_items
 from features.behavior.matrix import Shopper, behavior_features
+from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from serving.errors import FeaturesUnavailableError
@@ -19,7 +20,7 @@ from serving.settings import ModelSettings
 from serving.shops.items import ItemCache, TextEncoder
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
 
-_EXPOSURE_HALF_LIFE = 3  # index of 30 days
+_EXPOSURE_HALF_LIFE = HALF_LIFE["30d"]
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -85,7 +86,7 @@ class FeatureLookup:
         known = rows >= 0
         counts = counters.at(np.maximum(rows, 0), request.at_s) if len(counters) else None
         exposure = (
-            np.where(known, counts[:, :4, _EXPOSURE_HALF_LIFE].sum(axis=1), np.inf)
+            np.where(known, counts[:, : Counter.RETURN, _EXPOSURE_HALF_LIFE].sum(axis=1), np.inf)
             if counts is not None
             else np.full(len(rows), np.inf)
         )

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog.table import ItemTable, words
+from features.catalog.item import category_path
+from features.catalog.table import ItemTable
+from features.catalog.words import words
 from serving.ranking.values import (
     FeatureMatrix,
     FloatArray,
@@ -20,7 +22,6 @@ from serving.ranking.values import (
     Scores,
     Slate,
 )
-from serving.shops.items import category_path
 from serving.shops.rules import Diversity, Match, Pin, Rules
 
 Order = npt.NDArray[np.int64]

@@ -117,7 +117,7 @@ class Texts:
     query: (1, l) zeros when there is none; history: the user's recent items, then the session's,
     then what the user bought, each newest first; purchases: float32 (n_bought, 3) of the latter,
     times bought, days since the first and the last; keys are content keys
-    (features.catalog.table.content_key), 0 = no text.
+    (features.catalog.item.content_key), 0 = no text.
     """
 
     query_tokens: npt.NDArray[np.int16]

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from features.catalog.item import category_path
 from features.catalog.table import ItemTable
 from serving.http.schemas.rankings import Filters
 from serving.ranking.values import RowArray
-from serving.shops.items import category_path
 
 
 def allowed(table: ItemTable, rows: RowArray, filters: Filters | None) -> npt.NDArray[np.bool_]:

@@ -16,7 +16,9 @@ from usearch.index import Index
 from features.behavior.fold import BehaviorState
 from features.behavior.history import Past, neighbor_score
 from features.behavior.matrix import Shopper
-from features.catalog.table import WORD, Item
+from features.catalog.counters import HALF_LIFE, Counter
+from features.catalog.item import Item
+from features.catalog.words import WORD
 from serving.http.schemas.rankings import Filters
 from serving.ranking.values import FloatArray, RowArray
 from serving.search.filters import allowed
@@ -29,7 +31,7 @@ _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
 _DENSE_DEPTH = 1_000  # the dense index takes longer for each
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _DENSE_BATCH = 16  # added at once: readers of the dense index wait for that long
-_POPULARITY_HALF_LIFE = 2  # index of 7 days
+_POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,11 @@ class Retrieval:
         n_rows = len(self._items.table)
         rows = np.arange(n_rows)
         counts = self._items.counters.at(rows, now_s)[:, :, _POPULARITY_HALF_LIFE]
-        demand = counts[:, 3] + 0.3 * counts[:, 2] + 0.1 * counts[:, 1]
+        demand = (
+            counts[:, Counter.PURCHASE]
+            + 0.3 * counts[:, Counter.CART]
+            + 0.1 * counts[:, Counter.INTEREST]
+        )
         self._popular = np.argsort(-demand, kind="stable")
         # Born as features.behavior.matrix has it; an item of which no time is known is not new.
         born_s = np.fmin(

@@ -13,8 +13,8 @@ from opentelemetry import trace
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from features.behavior.fold import DAY_S
-from features.catalog.table import CATEGORY_SEPARATOR, Item
+from features.catalog.counters import DAY_S
+from features.catalog.item import CATEGORY_SEPARATOR, Item
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
 from serving.errors import OverloadedError

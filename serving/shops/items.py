@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from features.behavior.fold import ItemCounters
-from features.catalog.table import Item, ItemTable, content_key
+from features.catalog.counters import ItemCounters
+from features.catalog.item import Item, content_key
+from features.catalog.table import ItemTable
 from serving.ranking.values import FloatArray, RowArray
 
 
@@ -118,9 +119,3 @@ class ItemCache:
         keys[: len(self.keys)] = self.keys
         self.counters.resize(capacity)
         self.tokens, self.keys = tokens, keys
-
-
-def category_path(category: str) -> str:
-    """The catalogue's writing of a category path as somebody typed it: "A>B " is "A > B"."""
-    levels = Item("", "", category=category).category_levels
-    return levels[-1] if levels else ""

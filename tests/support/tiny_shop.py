@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.behavior.fold import DAY_S
+from features.catalog.counters import DAY_S
 from features.datasets.format import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,

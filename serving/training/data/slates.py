@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
+from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.history import Past, bought_items
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN, Shopper, behavior_features
 from features.behavior.replay import Stop, replay
+from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
@@ -21,7 +22,7 @@ FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
 NO_ROWS: RowArray = np.zeros(0, np.int64)
 
-POPULAR_HALF_LIFE = 4  # the 120-day purchase counter: what "popularity-matched" is drawn by
+POPULAR_HALF_LIFE = HALF_LIFE["120d"]  # of the purchases that "popularity-matched" is drawn by
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,8 @@ def _drawn(
         return open_rows
     parts = [rng.choice(open_rows, min(draw.uniform, len(open_rows)), replace=False)]
     if draw.popular:
-        sold = stop.state.items.at(open_rows, case.at_s)[:, 3, POPULAR_HALF_LIFE] + 1e-9
+        counts = stop.state.items.at(open_rows, case.at_s)
+        sold = counts[:, Counter.PURCHASE, POPULAR_HALF_LIFE] + 1e-9
         # The largest of log(p) + Gumbel noise: a draw without replacement, in proportion to p.
         keys = np.log(sold) + rng.gumbel(size=len(sold))
         best = np.argpartition(-keys, min(draw.popular, len(keys) - 1))[: draw.popular]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.training.data.slates import Slates
 from serving.training.fit.network import TextTower
 

@@ -13,7 +13,7 @@ import onnxruntime
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 from serving.training.publish.encoder_onnx import (

@@ -11,9 +11,10 @@ import pytest
 from feast import FeatureStore
 from feast.data_source import PushMode
 
-from features.behavior.fold import Aggregator, BehaviorState, ItemFacts
+from features.behavior.fold import Aggregator, BehaviorState
 from features.behavior.matrix import Shopper
 from features.behavior.state_rows import ItemRows, states_to_columns
+from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures

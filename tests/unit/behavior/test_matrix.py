@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from features.behavior.fold import DAY_S, BehaviorState, ItemCounters
+from features.behavior.fold import BehaviorState
 from features.behavior.history import NO_PAST, WORD_DOUBT, Past, bought_items, word_taste
 from features.behavior.matrix import COLUMN, Shopper, behavior_features
-from features.catalog.table import MAX_WORDS, Item, ItemTable
+from features.catalog.counters import DAY_S, ItemCounters
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
 
 TITLES = ("Red mug", "Blue mugs", "Red towel", "Green sofa")
 NO_NEIGHBORS = (np.full((4, 1), -1, np.int32), np.zeros((4, 1), np.float32))
@@ -38,14 +40,6 @@ def test_a_new_item_is_liked_for_its_words_before_anybody_took_it(shop: ItemTabl
     assert total[0] > total[1]
     assert np.isnan(total[2])
     assert np.isnan(mean[2])
-
-
-def test_attributes_and_description_tell_taste_and_a_long_text_is_cut(shop: ItemTable) -> None:
-    words = " ".join(f"word{number}" for number in range(2 * MAX_WORDS))
-    shop.upsert([Item("new", "Vase", description=words, attributes={"colour": "red"})])
-    found, code = shop.words[4], shop.word_code
-    assert found[:3].tolist() == [code["vase"], code["red"], code["word0"]]
-    assert (found >= 0).all()
 
 
 def test_who_has_taken_nothing_has_no_taste(shop: ItemTable) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.behavior.fold import BehaviorState, ItemCounters
+from features.behavior.fold import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     ITEM_COLUMNS,
@@ -13,6 +13,7 @@ from features.behavior.state_rows import (
     state_to_row,
     states_to_columns,
 )
+from features.catalog.counters import ItemCounters
 from features.events.event import EventType
 from features.store.feast_values import READERS, WRITERS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.datasets.format import read_dataset, write_dataset
 from features.events.event import BehaviorEvent, EventType
 from features.ingest import export, neighbor_job

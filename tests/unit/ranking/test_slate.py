@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog.table import Item, ItemTable
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.values import FeatureMatrix, Route, Slate
 from serving.shops.rules import Rules

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from features.behavior.history import shared_words
-from features.catalog.table import Item, content_key, words
+from features.catalog.item import Item, content_key
 from serving.ranking.values import RowArray
-from serving.shops.items import ItemCache, TextEncoder, category_path
+from serving.shops.items import ItemCache, TextEncoder
 from tests.support.fakes import MAX_ITEM_TOKENS, groceries
 
 
@@ -82,15 +82,6 @@ def test_a_changed_item_keeps_its_row_and_its_counters_and_changes_its_text(
     assert items.keys[row].tolist() == [content_key("Goat milk")]
     assert shared_words(items.table, "whole", row).tolist() == [0.0]
     assert shared_words(items.table, "goats", row).tolist() == [1.0]
-
-
-def test_words_are_compared_without_case_and_plural() -> None:
-    assert words("Dresses, DRESS; (s) it's") == {"dresse", "dre", "s", "it"}
-
-
-def test_a_category_path_is_written_in_one_way() -> None:
-    assert category_path(" A>B > C>D ") == "A > B > C"
-    assert category_path(" > ") == ""
 
 
 @pytest.fixture

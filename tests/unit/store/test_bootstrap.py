@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 
-from features.behavior.fold import DAY_S, Aggregator
+from features.behavior.fold import Aggregator
 from features.behavior.replay import behavior_events, item_table
+from features.catalog.counters import DAY_S
 from features.datasets.format import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,
