@@ -21,12 +21,12 @@ from features.behavior.state_rows import ItemRows, states_to_columns
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
+from features.definitions import ITEM_VIEW, SESSION_VIEW, TTL_S, USER_VIEW
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import apply, open_store
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
 from features.store.settings import StoreSettings
-from features.views import ITEM_VIEW, SESSION_VIEW, TTL_S, USER_VIEW
 
 _FOLD_CHUNK = 20_000  # events between two looks at the progress bar
 _SNAPSHOT_ROWS = 4_000  # rows made at a time: bounds memory

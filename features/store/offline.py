@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.sources import CREATED, TIMESTAMP
-from features.views import COLUMNS, JOIN_KEY, SESSION_VIEW, USER_VIEW
+from features.definitions import COLUMNS, CREATED, JOIN_KEY, SESSION_VIEW, TIMESTAMP, USER_VIEW
 
 _TIME = pa.timestamp("us", "UTC")
 _TYPES = {

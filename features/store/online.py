@@ -19,10 +19,17 @@ from features.behavior.state_rows import (
     states_to_columns,
 )
 from features.catalog.counters import COUNTS_SHAPE
-from features.services import RANKER
+from features.definitions import (
+    COLUMNS,
+    ITEM_VIEW,
+    JOIN_KEY,
+    RANKER,
+    SESSION_VIEW,
+    TTL_S,
+    USER_VIEW,
+)
 from features.store.feast_values import READERS, WRITERS
 from features.store.online_rows import entity_key, online_rows
-from features.views import COLUMNS, ITEM_VIEW, JOIN_KEY, SESSION_VIEW, TTL_S, USER_VIEW
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
 _READ_KEYS = 500  # keys a query
