@@ -11,7 +11,6 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from rich.progress import Progress
 
 from features.behavior.fold import Aggregator
@@ -19,8 +18,9 @@ from features.behavior.neighbors import Takings, neighbor_tables, takings
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
-from features.events.event import BehaviorEvent, EventType
+from features.events.event import BehaviorEvent
 
 SESSION_OVER_S = DAY_S  # a session idle for this long is dropped, as its online TTL would
 
@@ -52,34 +52,6 @@ def item_table(dataset: Dataset) -> ItemTable:
             strict=True,
         )
     )  # fmt: skip
-
-
-def behavior_events(events: pd.DataFrame) -> Iterator[BehaviorEvent]:
-    """Rows of a data set's events (format.py's columns, "" and 0 and NaN = none) as events."""
-    types = {str(kind): kind for kind in EventType}
-    for event_id, kind, at_s, user, session, item, query, ranking, position, value, dwell in zip(
-        *(
-            events[name].tolist()
-            for name in (
-                "event_id", "type", "at", "user_id", "session_id", "item_id",
-                "query", "ranking_id", "position", "value", "dwell_ms",
-            )
-        ),
-        strict=True,
-    ):  # fmt: skip
-        yield BehaviorEvent(
-            event_id,
-            types[kind],
-            at_s,
-            user or None,
-            session or None,
-            item or None,
-            query or None,
-            ranking or None,
-            position or None,
-            value if value == value else None,  # NaN
-            dwell or None,
-        )
 
 
 def replay(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from features.datasets.event_rows import EVENT_COLUMNS
 from features.events.event import EventType
 
 ITEM_COLUMNS: dict[str, str] = {
@@ -24,19 +25,6 @@ ITEM_COLUMNS: dict[str, str] = {
     "price": "float64",  # NaN when unknown; as of the start of the log, never a later average
     "currency": "string",
     "created_at": "float64",  # unix seconds the item entered the catalogue; NaN: always there
-}
-EVENT_COLUMNS: dict[str, str] = {
-    "event_id": "string",
-    "type": "string",  # an EventType
-    "at": "float64",  # unix seconds, UTC
-    "user_id": "string",  # "" for a guest
-    "session_id": "string",  # "" when unknown
-    "item_id": "string",  # "" for a search
-    "query": "string",  # "" when there is none
-    "ranking_id": "string",  # "" when the event belongs to no ranking
-    "position": "int32",  # 1-based; 0 when there is none
-    "value": "float64",  # money, price times quantity; NaN when unknown
-    "dwell_ms": "int64",  # 0 when there is none
 }
 QUERY_COLUMNS: dict[str, str] = {
     "query_id": "string",
@@ -118,7 +106,7 @@ def conform(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     Whole numbers are welcome as ids (42 becomes "42"); nothing else is converted. Raises ValueError
     that names the column.
     """
-    empty: dict[str, Any] = {"string": "", "float64": float("nan"), "int32": 0, "int64": 0}
+    empty: dict[str, Any] = {"string": "", "float64": float("nan"), "int64": 0}
     out: dict[str, Any] = {}
     for name, dtype in columns.items():
         storage = object if dtype == "string" else np.dtype(dtype)

@@ -7,13 +7,13 @@ work that must be atomic is done in scripts; all keys share one hash slot.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import orjson
 from redis import Redis
 
-from features.events.event import BehaviorEvent, EventType
+from features.events.codec import event_of, event_record
+from features.events.event import BehaviorEvent
 from features.events.log import (
     AppendResult,
     Erasure,
@@ -27,7 +27,6 @@ from features.events.ranking_codec import pack, unpack
 
 POLL_S = 0.01
 _SCAN = 1_000  # entries a round trip when the whole stream is walked
-_FIELDS = tuple(field.name for field in fields(BehaviorEvent))
 _ERASURE = "erasure"
 
 # KEYS counter, stream, ids; ARGV then pairs of id and entry. Returns how many were new.
@@ -239,12 +238,11 @@ def _id_of(kind: str, entry: bytes) -> str:
 
 
 def _entry_bytes(event: BehaviorEvent) -> bytes:
-    return orjson.dumps({name: getattr(event, name) for name in _FIELDS})
+    return orjson.dumps(event_record(event))
 
 
 def _entry(data: bytes) -> LogEntry:
     values = orjson.loads(data)
     if values["type"] == _ERASURE:
         return Erasure(values["user_id"], tuple(values["sessions"]))
-    values["type"] = EventType(values["type"])
-    return BehaviorEvent(**values)
+    return event_of(values)

@@ -16,10 +16,11 @@ import pyarrow as pa
 from rich.progress import Progress
 
 from features.behavior.fold import Aggregator, BehaviorState
-from features.behavior.replay import behavior_events, fold_all, item_table
+from features.behavior.replay import fold_all, item_table
 from features.behavior.state_rows import ItemRows, states_to_columns
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
 from features.definitions import ITEM_VIEW, SESSION_VIEW, TTL_S, USER_VIEW
 from features.store.backends import open_catalog, open_event_log

@@ -4,13 +4,8 @@ import numpy as np
 import pandas as pd
 
 from features.catalog.counters import DAY_S
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-)
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import ITEM_COLUMNS, Dataset, DatasetInfo, conform
 
 START_S = 1_700_000_000.0
 KINDS = ("tea", "coffee", "milk", "bread", "soap", "lamp")

@@ -8,8 +8,9 @@ import pytest
 
 from features.behavior.fold import Aggregator
 from features.behavior.neighbors import neighbor_tables, takings
-from features.behavior.replay import behavior_events, item_table, replay
+from features.behavior.replay import item_table, replay
 from features.catalog.counters import DAY_S
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset, DatasetError
 from serving.training.data.plans import make_plan
 from serving.training.data.slates import build_slates

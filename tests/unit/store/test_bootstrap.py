@@ -11,16 +11,10 @@ import pytest
 from feast import FeatureStore
 
 from features.behavior.fold import Aggregator
-from features.behavior.replay import behavior_events, item_table
+from features.behavior.replay import item_table
 from features.catalog.counters import DAY_S
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-    write_dataset,
-)
+from features.datasets.event_rows import EVENT_COLUMNS, behavior_events
+from features.datasets.format import ITEM_COLUMNS, Dataset, DatasetInfo, conform, write_dataset
 from features.definitions import RANKER
 from features.events.event import BehaviorEvent, EventType
 from features.ingest.__main__ import open_ingest
