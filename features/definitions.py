@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSource, ValueType
-from feast.types import Array, FeastType, Float32, Float64, Int64, String
+from feast.types import String
 
+from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
 from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
 
 # Entities: who and what features are about.
@@ -59,23 +60,17 @@ SESSION_VIEW = "session_behavior"
 ITEM_VIEW = "item_behavior"
 ENTITY: dict[str, Entity] = {USER_VIEW: user, SESSION_VIEW: session, ITEM_VIEW: item}
 JOIN_KEY = {USER_VIEW: "user_id", SESSION_VIEW: "session_id", ITEM_VIEW: "item_id"}
-COLUMNS: dict[str, dict[str, str]] = {
-    USER_VIEW: BEHAVIOR_COLUMNS,
-    SESSION_VIEW: BEHAVIOR_COLUMNS,
-    ITEM_VIEW: ITEM_COLUMNS,
+_BEHAVIOR = {name: COLUMN_KINDS[kind] for name, kind in BEHAVIOR_COLUMNS.items()}
+_COUNTERS = {name: COLUMN_KINDS[kind] for name, kind in ITEM_COLUMNS.items()}
+COLUMNS: dict[str, dict[str, ColumnKind]] = {
+    USER_VIEW: _BEHAVIOR,
+    SESSION_VIEW: _BEHAVIOR,
+    ITEM_VIEW: _COUNTERS,
 }
 TTL_S: dict[str, float] = {
     USER_VIEW: 400 * 86_400.0,  # a yearly shopper is still known
     SESSION_VIEW: 86_400.0,  # as features.behavior.replay drops finished sessions
     ITEM_VIEW: 400 * 86_400.0,  # the slowest counter has faded to a tenth by then
-}
-_TYPES: dict[str, FeastType] = {
-    "float64": Float64,
-    "int64": Int64,
-    "float64 list": Array(Float64),
-    "float32 list": Array(Float32),
-    "int64 list": Array(Int64),
-    "string list": Array(String),
 }
 
 
@@ -87,7 +82,7 @@ def feature_view(name: str, offline: str) -> FeatureView:
         # The join key is named here so that `feast apply` need not open the Parquet files.
         schema=[
             Field(name=JOIN_KEY[name], dtype=String),
-            *(Field(name=column, dtype=_TYPES[kind]) for column, kind in COLUMNS[name].items()),
+            *(Field(name=column, dtype=kind.feast_type) for column, kind in COLUMNS[name].items()),
         ],
         ttl=timedelta(seconds=TTL_S[name]),
         source=push_source(name, offline),

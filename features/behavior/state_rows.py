@@ -16,7 +16,7 @@ from features.behavior.fold import BehaviorState
 from features.catalog.counters import COUNTS_SHAPE, ItemCounters
 from features.events.event import EventType
 
-# Feast's value kinds by column; `features.definitions` turns them into Feast types.
+# The kind of each column, by its name in features.behavior.column_kinds.
 BEHAVIOR_COLUMNS: dict[str, str] = {
     "first_s": "float64",
     "last_s": "float64",

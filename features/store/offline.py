@@ -19,14 +19,6 @@ import pyarrow.parquet as pq
 from features.definitions import COLUMNS, CREATED, JOIN_KEY, SESSION_VIEW, TIMESTAMP, USER_VIEW
 
 _TIME = pa.timestamp("us", "UTC")
-_TYPES = {
-    "float64": pa.float64(),
-    "int64": pa.int64(),
-    "float64 list": pa.list_(pa.float64()),
-    "float32 list": pa.list_(pa.float32()),
-    "int64 list": pa.list_(pa.int64()),
-    "string list": pa.list_(pa.string()),
-}
 _EMPTY = "empty.parquet"  # Feast cannot read a folder without a file
 MAX_FILES = 64
 MAX_MERGED_BYTES = 128 * 2**20
@@ -37,7 +29,7 @@ def schema(view: str) -> pa.Schema:
     return pa.schema(
         [
             (JOIN_KEY[view], pa.string()),
-            *((name, _TYPES[kind]) for name, kind in COLUMNS[view].items()),
+            *((name, kind.arrow_type) for name, kind in COLUMNS[view].items()),
             (TIMESTAMP, _TIME),
             (CREATED, _TIME),
         ]

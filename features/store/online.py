@@ -28,7 +28,6 @@ from features.definitions import (
     TTL_S,
     USER_VIEW,
 )
-from features.store.feast_values import READERS, WRITERS
 from features.store.online_rows import entity_key, online_rows
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
@@ -173,10 +172,7 @@ class OnlineFeatures:
             rows: list[FeastRow] = [
                 (
                     entity_key(view, key),
-                    {
-                        name: WRITERS[kind](values[name][row])
-                        for name, kind in COLUMNS[view].items()
-                    },
+                    {name: kind.write(values[name][row]) for name, kind in COLUMNS[view].items()},
                     datetime.fromtimestamp(values["last_s"][row], UTC),
                     created,
                 )
@@ -201,6 +197,6 @@ def _state(columns: Mapping[str, Any], view: str, row: int) -> BehaviorState | N
     if columns[f"{view}__last_s"][row].WhichOneof("val") is None:
         return None
     values: Row = {
-        name: READERS[kind](columns[f"{view}__{name}"][row]) for name, kind in COLUMNS[view].items()
+        name: kind.read(columns[f"{view}__{name}"][row]) for name, kind in COLUMNS[view].items()
     }
     return row_to_state(values)
