@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-from features.behavior.fold import Aggregator
+from features.behavior.fold import SESSION_TTL_S, Aggregator
 from features.behavior.neighbors import Takings, neighbor_tables, takings
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
@@ -21,8 +21,6 @@ from features.catalog.table import ItemTable
 from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent
-
-SESSION_OVER_S = DAY_S  # a session idle for this long is dropped, as its online TTL would
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +117,6 @@ def build_neighbors(dataset: Dataset, items: ItemTable) -> None:
 
 
 def _drop_finished(state: Aggregator, now_s: float) -> None:
-    oldest_s = now_s - SESSION_OVER_S
+    oldest_s = now_s - SESSION_TTL_S
     for key in [key for key, session in state.sessions.items() if session.last_s < oldest_s]:
         del state.sessions[key]
