@@ -16,14 +16,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from features.catalog.item import Item
+from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
-from features.datasets.format import (
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-    write_dataset,
-)
+from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.event import BehaviorEvent
 from features.events.log import EventLog
 from features.store.backends import open_catalog, open_event_log

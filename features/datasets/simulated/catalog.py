@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.datasets.format import ITEM_COLUMNS, conform
+from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.simulated.words import (
     BRANDS,
     COLOURS,

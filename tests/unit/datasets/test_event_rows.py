@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
+from features.datasets.columns import conform
 from features.datasets.event_rows import EVENT_COLUMNS, behavior_events, event_row
-from features.datasets.format import conform
 from features.events.event import BehaviorEvent, EventType
 
 FULL = BehaviorEvent("e1", EventType.DWELL, 5.0, "u", "s", "i", "tea", "r1", 3, 9.5, 12_000)

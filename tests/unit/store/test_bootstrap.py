@@ -13,8 +13,9 @@ from feast import FeatureStore
 from features.behavior.fold import Aggregator
 from features.behavior.replay import item_table
 from features.catalog.counters import DAY_S
+from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, behavior_events
-from features.datasets.format import ITEM_COLUMNS, Dataset, DatasetInfo, conform, write_dataset
+from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.definitions import RANKER
 from features.events.event import BehaviorEvent, EventType
 from features.ingest.__main__ import open_ingest
