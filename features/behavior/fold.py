@@ -121,7 +121,7 @@ def _remember(state: BehaviorState, event: BehaviorEvent, weight: float, bounds:
     assert event.item_id is not None
     item_id, at_s = event.item_id, event.at_s
     if event.type is EventType.RETURN:
-        state.recent.pop(item_id, None)  # what went back is no taste to extend
+        state.recent.pop(item_id, None)  # what was sent back must not bring up more of its kind
         return
     seen = state.recent.pop(item_id, None)
     if seen is None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
+from features.arrays import LongArray
 from features.behavior.fold import SESSION_TTL_S, Aggregator
-from features.behavior.neighbors import Takings, neighbor_tables, takings
+from features.behavior.neighbors import Interactions, item_interactions, neighbor_tables
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
@@ -29,7 +29,7 @@ class Stop:
 
     position: int
     at_s: float
-    index: int  # of the asked position, in the order asked
+    index: int  # of the position among those given
     state: Aggregator
     items: ItemTable
 
@@ -55,7 +55,7 @@ def item_table(dataset: Dataset) -> ItemTable:
 def replay(
     dataset: Dataset,
     items: ItemTable,
-    positions: npt.NDArray[np.int64],
+    positions: LongArray,
     progress: Progress | None = None,
     refresh_s: float = 28 * DAY_S,
 ) -> Iterator[Stop]:
@@ -66,7 +66,7 @@ def replay(
     every new time), just before the first stop that needs them. A stop is valid until the next one.
     """
     state = Aggregator(items.row_of, items.facts)
-    taken = takings(dataset.events, items)
+    interactions = item_interactions(dataset.events, items)
     times = dataset.events["at"].to_numpy(np.float64)
     source = behavior_events(dataset.events)
     task = progress.add_task("replay", total=int(positions.max(initial=0))) if progress else None
@@ -81,7 +81,7 @@ def replay(
                 progress.update(task, completed=done)
         if len(times) and at_s >= refreshed_s + max(refresh_s, 1.0):
             refreshed_s = at_s - (at_s - times[0]) % refresh_s if refresh_s else at_s
-            refresh_neighbors(items, taken.before(refreshed_s))
+            refresh_neighbors(items, interactions.before(refreshed_s))
             _drop_finished(state, at_s)
         yield Stop(position, at_s, index, state, items)
 
@@ -99,21 +99,16 @@ def fold_all(state: Aggregator, events: Iterable[BehaviorEvent], done: int = 0) 
     return done
 
 
-def refresh_neighbors(items: ItemTable, taken: Takings) -> None:
-    """Rebuild the neighbour tables of `items` from `taken`."""
-    tables = neighbor_tables(taken, len(items))
+def refresh_neighbors(items: ItemTable, interactions: Interactions) -> None:
+    """Rebuild the neighbour tables of `items` from `interactions`."""
+    tables = neighbor_tables(interactions, len(items))
     items.set_neighbors(
         tables.neighbors,
         tables.neighbor_weights,
-        tables.companions,
-        tables.companion_weights,
-        tables.taken,
+        tables.basket_neighbors,
+        tables.basket_neighbor_weights,
+        tables.interaction_counts,
     )
-
-
-def build_neighbors(dataset: Dataset, items: ItemTable) -> None:
-    """The tables of a fresh installation: from all purchases, carts and clicks of its data set."""
-    refresh_neighbors(items, takings(dataset.events, items))
 
 
 def _drop_finished(state: Aggregator, now_s: float) -> None:

@@ -6,8 +6,8 @@ Decay: exponential, `2 ** (-age / half_life)`.
 from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
 
+from features.arrays import FloatArray, RowArray
 from features.events.event import BehaviorEvent, EventType
 
 HOUR_S = 3600.0
@@ -94,9 +94,9 @@ class ItemCounters:
         if at_s < self.first_s.item(row):
             self.first_s[row] = at_s
 
-    def at(self, rows: npt.NDArray[np.int64], now_s: float) -> npt.NDArray[np.float32]:
+    def at(self, rows: RowArray, now_s: float) -> FloatArray:
         """Counts of `rows` decayed to `now_s`: float32 (len(rows), *COUNTS_SHAPE)."""
         age_s = np.maximum(now_s - self.at_s[rows], 0.0)
         decay = np.exp2(-age_s[:, None] / ITEM_HALF_LIVES_S).astype(np.float32)
-        counts: npt.NDArray[np.float32] = self.counts[rows] * decay[:, None, :]
+        counts: FloatArray = self.counts[rows] * decay[:, None, :]
         return counts

@@ -57,7 +57,7 @@ class Item:
     def facts(self) -> ItemFacts:
         """What the fold needs."""
         price = self.price
-        log_price = math.log(price) if price > 0 else math.nan  # False for NaN too
+        log_price = math.log(price) if price > 0 else math.nan  # NaN > 0 is false
         return ItemFacts(self.category_levels, self.brand, log_price)
 
 

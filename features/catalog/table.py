@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from features.arrays import FloatArray, IntArray, RowArray
 from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
 from features.catalog.words import words_in_order
 
-MAX_WORDS = 24  # of an item that taste is told by
+MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text is not
 
 
 class ItemTable:
@@ -16,11 +16,12 @@ class ItemTable:
 
     category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none
     log_price, created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
-    neighbors: int32 (n, k) rows whose taking speaks for the row's item, -1 = none;
-    neighbor_weights: float32 (n, k); companions and companion_weights: the same within one basket
+    neighbors: int32 (n, k) rows whose interactions speak for the row's item, -1 = none;
+    neighbor_weights: float32 (n, k);
+    basket_neighbors, basket_neighbor_weights: the same within one basket
     words: int32 (n, MAX_WORDS) codes of the distinct words of title, brand, category,
     attributes and description, in this order, -1 = no more;
-    word_share: float32 (n_words,) share of all that was taken that has the word in its text
+    word_share: float32 (n_words,) share of all interactions whose item has the word
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
@@ -41,14 +42,14 @@ class ItemTable:
         self.removed = np.zeros(0, bool)
         self.neighbors = np.full((0, 0), -1, np.int32)
         self.neighbor_weights = np.zeros((0, 0), np.float32)
-        self.companions = np.full((0, 0), -1, np.int32)
-        self.companion_weights = np.zeros((0, 0), np.float32)
+        self.basket_neighbors = np.full((0, 0), -1, np.int32)
+        self.basket_neighbor_weights = np.zeros((0, 0), np.float32)
         self.upsert(list(items))
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def upsert(self, items: Sequence[Item]) -> npt.NDArray[np.int64]:
+    def upsert(self, items: Sequence[Item]) -> RowArray:
         """Add or replace items; returns their rows."""
         for item in items:
             if item.item_id not in self.row_of:
@@ -69,35 +70,37 @@ class ItemTable:
         self.removed[row] = True
         return True
 
-    def rows(self, item_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    def rows(self, item_ids: Sequence[str]) -> RowArray:
         """Rows of `item_ids`; -1 for an id the catalogue does not know."""
         row_of = self.row_of
         return np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
 
     def set_neighbors(
         self,
-        neighbors: npt.NDArray[np.int32],
-        weights: npt.NDArray[np.float32],
-        companions: npt.NDArray[np.int32] | None = None,
-        companion_weights: npt.NDArray[np.float32] | None = None,
-        taken: npt.NDArray[np.float32] | None = None,
+        neighbors: IntArray,
+        weights: FloatArray,
+        basket_neighbors: IntArray | None = None,
+        basket_neighbor_weights: FloatArray | None = None,
+        interaction_counts: FloatArray | None = None,
     ) -> None:
         """Take neighbour tables (behavior/neighbors.py) for the first `len(neighbors)` rows.
 
-        taken: float32 (n,) how often each of these rows was taken.
+        interaction_counts: float32 (n,), of each of these rows.
         """
         self.neighbors, self.neighbor_weights = neighbors, weights
-        if companions is not None and companion_weights is not None:
-            self.companions, self.companion_weights = companions, companion_weights
-        if taken is not None:
-            self._share_words(taken)
+        if basket_neighbors is not None and basket_neighbor_weights is not None:
+            self.basket_neighbors = basket_neighbors
+            self.basket_neighbor_weights = basket_neighbor_weights
+        if interaction_counts is not None:
+            self._share_words(interaction_counts)
         self._grow(len(self.item_ids))
 
-    def _share_words(self, taken: npt.NDArray[np.float32]) -> None:
-        codes = self.words[: len(taken)]
+    def _share_words(self, interaction_counts: FloatArray) -> None:
+        codes = self.words[: len(interaction_counts)]
         known = codes >= 0
-        counts = np.bincount(codes[known], np.repeat(taken, known.sum(axis=1)), len(self.word_code))
-        self.word_share = (counts / max(float(taken.sum()), 1.0)).astype(np.float32)
+        repeated = np.repeat(interaction_counts, known.sum(axis=1))
+        counts = np.bincount(codes[known], repeated, len(self.word_code))
+        self.word_share = (counts / max(float(interaction_counts.sum()), 1.0)).astype(np.float32)
 
     def _write(self, row: int, item: Item) -> None:
         facts = item.facts
@@ -132,8 +135,8 @@ class ItemTable:
             ("removed", False),
             ("neighbors", -1),
             ("neighbor_weights", 0),
-            ("companions", -1),
-            ("companion_weights", 0),
+            ("basket_neighbors", -1),
+            ("basket_neighbor_weights", 0),
         ):
             array = getattr(self, name)
             if len(array) < n_rows:

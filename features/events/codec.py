@@ -25,12 +25,12 @@ class EventField:
 
 def _event_fields() -> tuple[EventField, ...]:
     hints = get_type_hints(BehaviorEvent)
-    found = []
+    event_fields = []
     for declared in fields(BehaviorEvent):
         (kind,) = set(get_args(hints[declared.name]) or (hints[declared.name],)) - {NoneType}
-        required = declared.default is MISSING
-        found.append(EventField(declared.name, kind, required, TRANSPORT not in declared.metadata))
-    return tuple(found)
+        required, behavior = declared.default is MISSING, TRANSPORT not in declared.metadata
+        event_fields.append(EventField(declared.name, kind, required, behavior))
+    return tuple(event_fields)
 
 
 EVENT_FIELDS = _event_fields()  # in the order of the constructor's parameters

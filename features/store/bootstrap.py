@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from rich.progress import Progress
 
+from features.arrays import LongArray
 from features.behavior.fold import Aggregator, BehaviorState
 from features.behavior.replay import fold_all, item_table
 from features.behavior.state_rows import ItemRows, states_to_columns
@@ -114,7 +114,7 @@ class _Stops:
         day = at_s[first:] // DAY_S
         ends = first + np.flatnonzero(np.diff(day)) + 1
         positions = np.unique(np.append(np.append(ends, first), len(at_s)))
-        self.positions: npt.NDArray[np.int64] = positions.astype(np.int64)
+        self.positions: LongArray = positions.astype(np.int64)
         # Items: at the start, then every seventh day, and at the end.
         self.item_positions = {*positions[::7].tolist(), len(at_s)}
 

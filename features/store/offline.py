@@ -121,18 +121,18 @@ class OfflineStore:
                     _replace(table.filter(pc.greater_equal(table[TIMESTAMP], before)), path)
 
     def _files(self, view: str) -> list[Path]:
-        found = (self._folder / view).glob("*.parquet")
-        return sorted(path for path in found if path.name != _EMPTY)
+        files = (self._folder / view).glob("*.parquet")
+        return sorted(path for path in files if path.name != _EMPTY)
 
 
 def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
     """Rewrite a Parquet file without the rows whose `column` is in `ids`; True if it had any."""
     values = pa.array(sorted(ids), pa.string())
     keys = pq.read_table(path, columns=[column])[column].combine_chunks().cast(pa.string())
-    found = pc.is_in(keys, value_set=values)
-    if not pc.any(found).as_py():
+    to_erase = pc.is_in(keys, value_set=values)
+    if not pc.any(to_erase).as_py():
         return False
-    _replace(pq.read_table(path).filter(pc.invert(found)), path)
+    _replace(pq.read_table(path).filter(pc.invert(to_erase)), path)
     return True
 
 

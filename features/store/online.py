@@ -59,18 +59,18 @@ class OnlineFeatures:
         With `now_s`, a session that has been idle for longer than its TTL is not known any more.
         """
         keys = {USER_VIEW: user_id, SESSION_VIEW: session_id}
-        asked = {view: key for view, key in keys.items() if key}
-        if not asked:
+        given = {view: key for view, key in keys.items() if key}
+        if not given:
             return Shopper()
         # A view costs Feast a third of a millisecond, also for a key that nobody has.
         response = self._store.get_online_features(
-            self._ranker if len(asked) == len(keys) else _references(next(iter(asked))),
-            entity_rows={JOIN_KEY[view]: [key] for view, key in asked.items()},
+            self._ranker if len(given) == len(keys) else _references(next(iter(given))),
+            entity_rows={JOIN_KEY[view]: [key] for view, key in given.items()},
             full_feature_names=True,
         )
         columns = _columns(response)
         user, session = (
-            _state(columns, view, 0) if view in asked else None
+            _state(columns, view, 0) if view in given else None
             for view in (USER_VIEW, SESSION_VIEW)
         )
         if session and now_s is not None and now_s - session.last_s > TTL_S[SESSION_VIEW]:
@@ -93,10 +93,10 @@ class OnlineFeatures:
         applied_seq = np.zeros(n, np.int64)
         for start in range(0, n, _READ_KEYS):
             columns = self._read(ITEM_VIEW, item_ids[start : start + _READ_KEYS])
-            found = zip(
+            values = zip(
                 *(columns[f"{ITEM_VIEW}__{name}"] for name in COLUMNS[ITEM_VIEW]), strict=True
             )
-            for row, (flat, first, last, seq) in enumerate(found, start):
+            for row, (flat, first, last, seq) in enumerate(values, start):
                 if last.WhichOneof("val") is not None:
                     counts[row] = np.array(flat.float_list_val.val).reshape(COUNTS_SHAPE)
                     first_s[row], at_s[row] = first.double_val, last.double_val

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
-from features.behavior.history import Past, bought_items
+from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
 from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
@@ -81,7 +81,7 @@ class FeatureLookup:
         table, counters = self._items.table, self._items.counters
         if request.seed_item_ids:
             shopper = Shopper(shopper.user, _seeded(request.seed_item_ids, request.at_s, table))
-        pasts = shopper.pasts(table)
+        histories = shopper.histories(table)
         rows = table.rows(request.item_ids)
         known = rows >= 0
         counts = counters.at(np.maximum(rows, 0), request.at_s) if len(counters) else None
@@ -100,18 +100,18 @@ class FeatureLookup:
                 request.at_s,
                 request.retrieval_score,
                 query=request.query,
-                pasts=pasts,
+                histories=histories,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
             exposure=exposure.astype(np.float32),
             shopper=shopper,
-            pasts=pasts,
+            histories=histories,
         )
 
     def texts(self, request: RankingRequest, features: FeatureMatrix) -> Texts:
         """What BERT reads: the query, the recent and the bought items, the candidates."""
-        user, session = features.pasts
+        user, session = features.histories
         seen = _newest(user, self._model.user_history)
         now = _newest(session, self._model.session_history)
         bought, purchases = bought_items(user, request.at_s, self._model.bought_history)
@@ -129,9 +129,9 @@ class FeatureLookup:
         )
 
 
-def _newest(past: Past, at_most: int) -> RowArray:
+def _newest(history: ItemHistory, at_most: int) -> RowArray:
     """Rows of the newest recent items that the catalogue still knows, newest first."""
-    return past.recent[past.recent >= 0][:at_most]
+    return history.recent[history.recent >= 0][:at_most]
 
 
 def _seeded(item_ids: tuple[str, ...], at_s: float, table: ItemTable) -> BehaviorState:

@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.history import NO_PAST
-from features.behavior.matrix import COLUMN, Pasts, Shopper
+from features.behavior.history import NO_HISTORY
+from features.behavior.matrix import COLUMN, Histories, Shopper
 
 FloatArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.int64]
@@ -72,8 +72,8 @@ class FeatureMatrix:
     rows:          int64 (n,), place in the catalogue, -1 = not in it
     values:        float32 (n, n_features), columns of matrix.FEATURE_NAMES, NaN = unknown
     category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
-    exposure:      float32 (n,), decayed count of examinations and takings
-    pasts:         rows of the items that the shopper's user and session keep
+    exposure:      float32 (n,), decayed count of examinations and interactions
+    histories:         rows of the items that the shopper's user and session keep
     """
 
     rows: RowArray
@@ -82,7 +82,7 @@ class FeatureMatrix:
     brand: npt.NDArray[np.int32]
     exposure: FloatArray
     shopper: Shopper = field(default_factory=Shopper)
-    pasts: Pasts = (NO_PAST, NO_PAST)
+    histories: Histories = (NO_HISTORY, NO_HISTORY)
 
     def take(self, rows: RowArray) -> "FeatureMatrix":
         """Only the candidates in `rows`."""

@@ -14,7 +14,7 @@ import tantivy
 from usearch.index import Index
 
 from features.behavior.fold import BehaviorState
-from features.behavior.history import Past, neighbor_score
+from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
 from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.item import Item
@@ -154,8 +154,8 @@ class Retrieval:
         else:
             for weight, state in ((1.5, shopper.session), (1.0, shopper.user)):
                 if state is not None and state.recent:
-                    past = Past.of(state, table)
-                    alike = self._like(past.recent, past.recent_weights)
+                    history = ItemHistory.of(state, table)
+                    alike = self._like(history.recent, history.recent_weights)
                     lists += [(weight * part, rows) for part, rows in alike]
                     lists.append((0.5 * weight, self._popular_in(state, popular)))
             if shopper.user is not None and shopper.user.bought:

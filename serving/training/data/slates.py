@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
-from features.behavior.history import Past, bought_items
+from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN, Shopper, behavior_features
 from features.behavior.replay import Stop, replay
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
@@ -278,7 +278,7 @@ def _with_cart(
 def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.NDArray[np.int32]:
     out = np.full(size, -1, np.int32)
     if state is not None:
-        rows = Past.of(state, items).recent
+        rows = ItemHistory.of(state, items).recent
         rows = rows[rows >= 0][:size]
         out[: len(rows)] = rows
     return out
@@ -287,7 +287,7 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> npt.ND
 def _purchases(
     state: BehaviorState | None, items: ItemTable, at_s: float
 ) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    rows, values = bought_items(Past.of(state, items), at_s, BOUGHT_HISTORY)
+    rows, values = bought_items(ItemHistory.of(state, items), at_s, BOUGHT_HISTORY)
     out = np.full(BOUGHT_HISTORY, -1, np.int32)
     purchases = np.zeros((BOUGHT_HISTORY, 3), np.float32)
     out[: len(rows)], purchases[: len(rows)] = rows, values
