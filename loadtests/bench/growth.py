@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from features.behavior.fold import Aggregator, ItemFacts
+from features.behavior.fold import Aggregator
 from features.behavior.matrix import Shopper, behavior_features
-from features.catalog.table import Item, content_key
+from features.catalog.item import Item, ItemFacts, content_key
 from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import StoreSettings, apply, open_store
 from features.store.online import OnlineFeatures

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
 from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer

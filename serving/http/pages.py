@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from serving.http.auth import Keyring, Scope
 from serving.http.schemas.wire import Id
 from serving.shops.items import ItemCache

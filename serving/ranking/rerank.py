@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.catalog.table import words
+from features.catalog.words import words
 from serving.errors import OverloadedError, RankingError
 from serving.models.encoder import Encoder
 from serving.types import FloatArray, Route

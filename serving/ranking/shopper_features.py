@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
-from features.behavior.history import Past, bought_items
+from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
+from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from serving.models.contract import MAX_TOKENS, Tensors, request_tensors
@@ -36,7 +37,7 @@ from serving.shops.shop import Shop
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
 from serving.types import RowArray
 
-_EXPOSURE_HALF_LIFE = 3  # index of 30 days
+_EXPOSURE_HALF_LIFE = HALF_LIFE["30d"]
 _LEAST_BUDGET_S = 0.001
 
 _Number = TypeVar("_Number", bound=np.generic)
@@ -87,7 +88,7 @@ class ShopperFeatures:
         table, seeds = shop.items.table, seeds_of(source)
         if seeds:
             states = Shopper(states.user, _seeded(seeds, context.at_s, table))
-        return Evidence(states, states.pasts(table))
+        return Evidence(states, states.histories(table))
 
     def matrix(
         self, shop: Shop, context: Context, candidates: Candidates, evidence: Evidence
@@ -98,7 +99,7 @@ class ShopperFeatures:
         exposure = np.full(len(rows), np.inf, np.float32)
         if len(counters):
             counts = counters.at(np.maximum(rows, 0), context.at_s)
-            seen = counts[:, :4, _EXPOSURE_HALF_LIFE].sum(axis=1)
+            seen = counts[:, : Counter.RETURN, _EXPOSURE_HALF_LIFE].sum(axis=1)
             exposure = np.where(rows >= 0, seen, np.inf).astype(np.float32)
         return FeatureMatrix(
             rows=rows,
@@ -110,7 +111,7 @@ class ShopperFeatures:
                 context.at_s,
                 candidates.retrieval_score,
                 query=context.query,
-                pasts=evidence.pasts,
+                histories=evidence.histories,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
@@ -122,12 +123,12 @@ class ShopperFeatures:
     ) -> Tensors:
         """What the ranker reads, no more than the version in use says (contract.INPUTS)."""
         limits = self._limits.current
-        bought, purchases = bought_items(evidence.user_past, context.at_s, limits.bought_history)
+        bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
         return request_tensors(
             shop.items.texts_of,
             self._tokenizer.tokens([context.query or ""], MAX_TOKENS),
-            _newest(evidence.user_past, limits.user_history),
-            _newest(evidence.session_past, limits.session_history),
+            _newest(evidence.user_history, limits.user_history),
+            _newest(evidence.session_history, limits.session_history),
             bought,
             purchases,
             features.rows,
@@ -135,9 +136,9 @@ class ShopperFeatures:
         )
 
 
-def _newest(past: Past, at_most: int) -> RowArray:
+def _newest(history: ItemHistory, at_most: int) -> RowArray:
     """Rows of the newest recent items that the catalogue still knows, newest first."""
-    return past.recent[past.recent >= 0][:at_most]
+    return history.recent[history.recent >= 0][:at_most]
 
 
 def _seeded(item_ids: tuple[str, ...], at_s: float, table: ItemTable) -> BehaviorState:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog.table import ItemTable, words
+from features.catalog.item import category_path
+from features.catalog.table import ItemTable
+from features.catalog.words import words
 from serving.ranking.values import Candidates, Context, FeatureMatrix
-from serving.shops.items import category_path
 from serving.shops.rules import Diversity, Match, Pin, Rules
 from serving.types import FloatArray
 

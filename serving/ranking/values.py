@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.history import Past
-from features.behavior.matrix import COLUMN, Pasts, Shopper
+from features.behavior.history import ItemHistory
+from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
 from serving.search.filters import Filters
 from serving.types import FloatArray, Reason, Route, RowArray, Scores
@@ -115,17 +115,17 @@ class Evidence:
     """
 
     states: Shopper
-    pasts: Pasts
+    histories: Histories
 
     @property
-    def user_past(self) -> Past:
+    def user_history(self) -> ItemHistory:
         """Of the user."""
-        return self.pasts[0]
+        return self.histories[0]
 
     @property
-    def session_past(self) -> Past:
+    def session_history(self) -> ItemHistory:
         """Of the session."""
-        return self.pasts[1]
+        return self.histories[1]
 
     @property
     def interactions(self) -> int:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.catalog.item import category_path
 from features.catalog.table import ItemTable
-from serving.shops.items import category_path
 from serving.types import RowArray
 
 

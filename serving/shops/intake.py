@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from opentelemetry import trace
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult
 from serving.errors import OverloadedError

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.fold import ItemCounters
-from features.catalog.table import Item, ItemTable, content_key
+from features.catalog.counters import ItemCounters
+from features.catalog.item import Item, content_key
+from features.catalog.table import ItemTable
 from serving.models.tokenizer import Tokenizer
 from serving.types import FloatArray, RowArray
 

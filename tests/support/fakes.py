@@ -21,8 +21,9 @@ from tokenizers.processors import TemplateProcessing
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
+from features.catalog.counters import COUNTS_SHAPE, Counter
+from features.catalog.item import Item
 from features.catalog.store import CatalogChanges
-from features.catalog.table import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
 from serving.experiments.assignment import assign
@@ -365,9 +366,9 @@ class FakeCounters:
         if self.error:
             raise self.error
         n = len(item_ids)
-        counts = np.zeros((n, 5, 5), np.float32)
+        counts = np.zeros((n, *COUNTS_SHAPE), np.float32)
         bought = np.array([self.purchases.get(item_id, 0.0) for item_id in item_ids])
-        counts[:, 3, :] = bought[:, None]
+        counts[:, Counter.PURCHASE] = bought[:, None]
         at_s = np.where(bought > 0, NOW_S, 0.0)
         first_s = np.where(bought > 0, NOW_S, np.inf)
         return ItemRows(tuple(item_ids), counts, at_s, first_s, np.zeros(n, np.int64))

@@ -8,7 +8,8 @@ from fastapi import Depends, FastAPI, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from features.behavior.fold import DAY_S
+from features.catalog.counters import DAY_S
+from features.events.codec import event_of
 from features.events.event import BehaviorEvent
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
@@ -85,4 +86,4 @@ def _event(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEven
     del fields["at"]
     fields["user_id"] = pseudonyms.user(event.user_id)
     fields["session_id"] = pseudonyms.session(event.session_id)
-    return BehaviorEvent(at_s=min(at_s, now_s), **fields)
+    return event_of({**fields, "at_s": min(at_s, now_s)})

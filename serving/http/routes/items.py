@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 
-from features.catalog.table import CATEGORY_SEPARATOR, Item
+from features.catalog.item import CATEGORY_SEPARATOR, Item
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import PathId, Scoped

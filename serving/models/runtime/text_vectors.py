@@ -192,7 +192,7 @@ def row_keys(tokens: TokenArray) -> KeyArray:
         hashlib.blake2b(row[:length].tobytes(), digest_size=8, person=b"query").digest()
         for row, length in zip(rows, lengths, strict=True)
     ]
-    # Negative: cannot meet a content key (features.catalog.table.content_key), which has 63 bits.
+    # Negative: cannot meet a content key (features.catalog.item.content_key), which has 63 bits.
     return np.array([int.from_bytes(d, "big") | 1 << 63 for d in digests], np.uint64).view(np.int64)
 
 

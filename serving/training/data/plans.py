@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from features.behavior.fold import DAY_S
+from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset, DatasetError
 from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases

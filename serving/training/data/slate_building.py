@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
-from features.behavior.history import Past, bought_items
+from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
+from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
 from features.behavior.replay import Stop, replay
+from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
@@ -16,7 +17,7 @@ from serving.training.arrays import FloatArray, IntArray, RowArray
 from serving.training.data.cases import NO_ROWS, Case, Draw
 from serving.training.data.slates import LIMITS, Slates, concatenate
 
-POPULAR_HALF_LIFE = 4  # the 120-day purchase counter, by which popular candidates are drawn
+POPULAR_HALF_LIFE = HALF_LIFE["120d"]  # of the purchases that popular candidates are drawn by
 
 
 def build_slates(
@@ -93,7 +94,8 @@ def _drawn(
         return open_rows
     parts = [rng.choice(open_rows, min(draw.uniform, len(open_rows)), replace=False)]
     if draw.popular:
-        sold = stop.state.items.at(open_rows, case.at_s)[:, 3, POPULAR_HALF_LIFE] + 1e-9
+        counts = stop.state.items.at(open_rows, case.at_s)
+        sold = counts[:, Counter.PURCHASE, POPULAR_HALF_LIFE] + 1e-9
         # The largest of log(p) + Gumbel noise: a draw without replacement, in proportion to p.
         keys = np.log(sold) + rng.gumbel(size=len(sold))
         best = np.argpartition(-keys, min(draw.popular, len(keys) - 1))[: draw.popular]
@@ -123,7 +125,7 @@ def _with_cart(
 def _history(state: BehaviorState | None, items: ItemTable, size: int) -> IntArray:
     out = np.full(size, -1, np.int32)
     if state is not None:
-        rows = Past.of(state, items).recent
+        rows = ItemHistory.of(state, items).recent
         rows = rows[rows >= 0][:size]
         out[: len(rows)] = rows
     return out
@@ -132,7 +134,7 @@ def _history(state: BehaviorState | None, items: ItemTable, size: int) -> IntArr
 def _purchases(
     state: BehaviorState | None, items: ItemTable, at_s: float
 ) -> tuple[IntArray, FloatArray]:
-    rows, values = bought_items(Past.of(state, items), at_s, LIMITS.bought_history)
+    rows, values = bought_items(ItemHistory.of(state, items), at_s, LIMITS.bought_history)
     out = np.full(LIMITS.bought_history, -1, np.int32)
     purchases = np.zeros((LIMITS.bought_history, 3), np.float32)
     out[: len(rows)], purchases[: len(rows)] = rows, values

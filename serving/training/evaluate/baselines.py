@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from implicit.nearest_neighbours import CosineRecommender
 
 from features.behavior.matrix import COLUMN
-from features.behavior.neighbors import Takings
+from features.behavior.neighbors import Interactions
 from features.catalog.table import ItemTable
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.values import FeatureMatrix
@@ -75,7 +75,7 @@ def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> 
     return out
 
 
-def item_to_item(taken: Takings, n_items: int) -> Scorer:
+def item_to_item(taken: Interactions, n_items: int) -> Scorer:
     """Cosine item-to-item of the library implicit, over the shopper's recent items.
 
     `taken`: what happened before the test period, all that it is fitted on.

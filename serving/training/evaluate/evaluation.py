@@ -7,7 +7,7 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
-from features.behavior.neighbors import takings
+from features.behavior.neighbors import item_interactions
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from serving.training.arrays import FloatArray
@@ -64,7 +64,7 @@ def evaluate(
     slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
     vectors = _vectors(bundle, [item.ranker_text for item in items.items], slates)
     training = slates.take(np.arange(len(fitting)))
-    taken = takings(dataset.events, items).before(plan.test_from_s)
+    taken = item_interactions(dataset.events, items).before(plan.test_from_s)
     text = text_columns(training, *vectors["zero-shot"])
     options = ForestOptions(threads=threads)
     scorers: dict[str, Scorer] = {

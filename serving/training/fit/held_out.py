@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.contract import Array, RowArray, pack, request_tensors
 from serving.training.data.slates import Slates
 from serving.training.fit.network import TextTower

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.runtime.text_vectors import TextEncoder
 from serving.training.publish.base_model import Weights
 from serving.training.publish.encoder_onnx import build_float, build_int8, calibrate

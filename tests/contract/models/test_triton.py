@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.local.model_server import ModelServer
 from serving.local.processes import free_port

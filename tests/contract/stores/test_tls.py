@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from features.behavior.fold import BehaviorState
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import apply, open_store

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.behavior.fold import DAY_S
 from features.behavior.matrix import COLUMN, Shopper
-from features.catalog.table import content_key
+from features.catalog.counters import DAY_S, Counter
+from features.catalog.item import content_key
 from features.events.event import EventType
 from serving.models.contract import Limits, Tensors
 from serving.models.limits import PublishedLimits
@@ -191,7 +191,7 @@ def test_exposure_counts_what_was_seen_and_fades(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     row = items.table.rows(["milk"])
     counts = np.zeros((1, 5, 5), np.float32)
-    counts[0, :4] = 8.0
+    counts[0, : Counter.RETURN] = 8.0
     items.set_counters(row, counts, np.array([NOW_S]), np.array([NOW_S]))
     reader = Reader(encoder, items=items)
     now = reader.matrix("milk").exposure

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog.table import Item, ItemTable
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
 from serving.experiments.assignment import assign
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.values import FeatureMatrix, Slate

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.behavior.matrix import Shopper
-from features.catalog.table import Item
+from features.catalog.counters import Counter
+from features.catalog.item import Item
 from features.events.event import EventType
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
@@ -53,7 +54,7 @@ class Shop:
 
     def sell(self, item_id: str, times: float, at_s: float = NOW_S) -> None:
         counts = np.zeros((1, 5, 5), np.float32)
-        counts[0, 3] = times
+        counts[0, Counter.PURCHASE] = times
         row = self.items.table.rows([item_id])
         self.items.set_counters(row, counts, np.array([at_s]), np.array([at_s]))
         self.retrieval.refresh_popularity(NOW_S)
@@ -254,7 +255,7 @@ def test_a_filter_reaches_below_what_is_most_popular(encoder: Tokenizer) -> None
     items.upsert([Item(f"x{n}", f"Filler {n}", category="Filler") for n in range(900)])
     shop = Shop(encoder, items)
     for n in range(900):
-        items.counters.counts[items.table.row_of[f"x{n}"], 3] = 5.0
+        items.counters.counts[items.table.row_of[f"x{n}"], Counter.PURCHASE] = 5.0
         items.counters.at_s[items.table.row_of[f"x{n}"]] = NOW_S
     shop.retrieval.refresh_popularity(NOW_S)
     assert shop.recommend(Shopper(), brands=("Oatly",)) == ["oat"]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from features.behavior.history import shared_words
-from features.catalog.table import Item, content_key, words
+from features.catalog.item import Item, category_path, content_key
+from features.catalog.words import words
 from serving.models.tokenizer import Tokenizer
-from serving.shops.items import ItemCache, category_path
+from serving.shops.items import ItemCache
 from serving.types import RowArray
 from tests.support.fakes import MAX_ITEM_TOKENS, groceries
 

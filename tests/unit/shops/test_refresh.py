@@ -9,7 +9,8 @@ import pytest
 from features.behavior.matrix import Shopper
 from features.behavior.neighbor_file import NeighborFile, write_neighbors
 from features.behavior.neighbors import NeighborTables
-from features.catalog.table import Item, content_key
+from features.catalog.counters import Counter
+from features.catalog.item import Item, content_key
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.search.retrieval import Retrieval
@@ -69,7 +70,7 @@ class Replica:
 
     def bought(self, item_id: str) -> float:
         row = self.items.table.rows([item_id])
-        return float(self.items.counters.counts[row[0], 3, 0])
+        return float(self.items.counters.counts[row[0], Counter.PURCHASE, 0])
 
 
 @pytest.fixture

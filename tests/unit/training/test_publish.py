@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.contract import BatchError
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
 from serving.models.runtime.text_vectors import BrokenVersionError, check_version

@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
-from features.behavior.fold import DAY_S
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN
 from features.behavior.replay import item_table
+from features.catalog.counters import DAY_S
 from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.training.data.cases import Draw
 from serving.training.data.plans import make_plan
