@@ -1,7 +1,7 @@
 """build_app(settings): the graph. The only module that makes deployments and wires classes.
 
-Ingress -> Ranker -> Triton is the one hop of a ranking. ColdStart is its own deployment, so that
-rules scale and roll alone, and the ingress keeps a local instance as the last resort.
+Ingress -> Ranker -> Triton is the one hop of a ranking. ColdStart is a deployment of its own, asked
+when the settings say so; the same rules run in the ingress (docs/adr/0018).
 """
 
 import gc
@@ -103,7 +103,12 @@ class IngressReplica:
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.wiring import endpoints
 
-        self._endpoints = endpoints(settings, RemoteRanker(ranker), RemoteColdStart(cold_start))
+        by_deployment = settings.pipeline.cold_start == "deployment"
+        self._endpoints = endpoints(
+            settings,
+            RemoteRanker(ranker),
+            RemoteColdStart(cold_start) if by_deployment else None,
+        )
         # Catalogue and indexes stay: a full collection need not look through them each time.
         gc.collect()
         gc.freeze()

@@ -186,7 +186,9 @@ def check(batch: Tensors, n_features: int) -> None:
     for name in dict.fromkeys(name for names in COUNTS.values() for name in names):
         counts = batch[name]
         if len(counts) != n_requests or (counts < 0).any():
-            raise BatchError(f"{name} must be {n_requests} numbers from 0")
+            raise BatchError(
+                f"{name} must be {n_requests} numbers from 0, one for each row of QUERY_TOKENS"
+            )
     for tensor in INPUTS:
         names = COUNTS.get(tensor.rows)
         if names is None:

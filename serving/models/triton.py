@@ -1,13 +1,12 @@
-"""Triton over gRPC: the only module that imports tritonclient.
+"""The models of the model server as clients of ours.
 
-Errors of the transport become RankingErrors here, and answers are checked here: what leaves has the
-asked length and finite scores.
+Answers are checked here: what leaves has the length that was asked for, and finite scores.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,34 +16,20 @@ from tritonclient.utils import InferenceServerException
 
 from serving.errors import (
     BadModelOutputError,
-    ModelTimeoutError,
-    ModelUnavailableError,
-    ModelUnreachableError,
+)
+from serving.models.connection import (
+    Connection,
+    channel_options,
+    infer_inputs,
+    raise_ranking_error,
 )
 from serving.models.contract import OUTPUTS, PARTS, Limits, Tensors
-from serving.models.retries import Retries
 from serving.models.settings import TlsSettings
 from serving.types import FloatArray
 
 TokenArray = npt.NDArray[np.int16]
 
-_READY_S = 1.0
 _BLOCKING_S = 60.0
-_TRITON_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
-_DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
-_UNAVAILABLE = "StatusCode.UNAVAILABLE"
-# Messages of any size, as the client's own default; calls go round among all servers that the name
-# stands for, where gRPC would stay with the first; and a server that is back is found within a
-# second, where it would wait up to two minutes.
-_CHANNEL = [
-    ("grpc.lb_policy_name", "round_robin"),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
-_BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +61,7 @@ class TritonRanker:
         tls: TlsSettings | None = None,
         feature_names: Sequence[str] = (),
     ) -> None:
-        self._connection = _Connection(address, model, tls)
+        self._connection = Connection(address, model, tls)
         self._parameters = {"feature_names": ",".join(feature_names)} if feature_names else None
         self._inputs: tuple[str, ...] = ()  # that the version in use takes; empty: not asked yet
 
@@ -135,7 +120,7 @@ class TritonEncoder:
         self._address = address
         self._model = model
         self._tls = tls
-        self._connection = _Connection(address, model, tls)
+        self._connection = Connection(address, model, tls)
 
     async def encode(
         self, tokens: npt.NDArray[np.integer[Any]], budget_s: float, traceparent: str | None = None
@@ -150,16 +135,16 @@ class TritonEncoder:
     ) -> FloatArray:
         """As `encode`, for a thread that builds an index."""
         try:
-            options = _channel_options(self._tls)
+            options = channel_options(self._tls)
             with blocking.InferenceServerClient(self._address, **options) as client:
                 answer = client.infer(
                     self._model,
-                    _inputs({"TOKENS": _tokens(tokens)}, blocking),
+                    infer_inputs({"TOKENS": _tokens(tokens)}, blocking),
                     outputs=[blocking.InferRequestedOutput("VECTORS")],
                     client_timeout=budget_s,
                 )
         except InferenceServerException as error:
-            _raise(error, budget_s)
+            raise_ranking_error(error, budget_s)
         return _vectors(answer, len(tokens))
 
     async def ready(self) -> bool:
@@ -175,7 +160,7 @@ class TritonCrossEncoder:
     """The `cross_encoder` model: pairs of context and item to scores; the reference of ours."""
 
     def __init__(self, address: str, tls: TlsSettings | None = None) -> None:
-        self._connection = _Connection(address, "cross_encoder", tls)
+        self._connection = Connection(address, "cross_encoder", tls)
 
     async def score(self, tokens: npt.NDArray[np.integer[Any]], budget_s: float) -> FloatArray:
         """Scores float32 (n,) of `tokens` (n, any); raises a RankingError."""
@@ -190,106 +175,15 @@ class TritonCrossEncoder:
         await self._connection.close()
 
 
-class _Connection:
-    """One gRPC channel, opened on first use: it binds to the event loop it is opened on."""
-
-    def __init__(self, address: str, model: str, tls: TlsSettings | None) -> None:
-        self._address = address
-        self._model = model
-        self._tls = tls
-        self._retries = Retries()
-        self._opened: aio.InferenceServerClient | None = None
-
-    @property
-    def _client(self) -> aio.InferenceServerClient:
-        if self._opened is None:
-            self._opened = aio.InferenceServerClient(self._address, **_channel_options(self._tls))
-        return self._opened
-
-    async def infer(
-        self,
-        tensors: Tensors,
-        budget_s: float,
-        headers: dict[str, str] | None,
-        parameters: dict[str, str] | None = None,
-    ) -> aio.InferResult:
-        """All outputs of the model's: an older version may have fewer."""
-        if budget_s <= 0:
-            raise ModelTimeoutError("no time left")
-        inputs = _inputs(tensors, aio)
-
-        async def ask(left_s: float) -> aio.InferResult:
-            try:
-                return await self._client.infer(
-                    self._model,
-                    inputs,
-                    # When it is over the server is told, and drops what it has not begun.
-                    client_timeout=left_s,
-                    headers=headers,
-                    parameters=parameters,
-                )
-            except InferenceServerException as error:
-                _raise(error, left_s)
-
-        return await self._retries.call(ask, budget_s)
-
-    async def inputs(self, budget_s: float) -> tuple[str, ...]:
-        """Names of the tensors that the version in use takes; raises a RankingError."""
-        if budget_s <= 0:
-            raise ModelTimeoutError("no time left")
-
-        async def ask(left_s: float) -> tuple[str, ...]:
-            try:
-                about = await self._client.get_model_metadata(self._model, client_timeout=left_s)
-            except InferenceServerException as error:
-                _raise(error, left_s)
-            return tuple(tensor.name for tensor in about.inputs)
-
-        return await self._retries.call(ask, budget_s)
-
-    async def ready(self) -> bool:
-        try:
-            return bool(await self._client.is_model_ready(self._model, client_timeout=_READY_S))
-        except InferenceServerException:
-            return False
-
-    async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
-
-
 def published_limits(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> Limits:
     """Of the version in use, from its configuration; blocks. Raises a RankingError."""
     try:
-        with blocking.InferenceServerClient(address, **_channel_options(tls)) as client:
+        with blocking.InferenceServerClient(address, **channel_options(tls)) as client:
             answer = client.get_model_config(model, client_timeout=budget_s)
     except InferenceServerException as error:
-        _raise(error, budget_s)
+        raise_ranking_error(error, budget_s)
     parameters = answer.config.parameters
     return Limits.of({name: parameters[name].string_value for name in parameters})
-
-
-def _channel_options(tls: TlsSettings | None) -> dict[str, Any]:
-    """Of a client, async or blocking; certificates are read when the channel is opened."""
-    if tls is None:
-        return {"channel_args": _CHANNEL}
-    return {
-        "channel_args": _CHANNEL,
-        "ssl": True,
-        "root_certificates": tls.ca_file,
-        "certificate_chain": tls.cert_file,
-        "private_key": tls.key_file,
-    }
-
-
-def _inputs(tensors: Tensors, client: Any) -> list[Any]:
-    inputs = []
-    for name, values in tensors.items():
-        tensor = client.InferInput(name, values.shape, _TRITON_TYPES[values.dtype.name])
-        tensor.set_data_from_numpy(values)
-        inputs.append(tensor)
-    return inputs
 
 
 def _tokens(tokens: npt.NDArray[np.integer[Any]]) -> TokenArray:
@@ -304,14 +198,3 @@ def _vectors(answer: Any, n: int) -> FloatArray:
     if len(vectors) != n or not np.isfinite(vectors).all():
         raise BadModelOutputError(f"{vectors.shape} for {n} texts, or not finite")
     return vectors
-
-
-def _raise(error: InferenceServerException, budget_s: float) -> NoReturn:
-    status = error.status()
-    if status == _DEADLINE:
-        raise ModelTimeoutError(f"no answer within {budget_s:.3f} s") from None
-    if status in _BAD_ANSWERS:
-        raise BadModelOutputError(f"the model refused: {error.message()}") from None
-    if status == _UNAVAILABLE:
-        raise ModelUnreachableError(f"{status}: {error.message()}") from None
-    raise ModelUnavailableError(f"{status}: {error.message()}") from None

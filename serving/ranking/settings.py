@@ -1,5 +1,7 @@
 """How long a ranking may take, when the model answers, and what is refused."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from serving.section import Section
@@ -23,6 +25,11 @@ class PipelineSettings(Section):
         2, description="Interactions of user and session together from which the model is used."
     )
 
+    cold_start: Literal["ingress", "deployment"] = Field(
+        "ingress",
+        description="Where new shoppers are scored by rules: in the ingress, or by the ColdStart "
+        "deployment, over a hop (docs/adr/0018).",
+    )
     min_shortlist: PositiveInt = Field(
         50,
         description="When time is short the model ranks only the best by rules, but as many as "

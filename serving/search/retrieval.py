@@ -1,35 +1,25 @@
-"""Query or shopper to candidates: a lexical and a dense index over the catalogue, in process.
+"""Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
-Lists are merged by reciprocal rank fusion (Cormack et al., 2009): places compare where scores of
-different engines do not.
-"""
-
-import threading
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import tantivy
-from usearch.index import Index
 
 from features.behavior.fold import BehaviorState
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
 from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
-from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from features.catalog.words import WORD
-from serving.models.contract import VECTOR_SIZE
+from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
+from serving.search.fusion import WeightedList, fused
+from serving.search.lexical import LexicalIndex
 from serving.types import FloatArray, RowArray
 
-_FUSION_K = 60  # the constant of the paper
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
-_DENSE_DEPTH = 1_000  # the dense index takes longer for each
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
-_DENSE_BATCH = 16  # added at once: readers of the dense index wait for that long
 _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 
@@ -68,15 +58,8 @@ class Retrieval:
     def __init__(self, items: IndexedItems, source: VectorSource) -> None:
         self._items = items
         self._source = source
-        schema = tantivy.SchemaBuilder()
-        schema.add_unsigned_field("row", indexed=True, fast=True)
-        for field in ("title", "brand", "category", "description"):
-            schema.add_text_field(field, tokenizer_name="en_stem")
-        self._lexical = tantivy.Index(schema.build())
-        self._writer = self._lexical.writer(heap_size=32_000_000, num_threads=1)
-        self._worded: set[int] = set()  # rows in the lexical index
-        self._dense = Index(ndim=VECTOR_SIZE, metric="cos", dtype="f16")
-        self._dense_lock = threading.Lock()  # usearch moves its nodes when it grows
+        self._lexical = LexicalIndex()
+        self._dense = DenseIndex()
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)
 
@@ -90,38 +73,15 @@ class Retrieval:
 
     def update_words(self, rows: RowArray) -> None:
         """Bring the lexical index up to date."""
-        table = self._items.table
-        for row in rows.tolist():
-            if row in self._worded:
-                # By query: a deletion by term of a number matches nothing (tantivy 0.27).
-                self._writer.delete_documents_by_query(
-                    tantivy.Query.term_query(self._lexical.schema, "row", row)
-                )
-                self._worded.discard(row)
-            if not table.removed[row]:
-                self._writer.add_document(_document(row, table.items[row]))
-                self._worded.add(row)
-        self._writer.commit()
-        self._lexical.reload()
+        self._lexical.update(rows, self._items.table)
 
     def update_vectors(self, rows: RowArray) -> None:
         """Bring the dense index up to date; raises a RankingError when the encoder is down."""
         gone = self._items.table.removed[rows]
-        self._replace_vectors(rows[gone], np.zeros((int(gone.sum()), VECTOR_SIZE), np.float32))
+        self._dense.remove(rows[gone])
         rows = rows[~gone]
         if len(rows):
-            self._replace_vectors(rows, self._source.vectors(*self._items.texts_of(rows)))
-
-    def _replace_vectors(self, rows: RowArray, vectors: FloatArray) -> None:
-        for start in range(0, len(rows), _DENSE_BATCH):
-            part, new = rows[start : start + _DENSE_BATCH], vectors[start : start + _DENSE_BATCH]
-            keep = new.any(axis=1)
-            with self._dense_lock:
-                stale = part[np.asarray(self._dense.contains(part))]
-                if len(stale):
-                    self._dense.remove(stale)
-                if keep.any():
-                    self._dense.add(part[keep], new[keep])
+            self._dense.replace(rows, self._source.vectors(*self._items.texts_of(rows)))
 
     def refresh_popularity(self, now_s: float) -> None:
         """Order items by what is popular and by what is new."""
@@ -146,9 +106,9 @@ class Retrieval:
         """Candidates for a query; `vector` (VECTOR_SIZE,) is None while the encoder is down."""
         keep = allowed(self._items.table, self._all_rows(), filters)
         depth = _DEPTH if filters is None else _FILTERED_DEPTH
-        lists: list[tuple[float, RowArray]] = [(1.0, self._matches(query, depth))]
+        lists: list[WeightedList] = [(1.0, self._lexical.search(query, depth))]
         if vector is not None:
-            lists.append((1.0, self._nearest(vector, depth)))
+            lists.append((1.0, self._dense.nearest(vector, depth)))
         return self._fuse(lists, keep, limit)
 
     def recommend(
@@ -160,7 +120,7 @@ class Retrieval:
         seeds = table.rows(seed_item_ids)
         keep[seeds[(seeds >= 0) & (seeds < len(keep))]] = False
         popular = _kept(self._popular, keep)
-        lists: list[tuple[float, RowArray]] = []
+        lists: list[WeightedList] = []
         if seed_item_ids:
             lists += self._like(seeds, np.ones(len(seeds)))
         else:
@@ -180,23 +140,18 @@ class Retrieval:
         found = self._fuse(lists, keep, limit)
         return found if found.item_ids else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
 
-    def _like(
-        self, taken: RowArray, weights: npt.NDArray[np.float64]
-    ) -> list[tuple[float, RowArray]]:
+    def _like(self, taken: RowArray, weights: npt.NDArray[np.float64]) -> list[WeightedList]:
         """Items taken together with, and items that read like, those of `taken` by `weights`."""
         table = self._items.table
         together = neighbor_score(table, taken, weights)
         spoken_for = np.flatnonzero(together > 0)
         best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
-        lists: list[tuple[float, RowArray]] = [(1.0, best)]
+        lists: list[WeightedList] = [(1.0, best)]
         rows = taken[taken >= 0]
         share = weights[taken >= 0].astype(np.float32)
-        with self._dense_lock:
-            known = np.asarray(self._dense.contains(rows)) if len(rows) else np.zeros(0, bool)
-            found = self._dense.get(rows[known]) if known.any() else ()
+        known, vectors = self._dense.known(rows)
         if known.any():
-            profile = share[known] @ np.asarray(found, np.float32)
-            lists.append((0.7, self._nearest(profile, _DEPTH)))
+            lists.append((0.7, self._dense.nearest(share[known] @ vectors, _DEPTH)))
         return lists
 
     def _popular_in(self, state: BehaviorState, popular: RowArray) -> RowArray:
@@ -211,53 +166,17 @@ class Retrieval:
         inside = np.isin(table.category[popular], codes).any(axis=1)
         return popular[inside][:_DEPTH]
 
-    def _matches(self, query: str, depth: int) -> RowArray:
-        """Rows by BM25. Only the words of the query are used: its syntax is not ours to run."""
-        plain = " ".join(dict.fromkeys(WORD.findall(query.lower())))
-        if not plain:
-            return np.zeros(0, np.int64)
-        parsed, _ = self._lexical.parse_query_lenient(
-            plain,
-            ["title", "brand", "category", "description"],
-            field_boosts={"title": 2.0, "description": 0.5},
-        )
-        searcher = self._lexical.searcher()
-        hits = searcher.search(parsed, limit=depth, count=False).hits
-        rows = searcher.fast_field_values("row", [address for _, address in hits])
-        return np.array(rows, np.int64)
-
-    def _nearest(self, vector: FloatArray, depth: int) -> RowArray:
-        with self._dense_lock:
-            n = min(depth, _DENSE_DEPTH, len(self._dense))
-            return np.asarray(self._dense.search(vector, n).keys if n else (), np.int64)
-
     def _all_rows(self) -> RowArray:
         return np.arange(len(self._items.table))
 
     def _fuse(
-        self, lists: list[tuple[float, RowArray]], keep: npt.NDArray[np.bool_], limit: int
+        self, lists: list[WeightedList], keep: npt.NDArray[np.bool_], limit: int
     ) -> Retrieved:
-        """The best of `lists` among the rows that `keep`, bool (n,), lets through."""
-        score = np.zeros(len(keep), np.float32)
-        for weight, rows in lists:
-            rows = rows[rows < len(keep)]  # the catalogue may have grown since `keep` was made
-            np.add.at(score, rows, weight / (_FUSION_K + 1 + np.arange(len(rows))))
-        rows = np.flatnonzero((score > 0) & keep)
-        rows = rows[np.argsort(-score[rows], kind="stable")][:limit]
+        rows, score = fused(lists, keep, limit)
         item_ids = self._items.table.item_ids
-        return Retrieved([item_ids[row] for row in rows.tolist()], score[rows])
+        return Retrieved([item_ids[row] for row in rows.tolist()], score)
 
 
 def _kept(rows: RowArray, keep: npt.NDArray[np.bool_]) -> RowArray:
     rows = rows[rows < len(keep)]
     return rows[keep[rows]]
-
-
-def _document(row: int, item: Item) -> tantivy.Document:
-    document = tantivy.Document()
-    document.add_unsigned("row", row)
-    document.add_text("title", item.title)
-    document.add_text("brand", item.brand)
-    document.add_text("category", item.category.replace(">", " "))
-    document.add_text("description", item.description)
-    return document

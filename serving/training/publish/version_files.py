@@ -15,7 +15,7 @@ from serving.training.publish.parity import Parity, tower_parity
 from serving.training.publish.texts import TokenArray, random_texts
 
 _ROOT = Path(__file__).resolve().parents[3]
-_CODE = (
+CODE = (
     "serving/__init__.py",
     "serving/models/__init__.py",
     "serving/models/contract.py",
@@ -35,7 +35,7 @@ _SEED = 20
 def add_code(folder: Path, model: str) -> None:
     """Copy the code that runs `model`: a version must not change when the source tree does."""
     shutil.copyfile(_ROOT / "serving/models/runtime" / model / "model.py", folder / "model.py")
-    for name in _CODE:
+    for name in CODE:
         target = folder / "code" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_ROOT / name, target)

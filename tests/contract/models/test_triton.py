@@ -22,10 +22,10 @@ from features.catalog.item import content_key
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.local.model_server import ModelServer
 from serving.local.processes import free_port
-from serving.models.contract import Tensors
+from serving.models.contract import Limits, Tensors
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
-from serving.models.triton import TritonEncoder, TritonRanker
+from serving.models.triton import TritonEncoder, TritonRanker, published_limits
 from serving.training.publish.base_model import base_folder
 from serving.training.publish.models import publish_ranker
 from serving.training.publish.repository import PublishError, rollback, switch, version_in_use
@@ -365,6 +365,51 @@ async def test_a_version_that_triton_cannot_load_leaves_the_old_one_answering(
         shutil.rmtree(broken)
     assert version_in_use(repository, "ranker") == int(before)
     assert (await ranker.score(batch(), BUDGET_S)).version == before
+
+
+OLDER = """\
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request):
+        n = len(pb_utils.get_input_tensor_by_name(request, "ITEM_KEYS").as_numpy())
+        values = {"SCORES": np.zeros(n, np.float32), "PARTS": np.zeros((n, 4), np.float32),
+                  "TIMES": np.zeros(2, np.int64)}
+        return pb_utils.InferenceResponse(
+            [pb_utils.Tensor(name, value) for name, value in values.items()]
+        )
+"""
+
+
+async def test_a_version_of_another_age_is_sent_only_the_tensors_that_it_takes(
+    server: ModelServer, ranker: TritonRanker, repository: Path
+) -> None:
+    before = (await ranker.score(batch(), BUDGET_S)).version
+    older = repository / "ranker" / "9"
+    older.mkdir()
+    (older / "model.py").write_text(OLDER)
+    config = (repository / "ranker" / before / "config.pbtxt").read_text()
+    lines = [line for line in config.splitlines() if "BOUGHT" not in line and "PURCH" not in line]
+    (older / "config.pbtxt").write_text("\n".join(lines) + "\n")
+    urls = [server.http_url]
+    try:
+        switch(repository, "ranker", 9, urls)
+        assert (await ranker.score(batch(), BUDGET_S)).version == "9"
+        switch(repository, "ranker", int(before), urls)  # which wants more again
+        assert (await ranker.score(batch(), BUDGET_S)).version == before
+    finally:
+        switch(repository, "ranker", int(before), urls)
+        shutil.rmtree(older)
+
+
+def test_the_version_in_use_tells_how_much_it_reads(server: ModelServer) -> None:
+    limits = published_limits(server.grpc_address, "ranker", None, BUDGET_S)
+    assert limits == Limits(max_tokens=MAX_TOKENS)
 
 
 # --- the process ---

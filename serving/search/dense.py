@@ -1,0 +1,52 @@
+"""The dense index: items by the vectors of their texts, in process."""
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+from usearch.index import Index
+
+from serving.models.contract import VECTOR_SIZE
+from serving.types import FloatArray, RowArray
+
+_DEPTH = 1_000  # a search takes longer for each
+_BATCH = 16  # added at once: readers wait for that long
+
+
+class DenseIndex:
+    """Rows of the catalogue by cosine. One thread writes, others read."""
+
+    def __init__(self) -> None:
+        self._index = Index(ndim=VECTOR_SIZE, metric="cos", dtype="f16")
+        self._lock = threading.Lock()  # usearch moves its nodes when it grows
+
+    def replace(self, rows: RowArray, vectors: FloatArray) -> None:
+        """Put `vectors` (n, VECTOR_SIZE) in the places of `rows`; zeros leave the index."""
+        for start in range(0, len(rows), _BATCH):
+            part, new = rows[start : start + _BATCH], vectors[start : start + _BATCH]
+            keep = new.any(axis=1)
+            with self._lock:
+                stale = part[np.asarray(self._index.contains(part))]
+                if len(stale):
+                    self._index.remove(stale)
+                if keep.any():
+                    self._index.add(part[keep], new[keep])
+
+    def remove(self, rows: RowArray) -> None:
+        """Take `rows` out."""
+        self.replace(rows, np.zeros((len(rows), VECTOR_SIZE), np.float32))
+
+    def nearest(self, vector: FloatArray, depth: int) -> RowArray:
+        """The rows nearest to `vector` (VECTOR_SIZE,), at most `depth`."""
+        with self._lock:
+            n = min(depth, _DEPTH, len(self._index))
+            return np.asarray(self._index.search(vector, n).keys if n else (), np.int64)
+
+    def known(self, rows: RowArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Which of `rows` have a vector, (n,), and those vectors, (n_known, VECTOR_SIZE)."""
+        if not len(rows):
+            return np.zeros(0, bool), np.zeros((0, VECTOR_SIZE), np.float32)
+        with self._lock:
+            known = np.asarray(self._index.contains(rows))
+            vectors = self._index.get(rows[known]) if known.any() else ()
+        return known, np.asarray(vectors, np.float32).reshape(-1, VECTOR_SIZE)
