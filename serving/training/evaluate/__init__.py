@@ -1,1 +1,1 @@
-"""A bundle against baselines, on what it was not trained on."""
+"""Measures bundles against baselines on data that they were not trained on."""

@@ -1,4 +1,4 @@
-"""What the ranker is measured against; each gives scores (R,) for the candidates of slates."""
+"""The rankings that ours is compared with; each scores the candidates of slates, (R,)."""
 
 from collections.abc import Callable
 
@@ -17,17 +17,17 @@ from serving.training.data.slates import Slates
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.tuning import TEXT_ALONE
 
-Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
+Baseline = Callable[[Slates, FloatArray], FloatArray]  # of slates and zero-shot text columns (R, T)
 N_ITEM_NEIGHBORS = 200
 
 
-def column(name: str) -> Scorer:
-    """One behaviour feature as it is; an unknown value comes last."""
+def column(name: str) -> Baseline:
+    """One behaviour feature as the score; an unknown value comes last."""
     return lambda slates, _: np.nan_to_num(slates.features[:, COLUMN[name]], nan=-1e6)
 
 
 def bought_before(slates: Slates, _: FloatArray) -> FloatArray:
-    """How often the shopper has bought the item; then what everybody buys."""
+    """How often the shopper has bought the item; ties by what all shoppers buy."""
     times = np.nan_to_num(slates.features[:, COLUMN["user_times_bought"]])
     return times + 1e-3 * np.nan_to_num(slates.features[:, COLUMN["item_purchase_120d"]])
 
@@ -40,14 +40,14 @@ def text_alone(_: Slates, text: FloatArray) -> FloatArray:
     return scores
 
 
-def by_rules(items: ItemTable) -> Scorer:
-    """What serving answers without the model: the rules for new shoppers, with their defaults."""
+def by_rules(items: ItemTable) -> Baseline:
+    """The rules that serving ranks by without the model, with their default settings."""
     rules = ColdStartRules()
 
     def score(slates: Slates, _: FloatArray) -> FloatArray:
         out = np.zeros(len(slates.item_rows), np.float32)
         for index in range(len(slates)):
-            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            part = slates.part(index)
             rows = slates.item_rows[part]
             out[part] = cold_start_scores(
                 FeatureMatrix(
@@ -65,8 +65,10 @@ def by_rules(items: ItemTable) -> Scorer:
 
 
 def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> FloatArray:
-    """`ours` of each slate's `n` best by `rules`, and the others behind them: what serving does
-    when time is short."""
+    """`ours` for each slate's `n` best by `rules`, with the others behind them.
+
+    So does serving when time is short.
+    """
     out = np.empty(len(ours), np.float32)
     for start, end in zip(slates.offsets[:-1].tolist(), slates.offsets[1:].tolist(), strict=True):
         best = np.argsort(-rules[start:end], kind="stable")[:n]
@@ -75,10 +77,10 @@ def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> 
     return out
 
 
-def item_to_item(taken: Interactions, n_items: int) -> Scorer:
+def item_to_item(taken: Interactions, n_items: int) -> Baseline:
     """Cosine item-to-item of the library implicit, over the shopper's recent items.
 
-    `taken`: what happened before the test period, all that it is fitted on.
+    It is fitted on `taken`, what shoppers took before the test period.
     """
     known = taken.shopper >= 0
     n_shoppers = int(taken.shopper.max(initial=0)) + 1
@@ -95,7 +97,7 @@ def item_to_item(taken: Interactions, n_items: int) -> Scorer:
     def score(slates: Slates, _: FloatArray) -> FloatArray:
         out = np.zeros(len(slates.item_rows), np.float32)
         for index in range(len(slates)):
-            part = slice(slates.offsets[index], slates.offsets[index + 1])
+            part = slates.part(index)
             history = slates.user_history[index]
             total = similarity[history[history >= 0]].sum(axis=0)
             out[part] = np.asarray(total).ravel()[slates.item_rows[part]]
@@ -106,7 +108,7 @@ def item_to_item(taken: Interactions, n_items: int) -> Scorer:
 
 def lambdamart(
     training: Slates, text: FloatArray | None, seed: int, options: ForestOptions
-) -> Scorer:
+) -> Baseline:
     """LambdaMART on the behaviour features of `training`, and on zero-shot `text` where given."""
     with_text = text is not None
     features = training.features if text is None else np.concatenate([training.features, text], 1)

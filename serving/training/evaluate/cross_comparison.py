@@ -1,10 +1,10 @@
-"""Ours with and without a plain cross-encoder inside: what ours must not fall behind.
+"""Compares the ranker with and without a plain cross-encoder inside.
 
     python -m serving.training.evaluate.cross_comparison --data grocery --bundle B
 
-The same head and forest are fitted with the cross-encoder's score as one more column and without,
-on slates that it was not trained on, and compared on the test period; judged queries (no --bundle)
-are compared by cross-validation, as evaluation does. Prints a table and writes
+Head and forest are fitted with and without the cross-encoder's score as one more column, on slates
+that it was not trained on, and compared on the test period. Judged queries (no --bundle) are
+compared by cross-validation, as in judged.py. Prints a table and writes
 build/reports/evaluate-cross-encoder-<data set>.json.
 """
 
@@ -25,16 +25,21 @@ from features.datasets.registry import load
 from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan, task_of
 from serving.training.data.slate_building import build_slates
-from serving.training.data.slates import Slates
+from serving.training.data.slates import Slates, offsets_of
 from serving.training.evaluate.judged import (
     fit_members,
     folds,
     judged_slates,
-    text_columns,
+    tower_columns,
     tuned_columns,
 )
 from serving.training.evaluate.report import Report, add_rows, show, write
-from serving.training.evaluate.test_sets import FIXED_CASES, fixed_test_sets, purchase_test_sets
+from serving.training.evaluate.test_sets import (
+    FIXED_CASES,
+    fixed_test_sets,
+    purchase_test_sets,
+    slates_of_sets,
+)
 from serving.training.fit.bundle import Bundle
 from serving.training.fit.columns import columns, text_vectors
 from serving.training.fit.cross_encoder import (
@@ -59,7 +64,7 @@ JUDGED = CrossOptions(steps=40, wanted=6, unwanted=2, learning_rate=2e-4)
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOptions:
-    """How much of a purchase log is used: pairs are slow."""
+    """How much of a purchase log is used; scoring pairs is slow."""
 
     cross: CrossOptions
     n_cases: int  # of each test set
@@ -77,9 +82,9 @@ def compare(
     progress: Progress | None = None,
     keep: Path | None = None,
 ) -> Report:
-    """The same system with and without a cross-encoder, on the test sets of `evaluation`.
+    """The ranker with and without a cross-encoder, on test sets of `evaluation`.
 
-    keep: where the trained cross-encoder is written, for publishing.
+    keep: folder into which the trained cross-encoder is written, for publishing.
     """
     given = TrainingOptions()
     seed = given.seed
@@ -91,7 +96,7 @@ def compare(
         sets = [replace(s, cases=[s.cases[i] for i in np.sort(chosen).tolist()]) for s in sets]
     else:
         sets = purchase_test_sets(dataset, items, plan, seed, options.n_cases, 1)[:2]
-    cases = [*plan.train, *(case for each in sets for case in each.cases)]
+    cases = [*plan.train, *(case for test_set in sets for case in test_set.cases)]
     slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
     texts = [item.ranker_text for item in items.items]
     vectors = text_vectors(bundle.tower(), texts, slates)
@@ -115,17 +120,14 @@ def compare(
         WITH: fit(fitted, with_column(features, crossed), given),
     }
     report = Report(dataset.info.name, WITH, {})
-    start = n_train
-    for each in sets:
-        part = slates.take(np.arange(start, start + len(each.cases)))
-        start += len(each.cases)
+    for test_set, part in slates_of_sets(sets, slates, n_train):
         plain = columns(part, *vectors)
         crossed = cross_scores(model, texts, part, threads, progress)
         scores = {ALONE: crossed + text_logits(plain)}
         for name, columns_of in ((WITHOUT, plain), (WITH, with_column(plain, crossed))):
             parts = both[name].parts(columns_of).values()
             scores[name] = np.sum([p / (p.std() + 1e-9) for p in parts], axis=0, dtype=np.float32)
-        add_rows(report, each.name, part, scores, {"all": np.ones(len(part), bool)})
+        add_rows(report, test_set.name, part, scores, {"all": np.ones(len(part), bool)})
     return report
 
 
@@ -136,13 +138,13 @@ def compare_judged(
     threads: int,
     progress: Progress | None = None,
 ) -> Report:
-    """The same by cross-validation over judged queries.
+    """The same comparison by cross-validation over judged queries.
 
-    The scores that a fold's head is fitted with come from two cross-encoders, each trained on one
-    half of the fold's queries and asked about the other; the queries held out get the mean of both.
+    Two cross-encoders give the scores that a fold's head is fitted with. Each is trained on one
+    half of the fold's queries and scores the other half. The held-out queries get the mean of both.
     """
     slates, texts = judged_slates(dataset, seed)
-    zero_shot = text_columns(TextTower(base_folder()), slates, texts)
+    zero_shot = tower_columns(TextTower(base_folder()), slates, texts)
     scores = {name: np.zeros(len(zero_shot), np.float32) for name in (WITH, WITHOUT, ALONE)}
     for train in folds(slates, seed):
         held_out = np.setdiff1d(np.arange(len(slates)), train)
@@ -151,16 +153,16 @@ def compare_judged(
         plain = tuned_columns(tower, slates, train, zero_shot, texts, seed, progress)
         known = text_logits(plain)
         crossed = np.zeros(len(plain), np.float32)
-        for asked in np.array_split(np.random.default_rng(seed).permutation(train), 2):
-            learnt = np.setdiff1d(train, asked)
+        for scored in np.array_split(np.random.default_rng(seed).permutation(train), 2):
+            learnt = np.setdiff1d(train, scored)
             torch.manual_seed(seed)
             model, part = CrossEncoder(), slates.take(learnt)
             of_part = known[np.isin(slates.slate_of, learnt)]
             pairs = Pairs(model.tower, texts, part)
             tune_cross_encoder(model, pairs, part, of_part, options, seed, progress)
-            for chosen, share in ((np.sort(asked), 1.0), (held_out, 0.5)):
-                found = cross_scores(model, texts, slates.take(chosen), threads, progress)
-                crossed[np.isin(slates.slate_of, chosen)] += share * found
+            for chosen, share in ((np.sort(scored), 1.0), (held_out, 0.5)):
+                part_scores = cross_scores(model, texts, slates.take(chosen), threads, progress)
+                crossed[np.isin(slates.slate_of, chosen)] += share * part_scores
         scores[ALONE][test] = (crossed + known)[test]
         for name, features in ((WITHOUT, plain), (WITH, with_column(plain, crossed))):
             head, _ = fit_members(slates, train, features, seed, threads)
@@ -181,7 +183,7 @@ def thinned(slates: Slates, n_rows: int, seed: int) -> Slates:
     rows = np.concatenate(keep)
     return replace(
         slates,
-        offsets=np.concatenate([[0], np.cumsum([len(each) for each in keep])]).astype(np.int64),
+        offsets=offsets_of([len(candidates) for candidates in keep]),
         item_rows=slates.item_rows[rows],
         labels=slates.labels[rows],
         weights=slates.weights[rows],
@@ -196,7 +198,7 @@ def with_column(features: FloatArray, scores: FloatArray) -> FloatArray:
 
 
 def main() -> int:
-    """The exit status."""
+    """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", required=True, help="grocery, or a folder")
     parser.add_argument("--bundle", type=Path, help="whose tuned tower is used; for purchases")

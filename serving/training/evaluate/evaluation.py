@@ -1,4 +1,4 @@
-"""Measure a bundle against baselines on the test period of its data set."""
+"""Measures a bundle against baselines on the test period of its data set."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from serving.training.data.plans import make_plan
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, in_slate_order
 from serving.training.evaluate import baselines
-from serving.training.evaluate.baselines import Scorer
+from serving.training.evaluate.baselines import Baseline
 from serving.training.evaluate.int8_vectors import int8_vectors
 from serving.training.evaluate.report import Report, add_rows
 from serving.training.evaluate.test_sets import (
@@ -24,9 +24,10 @@ from serving.training.evaluate.test_sets import (
     fixed_test_sets,
     purchase_test_sets,
     simulated_test_sets,
+    slates_of_sets,
 )
 from serving.training.fit.bundle import Bundle
-from serving.training.fit.columns import columns, text_columns
+from serving.training.fit.columns import columns, distinct_queries, split_vectors, text_columns
 from serving.training.fit.forest import ForestOptions
 from serving.training.fit.network import TextTower
 from serving.training.publish.base_model import base_folder
@@ -48,7 +49,7 @@ def evaluate(
     threads: int = 2,
     progress: Progress | None = None,
 ) -> Report:
-    """Every ranker on every test set; `source` is where fixed cases may lie."""
+    """Measure all rankers on all test sets; `source`: the folder that may hold fixed cases."""
     seed = int(bundle.training["options"]["seed"])
     n_train = int(bundle.training["options"]["n_train"])
     items = item_table(dataset)
@@ -60,14 +61,14 @@ def evaluate(
     else:
         sets = purchase_test_sets(dataset, items, plan, seed, n_cases, n_catalogue)
     fitting = [*plan.train, *plan.valid]
-    cases = [*fitting, *(case for each in sets for case in each.cases)]
+    cases = [*fitting, *(case for test_set in sets for case in test_set.cases)]
     slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
     vectors = _vectors(bundle, [item.ranker_text for item in items.items], slates)
     training = slates.take(np.arange(len(fitting)))
     taken = item_interactions(dataset.events, items).before(plan.test_from_s)
     text = text_columns(training, *vectors["zero-shot"])
     options = ForestOptions(threads=threads)
-    scorers: dict[str, Scorer] = {
+    rankers: dict[str, Baseline] = {
         "popularity": baselines.column("item_purchase_120d"),
         "recent popularity": baselines.column("item_purchase_7d"),
         "BM25": baselines.column("retrieval_score"),
@@ -80,41 +81,35 @@ def evaluate(
         "LambdaMART, behaviour + text": baselines.lambdamart(training, text, seed, options),
     }
     if not any(slates.queries):
-        del scorers["BM25"]
+        del rankers["BM25"]
     report = Report(dataset.info.name, OURS, bundle.training["metrics"])
-    start = len(fitting)
-    for each in sets:
-        part = slates.take(np.arange(start, start + len(each.cases)))
-        start += len(each.cases)
-        _measure(report, each, part, scorers, bundle, vectors)
+    for test_set, part in slates_of_sets(sets, slates, len(fitting)):
+        _measure(report, test_set, part, rankers, bundle, vectors)
     return report
 
 
 def _vectors(bundle: Bundle, texts: list[str], slates: Slates) -> dict[str, Vectors]:
     """Item and query vectors of the base tower and of ours, in float32 and int8."""
-    queries = sorted({query for query in slates.queries if query})
-    every = [*texts, *queries]
-    found = {
-        "zero-shot": TextTower(base_folder()).encode(every),
-        "fp32": bundle.tower().encode(every),
-        "int8": int8_vectors(bundle.folder, every, int(bundle.training["max_tokens"])),
+    queries = distinct_queries(slates)
+    all_texts = [*texts, *queries]
+    vectors_by_tower = {
+        "zero-shot": TextTower(base_folder()).encode(all_texts),
+        "fp32": bundle.tower().encode(all_texts),
+        "int8": int8_vectors(bundle.folder, all_texts, int(bundle.training["max_tokens"])),
     }
-    return {
-        name: (rows[: len(texts)], dict(zip(queries, rows[len(texts) :], strict=True)))
-        for name, rows in found.items()
-    }
+    return {name: split_vectors(rows, queries) for name, rows in vectors_by_tower.items()}
 
 
 def _measure(
     report: Report,
     test_set: TestSet,
     slates: Slates,
-    scorers: dict[str, Scorer],
+    rankers: dict[str, Baseline],
     bundle: Bundle,
     vectors: dict[str, Vectors],
 ) -> None:
     text = text_columns(slates, *vectors["zero-shot"])
-    scores = {name: scorer(slates, text) for name, scorer in scorers.items()}
+    scores = {name: score(slates, text) for name, score in rankers.items()}
     for precision in ("fp32", "int8"):
         scores[f"ours, {precision}"] = bundle.scores(columns(slates, *vectors[precision]))
     for n in SHORTLISTS:
@@ -141,7 +136,7 @@ def _measure(
 
 
 def _new_wanted(slates: Slates) -> npt.NDArray[np.bool_]:
-    """Slates whose every wanted item has no behaviour at all: bool (n,)."""
+    """Slates in which no wanted item has any behaviour: bool (n,)."""
     seen = ~np.isnan(slates.features[:, COLUMN["item_purchase_120d"]]) & (slates.labels > 0)
-    known: npt.NDArray[np.bool_] = np.add.reduceat(seen, slates.offsets[:-1]) == 0
-    return known
+    is_new: npt.NDArray[np.bool_] = np.add.reduceat(seen, slates.offsets[:-1]) == 0
+    return is_new

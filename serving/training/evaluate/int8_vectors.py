@@ -1,4 +1,4 @@
-"""Item vectors as the model server will compute them: by the int8 tower that publishing builds."""
+"""Text vectors by the int8 tower that publishing builds, as the model server computes them."""
 
 import tempfile
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Judged search: cases of queries with graded items, and a cross-validated comparison.
 
-No behaviour is known here: what can be learned is how much BM25 and the text match are worth, and
-whether fine-tuning on other queries helps this one. Ours is the head alone: 120 queries are too few
-for trees, which is measured beside it.
+There is no behaviour. What can be learned is how much BM25 and the text match are worth, and
+whether fine-tuning on some queries helps others. Ours is the head alone, because 120 queries are
+too few for trees; the blend with a forest is reported too.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,9 +30,9 @@ from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
 from serving.training.publish.base_model import base_folder
 
-Scorer = Callable[[FloatArray], FloatArray]  # columns (R, n) to scores (R,)
+ColumnScorer = Callable[[FloatArray], FloatArray]  # columns (R, n) to scores (R,)
 N_FOLDS = 5
-# Small on purpose: 120 queries. A text of ESCI is three times as long as one of a grocery shelf.
+# Small, for 120 queries. A text of ESCI is three times as long as one of the grocery data.
 TUNING = TuningOptions(
     steps=60, slates=8, wanted=6, unwanted=6, history=0, learning_rate=2e-4, text_share=0.9
 )
@@ -41,7 +41,7 @@ FOREST = ForestOptions(trees=60, leaves=7, learning_rate=0.05, min_rows=100)
 
 
 def judged_cases(dataset: Dataset, items: ItemTable) -> list[Case]:
-    """One case a query, its judged items with their gains; BM25 over titles brought them."""
+    """One case a query: its judged items, their gains, and BM25 over titles as retrieval score."""
     if dataset.queries is None:
         raise ValueError(f"{dataset.info.name}: no judged queries")
     lexical = Lexical(items)
@@ -63,9 +63,9 @@ def judged_cases(dataset: Dataset, items: ItemTable) -> list[Case]:
 def evaluate_judged(
     dataset: Dataset, seed: int, threads: int = 2, progress: Progress | None = None
 ) -> Report:
-    """Cross-validation over all queries: each is ranked by what the other four fifths trained."""
+    """Cross-validation over all queries: each is ranked by models of the other four fifths."""
     slates, texts = judged_slates(dataset, seed)
-    zero_shot = text_columns(TextTower(base_folder()), slates, texts)
+    zero_shot = tower_columns(TextTower(base_folder()), slates, texts)
     query = len(FEATURE_NAMES) + TEXT_FEATURES.index("text_query")
     scores = {
         "BM25": slates.features[:, COLUMN["retrieval_score"]],
@@ -124,13 +124,13 @@ def tuned_columns(
     head = Head(zero_shot.shape[1])
     head.measure(zero_shot)
     tune(tower, head, slates.take(train), texts, seed, TUNING, progress=progress)
-    return text_columns(tower, slates, texts)
+    return tower_columns(tower, slates, texts)
 
 
 def fit_members(
     slates: Slates, train: RowArray, features: FloatArray, seed: int, threads: int
-) -> tuple[Scorer, Scorer]:
-    """Head and forest of the slates `train`; their scores have deviation 1 there."""
+) -> tuple[ColumnScorer, ColumnScorer]:
+    """Head and forest of the slates `train`, scaled to scores of standard deviation 1 there."""
     torch.manual_seed(seed)
     part = slates.take(train)
     rows = np.isin(slates.slate_of, train)
@@ -147,11 +147,11 @@ def fit_members(
     return lambda x: head_scores(head, x) / head_std, lambda x: trees(x) / tree_std
 
 
-def text_columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
+def tower_columns(tower: TextTower, slates: Slates, texts: list[str]) -> FloatArray:
     """Behaviour features and text matches of all candidates, (R, n)."""
     queries = sorted(set(slates.queries))
     judged = sorted(set(slates.item_rows.tolist()))
-    found = tower.encode([*queries, *(texts[row] for row in judged)])
-    vectors = np.zeros((len(texts), found.shape[1]), np.float32)
-    vectors[judged] = found[len(queries) :]
-    return columns(slates, vectors, dict(zip(queries, found, strict=False)))
+    encoded = tower.encode([*queries, *(texts[row] for row in judged)])
+    vectors = np.zeros((len(texts), encoded.shape[1]), np.float32)
+    vectors[judged] = encoded[len(queries) :]
+    return columns(slates, vectors, dict(zip(queries, encoded, strict=False)))

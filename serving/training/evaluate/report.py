@@ -38,8 +38,8 @@ def add_rows(
     for group, chosen in groups.items():
         if not chosen.any():
             continue
-        for name, found in measured.items():
-            part = found.take(chosen)
+        for name, metrics in measured.items():
+            part = metrics.take(chosen)
             gain = reference.ndcg[chosen] - part.ndcg
             report.rows.append(
                 {

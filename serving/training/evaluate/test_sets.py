@@ -1,6 +1,6 @@
-"""The test cases of each data set: what is asked of every ranker alike."""
+"""The test cases of each data set, which all rankers score."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from serving.training.arrays import FloatArray
 from serving.training.data.baskets import baskets, next_basket_cases, position_at
 from serving.training.data.cases import Case, Draw
 from serving.training.data.plans import Plan
+from serving.training.data.slates import Slates
 
 FIXED_CASES = "online_retail_eval_cases.parquet"
 NEGATIVES = 99
@@ -21,14 +22,24 @@ NEGATIVES = 99
 
 @dataclass(frozen=True, slots=True)
 class TestSet:
-    """Cases of one kind. `cold_shopper`, `cold_item`: bool (n,), the split that is reported."""
+    """Cases of one kind. `cold_shopper`, `cold_item`: bool (n,), groups that are reported."""
 
     name: str
     cases: list[Case]
     cold_shopper: npt.NDArray[np.bool_] | None = None
     cold_item: npt.NDArray[np.bool_] | None = None
-    # What an oracle would score the rows of each case with; simulated data alone.
+    # The true relevance of each case's rows, known for simulated data only.
     truth: list[FloatArray] | None = None
+
+
+def slates_of_sets(
+    sets: Sequence[TestSet], slates: Slates, start: int
+) -> Iterator[tuple[TestSet, Slates]]:
+    """Each test set with its slates; those of all sets stand in `slates` from `start` on."""
+    for test_set in sets:
+        end = start + len(test_set.cases)
+        yield test_set, slates.take(np.arange(start, end))
+        start = end
 
 
 def purchase_test_sets(
@@ -81,10 +92,10 @@ def _fixed_cases(
 
 
 def simulated_test_sets(dataset: Dataset, items: ItemTable, plan: Plan, seed: int) -> list[TestSet]:
-    """Logged slates of the test period, judged by what the simulation knows, not by its clicks.
+    """Logged slates of the test period, with gains from the simulation's truth, not its clicks.
 
-    "would be clicked": one draw of P(click | examined) for each item, free of position bias;
-    "true relevance": that probability itself as the gain. An oracle ranks by it.
+    "would be clicked": one draw of P(click | examined) for each item, free of position bias.
+    "true relevance": the gain is that probability itself. An oracle ranks by it.
     """
     shown = pd.read_parquet(dataset.folder / "truth.parquet")
     known = {
@@ -95,14 +106,14 @@ def simulated_test_sets(dataset: Dataset, items: ItemTable, plan: Plan, seed: in
     }
     truth = [
         np.array(
-            [known[each.ranking_id, items.item_ids[row]] for row in each.case.rows.tolist()],
+            [known[ranking.ranking_id, items.item_ids[row]] for row in ranking.case.rows.tolist()],
             np.float32,
         )
-        for each in plan.test_shown
+        for ranking in plan.test_shown
     ]
     rng = np.random.default_rng(seed + 2)
     drawn = [(rng.random(len(chance)) < chance).astype(np.float32) for chance in truth]
-    cases = [each.case for each in plan.test_shown]
+    cases = [ranking.case for ranking in plan.test_shown]
     return [
         TestSet(
             name, [replace(c, labels=g) for c, g in zip(cases, gains, strict=True)], truth=truth

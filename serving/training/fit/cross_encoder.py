@@ -2,7 +2,8 @@
 
 Each pair goes through all layers. The model is MiniLM with a low-rank delta (network.py). Its score
 is added to the text match of the cached vectors, so it need only learn what that match misses. It
-is scored in int8, as it is served. evaluate/cross_comparison.py measures what it adds to ours.
+is scored in int8, as it is served. What it adds to the ranker is measured by
+evaluate/cross_comparison.py.
 
 `write_cross_encoder` writes what publishing takes:
 

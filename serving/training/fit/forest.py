@@ -82,7 +82,12 @@ def forest_onnx(forest: lightgbm.Booster) -> bytes:
             # send a feature of exactly that value to the other branch.
             if attribute.name == "nodes_values":
                 attribute.floats[:] = _rounded_down(forest, list(attribute.floats))
-    model.graph.name = "forest"  # the converter's is random: the same trees give the same bytes
+    # The same trees give the same bytes: the converter's name is random, and so is the order of the
+    # operator sets.
+    model.graph.name = "forest"
+    operator_sets = sorted(model.opset_import, key=lambda operator_set: operator_set.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(operator_sets)
     encoded: bytes = model.SerializeToString()
     return encoded
 

@@ -20,13 +20,12 @@ from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder
 from serving.training.publish.base_model import (
-    Weights,
     WeightsError,
     base_folder,
     merged_weights,
 )
 from serving.training.publish.execution import execution_of
-from serving.training.publish.parity import Parity, ParityError, ParityLimits, with_ndcg
+from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
@@ -34,14 +33,18 @@ from serving.training.publish.repository import (
     version_in_use,
 )
 from serving.training.publish.texts import (
-    TokenArray,
     padded,
     random_texts,
     read_texts,
     tokenize,
     with_slate_texts,
 )
-from serving.training.publish.version_files import add_code, add_item_vectors, add_tower
+from serving.training.publish.version_files import (
+    add_code,
+    add_item_vectors,
+    add_tower,
+    add_tower_alone,
+)
 
 RANKER = "ranker"
 ENCODER = "encoder"
@@ -131,7 +134,7 @@ def publish_encoder(
         tokens = tokenize(base / "tokenizer.json", texts, MAX_TOKENS)
         weights = merged_weights(None, base)
         try:
-            parity = _add_tower_version(folder, ENCODER, base, weights, tokens, precision, limits)
+            parity = add_tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
         except (ParityError, BrokenVersionError) as error:
             raise PublishError(f"{base}: {error}") from None
         about = {
@@ -166,9 +169,7 @@ def publish_cross_encoder(
         try:
             pairs = np.load(bundle / PAIRS)
             weights = merged_weights(bundle, base)
-            parity = _add_tower_version(
-                folder, CROSS_ENCODER, base, weights, pairs, precision, limits
-            )
+            parity = add_tower_alone(folder, CROSS_ENCODER, base, weights, pairs, precision, limits)
             shutil.copyfile(bundle / SCORER, folder / SCORER)
         except (OSError, ParityError, WeightsError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
@@ -204,28 +205,6 @@ def ensure(
         else:
             publish_ranker(repository, bundle, item_texts=item_texts, **options)
         print(f"{model}: first version published")
-
-
-def _add_tower_version(
-    folder: Path,
-    model: str,
-    base: Path,
-    weights: Weights,
-    tokens: TokenArray,
-    precision: str,
-    limits: ParityLimits | None,
-) -> Parity | None:
-    """Fill `folder` with a version that is little more than a tower; see add_tower.
-
-    The float32 tower is left in the folder above. Raises ParityError.
-    """
-    folder.mkdir()
-    add_code(folder, model)
-    parity = add_tower(folder, weights, tokens, precision, folder.parent)
-    if parity is not None:
-        parity.check(limits or ParityLimits())
-    shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
-    return parity
 
 
 def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:

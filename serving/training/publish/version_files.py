@@ -11,7 +11,7 @@ from serving.models.runtime.text_vectors import TextEncoder
 from serving.training.publish.base_model import Weights
 from serving.training.publish.encoder_onnx import build_float, build_int8, calibrate
 from serving.training.publish.execution import CPU, Execution, execution_of
-from serving.training.publish.parity import Parity, tower_parity
+from serving.training.publish.parity import Parity, ParityLimits, tower_parity
 from serving.training.publish.texts import TokenArray, random_texts
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +64,28 @@ def add_tower(
         published.write_bytes(build_int8(weights, ranges))
     execution = execution_of(precision)
     return tower_parity(exact, published, held_out, execution) if execution else None
+
+
+def add_tower_alone(
+    folder: Path,
+    model: str,
+    base: Path,
+    weights: Weights,
+    tokens: TokenArray,
+    precision: str,
+    limits: ParityLimits | None,
+) -> Parity | None:
+    """Fill `folder` with a version that is little more than a tower; see add_tower.
+
+    The float32 tower is left in the folder above. Raises ParityError.
+    """
+    folder.mkdir()
+    add_code(folder, model)
+    parity = add_tower(folder, weights, tokens, precision, folder.parent)
+    if parity is not None:
+        parity.check(limits or ParityLimits())
+    shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
+    return parity
 
 
 def add_item_vectors(

@@ -181,7 +181,7 @@ def test_the_half_precision_tower_is_valid(weights: Weights) -> None:
     onnx.checker.check_model(onnx.load_from_string(build_float(weights, "float16")))
 
 
-def test_publishing_needs_neither_torch_nor_a_triton_client() -> None:
-    no = "{'torch', 'transformers', 'tritonclient', 'ray'}"
+def test_publishing_needs_neither_torch_nor_pandas_nor_a_triton_client() -> None:
+    no = "{'torch', 'transformers', 'pandas', 'lightgbm', 'tritonclient', 'ray'}"
     code = f"import sys, serving.training.publish.models; sys.exit(len({no} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

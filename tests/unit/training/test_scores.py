@@ -1,6 +1,9 @@
 """The network, the trees and the bundle: what was fitted is what is served."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +69,31 @@ def test_the_onnx_forest_gives_lightgbms_scores_with_nan_in_columns_that_never_h
     served = _run(forest_onnx(forest), fresh)
     assert served.shape == (2_500, 1)
     np.testing.assert_allclose(served[:, 0], forest.predict(fresh), atol=1e-5)
+
+
+def test_the_same_trees_are_the_same_bytes_in_every_process() -> None:
+    """Its converter keeps names in a set, which seed 20 lists in another order than seed 0."""
+    code = """if True:
+        import sys
+        import numpy as np
+        from serving.training.fit.forest import ForestOptions, fit_forest, forest_onnx
+
+        rows = np.arange(400, dtype=np.float32).reshape(200, 2)
+        gains, ones = rows[:, 0] % 3 // 2, np.ones(200, np.float32)
+        options = ForestOptions(trees=1, min_rows=5, threads=1)
+        forest = fit_forest(rows, gains, ones, np.arange(0, 201, 20), 0, options)
+        sys.stdout.buffer.write(forest_onnx(forest))
+    """
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for seed in ("0", "20")
+    )
+    assert first == second
 
 
 def test_training_and_serving_compute_the_same_text_features() -> None:
