@@ -21,7 +21,9 @@ from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import EventLog
 from features.ingest.__main__ import main, open_ingest
-from features.ingest.loop import CONSUMER, Ingest, IngestSettings, IngestStatus, read_status
+from features.ingest.loop import Ingest
+from features.ingest.settings import IngestSettings
+from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
@@ -237,7 +239,7 @@ _DYING = """
 import os, signal, sys
 sys.modules["torch"] = None  # Feast imports it when it is there, which takes seconds
 from pathlib import Path
-from features.ingest.loop import IngestSettings
+from features.ingest.settings import IngestSettings
 from features.ingest.__main__ import open_ingest
 settings = IngestSettings.model_validate_json(Path(sys.argv[1]).read_text())
 with open_ingest(settings) as ingest:
