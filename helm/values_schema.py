@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from features.ingest.loop import IngestSettings
+from features.ingest.settings import IngestSettings
 from helm.values import Chart
 from serving.settings import Settings
 

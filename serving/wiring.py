@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
-from features.ingest.loop import CONSUMER
+from features.ingest.status import CONSUMER
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures

@@ -5,7 +5,6 @@ known", which is not the same as zero: the ranker is trained with both.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,30 +20,13 @@ from features.behavior.history import (
     shared_words,
     word_taste,
 )
-from features.catalog.counters import DAY_S, HALF_LIFE, ITEM_HALF_LIVES_S, Counter, ItemCounters
+from features.behavior.item_features import ITEM_FEATURES, item_features
+from features.catalog.counters import DAY_S, ItemCounters
 from features.catalog.item import CATEGORY_LEVELS
 from features.catalog.table import ItemTable
 
 Histories = tuple[ItemHistory, ItemHistory]  # of the user, of the session
 
-_INTEREST_LIVES = ("1h", "1d", "7d", "30d")
-_CART_LIVES = ("1d", "30d")
-_TRENDS = (("1d", "7d"), ("7d", "30d"), ("30d", "120d"))  # of half-lives: faster over slower
-_CLICK_RATE_LIVES = ("7d", "120d")
-CTR_PRIOR = (1.0, 20.0)  # pseudo clicks and examinations: an unseen item has the shop's usual rate
-
-ITEM_FEATURES = (
-    *(f"item_purchase_{name}" for name in HALF_LIFE),
-    *(f"item_interest_{name}" for name in _INTEREST_LIVES),
-    *(f"item_cart_{name}" for name in _CART_LIVES),
-    *(f"item_trend_{faster}_{slower}" for faster, slower in _TRENDS),
-    *(f"item_click_rate_{name}" for name in _CLICK_RATE_LIVES),
-    "item_buy_rate_120d",
-    "item_return_rate_120d",
-    "item_age_days",
-    "item_idle_days",
-    "item_log_price",
-)
 USER_FEATURES = (
     "user_times_bought",
     "user_days_since_bought",
@@ -98,27 +80,6 @@ BEHAVIOR_OF_ITEM = tuple(
 )
 
 
-def _places(counter: Counter, half_lives: Iterable[str] = HALF_LIFE) -> RowArray:
-    """Where a counter lies in a flat row (counters, half-lives) of ItemCounters."""
-    return np.array([counter * len(HALF_LIFE) + HALF_LIFE[name] for name in half_lives])
-
-
-_LOGGED = np.concatenate(  # in the order in which ITEM_FEATURES begins
-    [
-        _places(Counter.PURCHASE),
-        _places(Counter.INTEREST, _INTEREST_LIVES),
-        _places(Counter.CART, _CART_LIVES),
-    ]
-)
-_EXAMINED, _INTEREST, _PURCHASE, _RETURNED = (
-    _places(counter)
-    for counter in (Counter.EXAMINED, Counter.INTEREST, Counter.PURCHASE, Counter.RETURN)
-)
-_FASTER, _SLOWER = np.array([[HALF_LIFE[name] for name in pair] for pair in _TRENDS]).T
-_RATED = np.array([HALF_LIFE[name] for name in _CLICK_RATE_LIVES])
-_SEASON = HALF_LIFE["120d"]
-
-
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """Who asks, as far as known. None is normal: a new shopper, a request without session."""
@@ -151,7 +112,7 @@ def behavior_features(
     if len(known):
         known_rows = rows[known]
         values = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
-        _item_features(values, items, counters, known_rows, now_s)
+        values[:, : len(ITEM_FEATURES)] = item_features(items, counters, known_rows, now_s)
         histories = histories or shopper.histories(items)
         _shopper_features(values, shopper, histories, items, known_rows, now_s)
         never_seen = np.flatnonzero(counters.at_s[known_rows] == 0)
@@ -165,39 +126,6 @@ def behavior_features(
     _request_features(out, shopper, now_s, retrieval_score, bool(query))
     _slate_features(out)
     return out
-
-
-def _item_features(
-    out: FloatArray,
-    items: ItemTable,
-    counters: ItemCounters,
-    rows: RowArray,
-    now_s: float,
-) -> None:
-    counts = counters.at(rows, now_s).reshape(len(rows), -1)
-    examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
-    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[_SEASON]]
-    # In steady demand a count is proportional to its half-life: the trend, log of a ratio, is then
-    # 0, and above 0 when demand rises.
-    per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
-    clicks, exposures = CTR_PRIOR
-    taps, sold = interest[:, _RATED], purchase[:, _SEASON]
-    born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
-    # An item that is first known now is known by the very event that is to be predicted: its age
-    # would give the label away.
-    age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
-    at_s = counters.at_s[rows]
-    idle = np.maximum(np.where(at_s > 0, (now_s - at_s) / DAY_S, np.nan), 0.0)
-    columns = [
-        np.log1p(counts[:, _LOGGED]),
-        np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
-        (taps + clicks) / (examined[:, _RATED] + taps + exposures),
-        ((sold + 0.2) / (interest[:, _SEASON] + sold + 4.0))[:, None],
-        ((returned + 0.1) / (sold + 2.0))[:, None],
-        np.log1p(np.stack([age, idle], 1)),
-        items.log_price[rows][:, None],
-    ]
-    out[:, : len(ITEM_FEATURES)] = np.concatenate(columns, 1)
 
 
 def _shopper_features(

@@ -35,6 +35,9 @@ HALF_LIVES_S = {
 HALF_LIFE = {name: place for place, name in enumerate(HALF_LIVES_S)}  # on the half-lives' axis
 ITEM_HALF_LIVES_S = np.array([*HALF_LIVES_S.values()])
 COUNTS_SHAPE = (len(Counter), len(HALF_LIFE))  # of one item's counts
+# A count below this has faded to nothing. Not higher: LightGBM takes no less for zero, and trained
+# forests tell items apart by counts of an hour's half-life down to 2e-34, which is 4.7 days ago.
+FADED = 1e-35
 _DECAY_PER_S = (-1.0 / ITEM_HALF_LIVES_S).astype(np.float32)
 _COUNTER_OF = {
     EventType.IMPRESSION: Counter.EXAMINED,
@@ -95,8 +98,9 @@ class ItemCounters:
             self.first_s[row] = at_s
 
     def at(self, rows: RowArray, now_s: float) -> FloatArray:
-        """Counts of `rows` decayed to `now_s`: float32 (len(rows), *COUNTS_SHAPE)."""
+        """Counts of `rows` decayed to `now_s`: float32 (n, *COUNTS_SHAPE); 0 for what has FADED."""
         age_s = np.maximum(now_s - self.at_s[rows], 0.0)
         decay = np.exp2(-age_s[:, None] / ITEM_HALF_LIVES_S).astype(np.float32)
         counts: FloatArray = self.counts[rows] * decay[:, None, :]
+        counts[counts < FADED] = 0.0
         return counts

@@ -13,7 +13,8 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from features.ingest.erase import Eraser
-from features.ingest.loop import Ingest, IngestSettings
+from features.ingest.loop import Ingest
+from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import open_store
 from features.store.offline import OfflineStore

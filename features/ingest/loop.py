@@ -9,12 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
-
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
@@ -24,10 +20,11 @@ from features.events.event import BehaviorEvent
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.erase import Eraser
+from features.ingest.settings import IngestSettings
+from features.ingest.status import CONSUMER, IngestStatus
 from features.ingest.working_set import WorkingSet
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
-from features.store.settings import StoreSettings
 from features.telemetry.ingest_metrics import (
     EVENT_LAG_SECONDS,
     EVENTS_WAITING,
@@ -38,53 +35,10 @@ from features.telemetry.ingest_metrics import (
 )
 from features.telemetry.spans import trace_written
 
-CONSUMER = "ingest"
 LATE_S = 60.0  # an event older than this when it is folded counts as late
 MAX_UNSAVED = 5_000  # rows that wait for their snapshot: bounds the pause that it makes
 _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
-
-
-class IngestSettings(BaseModel):
-    """How ingest works."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    store: StoreSettings = StoreSettings()
-    batch_events: PositiveInt = 1_000
-    flush_interval_s: PositiveFloat = Field(
-        default=0.05, description="Shortest time between two flushes"
-    )
-    max_users: PositiveInt = 2_000
-    max_sessions: PositiveInt = 2_000
-    retention_s: PositiveFloat = Field(
-        default=90 * 86_400.0, description="Of the log; an event that is older is ignored"
-    )
-    snapshot_retention_s: PositiveFloat = 400 * 86_400.0
-    max_ahead_s: PositiveFloat = Field(
-        default=300.0, description="Events further in the future are ignored"
-    )
-    maintain_every_s: PositiveFloat = Field(
-        default=3_600.0, description="Snapshots, retention, compaction"
-    )
-    dataset_folders: tuple[Path, ...] = Field(default=(), description="Erased from, too")
-
-
-@dataclass(frozen=True, slots=True)
-class IngestStatus:
-    """What ingest tells of itself with every commit; totals count since it started."""
-
-    applied_seq: int = 0
-    lag_s: float = 0.0  # from the append of the oldest event of the last batch to its flush
-    flush_ms: float = 0.0
-    events_total: int = 0
-    late_total: int = 0  # folded
-    too_old_total: int = 0  # ignored: older than the retention
-    future_total: int = 0  # ignored: too far ahead
-    unknown_item_total: int = 0  # folded into counts only
-    erasures_total: int = 0
-    failures_total: int = 0
-    updated_s: float = 0.0
 
 
 class Ingest:
@@ -239,7 +193,7 @@ class Ingest:
 
     def _commit(self, seq: int, changed: list[str]) -> None:
         self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())
-        self._log.commit(CONSUMER, seq, changed, orjson.dumps(asdict(self._status)))
+        self._log.commit(CONSUMER, seq, changed, self._status.to_json())
         self._seq = seq
 
     def _follow_catalog(self) -> None:
@@ -269,9 +223,3 @@ class Ingest:
         failures = self._status.failures_total + 1
         self._status = replace(self._status, failures_total=failures)
         self._working.clear()
-
-
-def read_status(log: EventLog) -> IngestStatus | None:
-    """What the running ingest last published; None when it never ran."""
-    status = log.status(CONSUMER)
-    return IngestStatus(**orjson.loads(status)) if status else None

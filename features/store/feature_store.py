@@ -8,9 +8,7 @@ from feast import FeatureStore, RepoConfig
 
 from features.definitions import definitions
 from features.store.offline import OfflineStore
-from features.store.settings import PROJECT, RedisSettings, StoreSettings
-
-__all__ = ["PROJECT", "RedisSettings", "StoreSettings", "apply", "open_store"]
+from features.store.settings import PROJECT, StoreSettings
 
 
 def open_store(settings: StoreSettings) -> FeatureStore:

@@ -17,8 +17,9 @@ from features.behavior.fold import Aggregator
 from features.behavior.matrix import Shopper, behavior_features
 from features.catalog.item import Item, ItemFacts, content_key
 from features.events.event import BehaviorEvent, EventType
-from features.store.feature_store import StoreSettings, apply, open_store
+from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
+from features.store.settings import StoreSettings
 from serving.local.models import tokenizer_path
 from serving.models.contract import VECTOR_SIZE
 from serving.models.runtime.text_vectors import VectorMemory

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from features.ingest.loop import IngestSettings
+from features.ingest.settings import IngestSettings
 from features.store.settings import StoreSettings
 from serving.local.ray_environment import ray_environment
 from serving.settings import Settings

@@ -1,82 +1,17 @@
-"""Tastes told by words: what a shopper takes more of than everybody does."""
+"""The ranker's columns of a request."""
 
 import numpy as np
-import pytest
 
 from features.behavior.fold import BehaviorState
-from features.behavior.history import NO_HISTORY, WORD_DOUBT, ItemHistory, bought_items, word_taste
 from features.behavior.matrix import COLUMN, Shopper, behavior_features
-from features.catalog.counters import DAY_S, ItemCounters
+from features.catalog.counters import ItemCounters
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 
-TITLES = ("Red mug", "Blue mugs", "Red towel", "Green sofa")
-NO_NEIGHBORS = (np.full((4, 1), -1, np.int32), np.zeros((4, 1), np.float32))
 
-
-@pytest.fixture
-def shop() -> ItemTable:
-    items = ItemTable([Item(title, title) for title in TITLES])
-    counts = np.array([4, 4, 1, 1], np.float32)
-    items.set_neighbors(*NO_NEIGHBORS, interaction_counts=counts)
-    return items
-
-
-def test_a_word_counts_by_what_the_shopper_took_over_what_everybody_takes(shop: ItemTable) -> None:
-    total, mean = word_taste(shop, np.array([0, 2]), np.array([3.0, 2.0]), np.arange(4))
-
-    def drawn(took: float, share: float) -> float:
-        return float(np.log((took + WORD_DOUBT) / (5 * share + WORD_DOUBT)))
-
-    red, mug, blue = drawn(5, 0.5), drawn(3, 0.8), drawn(0, 0.4)
-    np.testing.assert_allclose(total[:2], [red + mug, blue + mug], rtol=1e-6)
-    np.testing.assert_allclose(mean, total / 2)
-    assert total[2] > total[0] > total[3] > total[1]  # who likes red, likes a red towel
-
-
-def test_a_new_item_is_liked_for_its_words_before_anybody_took_it(shop: ItemTable) -> None:
-    shop.upsert([Item("new", "Red vase"), Item("other", "Brown vase"), Item("bare", "")])
-    total, mean = word_taste(shop, np.array([0]), np.array([3.0]), np.array([4, 5, 6]))
-    assert total[0] > total[1]
-    assert np.isnan(total[2])
-    assert np.isnan(mean[2])
-
-
-def test_who_has_taken_nothing_has_no_taste(shop: ItemTable) -> None:
-    for state in (None, BehaviorState(), BehaviorState(recent={"gone": (1.0, 1.0)})):
-        interactions = ItemHistory.of(state, shop).interactions(shop)
-        assert np.isnan(word_taste(shop, *interactions, np.array([0, 1]))).all()
-
-
-def test_purchases_weigh_by_their_number_and_looks_by_their_strength(shop: ItemTable) -> None:
-    seen = {"Red mug": (1.0, 1.0), "gone": (3.0, 5.0), "Red towel": (2.0, 5.0)}
-    history = ItemHistory.of(BehaviorState(recent=seen, bought={"Red towel": (3, 1.0, 2.0)}), shop)
-    assert history.recent.tolist() == [-1, 2, 0]  # newest first
-    np.testing.assert_allclose(history.recent_weights, [5.0, 5.0 * 0.9, 0.9**2])
-    rows, weights = history.interactions(shop)
-    assert dict(zip(rows.tolist(), weights.tolist(), strict=True)) == {0: np.log(2), 2: np.log(4)}
-
-
-def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
-    shop: ItemTable,
-) -> None:
-    now_s = 100 * DAY_S
-    bought = {
-        "Red mug": (2, now_s - 9 * DAY_S, now_s - 3 * DAY_S),
-        "Blue mugs": (1, now_s - 2 * DAY_S, now_s - 2 * DAY_S),
-        "gone": (1, now_s, now_s),
-        "Green sofa": (1, now_s + 5, now_s + 5),  # by a clock that is ahead
-    }
-    rows, values = bought_items(ItemHistory.of(BehaviorState(bought=bought), shop), now_s, 2)
-    assert rows.tolist() == [3, 1]
-    np.testing.assert_allclose(values, [[1, 0, 0], [1, 2, 2]])
-    for history in (NO_HISTORY, ItemHistory.of(BehaviorState(), shop)):
-        rows, values = bought_items(history, now_s, 2)
-        assert (len(rows), values.shape) == (0, (0, 3))
-
-
-def test_without_a_query_the_last_one_of_the_session_is_remembered(shop: ItemTable) -> None:
-    counters, rows = ItemCounters(4), np.array([0, 1, 2])
+def test_without_a_query_the_last_one_of_the_session_is_remembered() -> None:
+    shop = ItemTable([Item(title, title) for title in ("Red mug", "Blue mugs", "Red towel")])
+    counters, rows = ItemCounters(3), np.array([0, 1, 2])
     session = BehaviorState(counts={"search": 2}, queries={"sofa": 1.0, "red mugs": 2.0})
     for query, expected in ((None, [1, 0.5, 0.5]), ("blue vase", [0, 0.5, 0]), ("!", [np.nan] * 3)):
         found = behavior_features(Shopper(session=session), shop, counters, rows, 9.0, query=query)

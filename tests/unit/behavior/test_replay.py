@@ -94,22 +94,6 @@ def test_neighbour_tables_at_a_stop_hold_nothing_from_after_it() -> None:
         np.testing.assert_array_equal(stop.items.neighbors, expected.neighbors)
 
 
-@pytest.mark.parametrize("n_shoppers", [25, 150])
-def test_ease_is_the_closed_form_of_steck_by_either_route(n_shoppers: int) -> None:
-    shop = tiny_shop(n_shoppers=n_shoppers, days=60)  # fewer, and more, shoppers than items
-    items = item_table(shop)
-    interactions = item_interactions(shop.events, items)
-    matrix = np.zeros((int(interactions.shopper.max()) + 1, len(items)))
-    matrix[interactions.shopper, interactions.row] = 1.0
-    inverse = np.linalg.inv(matrix.T @ matrix + 500.0 * np.eye(len(items)))
-    weights = -inverse / np.diag(inverse)[None, :]
-    np.fill_diagonal(weights, 0.0)
-    table = neighbor_tables(interactions, len(items), k=5)
-    for row in (0, 17, 59):
-        best = np.sort(weights[:, row])[::-1][:5]
-        np.testing.assert_allclose(table.neighbor_weights[row], best, rtol=1e-3)
-
-
 def test_judged_queries_without_events_are_refused_as_training_data() -> None:
     shop = tiny_shop()
     queries = pd.DataFrame({"query_id": ["q"], "query": ["a mug"], "item_id": ["a"], "gain": [1.0]})

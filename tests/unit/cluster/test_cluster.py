@@ -15,7 +15,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from features.ingest.loop import IngestSettings
+from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog
 from features.store.settings import StoreSettings
 from serving.cluster import wait

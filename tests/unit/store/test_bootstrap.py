@@ -20,7 +20,7 @@ from features.definitions import RANKER
 from features.events.event import BehaviorEvent, EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser, erase_in_dataset
-from features.ingest.loop import IngestSettings
+from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log
 from features.store.bootstrap import BootstrapError, bootstrap
 from features.store.feature_store import open_store

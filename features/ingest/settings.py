@@ -1,0 +1,33 @@
+"""How ingest works, as one settings object."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from features.catalog.counters import DAY_S
+from features.store.settings import StoreSettings
+
+
+class IngestSettings(BaseModel):
+    """How ingest works."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    store: StoreSettings = StoreSettings()
+    batch_events: PositiveInt = 1_000
+    flush_interval_s: PositiveFloat = Field(
+        default=0.05, description="Shortest time between two flushes"
+    )
+    max_users: PositiveInt = 2_000
+    max_sessions: PositiveInt = 2_000
+    retention_s: PositiveFloat = Field(
+        default=90 * DAY_S, description="Of the log; an event that is older is ignored"
+    )
+    snapshot_retention_s: PositiveFloat = 400 * DAY_S
+    max_ahead_s: PositiveFloat = Field(
+        default=300.0, description="Events further in the future are ignored"
+    )
+    maintain_every_s: PositiveFloat = Field(
+        default=3_600.0, description="Snapshots, retention, compaction"
+    )
+    dataset_folders: tuple[Path, ...] = Field(default=(), description="Erased from, too")

@@ -1,0 +1,112 @@
+"""Ingest over the embedded stores: every event counts once, late or repeated."""
+
+import threading
+import time
+from functools import partial
+
+from features.catalog.item import Item
+from features.ingest.__main__ import open_ingest
+from features.ingest.loop import Ingest
+from features.ingest.status import CONSUMER, IngestStatus, read_status
+from tests.support.live_shop import Shop, assert_online_is, folded, visits, wait_until
+
+
+def test_online_state_is_the_fold_of_the_log(shop: Shop, ingest: Ingest) -> None:
+    shop.log.append(visits(shop, 300))
+    assert ingest.drain() == 300
+    assert_online_is(shop, folded(shop))
+    assert shop.log.offset(CONSUMER) == shop.log.last_seq()
+
+
+def test_a_repeated_event_changes_nothing(shop: Shop, ingest: Ingest) -> None:
+    event = shop.event()
+    shop.log.append([event])
+    ingest.drain()
+    before = shop.user()
+    shop.log.append([event])
+    ingest.drain()
+    assert shop.user() == before
+
+
+def test_a_batch_that_is_read_again_changes_nothing(shop: Shop) -> None:
+    shop.log.append(visits(shop, 120))
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+    shop.log.commit(CONSUMER, 40)  # as if the crash came before the commit
+    with open_ingest(shop.settings) as ingest:
+        assert ingest.drain() == 80
+    assert_online_is(shop, folded(shop))
+
+
+def test_small_caches_lose_nothing(shop: Shop) -> None:
+    settings = shop.settings.model_copy(
+        update={"max_users": 1, "max_sessions": 1, "batch_events": 7}
+    )
+    shop.log.append(visits(shop, 150))
+    with open_ingest(settings) as ingest:
+        ingest.drain()
+    assert_online_is(shop, folded(shop))
+
+
+def test_late_events_count_and_too_old_or_future_ones_do_not(shop: Shop, ingest: Ingest) -> None:
+    now_s = time.time()
+    shop.log.append(
+        [
+            shop.event(at_s=now_s - 1),
+            shop.event(at_s=now_s - 3_600),
+            shop.event(at_s=now_s - shop.settings.retention_s - 60),
+            shop.event(at_s=now_s + 240),  # a clock a little ahead
+            shop.event(at_s=now_s + 900),
+        ]
+    )
+    ingest.drain()
+    assert shop.user().counts == {"view": 3}
+    status = ingest.status()
+    assert (status.late_total, status.too_old_total, status.future_total) == (1, 1, 1)
+    assert status.events_total == 5
+    assert shop.log.offset(CONSUMER) == 5
+
+
+def test_a_sessions_first_clicks_without_a_user_are_kept(shop: Shop, ingest: Ingest) -> None:
+    shop.log.append([shop.event(None), shop.event(None, session_id=None)])
+    ingest.drain()
+    assert shop.online.read_sessions(["s1"])["s1"].n_interactions == 1
+
+
+def test_a_new_item_is_learned_without_a_restart(shop: Shop, ingest: Ingest) -> None:
+    shop.log.append([shop.event(item_id="new")])
+    ingest.drain()
+    assert ingest.status().unknown_item_total == 1
+    shop.catalog.upsert([Item("new", "New", category="Fresh")])
+    shop.log.append([shop.event(item_id="new")])
+    ingest.drain()
+    assert ingest.status().unknown_item_total == 1
+    assert shop.user().categories.keys() == {"Fresh"}
+    assert shop.online.read_items(["new"]).at_s[0] > 0
+
+
+def test_changed_items_and_the_status_are_published(shop: Shop, ingest: Ingest) -> None:
+    shop.log.append([shop.event(item_id="i3"), shop.event(item_id="i7"), shop.event(item_id="i3")])
+    ingest.drain()
+    assert sorted(shop.log.changed_items_since(0).item_ids) == ["i3", "i7"]
+    status = read_status(shop.log)
+    assert status is not None
+    assert status.applied_seq == shop.log.last_seq()
+    assert 0 <= status.lag_s < 30
+
+
+def test_an_event_is_online_within_a_second(shop: Shop, ingest: Ingest) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=ingest.run, args=(stop,))
+    thread.start()
+    lags_s = []
+    for number in range(20):
+        user = f"probe{number}"
+        shop.log.append([shop.event(user), *visits(shop, 10, number)])
+        appended_s = time.monotonic()
+        wait_until(partial(shop.online.read_users, [user]), 5.0)
+        lags_s.append(time.monotonic() - appended_s)
+    stop.set()
+    thread.join()
+    assert max(lags_s) < 1.0, sorted(lags_s)
+    assert ingest.status() != IngestStatus()
