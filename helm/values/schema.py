@@ -1,17 +1,17 @@
-"""Write values.schema.json: `python -m helm.values_schema`.
+"""Write values.schema.json: `python -m helm.values.schema`.
 
 Every object is closed, so that Helm refuses a misspelt key and names it.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from features.ingest.loop import IngestSettings
-from helm.values import Chart
+from helm.tools.paths import CHART
+from helm.values.chart import Chart
 from serving.settings import Settings
 
-TARGET = Path(__file__).parent / "values.schema.json"
+TARGET = CHART / "values.schema.json"
 # What the chart sets itself: where things lie and how its parts find each other.
 CHARTS_OWN = {
     "Settings": ("store", "rules_path"),

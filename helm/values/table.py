@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "helm" / "README.md"
-_VALUES = ROOT / "helm" / "values.yaml"
+from helm.tools.paths import CHART
+
+README = CHART / "README.md"
+_VALUES = CHART / "values.yaml"
 _BEGIN, _END = "<!-- values: written by `make manifests` -->", "<!-- end of values -->"
 
 
