@@ -17,8 +17,8 @@ from features.datasets.registry import load
 from loadtests.load.schedule import SHAPES
 from loadtests.load.shop import Shop
 from loadtests.memory import GROWTH, MemoryWatch, growth
-from loadtests.stack import ROOT, run_stack
-from serving.local.models import TRITON_PYTHON
+from loadtests.stack import run_stack
+from serving.local.models import ROOT, TRITON_PYTHON
 from serving.local.processes import free_port
 from serving.local.state_folder import DEV_KEY, StateFolderError, folder_of, prepared
 

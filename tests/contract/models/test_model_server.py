@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.local.model_server import ModelServerError
+from serving.local.models import ROOT, TRITON_PYTHON
 from serving.local.processes import free_port
-from tests.support.model_servers import PYTHON, ROOT, model_server
+from serving.local.tritonserver import ModelServerError
+from tests.support.model_servers import model_server
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -106,7 +107,7 @@ def test_the_server_ends_with_a_parent_that_is_killed(repository: Path, tmp_path
         "import os, sys, time; from pathlib import Path; "
         "from serving.local.model_server import ModelServer; "
         f"server = ModelServer(Path({str(repository)!r}), Path({str(tmp_path)!r}), "
-        f"Path({str(PYTHON)!r}), *{ports}, Path({str(tmp_path / 'log')!r}), dict(os.environ)); "
+        f"Path({str(TRITON_PYTHON)!r}), *{ports}, Path({str(tmp_path / 'log')!r}), dict(os.environ)); "
         "server.start(); print(server.pid, flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code]
