@@ -1,7 +1,8 @@
-"""The real stack for tests: what `make serve` starts, on a small catalogue and free ports."""
+"""The real stack, for tests and measurements: what `make serve` starts, on free ports."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from typing import Any
 import httpx
 import psutil
 
-from serving.local.models import ROOT
+from serving.local.models import ROOT, TRITON_PYTHON
+from serving.local.state_folder import StateFolderError, folder_of, prepared
 
 START_S = 420.0  # with other work on the machine; two minutes on a quiet one
 STOP_S = 60.0
+WORK = Path("build/load").resolve()
 
 
 @dataclass(slots=True)
@@ -85,6 +88,29 @@ def run_stack(
     _, left = psutil.wait_procs(started, timeout=10)
     assert process.returncode == 0
     assert not left, f"still running after the stop: {left}"
+
+
+def fresh_state(data: str, n_items: int) -> Path:
+    """A state as it was prepared: every run starts from the same one, and all but the first soon.
+
+    It always lies in the same place, for Feast's registry knows paths.
+    """
+    state, kept = WORK / "state", WORK / f"prepared-{n_items}"
+    shutil.rmtree(state, ignore_errors=True)
+    try:
+        ready = prepared(folder_of(kept, data))
+    except StateFolderError:  # of an older version, and with nothing in it that was not prepared
+        ready = None
+    if ready is None:
+        shutil.rmtree(folder_of(kept, data), ignore_errors=True)
+        command = [sys.executable, "-m", "serving.local.prepare", "--data", data]
+        command += ["--folder", str(folder_of(state, data)), "--datasets", str(state / "datasets")]
+        command += ["--items", str(n_items), "--triton-python", str(TRITON_PYTHON)]
+        subprocess.run(command, cwd=ROOT, check=True)
+        shutil.copytree(state, kept, dirs_exist_ok=True)
+    else:
+        shutil.copytree(kept, state)
+    return state
 
 
 def _until_answers(process: subprocess.Popen[bytes], printed: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from loadtests.bench.__main__ import bars
+from loadtests.bench.bars import bars
 from loadtests.bench.clients import Endpoint, closed_loop, open_loop
 from loadtests.bench.report import compare, draw, show
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Asked, Texts
