@@ -115,9 +115,9 @@ async def _measure(address: str, jobs: Jobs, texts: Texts) -> Json:
 
 async def _latency(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """One request of `n` candidates with a new query, again and again."""
-    asked = [pack([jobs.of(texts.ask(n))]) for _ in range(WARM_ROUNDS + ROUNDS)]
-    found = [await _timed(ranker, batch) for batch in asked][WARM_ROUNDS:]
-    wall, model = (np.array(values) for values in zip(*found, strict=True))
+    batches = [pack([jobs.of(texts.ask(n))]) for _ in range(WARM_ROUNDS + ROUNDS)]
+    timings = [await _timed(ranker, batch) for batch in batches][WARM_ROUNDS:]
+    wall, model = (np.array(values) for values in zip(*timings, strict=True))
     return {
         "candidates": n,
         "p50_ms": float(np.quantile(wall, 0.5)),

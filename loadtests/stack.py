@@ -36,8 +36,8 @@ class RunningStack:
     @property
     def sample(self) -> dict[str, Any]:
         """A regular shopper, popular items and a query (serving.local.prepare.Sample)."""
-        found: dict[str, Any] = json.loads((self.folder / "prepared.json").read_text())["sample"]
-        return found
+        sample: dict[str, Any] = json.loads((self.folder / "prepared.json").read_text())["sample"]
+        return sample
 
     def processes(self) -> list[psutil.Process]:
         """Every process that the stack started, itself first."""
@@ -74,16 +74,16 @@ def run_stack(
     started = stack.processes()
     try:
         yield stack
-        started += [each for each in stack.processes() if each not in started]
+        started += [child for child in stack.processes() if child not in started]
     finally:
         client.close()
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            for each in started:
-                if each.is_running():
-                    each.kill()
+            for child in started:
+                if child.is_running():
+                    child.kill()
             raise
     _, left = psutil.wait_procs(started, timeout=10)
     assert process.returncode == 0

@@ -48,11 +48,11 @@ def _leaves(
 
 def _comment(lines: list[str], line: int) -> str:
     """The comment lines directly above `line`."""
-    found: list[str] = []
+    above: list[str] = []
     while line > 0 and (match := re.match(r"\s*# ?(?:-- )?(.*)", lines[line - 1])):
-        found.insert(0, match[1])
+        above.insert(0, match[1])
         line -= 1
-    return " ".join(found).replace("|", "\\|")
+    return " ".join(above).replace("|", "\\|")
 
 
 if __name__ == "__main__":

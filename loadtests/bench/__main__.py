@@ -94,9 +94,9 @@ def settle(stack: RunningStack) -> None:
     processes = stack.processes()
     deadline_s = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline_s:
-        before = sum(sum(each.cpu_times()[:2]) for each in processes)
+        before = sum(sum(process.cpu_times()[:2]) for process in processes)
         time.sleep(2.0)
-        spent_s = sum(sum(each.cpu_times()[:2]) for each in processes) - before
+        spent_s = sum(sum(process.cpu_times()[:2]) for process in processes) - before
         if spent_s < 2.0 * IDLE_CORES:
             return
 

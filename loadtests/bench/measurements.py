@@ -38,10 +38,10 @@ def kernel(
     kernels = Kernels(version, tokenizer_path(), features, texts, options.threads)
     out = []
     for n in sizes:
-        found = kernels.compare(n, rounds=5 if options.quick or n == max(SIZES) else 15)
-        times = [b.wall_ms / a.wall_ms for a, b in zip(found["ours"], found[CROSS], strict=True)]
+        speeds = kernels.compare(n, rounds=5 if options.quick or n == max(SIZES) else 15)
+        times = [b.wall_ms / a.wall_ms for a, b in zip(speeds["ours"], speeds[CROSS], strict=True)]
         row: Json = {"candidates": n, "times": float(np.median(times))}
-        out.append(row | {name: _speed(each, n) for name, each in found.items()})
+        out.append(row | {name: _speed(values, n) for name, values in speeds.items()})
     return out
 
 
@@ -71,10 +71,10 @@ def loaded(
     endpoint = _rank(stack.url, stack.sample["user_id"], texts, MAIN, budget_ms=BUDGET_MS)
     rows = []
     for share in LOADS:
-        found = open_loop(endpoint, share * peak, seconds, options.seed)
-        good = sum(ms <= BUDGET_MS + LATE_MS for ms in found.latencies_ms)
-        row = {"share": share, "asked_per_s": share * peak, "good_per_s": good / found.spent_s}
-        rows.append(row | found.figures())
+        answers = open_loop(endpoint, share * peak, seconds, options.seed)
+        good = sum(ms <= BUDGET_MS + LATE_MS for ms in answers.latencies_ms)
+        row = {"share": share, "asked_per_s": share * peak, "good_per_s": good / answers.spent_s}
+        rows.append(row | answers.figures())
         time.sleep(2.0)
     return rows
 
@@ -119,11 +119,11 @@ def its(url: str, texts: Texts, sizes: tuple[int, ...], options: argparse.Namesp
 
 def _rank(url: str, user_id: str, texts: Texts, n: int, budget_ms: int = 5_000) -> Endpoint:
     def body() -> Json:
-        asked = texts.ask(n)
-        candidates = [{"item_id": texts.item_ids[row]} for row in asked.candidates]
+        request = texts.ask(n)
+        candidates = [{"item_id": texts.item_ids[row]} for row in request.candidates]
         return {
             "user_id": user_id,
-            "query": asked.query,
+            "query": request.query,
             "candidates": candidates,
             "budget_ms": budget_ms,
         }
@@ -140,9 +140,9 @@ def _kind(answer: Json) -> str:
 
 def _rerank(url: str, texts: Texts, n: int) -> Endpoint:
     def body() -> Json:
-        asked = texts.ask(n)
-        documents = [texts.texts[row] for row in asked.candidates]
-        return {"query": texts.context(asked), "documents": documents, "model": MODEL_NAME}
+        request = texts.ask(n)
+        documents = [texts.texts[row] for row in request.candidates]
+        return {"query": texts.context(request), "documents": documents, "model": MODEL_NAME}
 
     return Endpoint(f"{url}/rerank", {}, body, lambda _: "reranked")
 
@@ -150,8 +150,8 @@ def _rerank(url: str, texts: Texts, n: int) -> Endpoint:
 def _cell(
     who: str, n: int, clients: int, endpoint: Endpoint, seconds: float, at_least: int = 3
 ) -> Json:
-    found = closed_loop(endpoint, clients, seconds, at_least).figures()
-    return {"who": who, "candidates": n, "clients": clients, **found}
+    figures = closed_loop(endpoint, clients, seconds, at_least).figures()
+    return {"who": who, "candidates": n, "clients": clients, **figures}
 
 
 def _speed(speeds: list[Speed], n: int) -> Json:

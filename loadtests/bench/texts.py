@@ -24,7 +24,7 @@ _SEPARATOR = 102  # [SEP]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """One request: what is wanted, what was seen last, and the candidates, by place in the shop."""
 
     query: str
@@ -43,26 +43,26 @@ class Texts:
         self._queries = list(queries)
         self._rng = np.random.default_rng(seed)
 
-    def ask(self, n: int) -> Asked:
+    def ask(self, n: int) -> Request:
         """A request of `n` candidates, with a query that no cache has seen."""
         rng = self._rng
         word = "".join(rng.choice(list("abcdefghijklmnoprstuvwz"), 6).tolist())
-        found = rng.choice(len(self.texts), n + N_RECENT, replace=False).tolist()
+        drawn = rng.choice(len(self.texts), n + N_RECENT, replace=False).tolist()
         query = f"{self._queries[int(rng.integers(len(self._queries)))]} {word}"
-        return Asked(query, found[:N_RECENT], found[N_RECENT:])
+        return Request(query, drawn[:N_RECENT], drawn[N_RECENT:])
 
-    def context(self, asked: Asked) -> str:
+    def context(self, request: Request) -> str:
         """All that a cross-encoder is told of the shopper, as one text."""
-        return ", ".join([asked.query, *(self.texts[row] for row in asked.recent)])
+        return ", ".join([request.query, *(self.texts[row] for row in request.recent)])
 
-    def pairs(self, asked: Asked, tokenizer: Tokenizer) -> TokenArray:
+    def pairs(self, request: Request, tokenizer: Tokenizer) -> TokenArray:
         """`[CLS] context [SEP] item [SEP]` of each candidate, zero-padded: int16 (n, longest).
 
         Too long a pair loses the end of its context, which was seen longest ago.
         """
-        context = tokenizer.encode(self.context(asked)).ids[:-1]
+        context = tokenizer.encode(self.context(request)).ids[:-1]
         rows = []
-        for row in asked.candidates:
+        for row in request.candidates:
             item = tokenizer.encode(self.texts[row]).ids[1:]
             rows.append([*context[: MAX_PAIR_TOKENS - 1 - len(item)], _SEPARATOR, *item])
         out = np.zeros((len(rows), max(len(ids) for ids in rows)), np.int16)
@@ -80,13 +80,13 @@ class Jobs:
         self._tokens = tokenize(tokenizer, texts.texts, N_ITEM)
         self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
 
-    def of(self, asked: Asked) -> RankerJob:
+    def of(self, request: Request) -> RankerJob:
         """One request."""
-        rows = np.array(asked.candidates)
+        rows = np.array(request.candidates)
         rng = np.random.default_rng(len(rows))
-        history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
+        history = np.resize(np.array(request.recent), N_USER + N_SESSION + N_BOUGHT)
         texts = JobTexts(
-            query_tokens=self._encoder.tokens([asked.query], N_QUERY),
+            query_tokens=self._encoder.tokens([request.query], N_QUERY),
             n_user_history=N_USER,
             n_session_history=N_SESSION,
             purchases=rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),

@@ -205,8 +205,8 @@ class ModelServer:
         values = answer["outputs"][0]["data"]
         size = len(values) // rows
         for row, expected in enumerate(probe["vectors"]):
-            got = values[row * size : row * size + len(expected)]
-            if any(abs(a - b) > _TOLERANCE for a, b in zip(got, expected, strict=True)):
+            actual = values[row * size : row * size + len(expected)]
+            if any(abs(a - b) > _TOLERANCE for a, b in zip(actual, expected, strict=True)):
                 raise ModelServerError(
                     "the model server gives wrong vectors: is NumPy 1 in its environment?"
                 )

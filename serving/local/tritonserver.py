@@ -81,11 +81,11 @@ def find_installation(python: Path) -> Installation:
         )
     root = Path(packages) / "pytriton" / "tritonserver"
     stub = root / "python_backend_stubs" / f"{major}.{minor}" / "triton_python_backend_stub"
-    found = Installation(python.absolute(), Path(packages), Path(folder), stub)
-    for piece in (found.binary, found.stub):
+    installation = Installation(python.absolute(), Path(packages), Path(folder), stub)
+    for piece in (installation.binary, installation.stub):
         if not piece.is_file():
             raise ModelServerError(f"{piece} is missing: is nvidia-pytriton installed?")
-    return found
+    return installation
 
 
 def server_command(
