@@ -1,13 +1,106 @@
-"""Everything that `feast apply` registers, for one place of the offline store."""
+"""What `feast apply` registers, from the top: entities, sources, feature views, feature services.
+
+Sources and what reads them take the folder of the snapshots: a state folder each has its own.
+"""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from feast import Entity, FeatureService, FeatureView
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSource, ValueType
+from feast.types import String
 
-from features.entities import item, session, user
-from features.services import cold_start_v1, ranker_v1
-from features.views import ITEM_VIEW, SESSION_VIEW, USER_VIEW, view
+from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
+from features.behavior.fold import SESSION_TTL_S
+from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
+from features.catalog.counters import DAY_S
+
+# Entities: who and what features are about.
+
+user = Entity(
+    name="user",
+    join_keys=["user_id"],
+    value_type=ValueType.STRING,
+    description="A shopper, by pseudonym",
+)
+session = Entity(
+    name="session",
+    join_keys=["session_id"],
+    value_type=ValueType.STRING,
+    description="One visit, by pseudonym",
+)
+item = Entity(
+    name="item",
+    join_keys=["item_id"],
+    value_type=ValueType.STRING,
+    description="A catalogue entry",
+)
+
+# Sources: snapshots in Parquet, and pushes of fresh rows.
+
+TIMESTAMP = "event_timestamp"  # the newest event that the row has seen
+CREATED = "created"  # when the snapshot was written: of two with one timestamp, the later counts
+
+
+def push_source(view: str, offline: str) -> PushSource:
+    """The source of a view: its folder of Parquet files under `offline`, and pushes."""
+    return PushSource(
+        name=f"{view}_push",
+        batch_source=FileSource(
+            name=f"{view}_snapshots",
+            path=f"{offline}/{view}",
+            timestamp_field=TIMESTAMP,
+            created_timestamp_column=CREATED,
+        ),
+    )
+
+
+# Feature views: one of each entity, each row a whole state.
+
+USER_VIEW = "user_behavior"
+SESSION_VIEW = "session_behavior"
+ITEM_VIEW = "item_behavior"
+ENTITY: dict[str, Entity] = {USER_VIEW: user, SESSION_VIEW: session, ITEM_VIEW: item}
+JOIN_KEY = {USER_VIEW: "user_id", SESSION_VIEW: "session_id", ITEM_VIEW: "item_id"}
+_BEHAVIOR = {name: COLUMN_KINDS[kind] for name, kind in BEHAVIOR_COLUMNS.items()}
+_COUNTERS = {name: COLUMN_KINDS[kind] for name, kind in ITEM_COLUMNS.items()}
+COLUMNS: dict[str, dict[str, ColumnKind]] = {
+    USER_VIEW: _BEHAVIOR,
+    SESSION_VIEW: _BEHAVIOR,
+    ITEM_VIEW: _COUNTERS,
+}
+TTL_S: dict[str, float] = {
+    USER_VIEW: 400 * DAY_S,  # a yearly shopper is still known
+    SESSION_VIEW: SESSION_TTL_S,
+    ITEM_VIEW: 400 * DAY_S,  # the slowest counter has faded to a tenth by then
+}
+
+
+def feature_view(name: str, offline: str) -> FeatureView:
+    """The view called `name`, with its snapshots in a folder under `offline`."""
+    return FeatureView(
+        name=name,
+        entities=[ENTITY[name]],
+        # The join key is named here so that `feast apply` need not open the Parquet files.
+        schema=[
+            Field(name=JOIN_KEY[name], dtype=String),
+            *(Field(name=column, dtype=kind.feast_type) for column, kind in COLUMNS[name].items()),
+        ],
+        ttl=timedelta(seconds=TTL_S[name]),
+        source=push_source(name, offline),
+    )
+
+
+# Feature services: which columns a model's version reads. A version never changes; add one.
+
+RANKER = "ranker_v1"
+
+
+def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
+    """What a ranking reads online in one call; item counters come from the process's own table."""
+    return FeatureService(
+        name=RANKER, features=[users, sessions], description="Whole user and session state"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +118,9 @@ class Definitions:
 
 def definitions(offline: str) -> Definitions:
     """The definitions with snapshots under the folder `offline`."""
-    users, sessions, items = (view(name, offline) for name in (USER_VIEW, SESSION_VIEW, ITEM_VIEW))
+    users, sessions, items = (feature_view(name, offline) for name in ENTITY)
     return Definitions(
         entities=(user, session, item),
         views=(users, sessions, items),
-        services=(ranker_v1(users, sessions), cold_start_v1(sessions)),
+        services=(ranker_v1(users, sessions),),
     )

@@ -29,11 +29,11 @@ from loadtests.load.shop import query_of
 from serving.local.model_server import ModelServer
 from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.local.processes import free_port
-from serving.models.batcher import pack
+from serving.models.contract import Tensors, pack
 from serving.models.runtime.text_vectors import check_version
-from serving.models.triton import RankerBatch, RankerScores, TritonEncoder, TritonRanker
-from serving.training.publish.assemble import read_texts, tokenize
+from serving.models.triton import RankerScores, TritonEncoder, TritonRanker
 from serving.training.publish.repository import version_in_use
+from serving.training.publish.texts import read_texts, tokenize
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -115,7 +115,7 @@ async def _measure(address: str, jobs: Jobs, texts: Texts) -> Json:
 
 async def _latency(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """One request of `n` candidates with a new query, again and again."""
-    batches = [pack([jobs.of(texts.ask(n))]) for _ in range(WARM_ROUNDS + ROUNDS)]
+    batches = [pack([jobs.of(texts.ask(n)).tensors]) for _ in range(WARM_ROUNDS + ROUNDS)]
     timings = [await _timed(ranker, batch) for batch in batches][WARM_ROUNDS:]
     wall, model = (np.array(values) for values in zip(*timings, strict=True))
     return {
@@ -128,7 +128,7 @@ async def _latency(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Js
 
 async def _packed(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """Calls of `n` requests of MAIN candidates each, some in flight; every query is a new one."""
-    requests = [jobs.of(texts.ask(MAIN)) for _ in range(N_PACKED)]
+    requests = [jobs.of(texts.ask(MAIN)).tensors for _ in range(N_PACKED)]
     calls = [pack(requests[at : at + n]) for at in range(0, len(requests), n)]
     waiting = iter(calls)
     times_ms: list[float] = []
@@ -166,7 +166,7 @@ async def _encoding(encoder: TritonEncoder, texts: Texts) -> Json:
     return {"texts": done, "texts_per_s": done / (time.monotonic() - started_s)}
 
 
-async def _timed(ranker: TritonRanker, batch: RankerBatch) -> tuple[float, float]:
+async def _timed(ranker: TritonRanker, batch: Tensors) -> tuple[float, float]:
     """Milliseconds of a call, and of the model within it."""
     started_s = time.perf_counter()
     answer: RankerScores = await ranker.score(batch, BUDGET_S)

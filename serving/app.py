@@ -14,15 +14,17 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from features.behavior.matrix import FEATURE_NAMES
 from features.telemetry.logs import log_json
 from serving.errors import RankingError
 from serving.models.batcher import Ranker, RankerJob, RankerReply
 from serving.models.triton import TritonRanker
-from serving.ranking.cold_start import ColdStart
+from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.remote import RemoteColdStart, RemoteRanker
-from serving.ranking.values import FeatureMatrix, Scores
+from serving.ranking.values import FeatureMatrix
 from serving.settings import ReplicaSettings, Settings
 from serving.shops.rules import read_rules
+from serving.types import Scores
 
 _SWITCH_S = 0.0005
 
@@ -62,7 +64,7 @@ class RankerReplica:
     def __init__(self, settings: Settings) -> None:
         log_json("ranker", settings.logs.folder, settings.logs.level)
         where = settings.model
-        model = TritonRanker(where.grpc_address, where.ranker, where.tls)
+        model = TritonRanker(where.grpc_address, where.ranker, where.tls, FEATURE_NAMES)
         self._ranker = Ranker(model, settings.ranker)
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply | RankingError:
@@ -81,11 +83,11 @@ class ColdStartReplica:
 
     def __init__(self, settings: Settings) -> None:
         log_json("cold_start", settings.logs.folder, settings.logs.level)
-        self._cold_start = ColdStart(read_rules(settings.rules_path).cold_start)
+        self._rules = read_rules(settings.rules_path).cold_start
 
     async def score(self, features: FeatureMatrix) -> Scores:
-        """See ColdStart.score."""
-        return self._cold_start.score(features)
+        """See cold_start_scores."""
+        return cold_start_scores(features, self._rules)
 
 
 class IngressReplica:

@@ -1,5 +1,7 @@
 """Everything behind HTTP, constructed and filled: the wiring of one ingress replica."""
 
+from functools import partial
+
 import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
@@ -9,75 +11,101 @@ from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.application import Endpoints
-from serving.http.auth import Pseudonyms
 from serving.http.key_file import watched_keys
+from serving.http.routes.events import EventRoutes
+from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
-from serving.models.breaker import Breaker, GuardedQueries, GuardedRanker
-from serving.models.latency import Pace
-from serving.models.triton import TritonEncoder
-from serving.ranking.cold_start import ColdStart
-from serving.ranking.pipeline import RankingPipeline, RulesScorer, Scorer
+from serving.models.batcher import RankerClient
+from serving.models.breaker import Breaker, GuardedEncoder, GuardedRanker
+from serving.models.contract import MAX_TOKENS
+from serving.models.encoder import TextVectors
+from serving.models.latency import LatencyEstimate
+from serving.models.limits import PublishedLimits
+from serving.models.tokenizer import Tokenizer
+from serving.models.triton import TritonEncoder, published_limits
+from serving.ranking.admission import Admission
+from serving.ranking.pipeline import ColdStartClient, RankingPipeline
 from serving.ranking.recorder import Recorder
 from serving.ranking.rerank import Rerank
-from serving.ranking.shopper_features import FeatureLookup
+from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.slate_metrics import RankingMetrics
-from serving.ranking.sources import Rankings
+from serving.ranking.sources import Sources
 from serving.search.retrieval import Retrieval
-from serving.search.vectors import StoredVectors, TritonQueries
+from serving.search.vectors import StoredVectors
 from serving.settings import Settings
 from serving.shops.intake import Intake
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.rules import read_rules
+from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import LateTraces
+from serving.types import DEFAULT_SHOP
+
+_LIMITS_S = 1.0  # patience with a model server that is asked for its version's limits
 
 
-def endpoints(settings: Settings, ranker: Scorer, cold_start: RulesScorer) -> Endpoints:
+def endpoints(
+    settings: Settings, ranker: RankerClient, cold_start: ColdStartClient | None
+) -> Endpoints:
     """Everything behind HTTP, constructed and filled."""
-    ranker = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
+    model = settings.model
+    tokenizer = Tokenizer(model.tokenizer_path)
+    triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
+    shops = Shops([_shop(settings, tokenizer, triton_encoder)])
+    guarded = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
+    encoder = GuardedEncoder(
+        TextVectors(tokenizer, triton_encoder), Breaker("encoder", settings.breaker)
+    )
+    limits = PublishedLimits(
+        partial(published_limits, model.grpc_address, model.ranker, model.tls, _LIMITS_S)
+    )
+    limits.follow()
+    shopper_features = ShopperFeatures(tokenizer, limits, settings.pipeline)
+    pipeline = RankingPipeline(
+        Admission(settings.admission),
+        shopper_features,
+        Sources(encoder, settings.retrieval, settings.pipeline),
+        guarded,
+        cold_start,
+        SlatePolicy(np.random.default_rng(settings.random_seed)),
+        Recorder(RankingMetrics().observe),
+        settings.pipeline,
+        LatencyEstimate(),
+    )
     processors = span_processors()
-    rules = read_rules(settings.rules_path)
-    pseudonyms = Pseudonyms.from_file(settings.access.pseudonym_key_path)
+    return Endpoints(
+        shops=shops,
+        rankings=RankingRoutes(pipeline, shops, settings.pipeline),
+        events=EventRoutes(shops),
+        rerank=Rerank(encoder, settings.pipeline.max_budget_s),
+        status=Status(shops, shopper_features, guarded, CONSUMER),
+        keys=watched_keys(settings.access.keys_path),
+        max_body_bytes=settings.access.max_body_bytes,
+        late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
+        demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
+    )
+
+
+def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TritonEncoder) -> Shop:
+    """The one shop, filled, and followed by its refresher."""
     log = open_event_log(settings.store)
     catalog = open_catalog(settings.store)
     online = OnlineFeatures(open_store(settings.store))
-    encoder = TextEncoder(settings.model.tokenizer_path)
-    items = ItemCache(encoder, settings.model.max_item_tokens)
-    model = settings.model
-    triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
-    retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, triton_encoder))
+    items = ItemCache(tokenizer, MAX_TOKENS)
+    retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, encoder))
     neighbors = NeighborFile(settings.retrieval.neighbors_path)
-    refresher = Refresher(
+    Refresher(
         catalog, log, online, items, retrieval, neighbors, settings.refresh_interval_s
-    )
-    refresher.start()
-    lookup = FeatureLookup(online, items, encoder, settings.model)
-    policy = SlatePolicy(rules, items.table, np.random.default_rng(settings.random_seed))
-    pipeline = RankingPipeline(
-        lookup, ranker, cold_start, ColdStart(rules.cold_start), policy, settings.pipeline, Pace()
-    )
-    intake = Intake(log, catalog, pseudonyms)
-    rankings = Rankings(
-        pipeline,
-        lookup,
-        items,
-        retrieval,
-        GuardedQueries(
-            TritonQueries(encoder, triton_encoder, settings.model.max_query_tokens),
-            Breaker("encoder", settings.breaker),
-        ),
-        Recorder(intake.record, RankingMetrics().observe),
-        pseudonyms,
-        settings,
-    )
-    return Endpoints(
-        rankings=rankings,
-        intake=intake,
-        rerank=Rerank(ranker, encoder, settings.pipeline.max_budget_s),
-        status=Status(lookup, ranker, online, items, log, pseudonyms, CONSUMER),
-        demo_items=items if settings.pages else None,
-        late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
-        keys=watched_keys(settings.access.keys_path),
-        max_body_bytes=settings.access.max_body_bytes,
+    ).start()
+    return Shop(
+        name=DEFAULT_SHOP,
+        items=items,
+        retrieval=retrieval,
+        rules=read_rules(settings.rules_path),
+        pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
+        shoppers=online,
+        log=log,
+        intake=Intake(log, catalog),
     )

@@ -4,34 +4,17 @@ Live ingest, replay of a history and training run this same code. Every sum deca
 its event measured from the event's own time, so late and out-of-order events give the state that
 they would have given on time; only the eviction of a bounded list can depend on arrival order.
 
-Decay: exponential, `2 ** (-age / half_life)`. Affinities use forward decay (Cormode et al., 2009,
-"Forward decay: a practical time decay model"): weights grow with event time instead of shrinking
-with age, so that adding an event touches one entry.
+Affinities use forward decay (Cormode et al., 2009, "Forward decay: a practical time decay model"):
+weights grow with event time instead of shrinking with age, so that adding an event touches one
+entry.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
-
+from features.catalog.counters import DAY_S, HOUR_S, ItemCounters
+from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
-
-HOUR_S = 3600.0
-DAY_S = 24 * HOUR_S
-
-# Half-lives of item popularity: "right now", today, this week, this month, this season.
-ITEM_HALF_LIVES_S = np.array([1 * HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S, 120 * DAY_S])
-_DECAY_PER_S = (-1.0 / ITEM_HALF_LIVES_S).astype(np.float32)
-ITEM_COUNTERS = ("examined", "interest", "cart", "purchase", "return")
-_COUNTER_OF = {
-    EventType.IMPRESSION: 0,
-    EventType.VIEW: 1,
-    EventType.CLICK: 1,
-    EventType.ADD_TO_CART: 2,
-    EventType.PURCHASE: 3,
-    EventType.RETURN: 4,
-}
 
 # How strongly a behaviour speaks for a taste. A return takes its purchase back.
 AFFINITY_WEIGHT = {
@@ -43,10 +26,6 @@ AFFINITY_WEIGHT = {
     EventType.RETURN: -5.0,
 }
 MIN_DWELL_MS = 10_000  # a shorter look says nothing about taste
-
-# P(examined | position) of a position-based click model, `position ** -EXAMINATION_DECAY`
-# (Craswell et al., 2008, for the model): an impression far down counts as little exposure.
-EXAMINATION_DECAY = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +42,10 @@ class Bounds:
 USER_BOUNDS = Bounds(
     recent_items=128, bought_items=512, affinities=64, queries=8, half_life_s=45 * DAY_S
 )
+SESSION_TTL_S = DAY_S  # a session that was idle for longer is over: here, online and in a replay
 SESSION_BOUNDS = Bounds(
     recent_items=20, bought_items=32, affinities=24, queries=5, half_life_s=0.5 * HOUR_S
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """What the fold must know of an item: its category path by level, brand, log price."""
-
-    category_levels: tuple[
-        str, ...
-    ]  # ("Grocery", "Grocery > Dairy", ...): every prefix of the path
-    brand: str
-    log_price: float  # NaN when unknown
 
 
 @dataclass(slots=True)
@@ -152,7 +121,7 @@ def _remember(state: BehaviorState, event: BehaviorEvent, weight: float, bounds:
     assert event.item_id is not None
     item_id, at_s = event.item_id, event.at_s
     if event.type is EventType.RETURN:
-        state.recent.pop(item_id, None)  # what went back is no taste to extend
+        state.recent.pop(item_id, None)  # what was sent back must not bring up more of its kind
         return
     seen = state.recent.pop(item_id, None)
     if seen is None:
@@ -222,58 +191,6 @@ def _keep_newest(state: BehaviorState, query: str, at_s: float, bound: int) -> N
         state.queries = dict(sorted(state.queries.items(), key=lambda entry: entry[1]))
     if len(state.queries) > bound:
         del state.queries[next(iter(state.queries))]
-
-
-class ItemCounters:
-    """Decayed behaviour counts of all items, one row each.
-
-    counts:  float32 (n_items, len(ITEM_COUNTERS), len(ITEM_HALF_LIVES_S)), valid at `at_s`
-    at_s:    float64 (n_items,), the time of the row's newest event; 0 = never an event
-    first_s: float64 (n_items,), the time of its oldest event; inf = never
-    """
-
-    def __init__(self, n_items: int) -> None:
-        self.counts = np.zeros((n_items, len(ITEM_COUNTERS), len(ITEM_HALF_LIVES_S)), np.float32)
-        self.at_s = np.zeros(n_items)
-        self.first_s = np.full(n_items, np.inf)
-        self.applied_seq = np.zeros(n_items, np.int64)
-
-    def __len__(self) -> int:
-        return len(self.at_s)
-
-    def resize(self, n_items: int) -> None:
-        """Make room for `n_items` rows; new rows have seen nothing."""
-        n_before, grown = len(self), ItemCounters(n_items)
-        for name in ("counts", "at_s", "first_s", "applied_seq"):
-            getattr(grown, name)[:n_before] = getattr(self, name)
-            setattr(self, name, getattr(grown, name))
-
-    def add(self, row: int, event: BehaviorEvent) -> None:
-        """Count one event of the item in `row`."""
-        counter = _COUNTER_OF.get(event.type)
-        if counter is None:
-            return
-        weight = 1.0
-        if event.type is EventType.IMPRESSION:
-            weight = float(max(event.position or 1, 1)) ** -EXAMINATION_DECAY
-        at_s = event.at_s
-        age_s = at_s - self.at_s.item(row)
-        counts = self.counts[row]
-        if age_s > 0:
-            counts *= np.exp2(_DECAY_PER_S * age_s)
-            counts[counter] += weight
-            self.at_s[row] = at_s
-        else:
-            counts[counter] += weight * np.exp2(_DECAY_PER_S * -age_s)
-        if at_s < self.first_s.item(row):
-            self.first_s[row] = at_s
-
-    def at(self, rows: npt.NDArray[np.int64], now_s: float) -> npt.NDArray[np.float32]:
-        """Counts of `rows` decayed to `now_s`: float32 (len(rows), counters, half-lives)."""
-        age_s = np.maximum(now_s - self.at_s[rows], 0.0)
-        decay = np.exp2(-age_s[:, None] / ITEM_HALF_LIVES_S).astype(np.float32)
-        counts: npt.NDArray[np.float32] = self.counts[rows] * decay[:, None, :]
-        return counts
 
 
 class Aggregator:

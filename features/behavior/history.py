@@ -1,7 +1,7 @@
 """How a shopper's state matches items: recency, tastes and the item-to-item tables.
 
 Each function returns columns for the items in `rows`, all of them known; NaN = not known. A state
-names items by id; `Past` looks their rows up once, and what is computed from then on is arrays.
+names items by id; `ItemHistory` looks their rows up once, and from then on all is arrays.
 """
 
 import math
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from itertools import chain, compress
 
 import numpy as np
-import numpy.typing as npt
 
-from features.behavior.fold import DAY_S, BehaviorState
-from features.catalog.table import CATEGORY_LEVELS, ItemTable, words
+from features.arrays import DoubleArray, FloatArray, IntArray, RowArray
+from features.behavior.fold import BehaviorState
+from features.catalog.counters import DAY_S
+from features.catalog.item import CATEGORY_LEVELS
+from features.catalog.table import ItemTable
+from features.catalog.words import words
 
-FloatArray = npt.NDArray[np.float32]
-RowArray = npt.NDArray[np.int64]
-WeightArray = npt.NDArray[np.float64]
-WORD_DOUBT = 4.0  # takings added to what a shopper has, and should have, of a word
-_RECENCY = 0.9  # of a recent item's weight for each newer one
+WORD_DOUBT = 4.0  # interactions added to both sides of a ratio: few of them prove little
+_RECENCY = 0.9  # share of its weight that a recent item keeps for each newer one
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ItemHistory:
     """The items that a state keeps, as rows of the table; -1: the catalogue does not know one.
 
     recent: int64 (n,), newest first; strengths: float64 (n,)
@@ -31,18 +31,18 @@ class Past:
     """
 
     recent: RowArray
-    strengths: WeightArray
+    strengths: DoubleArray
     bought: RowArray
-    purchases: WeightArray
+    purchases: DoubleArray
 
     @staticmethod
-    def of(state: BehaviorState | None, items: ItemTable) -> "Past":
+    def of(state: BehaviorState | None, items: ItemTable) -> "ItemHistory":
         """The items of `state`; none of None."""
         if state is None:
-            return NO_PAST
+            return NO_HISTORY
         seen = _numbers(state.recent, 2)
         order = np.argsort(-seen[:, 0], kind="stable")
-        return Past(
+        return ItemHistory(
             items.rows(list(state.recent))[order],
             seen[order, 1],
             items.rows(list(state.bought)),
@@ -50,17 +50,17 @@ class Past:
         )
 
     @property
-    def recent_weights(self) -> WeightArray:
+    def recent_weights(self) -> DoubleArray:
         """How much each recent item speaks for the need of the moment; newer and stronger, more."""
         return self.strengths * _RECENCY ** np.arange(len(self.strengths))
 
     @property
-    def bought_weights(self) -> WeightArray:
+    def bought_weights(self) -> DoubleArray:
         """How much each purchase speaks for what goes with it."""
         return np.log1p(self.purchases[:, 0])
 
-    def taken(self, items: ItemTable) -> tuple[RowArray, WeightArray]:
-        """Each known item that was taken or looked at, and how much it says of lasting taste.
+    def interactions(self, items: ItemTable) -> tuple[RowArray, DoubleArray]:
+        """The known items of the history, and how much each says of lasting taste: rows, weights.
 
         Purchases weigh by their number, and what was only looked at by its strength.
         """
@@ -72,29 +72,33 @@ class Past:
         return rows[rows >= 0], weights[rows >= 0]
 
 
-NO_PAST = Past(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 3)))
+NO_HISTORY = ItemHistory(
+    np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 3))
+)
 
 
-def _numbers(values: Mapping[str, Sequence[float]], width: int) -> WeightArray:
+def _numbers(values: Mapping[str, Sequence[float]], width: int) -> DoubleArray:
     flat = np.fromiter(chain.from_iterable(values.values()), np.float64, width * len(values))
     return flat.reshape(-1, width)
 
 
-def recency_rank(past: Past, items: ItemTable, rows: RowArray) -> FloatArray:
+def recency_rank(history: ItemHistory, items: ItemTable, rows: RowArray) -> FloatArray:
     """1 / (1 + rank) of each item among the recent ones, newest first; 0 = not among them."""
     share = np.zeros(len(items) + 1, np.float32)
-    share[past.recent] = 1.0 / np.arange(1, len(past.recent) + 1)
+    share[history.recent] = 1.0 / np.arange(1, len(history.recent) + 1)
     share[-1] = 0.0
     return share[rows]
 
 
-def purchases_of(past: Past, items: ItemTable, rows: RowArray) -> WeightArray:
+def purchases_of(history: ItemHistory, items: ItemTable, rows: RowArray) -> DoubleArray:
     """Times bought, first and last time of each item, (n, 3); 0 and NaN for one never bought."""
-    place = np.zeros(len(items) + 1, np.int32)  # 1-based, in the table that begins with "never"
-    place[past.bought] = np.arange(1, len(past.bought) + 1)
-    table = np.concatenate([_NEVER, past.purchases])
-    found: WeightArray = table[place[rows]]
-    return found
+    place = np.zeros(
+        len(items) + 1, np.int32
+    )  # of an item in `table`; 0 = the row of the never bought
+    place[history.bought] = np.arange(1, len(history.bought) + 1)
+    table = np.concatenate([_NEVER, history.purchases])
+    purchases: DoubleArray = table[place[rows]]
+    return purchases
 
 
 _NEVER = np.array([[0.0, math.nan, math.nan]])
@@ -128,39 +132,40 @@ def _by_code(
     return share
 
 
-def bought_items(past: Past, now_s: float, at_most: int) -> tuple[RowArray, FloatArray]:
+def bought_items(history: ItemHistory, now_s: float, at_most: int) -> tuple[RowArray, FloatArray]:
     """The newest purchases of what the catalogue knows, newest first.
 
     Rows (n,), and float32 (n, 3): times bought, days since the first and the last time.
     """
-    newest = np.flatnonzero(past.bought >= 0)[::-1][:at_most]
-    values = past.purchases[newest]
+    newest = np.flatnonzero(history.bought >= 0)[::-1][:at_most]
+    values = history.purchases[newest]
     values[:, 1:] = np.maximum(now_s - values[:, 1:], 0.0) / DAY_S
-    return past.bought[newest], values.astype(np.float32)
+    return history.bought[newest], values.astype(np.float32)
 
 
 def word_taste(
-    items: ItemTable, taken: RowArray, weights: WeightArray, rows: RowArray
+    items: ItemTable, interacted: RowArray, weights: DoubleArray, rows: RowArray
 ) -> tuple[FloatArray, FloatArray]:
     """Sum and mean over the words of each item in `rows` of how much the shopper is drawn to them.
 
-    Of a word: log of what the items `taken`, by their `weights`, hold of it, over what they would
-    hold if the shopper took what everybody takes; both with WORD_DOUBT added. A new item has words,
-    too. Each (n,); NaN for an item without words, and with no weights.
+    Of a word: log of what the items `interacted`, by their `weights`, hold of it, over what they
+    would hold if the shopper took what everybody takes; both with WORD_DOUBT added. A new item has
+    words, too. Each (n,); NaN for an item without words, and with no weights.
     """
     total = float(weights.sum())
     if total == 0:
         unknown = np.full(len(rows), np.nan, np.float32)
         return unknown, unknown
-    # In this order: a catalogue that grows meanwhile has codes for whatever was read before.
+    # The number of words is read last: a catalogue that grows meanwhile only adds codes.
     codes, share = items.words[rows], items.word_share
     size = len(items.word_code)
     no_word = codes < 0
-    # Code -1, no word, is counted in the first place, and read from the last, where nothing is.
+    # bincount takes no -1 (no word): codes are shifted by one, and the count of -1 is cut off. Code
+    # -1 then reads the last element, which is 0.
     held = np.bincount(
-        items.words[taken].ravel() + 1, np.repeat(weights, items.words.shape[1]), size + 2
+        items.words[interacted].ravel() + 1, np.repeat(weights, items.words.shape[1]), size + 2
     )[1:]
-    usual = np.zeros(size + 1, np.float32)  # 0: words of items newer than the table
+    usual = np.zeros(size + 1, np.float32)  # 0 for words of items that the tables have not met
     usual[: len(share)] = share
     drawn = np.log((held[codes] + WORD_DOUBT) / (total * usual[codes] + WORD_DOUBT))
     drawn[no_word] = 0.0
@@ -172,38 +177,37 @@ def word_taste(
 
 def shared_words(items: ItemTable, query: str, rows: RowArray) -> FloatArray:
     """Share of the distinct words of `query` that each item has, (n,); NaN: it has no words."""
-    asked = words(query)
-    if not asked:
+    query_words = words(query)
+    if not query_words:
         return np.full(len(rows), np.nan, np.float32)
     codes = items.words[rows]
-    wanted = np.zeros(len(items.word_code) + 1, bool)  # code -1 reads the last: no word
-    wanted[[items.word_code[word] for word in asked if word in items.word_code]] = True
-    return np.asarray(wanted[codes].sum(axis=1) / len(asked), np.float32)
+    wanted = np.zeros(len(items.word_code) + 1, bool)  # code -1 (no word) reads the last: False
+    wanted[[items.word_code[word] for word in query_words if word in items.word_code]] = True
+    return np.asarray(wanted[codes].sum(axis=1) / len(query_words), np.float32)
 
 
-def neighbor_score(items: ItemTable, taken: RowArray, weights: WeightArray) -> FloatArray:
-    """How much the items `taken` speak for each item, float32 (capacity of the table,)."""
-    return _spoken_for(_shares(items, [(taken, weights)]), items.neighbors, items.neighbor_weights)[
-        :, 0
-    ]
+def neighbor_score(items: ItemTable, interacted: RowArray, weights: DoubleArray) -> FloatArray:
+    """How much the items `interacted` speak for each item, float32 (capacity of the table,)."""
+    shares = _shares(items, [(interacted, weights)])
+    return _spoken_for(shares, items.neighbors, items.neighbor_weights)[:, 0]
 
 
 def neighbor_columns(
-    items: ItemTable, taken: Sequence[tuple[RowArray, WeightArray]], rows: RowArray
+    items: ItemTable, weighted: Sequence[tuple[RowArray, DoubleArray]], rows: RowArray
 ) -> tuple[FloatArray, FloatArray]:
-    """How much each of `taken`, items and their weights, speaks for the items in `rows`.
+    """How much each of `weighted`, items and their weights, speaks for the items in `rows`.
 
-    Over histories, and in one basket; each (n, len(taken)). NaN for an item that the table has not
-    met: it is new, not unrelated.
+    Over histories, and in one basket; each (n, len(weighted)). NaN for an item that the table has
+    not met: it is new, not unrelated.
     """
-    shares = _shares(items, taken)
+    shares = _shares(items, weighted)
     out = []
     for sources, weights in (
         (items.neighbors, items.neighbor_weights),
-        (items.companions, items.companion_weights),
+        (items.basket_neighbors, items.basket_neighbor_weights),
     ):
         if sources.shape[1] == 0:
-            out.append(np.full((len(rows), len(taken)), np.nan, np.float32))
+            out.append(np.full((len(rows), len(weighted)), np.nan, np.float32))
             continue
         own = sources[rows]
         score = _spoken_for(shares, own, weights[rows])
@@ -212,10 +216,10 @@ def neighbor_columns(
     return out[0], out[1]
 
 
-def _shares(items: ItemTable, taken: Sequence[tuple[RowArray, WeightArray]]) -> FloatArray:
-    """Weights by row, each column summing to 1: (n_items + 1, len(taken)); -1 reads the last."""
-    out = np.zeros((len(items) + 1, len(taken)), np.float32)
-    for column, (rows, weights) in enumerate(taken):
+def _shares(items: ItemTable, weighted: Sequence[tuple[RowArray, DoubleArray]]) -> FloatArray:
+    """Weights by row, each column summing to 1: (n_items + 1, len(weighted)); -1 reads the last."""
+    out = np.zeros((len(items) + 1, len(weighted)), np.float32)
+    for column, (rows, weights) in enumerate(weighted):
         known = rows >= 0
         total = weights[known].sum()
         if total > 0:
@@ -223,9 +227,7 @@ def _shares(items: ItemTable, taken: Sequence[tuple[RowArray, WeightArray]]) -> 
     return out
 
 
-def _spoken_for(
-    shares: FloatArray, sources: npt.NDArray[np.int32], weights: FloatArray
-) -> FloatArray:
+def _spoken_for(shares: FloatArray, sources: IntArray, weights: FloatArray) -> FloatArray:
     """Sum over each row's sources of their shares times their weight in the table, (n, columns)."""
     score: FloatArray = (weights[:, None, :] @ shares[sources])[:, 0]
     return score

@@ -5,20 +5,15 @@ known", which is not the same as zero: the ranker is trained with both.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from features.behavior.fold import (
-    DAY_S,
-    ITEM_COUNTERS,
-    ITEM_HALF_LIVES_S,
-    BehaviorState,
-    ItemCounters,
-)
+from features.arrays import FloatArray, RowArray
+from features.behavior.fold import BehaviorState
 from features.behavior.history import (
-    Past,
+    ItemHistory,
     affinities,
     neighbor_columns,
     purchases_of,
@@ -26,23 +21,24 @@ from features.behavior.history import (
     shared_words,
     word_taste,
 )
-from features.catalog.table import CATEGORY_LEVELS, ItemTable
+from features.catalog.counters import DAY_S, HALF_LIFE, ITEM_HALF_LIVES_S, Counter, ItemCounters
+from features.catalog.item import CATEGORY_LEVELS
+from features.catalog.table import ItemTable
 
-FloatArray = npt.NDArray[np.float32]
-RowArray = npt.NDArray[np.int64]
-Pasts = tuple[Past, Past]  # of the user, of the session
+Histories = tuple[ItemHistory, ItemHistory]  # of the user, of the session
 
-_HALF_LIFE_NAMES = ("1h", "1d", "7d", "30d", "120d")
-_TRENDS = ((1, 2), (2, 3), (3, 4))  # pairs of half-lives: faster over slower
+_INTEREST_LIVES = ("1h", "1d", "7d", "30d")
+_CART_LIVES = ("1d", "30d")
+_TRENDS = (("1d", "7d"), ("7d", "30d"), ("30d", "120d"))  # of half-lives: faster over slower
+_CLICK_RATE_LIVES = ("7d", "120d")
 CTR_PRIOR = (1.0, 20.0)  # pseudo clicks and examinations: an unseen item has the shop's usual rate
 
 ITEM_FEATURES = (
-    *(f"item_purchase_{name}" for name in _HALF_LIFE_NAMES),
-    *(f"item_interest_{name}" for name in ("1h", "1d", "7d", "30d")),
-    *(f"item_cart_{name}" for name in ("1d", "30d")),
-    *(f"item_trend_{_HALF_LIFE_NAMES[a]}_{_HALF_LIFE_NAMES[b]}" for a, b in _TRENDS),
-    "item_click_rate_7d",
-    "item_click_rate_120d",
+    *(f"item_purchase_{name}" for name in HALF_LIFE),
+    *(f"item_interest_{name}" for name in _INTEREST_LIVES),
+    *(f"item_cart_{name}" for name in _CART_LIVES),
+    *(f"item_trend_{faster}_{slower}" for faster, slower in _TRENDS),
+    *(f"item_click_rate_{name}" for name in _CLICK_RATE_LIVES),
     "item_buy_rate_120d",
     "item_return_rate_120d",
     "item_age_days",
@@ -101,14 +97,26 @@ BEHAVIOR_OF_ITEM = tuple(
     if name not in ("item_age_days", "item_log_price")
 )
 
-# Where the counters lie in a flat row (counters, half-lives) of ItemCounters.
-_N_LIVES = len(ITEM_HALF_LIVES_S)
-_EXAMINED, _INTEREST, _CART, _PURCHASE, _RETURNED = (
-    np.arange(_N_LIVES) + index * _N_LIVES for index in range(len(ITEM_COUNTERS))
+
+def _places(counter: Counter, half_lives: Iterable[str] = HALF_LIFE) -> RowArray:
+    """Where a counter lies in a flat row (counters, half-lives) of ItemCounters."""
+    return np.array([counter * len(HALF_LIFE) + HALF_LIFE[name] for name in half_lives])
+
+
+_LOGGED = np.concatenate(  # in the order in which ITEM_FEATURES begins
+    [
+        _places(Counter.PURCHASE),
+        _places(Counter.INTEREST, _INTEREST_LIVES),
+        _places(Counter.CART, _CART_LIVES),
+    ]
 )
-_LOGGED = np.concatenate([_PURCHASE, _INTEREST[:4], _CART[[1, 3]]])  # as ITEM_FEATURES begins
-_FASTER, _SLOWER = np.array(_TRENDS).T
-_RATED = np.array([2, 4])
+_EXAMINED, _INTEREST, _PURCHASE, _RETURNED = (
+    _places(counter)
+    for counter in (Counter.EXAMINED, Counter.INTEREST, Counter.PURCHASE, Counter.RETURN)
+)
+_FASTER, _SLOWER = np.array([[HALF_LIFE[name] for name in pair] for pair in _TRENDS]).T
+_RATED = np.array([HALF_LIFE[name] for name in _CLICK_RATE_LIVES])
+_SEASON = HALF_LIFE["120d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,9 @@ class Shopper:
     user: BehaviorState | None = None
     session: BehaviorState | None = None
 
-    def pasts(self, items: ItemTable) -> Pasts:
+    def histories(self, items: ItemTable) -> Histories:
         """The rows of the items that user and session keep."""
-        return Past.of(self.user, items), Past.of(self.session, items)
+        return ItemHistory.of(self.user, items), ItemHistory.of(self.session, items)
 
 
 def behavior_features(
@@ -131,28 +139,29 @@ def behavior_features(
     now_s: float,
     retrieval_score: FloatArray | None = None,
     query: str | None = None,
-    pasts: Pasts | None = None,
+    histories: Histories | None = None,
 ) -> FloatArray:
     """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
 
-    `retrieval_score` is (n,), NaN where a candidate came without one. `pasts`: of `shopper`, from
-    who has looked them up already.
+    `retrieval_score` is (n,), NaN where a candidate came without one. `histories` are those of
+    `shopper`, when the caller has looked them up already.
     """
     out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
     known = np.flatnonzero(rows >= 0)
     if len(known):
         known_rows = rows[known]
-        found = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
-        _item_features(found, items, counters, known_rows, now_s)
-        _past_features(found, shopper, pasts or shopper.pasts(items), items, known_rows, now_s)
+        values = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
+        _item_features(values, items, counters, known_rows, now_s)
+        histories = histories or shopper.histories(items)
+        _shopper_features(values, shopper, histories, items, known_rows, now_s)
         never_seen = np.flatnonzero(counters.at_s[known_rows] == 0)
-        found[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
+        values[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
         wanted = query or (
             next(reversed(shopper.session.queries), None) if shopper.session else None
         )
         if wanted:
-            found[:, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
-        out[known] = found
+            values[:, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
+        out[known] = values
     _request_features(out, shopper, now_s, retrieval_score, bool(query))
     _slate_features(out)
     return out
@@ -167,13 +176,15 @@ def _item_features(
 ) -> None:
     counts = counters.at(rows, now_s).reshape(len(rows), -1)
     examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
-    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[4]]
-    # A steady item has demand proportional to the half-life: 0 = steady, above = rising.
+    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[_SEASON]]
+    # In steady demand a count is proportional to its half-life: the trend, log of a ratio, is then
+    # 0, and above 0 when demand rises.
     per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
     clicks, exposures = CTR_PRIOR
-    taps = interest[:, _RATED]
+    taps, sold = interest[:, _RATED], purchase[:, _SEASON]
     born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
-    # Born now or later: the event that is being predicted made it known, and must not tell.
+    # An item that is first known now is known by the very event that is to be predicted: its age
+    # would give the label away.
     age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
     at_s = counters.at_s[rows]
     idle = np.maximum(np.where(at_s > 0, (now_s - at_s) / DAY_S, np.nan), 0.0)
@@ -181,78 +192,79 @@ def _item_features(
         np.log1p(counts[:, _LOGGED]),
         np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
         (taps + clicks) / (examined[:, _RATED] + taps + exposures),
-        ((purchase[:, 4] + 0.2) / (interest[:, 4] + purchase[:, 4] + 4.0))[:, None],
-        ((returned + 0.1) / (purchase[:, 4] + 2.0))[:, None],
+        ((sold + 0.2) / (interest[:, _SEASON] + sold + 4.0))[:, None],
+        ((returned + 0.1) / (sold + 2.0))[:, None],
         np.log1p(np.stack([age, idle], 1)),
         items.log_price[rows][:, None],
     ]
     out[:, : len(ITEM_FEATURES)] = np.concatenate(columns, 1)
 
 
-def _past_features(
+def _shopper_features(
     out: FloatArray,
     shopper: Shopper,
-    pasts: Pasts,
+    histories: Histories,
     items: ItemTable,
     rows: RowArray,
     now_s: float,
 ) -> None:
     """The columns of USER_FEATURES and SESSION_FEATURES, as far as there is a user, a session."""
-    taken, columns = [], []
+    weighted, columns = [], []
     user, session = shopper.user, shopper.session
     if user is not None and user.counts:
-        past = pasts[0]
-        _user_features(out, user, past, items, rows, now_s)
-        taken += [(past.recent, past.recent_weights), (past.bought, past.bought_weights)]
+        history = histories[0]
+        _user_features(out, user, history, items, rows, now_s)
+        weighted.append((history.recent, history.recent_weights))
+        weighted.append((history.bought, history.bought_weights))
         columns += [("user_neighbor", None), ("user_bought_neighbor", "user_bought_companion")]
     if session is not None and session.counts:
-        past = pasts[1]
-        out[:, COLUMN["session_recency_rank"]] = recency_rank(past, items, rows)
+        history = histories[1]
+        out[:, COLUMN["session_recency_rank"]] = recency_rank(history, items, rows)
         _affinities(out, "session_category_1", session, items, rows)
-        taken.append((past.recent, past.recent_weights))
+        weighted.append((history.recent, history.recent_weights))
         columns.append(("session_neighbor", "session_companion"))
-    if taken:
-        # All at once: what a table holds of the candidates is looked up once.
-        neighbors, companions = neighbor_columns(items, taken, rows)
-        for index, (neighbor, companion) in enumerate(columns):
+    if weighted:
+        # One call for all histories, since it gathers the candidates' rows of each table once.
+        neighbors, basket_neighbors = neighbor_columns(items, weighted, rows)
+        for index, (neighbor, basket_neighbor) in enumerate(columns):
             out[:, COLUMN[neighbor]] = neighbors[:, index]
-            if companion is not None:
-                out[:, COLUMN[companion]] = companions[:, index]
+            if basket_neighbor is not None:
+                out[:, COLUMN[basket_neighbor]] = basket_neighbors[:, index]
 
 
 def _user_features(
     out: FloatArray,
     user: BehaviorState,
-    past: Past,
+    history: ItemHistory,
     items: ItemTable,
     rows: RowArray,
     now_s: float,
 ) -> None:
     base = COLUMN["user_times_bought"]
-    count, first_s, last_s = purchases_of(past, items, rows).T
-    since = np.maximum(now_s - last_s, 0.0) / DAY_S  # NaN for what was never bought, and on
+    count, first_s, last_s = purchases_of(history, items, rows).T
+    since = np.maximum(now_s - last_s, 0.0) / DAY_S  # NaN for what was never bought
     out[:, base] = np.log1p(count)
     out[:, base + 1] = np.log1p(since)
     repeated = np.flatnonzero((count > 1) & (last_s > first_s))
     rhythm = (last_s - first_s)[repeated] / DAY_S / (count[repeated] - 1)
     out[repeated, base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
-    out[:, base + 3] = count / (past.purchases[:, 0].sum() or 1)
+    out[:, base + 3] = count / (history.purchases[:, 0].sum() or 1)
     known = np.flatnonzero(count > 0)
     days = np.maximum(now_s - first_s[known], 0.0) / DAY_S
-    # A week of doubt: once today is no habit.
+    # Seven days are added so that one purchase today does not look like a daily habit.
     out[known, base + 4] = np.log(count[known] / (days + 7.0))
-    out[:, COLUMN["user_recency_rank"]] = recency_rank(past, items, rows)
+    out[:, COLUMN["user_recency_rank"]] = recency_rank(history, items, rows)
     _affinities(out, "user_category_1", user, items, rows)
     base = COLUMN["user_words"]
-    out[:, base], out[:, base + 1] = word_taste(items, *past.taken(items), rows)
+    out[:, base], out[:, base + 1] = word_taste(items, *history.interactions(items), rows)
 
 
 def _affinities(
     out: FloatArray, first: str, state: BehaviorState, items: ItemTable, rows: RowArray
 ) -> None:
-    found = affinities(state, items, rows)
+    columns = affinities(state, items, rows)
     base = COLUMN[first]
-    out[:, base : base + found.shape[1]] = found
+    out[:, base : base + columns.shape[1]] = columns
 
 
 def _request_features(

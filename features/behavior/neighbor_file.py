@@ -17,9 +17,9 @@ def write_neighbors(path: Path, item_ids: Sequence[str], tables: NeighborTables)
         item_ids=np.array(item_ids, np.str_),
         neighbors=tables.neighbors,
         neighbor_weights=tables.neighbor_weights.astype(np.float16),
-        companions=tables.companions,
-        companion_weights=tables.companion_weights.astype(np.float16),
-        taken=tables.taken,
+        companions=tables.basket_neighbors,
+        companion_weights=tables.basket_neighbor_weights.astype(np.float16),
+        taken=tables.interaction_counts,
     )
     part.replace(path)
 
@@ -49,7 +49,7 @@ def read_neighbors(path: Path, items: ItemTable) -> None:
     with np.load(path) as stored:
         rows = items.rows(stored["item_ids"].tolist())
         tables = []
-        for name in ("neighbors", "companions"):
+        for name in ("neighbors", "companions"):  # the keys of the file, older than the names here
             index, weights = stored[name], stored[name.removesuffix("s") + "_weights"]
             known = rows >= 0
             moved = np.where(index >= 0, rows[index], -1).astype(np.int32)
@@ -58,7 +58,7 @@ def read_neighbors(path: Path, items: ItemTable) -> None:
             table[rows[known]] = moved[known]
             weight[rows[known]] = np.where(moved[known] >= 0, weights[known], 0)
             tables += [table, weight]
-        taken = np.zeros(len(items), np.float32)
-        taken[rows[known]] = stored["taken"][known]
-    neighbors, neighbor_weights, companions, companion_weights = tables
-    items.set_neighbors(neighbors, neighbor_weights, companions, companion_weights, taken)
+        counts = np.zeros(len(items), np.float32)
+        counts[rows[known]] = stored["taken"][known]
+    neighbors, weights, basket_neighbors, basket_weights = tables
+    items.set_neighbors(neighbors, weights, basket_neighbors, basket_weights, counts)

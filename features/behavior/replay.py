@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, Aggregator
-from features.behavior.neighbors import Takings, neighbor_tables, takings
-from features.catalog.table import Item, ItemTable
+from features.arrays import LongArray
+from features.behavior.fold import SESSION_TTL_S, Aggregator
+from features.behavior.neighbors import Interactions, item_interactions, neighbor_tables
+from features.catalog.counters import DAY_S
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
-from features.events.event import BehaviorEvent, EventType
-
-SESSION_OVER_S = DAY_S  # a session idle for this long is dropped, as its online TTL would
+from features.events.event import BehaviorEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Stop:
 
     position: int
     at_s: float
-    index: int  # of the asked position, in the order asked
+    index: int  # of the position among those given
     state: Aggregator
     items: ItemTable
 
@@ -52,38 +52,10 @@ def item_table(dataset: Dataset) -> ItemTable:
     )  # fmt: skip
 
 
-def behavior_events(events: pd.DataFrame) -> Iterator[BehaviorEvent]:
-    """Rows of a data set's events (format.py's columns, "" and 0 and NaN = none) as events."""
-    types = {str(kind): kind for kind in EventType}
-    for event_id, kind, at_s, user, session, item, query, ranking, position, value, dwell in zip(
-        *(
-            events[name].tolist()
-            for name in (
-                "event_id", "type", "at", "user_id", "session_id", "item_id",
-                "query", "ranking_id", "position", "value", "dwell_ms",
-            )
-        ),
-        strict=True,
-    ):  # fmt: skip
-        yield BehaviorEvent(
-            event_id,
-            types[kind],
-            at_s,
-            user or None,
-            session or None,
-            item or None,
-            query or None,
-            ranking or None,
-            position or None,
-            value if value == value else None,  # NaN
-            dwell or None,
-        )
-
-
 def replay(
     dataset: Dataset,
     items: ItemTable,
-    positions: npt.NDArray[np.int64],
+    positions: LongArray,
     progress: Progress | None = None,
     refresh_s: float = 28 * DAY_S,
 ) -> Iterator[Stop]:
@@ -94,7 +66,7 @@ def replay(
     every new time), just before the first stop that needs them. A stop is valid until the next one.
     """
     state = Aggregator(items.row_of, items.facts)
-    taken = takings(dataset.events, items)
+    interactions = item_interactions(dataset.events, items)
     times = dataset.events["at"].to_numpy(np.float64)
     source = behavior_events(dataset.events)
     task = progress.add_task("replay", total=int(positions.max(initial=0))) if progress else None
@@ -109,7 +81,7 @@ def replay(
                 progress.update(task, completed=done)
         if len(times) and at_s >= refreshed_s + max(refresh_s, 1.0):
             refreshed_s = at_s - (at_s - times[0]) % refresh_s if refresh_s else at_s
-            refresh_neighbors(items, taken.before(refreshed_s))
+            refresh_neighbors(items, interactions.before(refreshed_s))
             _drop_finished(state, at_s)
         yield Stop(position, at_s, index, state, items)
 
@@ -127,24 +99,19 @@ def fold_all(state: Aggregator, events: Iterable[BehaviorEvent], done: int = 0) 
     return done
 
 
-def refresh_neighbors(items: ItemTable, taken: Takings) -> None:
-    """Rebuild the neighbour tables of `items` from `taken`."""
-    tables = neighbor_tables(taken, len(items))
+def refresh_neighbors(items: ItemTable, interactions: Interactions) -> None:
+    """Rebuild the neighbour tables of `items` from `interactions`."""
+    tables = neighbor_tables(interactions, len(items))
     items.set_neighbors(
         tables.neighbors,
         tables.neighbor_weights,
-        tables.companions,
-        tables.companion_weights,
-        tables.taken,
+        tables.basket_neighbors,
+        tables.basket_neighbor_weights,
+        tables.interaction_counts,
     )
 
 
-def build_neighbors(dataset: Dataset, items: ItemTable) -> None:
-    """The tables of a fresh installation: from all purchases, carts and clicks of its data set."""
-    refresh_neighbors(items, takings(dataset.events, items))
-
-
 def _drop_finished(state: Aggregator, now_s: float) -> None:
-    oldest_s = now_s - SESSION_OVER_S
+    oldest_s = now_s - SESSION_TTL_S
     for key in [key for key, session in state.sessions.items() if session.last_s < oldest_s]:
         del state.sessions[key]

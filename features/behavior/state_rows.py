@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from features.behavior.fold import ITEM_COUNTERS, ITEM_HALF_LIVES_S, BehaviorState, ItemCounters
+from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
+from features.behavior.fold import BehaviorState
+from features.catalog.counters import COUNTS_SHAPE, ItemCounters
 from features.events.event import EventType
 
-# Feast's value kinds by column; `features.views` turns them into Feast types.
+# The kind of each column, by its name in features.behavior.column_kinds.
 BEHAVIOR_COLUMNS: dict[str, str] = {
     "first_s": "float64",
     "last_s": "float64",
@@ -34,13 +33,12 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "applied_seq": "int64",
 }
 ITEM_COLUMNS: dict[str, str] = {
-    # (counter, half-life) flattened: len(ITEM_COUNTERS) * len(ITEM_HALF_LIVES_S) numbers
+    # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
     "first_s": "float64",
     "last_s": "float64",
     "applied_seq": "int64",
 }
-COUNTS_SHAPE = (len(ITEM_COUNTERS), len(ITEM_HALF_LIVES_S))
 _EVENT_TYPES = tuple(EventType)
 
 Row = dict[str, Any]
@@ -110,12 +108,12 @@ class ItemRows:
     """Counter rows of items, columns as in ItemCounters; an unknown item has at_s 0."""
 
     item_ids: tuple[str, ...]
-    counts: npt.NDArray[np.float32]  # (n, counters, half-lives)
-    at_s: npt.NDArray[np.float64]  # (n,)
-    first_s: npt.NDArray[np.float64]  # (n,)
-    applied_seq: npt.NDArray[np.int64]  # (n,)
+    counts: FloatArray  # (n, counters, half-lives)
+    at_s: DoubleArray  # (n,)
+    first_s: DoubleArray  # (n,)
+    applied_seq: LongArray  # (n,)
 
-    def put_into(self, counters: ItemCounters, rows: npt.NDArray[np.int64]) -> None:
+    def put_into(self, counters: ItemCounters, rows: RowArray) -> None:
         """Overwrite `rows` of `counters` (-1: left out)."""
         known = rows >= 0
         rows = rows[known]
@@ -124,7 +122,7 @@ class ItemRows:
         counters.first_s[rows] = self.first_s[known]
         counters.applied_seq[rows] = self.applied_seq[known]
 
-    def where(self, keep: npt.NDArray[np.bool_]) -> "ItemRows":
+    def where(self, keep: BoolArray) -> "ItemRows":
         """Only the rows where `keep`, bool (n,), is true."""
         ids = tuple(item_id for item_id, kept in zip(self.item_ids, keep, strict=True) if kept)
         return ItemRows(
@@ -136,9 +134,7 @@ class ItemRows:
         )
 
     @staticmethod
-    def taken_from(
-        counters: ItemCounters, rows: npt.NDArray[np.int64], item_ids: Sequence[str]
-    ) -> "ItemRows":
+    def taken_from(counters: ItemCounters, rows: RowArray, item_ids: Sequence[str]) -> "ItemRows":
         """A copy of `rows` of `counters`, which are those of `item_ids`."""
         return ItemRows(
             tuple(item_ids),

@@ -5,8 +5,8 @@ from typing import Any
 
 from redis import Redis
 
+from features.catalog.item import Item
 from features.catalog.store import CatalogChanges, item_bytes, item_from
-from features.catalog.table import Item
 
 # KEYS change counter, changes, records; ARGV pairs of id and record ('' = deleted).
 _WRITE = """
@@ -45,13 +45,13 @@ class RedisCatalog:
         return item_from(record) if record is not None else None
 
     def changed_since(self, change: int) -> CatalogChanges:
-        found = self._client.zrangebyscore(self._keys[1], f"({change}", "+inf", withscores=True)
-        if not found:
+        changed = self._client.zrangebyscore(self._keys[1], f"({change}", "+inf", withscores=True)
+        if not changed:
             return CatalogChanges(change, [], [])
-        ids = [name for name, _ in found]
+        ids = [name for name, _ in changed]
         records = self._client.hmget(self._keys[2], ids)
         return CatalogChanges(
-            int(found[-1][1]),
+            int(changed[-1][1]),
             [item_from(record) for record in records if record is not None],
             [key.decode() for key, record in zip(ids, records, strict=True) if record is None],
         )

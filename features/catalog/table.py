@@ -1,78 +1,14 @@
 """Items as columns: what ranking, retrieval and the fold need of the catalogue."""
 
-import hashlib
-import math
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from features.behavior.fold import ItemFacts
+from features.arrays import FloatArray, IntArray, RowArray
+from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
+from features.catalog.words import words_in_order
 
-CATEGORY_SEPARATOR = " > "
-CATEGORY_LEVELS = 3  # deeper paths fold into their third level
-WORD = re.compile(r"\w+")
-MAX_WORDS = 24  # of an item that taste is told by
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One catalogue entry, as `PUT /v1/items` brings it."""
-
-    item_id: str
-    title: str
-    description: str = ""
-    category: str = ""  # path, levels separated by " > "
-    brand: str = ""
-    price: float = math.nan
-    currency: str = ""
-    created_s: float = math.nan  # unix seconds it entered the catalogue; NaN: always there
-    available: bool = True
-    image_url: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def category_levels(self) -> tuple[str, ...]:
-        """Every prefix of the category path, outermost first, at most CATEGORY_LEVELS."""
-        names = [name.strip() for name in self.category.split(">") if name.strip()]
-        return tuple(
-            CATEGORY_SEPARATOR.join(names[: depth + 1])
-            for depth in range(min(len(names), CATEGORY_LEVELS))
-        )
-
-    @property
-    def ranker_text(self) -> str:
-        """The text BERT reads: title, then brand and category where they add words."""
-        leaf = self.category_levels[-1].split(CATEGORY_SEPARATOR)[-1] if self.category else ""
-        parts = [self.title]
-        for part in (self.brand, leaf):
-            if part and part.lower() not in self.title.lower():
-                parts.append(part)
-        return ", ".join(parts)
-
-    @property
-    def facts(self) -> ItemFacts:
-        """What the fold needs."""
-        price = self.price
-        log_price = math.log(price) if price > 0 else math.nan  # False for NaN too
-        return ItemFacts(self.category_levels, self.brand, log_price)
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, lower case, plural s dropped; punctuation and syntax are no words."""
-    return frozenset(_words_in_order(text))
-
-
-def _words_in_order(text: str) -> dict[str, None]:
-    """The distinct `words` of a text, in the order of their first places."""
-    return dict.fromkeys(word.rstrip("s") or word for word in WORD.findall(text.lower()))
-
-
-def content_key(text: str) -> int:
-    """A 63-bit key of an item's text: the same text has the same encoding, whatever its id."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text is not
 
 
 class ItemTable:
@@ -80,11 +16,12 @@ class ItemTable:
 
     category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none
     log_price, created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
-    neighbors: int32 (n, k) rows whose taking speaks for the row's item, -1 = none;
-    neighbor_weights: float32 (n, k); companions and companion_weights: the same within one basket
+    neighbors: int32 (n, k) rows whose interactions speak for the row's item, -1 = none;
+    neighbor_weights: float32 (n, k);
+    basket_neighbors, basket_neighbor_weights: the same within one basket
     words: int32 (n, MAX_WORDS) codes of the distinct words of title, brand, category,
     attributes and description, in this order, -1 = no more;
-    word_share: float32 (n_words,) share of all that was taken that has the word in its text
+    word_share: float32 (n_words,) share of all interactions whose item has the word
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
@@ -105,14 +42,14 @@ class ItemTable:
         self.removed = np.zeros(0, bool)
         self.neighbors = np.full((0, 0), -1, np.int32)
         self.neighbor_weights = np.zeros((0, 0), np.float32)
-        self.companions = np.full((0, 0), -1, np.int32)
-        self.companion_weights = np.zeros((0, 0), np.float32)
+        self.basket_neighbors = np.full((0, 0), -1, np.int32)
+        self.basket_neighbor_weights = np.zeros((0, 0), np.float32)
         self.upsert(list(items))
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def upsert(self, items: Sequence[Item]) -> npt.NDArray[np.int64]:
+    def upsert(self, items: Sequence[Item]) -> RowArray:
         """Add or replace items; returns their rows."""
         for item in items:
             if item.item_id not in self.row_of:
@@ -133,35 +70,37 @@ class ItemTable:
         self.removed[row] = True
         return True
 
-    def rows(self, item_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    def rows(self, item_ids: Sequence[str]) -> RowArray:
         """Rows of `item_ids`; -1 for an id the catalogue does not know."""
         row_of = self.row_of
         return np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
 
     def set_neighbors(
         self,
-        neighbors: npt.NDArray[np.int32],
-        weights: npt.NDArray[np.float32],
-        companions: npt.NDArray[np.int32] | None = None,
-        companion_weights: npt.NDArray[np.float32] | None = None,
-        taken: npt.NDArray[np.float32] | None = None,
+        neighbors: IntArray,
+        weights: FloatArray,
+        basket_neighbors: IntArray | None = None,
+        basket_neighbor_weights: FloatArray | None = None,
+        interaction_counts: FloatArray | None = None,
     ) -> None:
         """Take neighbour tables (behavior/neighbors.py) for the first `len(neighbors)` rows.
 
-        taken: float32 (n,) how often each of these rows was taken.
+        interaction_counts: float32 (n,), of each of these rows.
         """
         self.neighbors, self.neighbor_weights = neighbors, weights
-        if companions is not None and companion_weights is not None:
-            self.companions, self.companion_weights = companions, companion_weights
-        if taken is not None:
-            self._share_words(taken)
+        if basket_neighbors is not None and basket_neighbor_weights is not None:
+            self.basket_neighbors = basket_neighbors
+            self.basket_neighbor_weights = basket_neighbor_weights
+        if interaction_counts is not None:
+            self._share_words(interaction_counts)
         self._grow(len(self.item_ids))
 
-    def _share_words(self, taken: npt.NDArray[np.float32]) -> None:
-        codes = self.words[: len(taken)]
+    def _share_words(self, interaction_counts: FloatArray) -> None:
+        codes = self.words[: len(interaction_counts)]
         known = codes >= 0
-        counts = np.bincount(codes[known], np.repeat(taken, known.sum(axis=1)), len(self.word_code))
-        self.word_share = (counts / max(float(taken.sum()), 1.0)).astype(np.float32)
+        repeated = np.repeat(interaction_counts, known.sum(axis=1))
+        counts = np.bincount(codes[known], repeated, len(self.word_code))
+        self.word_share = (counts / max(float(interaction_counts.sum()), 1.0)).astype(np.float32)
 
     def _write(self, row: int, item: Item) -> None:
         facts = item.facts
@@ -176,8 +115,8 @@ class ItemTable:
         self.words[row] = -1
         text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
         # A word that no item keeps gets no code: long descriptions would fill the table with them.
-        found = list(_words_in_order(text))[:MAX_WORDS]
-        codes = [self.word_code.setdefault(word, len(self.word_code)) for word in found]
+        kept = words_in_order(text)[:MAX_WORDS]
+        codes = [self.word_code.setdefault(word, len(self.word_code)) for word in kept]
         self.words[row, : len(codes)] = codes
         self.log_price[row] = facts.log_price
         self.created_s[row] = item.created_s
@@ -196,8 +135,8 @@ class ItemTable:
             ("removed", False),
             ("neighbors", -1),
             ("neighbor_weights", 0),
-            ("companions", -1),
-            ("companion_weights", 0),
+            ("basket_neighbors", -1),
+            ("basket_neighbor_weights", 0),
         ):
             array = getattr(self, name)
             if len(array) < n_rows:

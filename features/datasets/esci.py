@@ -10,14 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    QUERY_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-)
+from features.datasets.columns import ITEM_COLUMNS, QUERY_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import Dataset, DatasetInfo
 from features.datasets.online_retail import source_table
 
 JUDGMENTS_FILE = "esci150_judgments.parquet"

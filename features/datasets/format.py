@@ -5,6 +5,7 @@ A folder holds `items.parquet` or `items.jsonl`, `events.parquet` or `events.jso
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,39 +14,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from features.events.event import EventType
+from features.datasets.checks import check_events, check_items
+from features.datasets.columns import ITEM_COLUMNS, QUERY_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS
 
-ITEM_COLUMNS: dict[str, str] = {
-    "item_id": "string",
-    "title": "string",
-    "description": "string",  # "" when there is none
-    "category": "string",  # path, " > " between levels, "" when unknown
-    "brand": "string",
-    "price": "float64",  # NaN when unknown; as of the start of the log, never a later average
-    "currency": "string",
-    "created_at": "float64",  # unix seconds the item entered the catalogue; NaN: always there
-}
-EVENT_COLUMNS: dict[str, str] = {
-    "event_id": "string",
-    "type": "string",  # an EventType
-    "at": "float64",  # unix seconds, UTC
-    "user_id": "string",  # "" for a guest
-    "session_id": "string",  # "" when unknown
-    "item_id": "string",  # "" for a search
-    "query": "string",  # "" when there is none
-    "ranking_id": "string",  # "" when the event belongs to no ranking
-    "position": "int32",  # 1-based; 0 when there is none
-    "value": "float64",  # money, price times quantity; NaN when unknown
-    "dwell_ms": "int64",  # 0 when there is none
-}
-QUERY_COLUMNS: dict[str, str] = {
-    "query_id": "string",
-    "query": "string",
-    "item_id": "string",
-    "gain": "float64",  # 0..1, what NDCG adds for this item at the top
-}
-# Columns that hold a time: RFC 3339 text and Parquet timestamps are welcome there too.
-TIME_COLUMNS = frozenset({"at", "created_at"})
 # Read without complaint and not carried: the catalogue API knows them, the data set does not.
 IGNORED_COLUMNS = frozenset({"attributes", "image_url", "available"})
 
@@ -71,7 +43,7 @@ class DatasetInfo(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A loaded folder. Events are sorted by `at`; columns and types as in the tables above."""
+    """A loaded folder. Events are sorted by `at`; columns as in columns.py and event_rows.py."""
 
     info: DatasetInfo
     items: pd.DataFrame
@@ -91,12 +63,12 @@ def read_dataset(folder: Path) -> Dataset:
         if _path(folder, "queries")
         else None
     )
-    _check_items(folder, items)
+    _check(f"{folder}/items", check_items, items)
     without_id = (events["event_id"] == "").to_numpy()
     if without_id.any():
         # Row numbers are stable for a file, so that a second import stays idempotent.
         events.loc[without_id, "event_id"] = [f"row-{row}" for row in np.flatnonzero(without_id)]
-    _check_events(folder, events)
+    _check(f"{folder}/events", check_events, events)
     if not events["at"].is_monotonic_increasing:
         events = events.sort_values("at", kind="stable", ignore_index=True)
     return Dataset(_info(folder), items, events, queries, folder)
@@ -110,54 +82,6 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     for name, table in tables.items():
         if table is not None:
             table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-
-
-def conform(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    """The table with exactly `columns`, in their order and types; missing ones filled as empty.
-
-    Whole numbers are welcome as ids (42 becomes "42"); nothing else is converted. Raises ValueError
-    that names the column.
-    """
-    empty: dict[str, Any] = {"string": "", "float64": float("nan"), "int32": 0, "int64": 0}
-    out: dict[str, Any] = {}
-    for name, dtype in columns.items():
-        storage = object if dtype == "string" else np.dtype(dtype)
-        if name not in table:
-            out[name] = np.full(len(table), empty[dtype], dtype=storage)
-        elif dtype == "string":
-            out[name] = _text(name, table[name])
-        else:
-            out[name] = _number(name, table[name]).fillna(empty[dtype]).to_numpy(storage)
-    return pd.DataFrame(out)
-
-
-def _text(name: str, column: pd.Series) -> Any:
-    missing = column.isna()
-    if missing.any():
-        column = column.astype(object).where(~missing, "")
-    values = column.to_numpy(object)
-    if pd.api.types.infer_dtype(values, skipna=False) not in ("string", "empty"):
-        kinds = {type(value) for value in values}
-        if not kinds <= {str, int}:
-            wrong = sorted(kind.__name__ for kind in kinds - {str, int})[0]
-            raise ValueError(f"column {name!r} holds {wrong} where text belongs")
-        values = np.array([str(value) for value in values], dtype=object)
-    return values
-
-
-def _number(name: str, column: pd.Series) -> pd.Series:
-    if name in TIME_COLUMNS and pd.api.types.infer_dtype(column, skipna=True) == "string":
-        try:
-            column = pd.to_datetime(column, utc=True, format="ISO8601")
-        except ValueError as error:
-            raise ValueError(f"column {name!r} holds text that is no RFC 3339 time") from error
-    if name in TIME_COLUMNS and pd.api.types.is_datetime64_any_dtype(column):
-        moments = pd.to_datetime(column, utc=True)
-        return (moments - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind not in ("integer", "floating", "mixed-integer-float", "empty"):
-        raise ValueError(f"column {name!r} holds {kind} where a number belongs")
-    return column.astype("float64") if column.dtype == object else column
 
 
 def _path(folder: Path, name: str) -> Path | None:
@@ -214,33 +138,11 @@ def _jsonl(path: Path) -> pd.DataFrame:
     )
 
 
-def _check_items(folder: Path, items: pd.DataFrame) -> None:
-    if items.empty:
-        raise DatasetError(f"{folder}/items: no items")
-    if (items["item_id"] == "").any():
-        row = int((items["item_id"] == "").to_numpy().argmax()) + 1
-        raise DatasetError(f"{folder}/items: row {row} has no item_id")
-    if items["item_id"].duplicated().any():
-        twice = items["item_id"][items["item_id"].duplicated()].iloc[0]
-        raise DatasetError(f"{folder}/items: item_id {twice!r} stands twice")
-    if (items["price"] < 0).any() or np.isinf(items["price"]).any():
-        raise DatasetError(f"{folder}/items: column 'price' holds a negative or infinite number")
-
-
-def _check_events(folder: Path, events: pd.DataFrame) -> None:
-    unknown = set(events["type"].unique()) - {str(kind) for kind in EventType}
-    if unknown:
-        raise DatasetError(f"{folder}/events: unknown type {sorted(unknown)[0]!r}")
-    if not np.isfinite(events["at"]).all():
-        row = int((~np.isfinite(events["at"])).to_numpy().argmax()) + 1
-        raise DatasetError(f"{folder}/events: row {row} has no time in 'at'")
-    without_item = (events["item_id"] == "") & (events["type"] != str(EventType.SEARCH))
-    if without_item.any():
-        row = int(without_item.to_numpy().argmax()) + 1
-        raise DatasetError(f"{folder}/events: row {row} names no item_id and is no search")
-    if events["event_id"].duplicated().any():
-        twice = events["event_id"][events["event_id"].duplicated()].iloc[0]
-        raise DatasetError(f"{folder}/events: event_id {twice!r} stands twice")
+def _check(where: str, check: Callable[[pd.DataFrame], None], table: pd.DataFrame) -> None:
+    try:
+        check(table)
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}") from error
 
 
 def _info(folder: Path) -> DatasetInfo:

@@ -1,10 +1,13 @@
 """The event contract: what a shopper did, as it is stored and folded.
 
+BehaviorEvent is the declaration of an event's fields; stores and data sets derive theirs from it
+(`features.events.codec`).
+
 Times are unix seconds (float, UTC) inside; RFC 3339 only on the wire. User and session ids are
 already pseudonyms here: the raw ids never get past the ingress.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -19,6 +22,9 @@ class EventType(StrEnum):
     RETURN = "return"
     DWELL = "dwell"
     SEARCH = "search"
+
+
+TRANSPORT = "transport"  # marks a field that is none of the behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +42,5 @@ class BehaviorEvent:
     position: int | None = None  # 1-based place in that slate
     value: float | None = None  # money: unit price times quantity, shop currency
     dwell_ms: int | None = None
-    # W3C trace of the post, when sampled: the write of its features joins it. Not behaviour.
-    traceparent: str | None = None
+    # W3C trace of the post, when sampled: the write of its features joins it.
+    traceparent: str | None = field(default=None, metadata={TRANSPORT: True})

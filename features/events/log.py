@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray
 from features.events.event import BehaviorEvent
 
 
@@ -52,12 +53,13 @@ class RankingRecord:
     session_id: str | None = None
     query: str | None = None
     model_version: str | None = None
-    scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    propensities: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    scores: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    propensities: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     # (n_items, n_features), float16 or float32, kept as given; NaN = not known
-    features: npt.NDArray[np.float16] | npt.NDArray[np.float32] = field(
+    features: npt.NDArray[np.float16] | FloatArray = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
     )
+    variant: str = "default"  # that the request was assigned to
 
 
 class RankingRoute(NamedTuple):
@@ -69,7 +71,7 @@ class RankingRoute(NamedTuple):
 
 def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
     """The routes of `rankings` by id."""
-    return {each.ranking_id: RankingRoute(each.route, each.model_version) for each in rankings}
+    return {r.ranking_id: RankingRoute(r.route, r.model_version) for r in rankings}
 
 
 class EventLog(Protocol):

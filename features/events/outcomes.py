@@ -59,11 +59,11 @@ class Outcomes:
             self._routes.update(self._rankings.routes(missing))
 
     def _count(self, event: BehaviorEvent) -> None:
-        found = None
+        known = None
         if event.ranking_id is not None and event.ranking_id in self._routes:
-            found = self._routes[event.ranking_id]
+            known = self._routes[event.ranking_id]
             self._routes.move_to_end(event.ranking_id)
-        route, version = found or _UNKNOWN
+        route, version = known or _UNKNOWN
         OUTCOMES.labels(
             type=event.type.value,
             route=route if route in ROUTES else "unknown",

@@ -23,6 +23,7 @@ def pack(ranking: RankingRecord) -> bytes:
         "session_id": ranking.session_id,
         "query": ranking.query,
         "model_version": ranking.model_version,
+        "variant": ranking.variant,
         "arrays": [(name, array.dtype.char, array.shape) for name, array in _arrays(ranking)],
     }
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))

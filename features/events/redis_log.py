@@ -7,13 +7,13 @@ work that must be atomic is done in scripts; all keys share one hash slot.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import orjson
 from redis import Redis
 
-from features.events.event import BehaviorEvent, EventType
+from features.events.codec import event_of, event_record
+from features.events.event import BehaviorEvent
 from features.events.log import (
     AppendResult,
     Erasure,
@@ -27,7 +27,6 @@ from features.events.ranking_codec import pack, unpack
 
 POLL_S = 0.01
 _SCAN = 1_000  # entries a round trip when the whole stream is walked
-_FIELDS = tuple(field.name for field in fields(BehaviorEvent))
 _ERASURE = "erasure"
 
 # KEYS counter, stream, ids; ARGV then pairs of id and entry. Returns how many were new.
@@ -92,15 +91,15 @@ class RedisEventLog:
         return AppendResult(accepted, len(events) - accepted)
 
     def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
-        found = self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", limit)
-        return [(_seq(entry_id), _entry(values[b"e"])) for entry_id, values in found]
+        entries = self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", limit)
+        return [(_seq(entry_id), _entry(values[b"e"])) for entry_id, values in entries]
 
     def last_seq(self) -> int:
         return int(self._client.get(self._key["event_seq"]) or 0)
 
     def logged_s(self, seq: int) -> float | None:
-        found = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
-        return float(found[0][1][b"t"]) if found else None
+        entries = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
+        return float(entries[0][1][b"t"]) if entries else None
 
     def wait(self, after_seq: int, timeout_s: float) -> bool:
         # Not XREAD BLOCK: it would have to stay below the client's socket timeout.
@@ -127,10 +126,10 @@ class RedisEventLog:
 
     def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
         key = self._key["item_changes"]
-        found = self._client.zrangebyscore(key, f"({change}", "+inf", 0, limit, withscores=True)
-        if not found:
+        changed = self._client.zrangebyscore(key, f"({change}", "+inf", 0, limit, withscores=True)
+        if not changed:
             return ItemChanges(change, [])
-        last = int(found[-1][1])  # one change may hold more items than the limit lets through
+        last = int(changed[-1][1])  # one change may hold more items than the limit lets through
         return ItemChanges(
             last, [name.decode() for name in self._client.zrangebyscore(key, f"({change}", last)]
         )
@@ -164,8 +163,8 @@ class RedisEventLog:
 
     def finish_erasure(self, seq: int) -> None:
         # An entry of a stream cannot be changed: it goes, and its position stays empty.
-        found = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
-        if found and (entry := orjson.loads(found[0][1][b"e"]))["type"] == _ERASURE:
+        entries = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
+        if entries and (entry := orjson.loads(entries[0][1][b"e"]))["type"] == _ERASURE:
             self._delete("event", seq, entry["event_id"])
 
     def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
@@ -174,24 +173,24 @@ class RedisEventLog:
             self._replace(self._keys("ranking"), [self._clock(), *pairs])
 
     def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
-        found = self._client.xrange(self._key["rankings"], f"{after_seq + 1}-0", "+", limit)
-        return [(_seq(entry_id), unpack(values[b"e"])) for entry_id, values in found]
+        entries = self._client.xrange(self._key["rankings"], f"{after_seq + 1}-0", "+", limit)
+        return [(_seq(entry_id), unpack(values[b"e"])) for entry_id, values in entries]
 
     def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
         seqs = self._client.hmget(self._key["ranking_ids"], list(ranking_ids))
         with self._client.pipeline(transaction=False) as pipe:
             for seq in filter(None, seqs):
                 pipe.xrange(self._key["rankings"], f"{int(seq)}-0", f"{int(seq)}-0")
-            found = pipe.execute()
-        return routes_of(unpack(entry[0][1][b"e"]) for entry in found if entry)
+            streams = pipe.execute()
+        return routes_of(unpack(entries[0][1][b"e"]) for entries in streams if entries)
 
     def prune(self, before_s: float, limit: int = 10_000) -> int:
         offsets = self._client.hvals(self._key["offsets"])
         committed = min(map(int, offsets), default=0)
         pruned = 0
         for kind, newest in (("event", f"{committed}-0"), ("ranking", "+")):
-            found = self._client.xrange(self._key[f"{kind}s"], "-", newest, limit)
-            for entry_id, values in found:
+            entries = self._client.xrange(self._key[f"{kind}s"], "-", newest, limit)
+            for entry_id, values in entries:
                 if float(values[b"t"]) >= before_s:
                     break
                 self._delete(kind, _seq(entry_id), _id_of(kind, values[b"e"]))
@@ -209,8 +208,8 @@ class RedisEventLog:
 
     def _walk(self, kind: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         seq = 0
-        while found := self._client.xrange(self._key[f"{kind}s"], f"{seq + 1}-0", "+", _SCAN):
-            for entry_id, values in found:
+        while entries := self._client.xrange(self._key[f"{kind}s"], f"{seq + 1}-0", "+", _SCAN):
+            for entry_id, values in entries:
                 seq = _seq(entry_id)
                 if kind == "event":
                     entry = orjson.loads(values[b"e"])
@@ -239,12 +238,11 @@ def _id_of(kind: str, entry: bytes) -> str:
 
 
 def _entry_bytes(event: BehaviorEvent) -> bytes:
-    return orjson.dumps({name: getattr(event, name) for name in _FIELDS})
+    return orjson.dumps(event_record(event))
 
 
 def _entry(data: bytes) -> LogEntry:
     values = orjson.loads(data)
     if values["type"] == _ERASURE:
         return Erasure(values["user_id"], tuple(values["sessions"]))
-    values["type"] = EventType(values["type"])
-    return BehaviorEvent(**values)
+    return event_of(values)

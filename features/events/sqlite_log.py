@@ -23,6 +23,7 @@ from features.events.sqlite_rows import (
     ERASURE,
     INSERT,
     SCHEMA,
+    add_missing_columns,
     event_to_row,
     row_to_entry,
 )
@@ -49,7 +50,8 @@ class SqliteEventLog:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._file = SqliteFile(path, SCHEMA)
-        self._add_missing_columns()
+        with self._file.write() as connection:
+            add_missing_columns(connection)
         self._clock = clock
         self._waiting: list[_Batch] = []
         self._waiting_lock = threading.Lock()
@@ -69,13 +71,6 @@ class SqliteEventLog:
             raise batch.error
         assert batch.result is not None
         return batch.result
-
-    def _add_missing_columns(self) -> None:
-        """A log of an earlier version has no traces."""
-        with self._file.write() as connection:
-            columns = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
-            if "traceparent" not in columns:
-                connection.execute("ALTER TABLE events ADD COLUMN traceparent TEXT")
 
     def _commit_batches(self, batches: list[_Batch]) -> None:
         results = []

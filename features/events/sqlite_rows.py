@@ -1,18 +1,30 @@
-"""The tables of the embedded event log, and its entries as rows."""
+"""The tables of the embedded event log, and its entries as rows.
+
+Every statement names its columns: the order in which a file has them tells its age, nothing else.
+"""
 
 import json
+import sqlite3
 from typing import Any
 
+from features.events.codec import EVENT_FIELDS, FIELD_NAMES, TYPE_PLACE, EventField, event_values
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import Erasure, LogEntry
 
 ERASURE = "erasure"
+_SQL_TYPES: dict[type, str] = {EventType: "TEXT", str: "TEXT", int: "INTEGER", float: "REAL"}
+_USER, _QUERY = FIELD_NAMES.index("user_id"), FIELD_NAMES.index("query")
 
-SCHEMA = """
+
+def _column(field: EventField) -> str:
+    unique = " UNIQUE" if field.name == "event_id" else ""
+    return f"{field.name} {_SQL_TYPES[field.kind]}{' NOT NULL' * field.required}{unique}"
+
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
-  at_s REAL NOT NULL, user_id TEXT, session_id TEXT, item_id TEXT, query TEXT, ranking_id TEXT,
-  position INTEGER, value REAL, dwell_ms INTEGER, logged_s REAL NOT NULL, traceparent TEXT
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(map(_column, EVENT_FIELDS))},
+  logged_s REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_user ON events (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_session ON events (session_id) WHERE session_id IS NOT NULL;
@@ -29,40 +41,32 @@ CREATE TABLE IF NOT EXISTS consumers (
 CREATE TABLE IF NOT EXISTS item_changes (item_id TEXT PRIMARY KEY, change INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS item_changes_change ON item_changes (change)
 """
-COLUMNS = (
-    "event_id, type, at_s, user_id, session_id, item_id, query, ranking_id, position, value, "
-    "dwell_ms, traceparent"
-)
+COLUMNS = ", ".join(FIELD_NAMES)
 INSERT = (
-    f"INSERT INTO events ({COLUMNS}, logged_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO events ({COLUMNS}, logged_s) VALUES ({'?, ' * len(FIELD_NAMES)}?) "
     "ON CONFLICT (event_id) DO NOTHING"
 )
 
 
+def add_missing_columns(connection: sqlite3.Connection) -> None:
+    """Give a log of an earlier version the columns of the fields that it has not got."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
+    for field in EVENT_FIELDS:
+        if field.name not in there:
+            connection.execute(f"ALTER TABLE events ADD COLUMN {_column(field)}")
+
+
 def event_to_row(event: BehaviorEvent, now_s: float) -> tuple[Any, ...]:
     """The parameters of INSERT."""
-    return (
-        event.event_id,
-        str(event.type),
-        event.at_s,
-        event.user_id,
-        event.session_id,
-        event.item_id,
-        event.query,
-        event.ranking_id,
-        event.position,
-        event.value,
-        event.dwell_ms,
-        event.traceparent,
-        now_s,
-    )
+    return (*event_values(event), now_s)
 
 
 def row_to_entry(row: tuple[Any, ...]) -> LogEntry:
     """The entry of a row of COLUMNS."""
-    event_id, kind, at_s, user_id, session_id, item_id, query, *rest = row
+    kind = row[TYPE_PLACE]
     if kind == ERASURE:
-        return Erasure(user_id, tuple(json.loads(query)) if query else ())
-    return BehaviorEvent(
-        event_id, EventType(kind), at_s, user_id, session_id, item_id, query, *rest
-    )
+        sessions = row[_QUERY]
+        return Erasure(row[_USER], tuple(json.loads(sessions)) if sessions else ())
+    values = list(row)
+    values[TYPE_PLACE] = EventType(kind)
+    return BehaviorEvent(*values)

@@ -29,7 +29,7 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
     Raises BlockingIOError when another one runs there.
     """
     store = settings.store
-    with _alone(store.state / "ingest.lock"):
+    with _exclusive_lock(store.state / "ingest.lock"):
         log, catalog = open_event_log(store), open_catalog(store)
         online = OnlineFeatures(open_store(store))
         analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
@@ -43,10 +43,10 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _exclusive_lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it, also after -9
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released with the process, killed or not
         yield
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from features.definitions import SESSION_VIEW, USER_VIEW
 from features.store.offline import OfflineStore, erase_rows
 from features.store.online_rows import SqliteRows
 from features.store.settings import PROJECT
-from features.views import SESSION_VIEW, USER_VIEW
 
 
 class Eraser:

@@ -8,7 +8,6 @@ delete what you exported when you are done, or name its folder in ingest's `data
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +15,10 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from features.catalog.table import Item
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-    write_dataset,
-)
+from features.catalog.item import Item
+from features.datasets.columns import ITEM_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS, event_row
+from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.event import BehaviorEvent
 from features.events.log import EventLog
 from features.store.backends import open_catalog, open_event_log
@@ -37,7 +31,7 @@ def collected(store: StoreSettings) -> Dataset:
     """The catalogue as it is and every event that the log still holds, in order of time."""
     log, catalog = open_event_log(store), open_catalog(store)
     try:
-        rows = [_event_row(event) for event in _events(log)]
+        rows = [event_row(event) for event in _events(log)]
         items = pd.DataFrame([_item_row(item) for item in catalog.all()], columns=[*ITEM_COLUMNS])
     finally:
         log.close()
@@ -55,22 +49,6 @@ def _events(log: EventLog) -> Iterator[BehaviorEvent]:
     while entries := log.read(seq, _ROWS):
         yield from (entry for _, entry in entries if isinstance(entry, BehaviorEvent))
         seq = entries[-1][0]
-
-
-def _event_row(event: BehaviorEvent) -> dict[str, object]:
-    return {
-        "event_id": event.event_id,
-        "type": event.type.value,
-        "at": event.at_s,
-        "user_id": event.user_id or "",
-        "session_id": event.session_id or "",
-        "item_id": event.item_id or "",
-        "query": event.query or "",
-        "ranking_id": event.ranking_id or "",
-        "position": event.position or 0,
-        "value": math.nan if event.value is None else event.value,
-        "dwell_ms": event.dwell_ms or 0,
-    }
 
 
 def _item_row(item: Item) -> dict[str, object]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
+from features.definitions import ITEM_VIEW, USER_VIEW
 from features.events.event import BehaviorEvent
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
@@ -36,7 +37,6 @@ from features.telemetry.ingest_metrics import (
     UNKNOWN_ITEMS,
 )
 from features.telemetry.spans import trace_written
-from features.views import ITEM_VIEW, USER_VIEW
 
 CONSUMER = "ingest"
 LATE_S = 60.0  # an event older than this when it is folded counts as late

@@ -2,8 +2,9 @@
 
     python -m features.ingest.neighbor_job --store store.json --out /shared/neighbors.npz
 
-Replicas take the new tables over within seconds. With fewer takings than `--min-takings` the tables
-stay as they are: a young log knows less than the history that a shop was filled from.
+Replicas take the new tables over within seconds. With fewer purchases, carts and clicks than
+`--min-interactions` the tables stay as they are: a young log knows less than the history that a
+shop was filled from.
 """
 
 import argparse
@@ -13,12 +14,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from features.behavior.neighbor_file import write_neighbors
-from features.behavior.neighbors import neighbor_tables, takings
+from features.behavior.neighbors import item_interactions, neighbor_tables
 from features.behavior.replay import item_table
 from features.ingest.export import collected
 from features.store.settings import StoreSettings
 
-MIN_TAKINGS = 10_000
+MIN_INTERACTIONS = 10_000
 
 
 def main() -> int:
@@ -29,7 +30,7 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--store", type=Path, required=True, help="StoreSettings as JSON")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--min-takings", type=int, default=MIN_TAKINGS)
+    parser.add_argument("--min-interactions", type=int, default=MIN_INTERACTIONS)
     given = parser.parse_args()
     try:
         dataset = collected(StoreSettings.model_validate_json(given.store.read_bytes()))
@@ -37,12 +38,13 @@ def main() -> int:
         print(f"{given.store}: {error}", file=sys.stderr)
         return 2
     items = item_table(dataset)
-    taken = takings(dataset.events, items)
-    if len(taken.row) < given.min_takings:
-        print(f"{len(taken.row)} takings, {given.min_takings} are wanted: nothing was changed")
+    interactions = item_interactions(dataset.events, items)
+    if len(interactions.row) < given.min_interactions:
+        counted = f"{len(interactions.row)} interactions, {given.min_interactions} are wanted"
+        print(f"{counted}: nothing was changed")
         return 0
-    write_neighbors(given.out, items.item_ids, neighbor_tables(taken, len(items)))
-    print(f"{given.out}: {len(items)} items, from {len(taken.row)} takings")
+    write_neighbors(given.out, items.item_ids, neighbor_tables(interactions, len(items)))
+    print(f"{given.out}: {len(items)} items, from {len(interactions.row)} interactions")
     return 0
 
 

@@ -66,7 +66,7 @@ class WorkingSet:
         if changed:
             rows = self._items.rows(changed)
             written = ItemRows.taken_from(fold.items, rows, changed)
-            seen = written.at_s > 0  # a dwell alone counts nothing
+            seen = written.at_s > 0  # a dwell is in no counter
             online.write_items(written.where(seen))
         online.sync()
         _evict(fold.users, self._users, self._max_users)

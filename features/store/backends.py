@@ -1,6 +1,7 @@
 """The event log and the catalogue that the settings ask for. Importing it does not import Feast."""
 
-from features.catalog.store import Catalog, SqliteCatalog
+from features.catalog.sqlite_store import SqliteCatalog
+from features.catalog.store import Catalog
 from features.events.log import EventLog
 from features.events.sqlite_log import SqliteEventLog
 from features.store.settings import StoreSettings

@@ -11,21 +11,23 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from rich.progress import Progress
 
-from features.behavior.fold import DAY_S, Aggregator, BehaviorState
-from features.behavior.replay import behavior_events, fold_all, item_table
+from features.arrays import LongArray
+from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.replay import fold_all, item_table
 from features.behavior.state_rows import ItemRows, states_to_columns
+from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
+from features.definitions import ITEM_VIEW, SESSION_VIEW, TTL_S, USER_VIEW
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import apply, open_store
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
 from features.store.settings import StoreSettings
-from features.views import ITEM_VIEW, SESSION_VIEW, TTL_S, USER_VIEW
 
 _FOLD_CHUNK = 20_000  # events between two looks at the progress bar
 _SNAPSHOT_ROWS = 4_000  # rows made at a time: bounds memory
@@ -112,7 +114,7 @@ class _Stops:
         day = at_s[first:] // DAY_S
         ends = first + np.flatnonzero(np.diff(day)) + 1
         positions = np.unique(np.append(np.append(ends, first), len(at_s)))
-        self.positions: npt.NDArray[np.int64] = positions.astype(np.int64)
+        self.positions: LongArray = positions.astype(np.int64)
         # Items: at the start, then every seventh day, and at the end.
         self.item_positions = {*positions[::7].tolist(), len(at_s)}
 

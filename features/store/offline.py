@@ -16,18 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.sources import CREATED, TIMESTAMP
-from features.views import COLUMNS, JOIN_KEY, SESSION_VIEW, USER_VIEW
+from features.definitions import COLUMNS, CREATED, JOIN_KEY, SESSION_VIEW, TIMESTAMP, USER_VIEW
 
 _TIME = pa.timestamp("us", "UTC")
-_TYPES = {
-    "float64": pa.float64(),
-    "int64": pa.int64(),
-    "float64 list": pa.list_(pa.float64()),
-    "float32 list": pa.list_(pa.float32()),
-    "int64 list": pa.list_(pa.int64()),
-    "string list": pa.list_(pa.string()),
-}
 _EMPTY = "empty.parquet"  # Feast cannot read a folder without a file
 MAX_FILES = 64
 MAX_MERGED_BYTES = 128 * 2**20
@@ -38,7 +29,7 @@ def schema(view: str) -> pa.Schema:
     return pa.schema(
         [
             (JOIN_KEY[view], pa.string()),
-            *((name, _TYPES[kind]) for name, kind in COLUMNS[view].items()),
+            *((name, kind.arrow_type) for name, kind in COLUMNS[view].items()),
             (TIMESTAMP, _TIME),
             (CREATED, _TIME),
         ]
@@ -130,18 +121,18 @@ class OfflineStore:
                     _replace(table.filter(pc.greater_equal(table[TIMESTAMP], before)), path)
 
     def _files(self, view: str) -> list[Path]:
-        found = (self._folder / view).glob("*.parquet")
-        return sorted(path for path in found if path.name != _EMPTY)
+        files = (self._folder / view).glob("*.parquet")
+        return sorted(path for path in files if path.name != _EMPTY)
 
 
 def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
     """Rewrite a Parquet file without the rows whose `column` is in `ids`; True if it had any."""
     values = pa.array(sorted(ids), pa.string())
     keys = pq.read_table(path, columns=[column])[column].combine_chunks().cast(pa.string())
-    found = pc.is_in(keys, value_set=values)
-    if not pc.any(found).as_py():
+    to_erase = pc.is_in(keys, value_set=values)
+    if not pc.any(to_erase).as_py():
         return False
-    _replace(pq.read_table(path).filter(pc.invert(found)), path)
+    _replace(pq.read_table(path).filter(pc.invert(to_erase)), path)
     return True
 
 

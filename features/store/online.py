@@ -13,16 +13,22 @@ from feast.protos.feast.types.Value_pb2 import Value
 from features.behavior.fold import BehaviorState
 from features.behavior.matrix import Shopper
 from features.behavior.state_rows import (
-    COUNTS_SHAPE,
     ItemRows,
     Row,
     row_to_state,
     states_to_columns,
 )
-from features.services import RANKER
-from features.store.feast_values import READERS, WRITERS
+from features.catalog.counters import COUNTS_SHAPE
+from features.definitions import (
+    COLUMNS,
+    ITEM_VIEW,
+    JOIN_KEY,
+    RANKER,
+    SESSION_VIEW,
+    TTL_S,
+    USER_VIEW,
+)
 from features.store.online_rows import entity_key, online_rows
-from features.views import COLUMNS, ITEM_VIEW, JOIN_KEY, SESSION_VIEW, TTL_S, USER_VIEW
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
 _READ_KEYS = 500  # keys a query
@@ -53,18 +59,18 @@ class OnlineFeatures:
         With `now_s`, a session that has been idle for longer than its TTL is not known any more.
         """
         keys = {USER_VIEW: user_id, SESSION_VIEW: session_id}
-        asked = {view: key for view, key in keys.items() if key}
-        if not asked:
+        given = {view: key for view, key in keys.items() if key}
+        if not given:
             return Shopper()
         # A view costs Feast a third of a millisecond, also for a key that nobody has.
         response = self._store.get_online_features(
-            self._ranker if len(asked) == len(keys) else _references(next(iter(asked))),
-            entity_rows={JOIN_KEY[view]: [key] for view, key in asked.items()},
+            self._ranker if len(given) == len(keys) else _references(next(iter(given))),
+            entity_rows={JOIN_KEY[view]: [key] for view, key in given.items()},
             full_feature_names=True,
         )
         columns = _columns(response)
         user, session = (
-            _state(columns, view, 0) if view in asked else None
+            _state(columns, view, 0) if view in given else None
             for view in (USER_VIEW, SESSION_VIEW)
         )
         if session and now_s is not None and now_s - session.last_s > TTL_S[SESSION_VIEW]:
@@ -87,10 +93,10 @@ class OnlineFeatures:
         applied_seq = np.zeros(n, np.int64)
         for start in range(0, n, _READ_KEYS):
             columns = self._read(ITEM_VIEW, item_ids[start : start + _READ_KEYS])
-            found = zip(
+            values = zip(
                 *(columns[f"{ITEM_VIEW}__{name}"] for name in COLUMNS[ITEM_VIEW]), strict=True
             )
-            for row, (flat, first, last, seq) in enumerate(found, start):
+            for row, (flat, first, last, seq) in enumerate(values, start):
                 if last.WhichOneof("val") is not None:
                     counts[row] = np.array(flat.float_list_val.val).reshape(COUNTS_SHAPE)
                     first_s[row], at_s[row] = first.double_val, last.double_val
@@ -166,10 +172,7 @@ class OnlineFeatures:
             rows: list[FeastRow] = [
                 (
                     entity_key(view, key),
-                    {
-                        name: WRITERS[kind](values[name][row])
-                        for name, kind in COLUMNS[view].items()
-                    },
+                    {name: kind.write(values[name][row]) for name, kind in COLUMNS[view].items()},
                     datetime.fromtimestamp(values["last_s"][row], UTC),
                     created,
                 )
@@ -194,6 +197,6 @@ def _state(columns: Mapping[str, Any], view: str, row: int) -> BehaviorState | N
     if columns[f"{view}__last_s"][row].WhichOneof("val") is None:
         return None
     values: Row = {
-        name: READERS[kind](columns[f"{view}__{name}"][row]) for name, kind in COLUMNS[view].items()
+        name: kind.read(columns[f"{view}__{name}"][row]) for name, kind in COLUMNS[view].items()
     }
     return row_to_state(values)

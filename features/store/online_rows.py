@@ -16,8 +16,8 @@ from feast.infra.online_stores.helpers import _redis_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
+from features.definitions import JOIN_KEY, SESSION_VIEW, TTL_S
 from features.sqlite_file import SqliteFile
-from features.views import JOIN_KEY, SESSION_VIEW, TTL_S
 
 _KEY_VERSION = 3
 

@@ -62,9 +62,9 @@ class SafeFormatter(OrjsonFormatter):
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
         """All fields, each from its own source: neither `extra` nor a dict message is read."""
-        super().add_fields(log_data, record, {})  # the time
+        super().add_fields(log_data, record, {})  # adds the timestamp
         span = trace.get_current_span().get_span_context()
-        traced = span.is_valid and span.trace_flags.sampled  # else nobody keeps that trace
+        traced = span.is_valid and span.trace_flags.sampled  # an unsampled trace is kept nowhere
         error = record.exc_info[1] if record.exc_info else None
         log_data |= {
             "level": record.levelname,
@@ -74,7 +74,7 @@ class SafeFormatter(OrjsonFormatter):
             "request_id": REQUEST_ID.get(),
             "trace_id": f"{span.trace_id:032x}" if traced else None,
             "span_id": f"{span.span_id:016x}" if traced else None,
-            "error": _told(error) if error else None,
+            "error": _error_lines(error) if error else None,
         }
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
@@ -88,8 +88,8 @@ def log_json(component: str, folder: Path | None = None, level: str = "INFO") ->
     The file is turned over at 10 MiB and one older one is kept. Ray Serve takes over `sys.stderr`
     in its replicas, so the true one is used. Libraries are heard from WARNING on.
     """
-    # A line that cannot be written is lost. Python would tell standard error, which Ray Serve turns
-    # into a line: on a full disk that never ends, and takes the request with it.
+    # A line that cannot be written is lost. Python would report the failure to standard error,
+    # which Ray Serve logs again: on a full disk that has no end, and the request fails with it.
     logging.raiseExceptions = False
     handler: logging.Handler = logging.StreamHandler(sys.__stderr__)
     if folder is not None:
@@ -108,9 +108,9 @@ def log_json(component: str, folder: Path | None = None, level: str = "INFO") ->
     logging.getLogger("vitrine.logs").info("%s started", component)
 
 
-def _told(error: BaseException) -> list[str]:
+def _error_lines(error: BaseException) -> list[str]:
     """The error and its causes, outermost first: type, text if it is harmless, where it was."""
-    return [line for each in _chain(error) for line in _lines(each)]
+    return [line for cause in _chain(error) for line in _lines(cause)]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -14,8 +14,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-# A span leaves with these attributes only: whatever is set by whom, no id of a shopper, no query
-# and no text of an exception can get out. Serve's own `request_id` is a header of the caller's.
+# A span leaves with these attributes only, whoever set more of them: so no id of a shopper, no
+# query and no text of an exception gets out. Serve's own `request_id` is the caller's header.
 ALLOWED_ATTRIBUTES = frozenset(
     {
         "http.request.method", "http.response.status_code", "http.route",
@@ -50,11 +50,11 @@ _TRACER = trace.get_tracer("vitrine")
 
 def span_processors() -> list[SpanProcessor]:
     """The processors that the environment asks for; raises ValueError for an unknown exporter."""
-    asked = os.environ.get("OTEL_TRACES_EXPORTER", "none")
-    if asked == "none":
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none")
+    if exporter == "none":
         return []
-    if asked != "otlp":
-        raise ValueError(f"OTEL_TRACES_EXPORTER: none or otlp, not {asked!r}")
+    if exporter != "otlp":
+        raise ValueError(f"OTEL_TRACES_EXPORTER: none or otlp, not {exporter!r}")
     return [BatchSpanProcessor(AllowedOnly(OTLPSpanExporter()), schedule_delay_millis=1_000)]
 
 
@@ -76,8 +76,8 @@ def trace_written(traceparents: Sequence[str | None], started_ns: int) -> None:
 
     started_ns: when the batch was taken up, unix nanoseconds. Each links to the others.
     """
-    found = {each for each in traceparents if each}
-    contexts = [propagate.extract({"traceparent": each}, Context()) for each in sorted(found)]
+    sampled = {traceparent for traceparent in traceparents if traceparent}
+    contexts = [propagate.extract({"traceparent": parent}, Context()) for parent in sorted(sampled)]
     spans = [trace.get_current_span(context).get_span_context() for context in contexts]
     for index, context in enumerate(contexts):
         _TRACER.start_span(

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from loadtests.autoscaling.cluster import Nodes, NodeSettings, TritonPods, TritonSettings
 from loadtests.autoscaling.costs import Costs, ModelPath, wait_s
 from loadtests.autoscaling.serve import Deployment, Scaling
-from serving.settings import AdmissionSettings, PipelineSettings, RankerSettings
+from serving.models.settings import RankerSettings
+from serving.ranking.settings import AdmissionSettings, PipelineSettings
 
 TICK_S = 0.1
 Series = npt.NDArray[np.float64]  # a value for each tick

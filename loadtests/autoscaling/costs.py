@@ -6,7 +6,7 @@ is assumed its comment says so. Waits between two ticks are those of a queue in 
 
 from dataclasses import dataclass
 
-from serving.settings import RankerSettings
+from serving.models.settings import RankerSettings
 
 _FULL = 0.95  # utilization from which the steady-state wait stands in for a queue that grows
 

@@ -7,12 +7,8 @@ from loadtests.autoscaling.burst import Burst, Scenario
 from loadtests.autoscaling.cluster import NodeSettings, TritonSettings
 from loadtests.autoscaling.costs import Costs
 from loadtests.autoscaling.serve import Scaling
-from serving.settings import (
-    AdmissionSettings,
-    DeploymentsSettings,
-    PipelineSettings,
-    ReplicaSettings,
-)
+from serving.ranking.settings import AdmissionSettings, PipelineSettings
+from serving.settings import DeploymentsSettings, ReplicaSettings
 
 # The same for all, or nothing could be scaled: by default a deployment of ours has one replica.
 _MOST = {"ingress": 16, "ranker": 6}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving.training.publish.repository import alone, put_in_use, rollback, staging
+from serving.training.publish.repository import put_in_use, repository_lock, rollback, staging
 
 MODEL = "ranker"
 _CODE = """\
@@ -35,11 +35,11 @@ class TritonPythonModel:
 @contextmanager
 def constant_scores(repository: Path, triton_url: str) -> Iterator[None]:
     """The running stack ranks by constant scores while the block runs."""
-    with alone(repository), staging(repository, MODEL) as folder:
+    with repository_lock(repository), staging(repository, MODEL) as folder:
         (folder / "model.py").write_text(_CODE)
         put_in_use(repository, MODEL, folder, {"precision": "int8"}, 2, [triton_url])
     try:
         yield
     finally:
-        with alone(repository):
+        with repository_lock(repository):
             rollback(repository, MODEL, [triton_url])

@@ -13,16 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from features.behavior.fold import Aggregator, ItemFacts
+from features.behavior.fold import Aggregator
 from features.behavior.matrix import Shopper, behavior_features
-from features.catalog.table import Item, content_key
+from features.catalog.item import Item, ItemFacts, content_key
 from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import StoreSettings, apply, open_store
 from features.store.online import OnlineFeatures
 from serving.local.models import tokenizer_path
+from serving.models.contract import VECTOR_SIZE
 from serving.models.runtime.text_vectors import VectorMemory
-from serving.search.retrieval import VECTOR_SIZE, Retrieval
-from serving.shops.items import ItemCache, TextEncoder
+from serving.models.tokenizer import Tokenizer
+from serving.search.retrieval import Retrieval
+from serving.shops.items import ItemCache
 
 N_CANDIDATES = 100
 _CHUNK = 2_000  # items at a time, as serving/shops/refresh.py takes them
@@ -59,7 +61,7 @@ def measure(n_items: int) -> dict[str, float]:
     figures["find_100_ms"] = _median_ms(lambda: memory.find(keys[chosen], out))
 
     before = _rss_mib()
-    cache = ItemCache(TextEncoder(tokenizer_path()), _MAX_ITEM_TOKENS)
+    cache = ItemCache(Tokenizer(tokenizer_path()), _MAX_ITEM_TOKENS)
     retrieval = Retrieval(cache, vectors)
     started_s = time.perf_counter()
     for start in range(0, n_items, _CHUNK):

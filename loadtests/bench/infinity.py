@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from loadtests.memory import memory_by_process
 from serving.local.processes import death_signal, free_port
-from serving.training.publish.assemble import base_folder
+from serving.training.publish.base_model import base_folder
 
 PEERS = Path(".venv-peers/bin").resolve()
 MODEL_NAME = "cross-encoder"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Jobs, Texts
-from serving.models.batcher import pack
+from serving.models.contract import pack
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 
@@ -50,7 +50,7 @@ class Kernels:
         speeds: dict[str, list[Speed]] = {"ours": [], CROSS: []}
         for number in range(-1, rounds):
             request = self._texts.ask(n)
-            batch = pack([self._jobs.of(request)]).tensors()
+            batch = pack([self._jobs.of(request).tensors])
             pairs = self._texts.pairs(request, self._tokenizer)
             for name, call in (
                 ("ours", lambda batch=batch: self._ours.score(batch)),

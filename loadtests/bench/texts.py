@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+import tokenizers
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
-from serving.ranking.values import FloatArray
-from serving.ranking.values import Texts as JobTexts
-from serving.shops.items import TextEncoder
-from serving.training.publish.assemble import tokenize
+from serving.models.contract import request_tensors
+from serving.models.tokenizer import Tokenizer
+from serving.training.publish.texts import tokenize
+from serving.types import FloatArray
 
 TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
@@ -55,7 +55,7 @@ class Texts:
         """All that a cross-encoder is told of the shopper, as one text."""
         return ", ".join([request.query, *(self.texts[row] for row in request.recent)])
 
-    def pairs(self, request: Request, tokenizer: Tokenizer) -> TokenArray:
+    def pairs(self, request: Request, tokenizer: tokenizers.Tokenizer) -> TokenArray:
         """`[CLS] context [SEP] item [SEP]` of each candidate, zero-padded: int16 (n, longest).
 
         Too long a pair loses the end of its context, which was seen longest ago.
@@ -75,7 +75,7 @@ class Jobs:
     """Requests as serving hands them to the Ranker, with as much history as it sends at most."""
 
     def __init__(self, tokenizer: Path, features: FloatArray, texts: Texts) -> None:
-        self._encoder = TextEncoder(tokenizer)
+        self._encoder = Tokenizer(tokenizer)
         self._features = features  # (R, n_features): rows of real slates, drawn from
         self._tokens = tokenize(tokenizer, texts.texts, N_ITEM)
         self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
@@ -85,14 +85,17 @@ class Jobs:
         rows = np.array(request.candidates)
         rng = np.random.default_rng(len(rows))
         history = np.resize(np.array(request.recent), N_USER + N_SESSION + N_BOUGHT)
-        texts = JobTexts(
-            query_tokens=self._encoder.tokens([request.query], N_QUERY),
-            n_user_history=N_USER,
-            n_session_history=N_SESSION,
-            purchases=rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
-            history_keys=self._keys[history],
-            history_tokens=self._tokens[history],
-            item_keys=self._keys[rows],
-            item_tokens=self._tokens[rows],
+        user, session, bought = np.split(history, [N_USER, N_USER + N_SESSION])
+        features = self._features[rng.integers(len(self._features), size=len(rows))]
+        return RankerJob(
+            request_tensors(
+                lambda of: (self._keys[of], self._tokens[of]),
+                self._encoder.tokens([request.query], N_QUERY),
+                user,
+                session,
+                bought,
+                rng.uniform(1, 90, (N_BOUGHT, 3)).astype(np.float32),
+                rows,
+                features,
+            )
         )
-        return RankerJob(texts, self._features[rng.integers(len(self._features), size=len(rows))])

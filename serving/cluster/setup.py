@@ -15,8 +15,8 @@ from features.catalog.table import ItemTable
 from features.datasets.format import DatasetError
 from features.store.bootstrap import BootstrapError
 from features.store.feature_store import apply, open_store
-from serving.http.auth import Pseudonyms
 from serving.settings import Settings
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import read_source, seed, write_item_texts
 
 ITEM_TEXTS = "item_texts.jsonl"

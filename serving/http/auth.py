@@ -1,16 +1,17 @@
 """API keys with scopes and rates, and the pseudonyms that stand for shoppers' ids."""
 
 import hashlib
-import hmac
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from serving.types import DEFAULT_SHOP
 
 
 class Scope(StrEnum):
@@ -31,6 +32,15 @@ class ApiKey(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: frozenset[Scope]
     rate_per_s: int = Field(1000, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the key's name, what it may do, and the shop that it leads to."""
+
+    name: str
+    scopes: frozenset[Scope]
+    shop: str = DEFAULT_SHOP
 
 
 def hash_key(key: str) -> str:
@@ -83,8 +93,8 @@ class Keyring:
         """From now on these keys and no others; what a key has used of its rate stays used."""
         self._keys = {key.sha256: key for key in keys}
 
-    def admit(self, authorization: str | None, scope: Scope) -> ApiKey:
-        """The key of an `Authorization: Bearer ...` header, if it may use `scope` now.
+    def admit(self, authorization: str | None, scope: Scope) -> Caller:
+        """Who sent an `Authorization: Bearer ...` header, if the key may use `scope` now.
 
         Raises UnauthenticatedError, ForbiddenError or RateLimitedError.
         """
@@ -99,31 +109,4 @@ class Keyring:
             raise RateLimitedError(
                 f"over {key.rate_per_s} requests per second", max(1, math.ceil(wait_s))
             )
-        return key
-
-
-class Pseudonyms:
-    """Keyed hashes of shoppers' ids: stable for joins, useless without the key."""
-
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) < 16:
-            raise ValueError("the pseudonym key must have at least 16 bytes")
-        self._secret = secret
-
-    @classmethod
-    def from_file(cls, path: Path) -> "Pseudonyms":
-        """Read the secret as it stands in the file."""
-        return cls(path.read_bytes().strip())
-
-    def user(self, user_id: str | None) -> str | None:
-        """The pseudonym of a user id, 32 hex digits."""
-        return self._of("user", user_id)
-
-    def session(self, session_id: str | None) -> str | None:
-        """The pseudonym of a session id; another space than users."""
-        return self._of("session", session_id)
-
-    def _of(self, kind: str, raw: str | None) -> str | None:
-        if raw is None:
-            return None
-        return hmac.new(self._secret, f"{kind}:{raw}".encode(), hashlib.sha256).hexdigest()[:32]
+        return Caller(key.name, key.scopes)

@@ -2,8 +2,9 @@
 
 import logging
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -12,10 +13,10 @@ from starlette.exceptions import HTTPException
 from serving.errors import InvalidRequestError, VitrineError
 from serving.http.middleware import problem
 from serving.http.problems import first_problem, sentence
-from serving.ranking.values import Stage
 from serving.telemetry.stages import Stages
+from serving.types import Stage
 
-_LOG = logging.getLogger("vitrine.ingress")
+_LOG = logging.getLogger("vitrine.http")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -41,6 +42,13 @@ def invalid(error: ValidationError, branch: str = "") -> InvalidRequestError:
     if error.errors(include_input=False, include_url=False)[0]["type"] == "json_invalid":
         return MalformedJsonError("the body is not valid JSON")
     return InvalidRequestError(first_problem(error, branch))
+
+
+def json_response(
+    content: Any, status_code: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Plain data as JSON; NaN is null."""
+    return Response(orjson.dumps(content), status_code, headers, "application/json")
 
 
 def stages_of(request: Request) -> Stages:

@@ -20,7 +20,7 @@ from serving.errors import BodyTooLargeError
 from serving.telemetry.metrics import REQUEST_SECONDS, REQUESTS
 from serving.telemetry.stages import LateTraces, Stages
 
-_LOG = logging.getLogger("vitrine.envelope")
+_LOG = logging.getLogger("vitrine.http")
 _TRACER = trace.get_tracer("vitrine")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _CLIENT_CLOSED = 499  # nginx's number for a caller that left; it is nobody's failure here
@@ -34,7 +34,7 @@ _RECEIVED = "x-vitrine-received"  # when HAProxy had the request, unix milliseco
 _MAX_WAITED_S = 0.5  # HAProxy waits half as long: more is a clock that is wrong
 
 
-class Envelope:
+class RequestMiddleware:
     """ASGI middleware around the whole application.
 
     late_traces: keeps slow and failed requests that were not sampled; None: they go untraced.
@@ -112,6 +112,7 @@ class Envelope:
                         f"{method} {endpoint}", propagate.extract(headers), started_ns, status,
                         stages, attributes,
                     )  # fmt: skip
+                stages.observe()
                 REQUESTS.labels(endpoint=endpoint, status=str(status)).inc()
                 REQUEST_SECONDS.labels(endpoint=endpoint).observe(time.perf_counter() - started_s)
 

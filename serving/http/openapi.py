@@ -8,19 +8,27 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.http.problems import Problem
-from serving.http.schemas import rankings as schemas
-from serving.http.schemas import rerank as rerank_schemas
+from serving.http.schemas.events import EventsResponse, EventsSchema
+from serving.http.schemas.items import ItemsRequest
+from serving.http.schemas.rankings import (
+    RankRequest,
+    RankResponse,
+    RecommendRequest,
+    SearchRequest,
+)
+from serving.http.schemas.rerank import DocumentsRerank, TextsRerank
+from serving.http.schemas.users import UserFeatures
 
 _MODELS = (
-    schemas.RankRequest,
-    schemas.SearchRequest,
-    schemas.RecommendRequest,
-    schemas.RankResponse,
-    schemas.EventsResponse,
-    schemas.ItemsRequest,
-    schemas.UserFeatures,
-    rerank_schemas.TextsRerank,
-    rerank_schemas.DocumentsRerank,
+    RankRequest,
+    SearchRequest,
+    RecommendRequest,
+    RankResponse,
+    EventsResponse,
+    ItemsRequest,
+    UserFeatures,
+    TextsRerank,
+    DocumentsRerank,
     Problem,
 )
 _PROBLEMS = {
@@ -52,7 +60,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     components.update(definitions["$defs"])
     # Events are judged one by one, so our model holds raw values; callers see the true form.
     _, events = models_json_schema(
-        [(schemas.EventsSchema, "validation")], ref_template="#/components/schemas/{model}"
+        [(EventsSchema, "validation")], ref_template="#/components/schemas/{model}"
     )
     components.update(events["$defs"])
     components["EventsRequest"] = components.pop("EventsSchema")

@@ -13,9 +13,9 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from serving.http.auth import Keyring, Scope
-from serving.http.schemas.rankings import Id
+from serving.http.schemas.wire import Id
 from serving.shops.items import ItemCache
 
 _OWN = Path(__file__).parents[1] / "demo"

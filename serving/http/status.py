@@ -8,39 +8,21 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from features.behavior.fold import BehaviorState
-from features.behavior.matrix import Shopper
 from serving.errors import FeaturesUnavailableError, RankingError
-from serving.http.auth import Pseudonyms
-from serving.models.batcher import RankerJob
-from serving.ranking.pipeline import Scorer
-from serving.ranking.shopper_features import FeatureLookup, ShopperReader
-from serving.ranking.values import RankingRequest
-from serving.shops.items import ItemCache
+from serving.models.batcher import RankerClient, RankerJob
+from serving.ranking.shopper_features import ShopperFeatures
+from serving.ranking.values import Candidates, Context, Given, Unavailable
+from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import rankings_by_route
+from serving.types import DEFAULT_SHOP
 
 _LOG = logging.getLogger("vitrine.status")
 _PATIENCE_S = 2.0
-
-
-class IngestStatus(Protocol):
-    """What ingest last published of itself."""
-
-    def status(self, consumer: str) -> bytes | None:
-        """JSON, or None before the first time."""
-        ...
-
-    def last_seq(self) -> int:
-        """The newest position of the log."""
-        ...
-
-    def offset(self, consumer: str) -> int:
-        """The last position that `consumer` committed."""
-        ...
 
 
 class Status:
@@ -48,21 +30,15 @@ class Status:
 
     def __init__(
         self,
-        lookup: FeatureLookup,
-        ranker: Scorer,
-        shoppers: ShopperReader,
-        items: ItemCache,
-        log: IngestStatus,
-        pseudonyms: Pseudonyms,
+        shops: Shops,
+        shopper_features: ShopperFeatures,
+        ranker: RankerClient,
         ingest_name: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._lookup = lookup
+        self._shop = shops.of(DEFAULT_SHOP)
+        self._features = shopper_features
         self._ranker = ranker
-        self._shoppers = shoppers
-        self._items = items
-        self._log = log
-        self._pseudonyms = pseudonyms
         self._ingest_name = ingest_name
         self._clock = clock
         self._answered_once = {"features": False, "model": False}
@@ -84,9 +60,9 @@ class Status:
         try:
             last, done, ingest = await asyncio.to_thread(
                 lambda: (
-                    self._log.last_seq(),
-                    self._log.offset(self._ingest_name),
-                    self._log.status(self._ingest_name),
+                    self._shop.log.last_seq(),
+                    self._shop.log.offset(self._ingest_name),
+                    self._shop.log.status(self._ingest_name),
                 )
             )
         except Exception:
@@ -97,53 +73,56 @@ class Status:
             "model_version": self._model_version,
             "features_answer": answers["features"],
             "model_answers": answers["model"],
-            "catalog_items": len(self._items.table),
+            "catalog_items": len(self._shop.items.table),
             "events_logged": last,
             "events_waiting": None if last is None or done is None else max(last - done, 0),
             "ingest": json.loads(ingest) if ingest else None,
             "rankings": rankings_by_route(),
         }
 
-    async def user_features(self, user_id: str) -> dict[str, Any]:
+    async def user_features(self, shop: Shop, user_id: str) -> dict[str, Any]:
         """A UserFeatures document."""
-        pseudonym = self._pseudonyms.user(user_id)
+        pseudonym = shop.pseudonyms.user(user_id)
         try:
-            read = asyncio.to_thread(self._shoppers.read_shopper, pseudonym, None)
+            read = asyncio.to_thread(shop.shoppers.read_shopper, pseudonym, None)
             shopper = await asyncio.wait_for(read, _PATIENCE_S)
         except Exception as error:
             raise FeaturesUnavailableError(type(error).__name__, 1) from error
         if shopper.user is None:
             return {"known": False}
-        return _told(shopper.user, self._clock())
+        return _user_document(shopper.user, self._clock())
 
     async def _probe(self) -> dict[str, bool]:
         """One read and one score, as a ranking does them, of nobody and of one item."""
-        request = RankingRequest(
+        shop = self._shop
+        context = Context(
             ranking_id=uuid.uuid4().hex,
-            item_ids=self._items.table.item_ids[:1] or ["nothing"],
-            retrieval_score=np.full(1, np.nan, np.float32),
             at_s=self._clock(),
-            deadline_s=time.monotonic() + _PATIENCE_S,
-            user_id=self._pseudonyms.user("nobody"),
+            deadline_s=time.monotonic() + 2 * _PATIENCE_S,
+            user_id=shop.pseudonyms.user("nobody"),
         )
+        item_ids = shop.items.table.item_ids[:1] or ["nothing"]
+        candidates = Candidates(
+            item_ids, shop.items.table.rows(item_ids), np.full(1, np.nan, np.float32)
+        )
+        source = Given(item_ids, candidates.retrieval_score)
         answers = {"features": False, "model": False}
-        try:
-            shopper = await self._lookup.shopper(request, _PATIENCE_S)
+        shopper = await self._features.read(shop, context)
+        if not isinstance(shopper, Unavailable):
             answers["features"] = self._answered_once["features"] = True
-        except RankingError:
-            shopper = Shopper()
+        evidence = self._features.evidence(shop, context, shopper.states, source)
+        matrix = self._features.matrix(shop, context, candidates, evidence)
+        job = RankerJob(self._features.tensors(shop, context, evidence, matrix))
         try:
-            features = self._lookup.matrix(request, shopper)
-            job = RankerJob(self._lookup.texts(request, features), features.values)
             reply = await self._ranker.score(job, _PATIENCE_S)
-            self._model_version = reply.scores.model_version
-            answers["model"] = self._answered_once["model"] = True
         except RankingError:
-            pass  # that is the answer
+            return answers  # the model is what does not answer
+        self._model_version = reply.scores.model_version
+        answers["model"] = self._answered_once["model"] = True
         return answers
 
 
-def _told(state: BehaviorState, now_s: float) -> dict[str, Any]:
+def _user_document(state: BehaviorState, now_s: float) -> dict[str, Any]:
     def shares(weights: dict[str, float]) -> dict[str, float]:
         top = sorted(weights.items(), key=lambda entry: -entry[1])[:20]
         mass = sum(max(weight, 0.0) for _, weight in top) or 1.0

@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 
 from features.datasets.format import Dataset, DatasetError
-from serving.http.auth import ApiKey, Pseudonyms, Scope, hash_key
+from serving.http.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import read_source, seed, write_item_texts
 
 _HERE = Path(__file__).parent

@@ -8,14 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from features.behavior.matrix import FEATURE_NAMES
 from features.store.settings import RedisSettings, StoreSettings
-from serving.settings import (
-    AccessSettings,
-    DeploymentsSettings,
-    LogSettings,
-    ModelSettings,
-    RetrievalSettings,
-    Settings,
-)
+from serving.http.settings import AccessSettings
+from serving.models.settings import ModelSettings
+from serving.search.settings import RetrievalSettings
+from serving.settings import DeploymentsSettings, Settings
+from serving.telemetry.settings import LogSettings
 
 DEV_KEY = "dev"
 LAYOUT = 1  # raised when a state folder of an older version cannot be served any more

@@ -2,7 +2,7 @@
 
 A batch is formed only when the permit to run it is there: what waits behind a busy model is merged,
 and an idle model starts at once, so there is no wait to tune (docs/adr/0004). Batches are counted
-in candidate rows. The batch body is the pair of pure functions `pack` and `unpack`.
+in candidate rows. The batch body is the pair of pure functions `contract.pack` and `unpack`.
 """
 
 import asyncio
@@ -13,11 +13,9 @@ from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 
-from features.behavior.matrix import FEATURE_NAMES
 from serving.errors import (
     BadModelOutputError,
     ModelOverloadedError,
@@ -25,9 +23,9 @@ from serving.errors import (
     ModelUnavailableError,
     RankingError,
 )
-from serving.models.triton import RankerBatch, RankerScores
-from serving.ranking.values import FloatArray, Scores, Texts
-from serving.settings import RankerSettings
+from serving.models.contract import PART_NAMES, Tensors, pack
+from serving.models.settings import RankerSettings
+from serving.models.triton import RankerScores
 from serving.telemetry.metrics import (
     BATCH_FILL_RATIO,
     BATCH_REQUESTS,
@@ -37,15 +35,14 @@ from serving.telemetry.metrics import (
     QUEUED_ROWS,
 )
 from serving.telemetry.stages import BatchSpans, Waited, context_of
-
-PART_NAMES = ("text", "query", "network", "forest")
+from serving.types import Scores
 
 
 class Model(Protocol):
-    """Scores a batch. `serving.models.triton.TritonRanker` is one."""
+    """Scores a batch. `triton.TritonRanker` is one."""
 
     async def score(
-        self, batch: RankerBatch, budget_s: float, traceparent: str | None = None
+        self, batch: Tensors, budget_s: float, traceparent: str | None = None
     ) -> RankerScores:
         """Scores of all rows, or a RankingError."""
         ...
@@ -53,11 +50,15 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RankerJob:
-    """One request's share of a batch. features: float32 (n, n_features)."""
+    """One request's share of a batch: its tensors by name (contract.request_tensors)."""
 
-    texts: Texts
-    features: FloatArray
+    tensors: Tensors
     traceparent: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many candidates."""
+        return len(self.tensors["ITEM_KEYS"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,14 @@ class RankerReply:
     model_s: float  # the call to the model server
     batch_rows: int
     batch_requests: int
+
+
+class RankerClient(Protocol):
+    """The ranker, here or behind a handle or a breaker."""
+
+    async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
+        """Scores within the budget, or a RankingError."""
+        ...
 
 
 class Dispatch(StrEnum):
@@ -105,7 +114,7 @@ class Ranker:
             self._runners = [
                 asyncio.create_task(self._run()) for _ in range(self._settings.concurrent_batches)
             ]
-        rows = len(job.features)
+        rows = job.rows
         if self._queue and self._queued_rows + rows > self._settings.max_queued_rows:
             raise ModelOverloadedError(f"{self._queued_rows} rows wait already")
         now_s = time.monotonic()
@@ -141,7 +150,7 @@ class Ranker:
         rows = 0
         now_s = time.monotonic()
         while self._queue and len(batch) < self._settings.max_batch_requests:
-            n_rows = len(self._queue[0].job.features)
+            n_rows = self._queue[0].job.rows
             if batch and rows + n_rows > self._settings.max_batch_rows:
                 break
             waiting = self._queue.popleft()
@@ -158,7 +167,7 @@ class Ranker:
     async def _score(self, batch: list[_Waiting], dispatch: Dispatch) -> None:
         started_s = time.monotonic()
         jobs = [waiting.job for waiting in batch]
-        batch_rows = sum(len(job.features) for job in jobs)
+        batch_rows = sum(job.rows for job in jobs)
         BATCHES.labels(dispatch=dispatch).inc()
         BATCH_ROWS.observe(batch_rows)
         BATCH_REQUESTS.observe(len(jobs))
@@ -171,7 +180,9 @@ class Ranker:
         try:
             # The latest deadline: an early caller gives up alone and does not spoil the others.
             budget_s = max(waiting.deadline_s for waiting in batch) - started_s
-            output = await self._model.score(pack(jobs), budget_s, spans.traceparent)
+            output = await self._model.score(
+                pack([job.tensors for job in jobs]), budget_s, spans.traceparent
+            )
             spans.worked(output.worked_ns)
             replies = unpack(jobs, output)
         except asyncio.CancelledError as error:
@@ -213,28 +224,9 @@ def _fail(batch: list[_Waiting], error: Exception) -> None:
             waiting.reply.set_exception(error)
 
 
-def pack(jobs: list[RankerJob]) -> RankerBatch:
-    """Flat arrays with boundaries; token columns as wide as the longest text of the batch."""
-    texts = [job.texts for job in jobs]
-    return RankerBatch(
-        query_tokens=_stack([text.query_tokens for text in texts]),
-        user_history_counts=np.array([text.n_user_history for text in texts], np.int32),
-        session_history_counts=np.array([text.n_session_history for text in texts], np.int32),
-        bought_counts=np.array([len(text.purchases) for text in texts], np.int32),
-        purchases=np.concatenate([text.purchases for text in texts]),
-        history_keys=np.concatenate([text.history_keys for text in texts]),
-        history_tokens=_stack([text.history_tokens for text in texts]),
-        row_counts=np.array([len(job.features) for job in jobs], np.int32),
-        item_keys=np.concatenate([text.item_keys for text in texts]),
-        item_tokens=_stack([text.item_tokens for text in texts]),
-        features=np.concatenate([job.features for job in jobs]),
-        feature_names=FEATURE_NAMES,
-    )
-
-
 def unpack(jobs: list[RankerJob], output: RankerScores) -> list[Scores]:
     """Each job's scores; raises BadModelOutputError when number or values cannot be right."""
-    counts = [len(job.features) for job in jobs]
+    counts = [job.rows for job in jobs]
     n_rows = sum(counts)
     if output.scores.shape != (n_rows,) or output.parts.shape != (n_rows, len(PART_NAMES)):
         shapes = f"{output.scores.shape} and {output.parts.shape}"
@@ -248,13 +240,3 @@ def unpack(jobs: list[RankerJob], output: RankerScores) -> list[Scores]:
         )
         for n, end in zip(counts, ends.tolist(), strict=True)
     ]
-
-
-def _stack(tokens: list[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]:
-    width = max(part.shape[1] for part in tokens)
-    out = np.zeros((sum(len(part) for part in tokens), width), np.int16)
-    start = 0
-    for part in tokens:
-        out[start : start + len(part), : part.shape[1]] = part
-        start += len(part)
-    return out

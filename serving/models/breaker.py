@@ -11,7 +11,7 @@ answered by rules at once, while a copy of the call is tried in the background, 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from serving.errors import (
@@ -20,12 +20,11 @@ from serving.errors import (
     ModelUnavailableError,
     RankingError,
 )
-from serving.models.batcher import RankerJob, RankerReply
-from serving.ranking.pipeline import Scorer
-from serving.ranking.sources import QueryEncoder
-from serving.ranking.values import FloatArray
-from serving.settings import BreakerSettings
+from serving.models.batcher import RankerClient, RankerJob, RankerReply
+from serving.models.encoder import Encoder
+from serving.models.settings import BreakerSettings
 from serving.telemetry.metrics import BREAKER_OPEN, BREAKER_OPENED
+from serving.types import FloatArray
 
 _LOG = logging.getLogger("vitrine.breaker")
 _T = TypeVar("_T")
@@ -121,9 +120,9 @@ class Breaker:
 
 
 class GuardedRanker:
-    """A `pipeline.Scorer` behind a breaker."""
+    """A `RankerClient` behind a breaker."""
 
-    def __init__(self, ranker: Scorer, breaker: Breaker) -> None:
+    def __init__(self, ranker: RankerClient, breaker: Breaker) -> None:
         self._ranker = ranker
         self._breaker = breaker
 
@@ -132,15 +131,15 @@ class GuardedRanker:
         return await self._breaker.call(lambda left_s: self._ranker.score(job, left_s), budget_s)
 
 
-class GuardedQueries:
-    """A `rankings.QueryEncoder` behind a breaker."""
+class GuardedEncoder:
+    """An `Encoder` behind a breaker."""
 
-    def __init__(self, queries: QueryEncoder, breaker: Breaker) -> None:
-        self._queries = queries
+    def __init__(self, encoder: Encoder, breaker: Breaker) -> None:
+        self._encoder = encoder
         self._breaker = breaker
 
-    async def vector(self, query: str, budget_s: float) -> FloatArray:
-        """The unit vector of `query`; raises a RankingError."""
+    async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+        """See Encoder."""
         return await self._breaker.call(
-            lambda left_s: self._queries.vector(query, left_s), budget_s
+            lambda left_s: self._encoder.encode(texts, left_s), budget_s
         )

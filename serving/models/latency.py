@@ -10,7 +10,7 @@ _ENOUGH = 0.1  # weight of answers below which nothing is known any more
 _CALM = 1.5  # times as long as expected: few answers take longer
 
 
-class Pace:
+class LatencyEstimate:
     """A line, fixed time plus time for each candidate, through the answers of the last seconds.
 
     An answer's time is all that the caller waited: queue, hop and model. Of one event loop.
@@ -28,7 +28,7 @@ class Pace:
         self._sums = tuple(old + new for old, new in zip(self._faded(), seen, strict=True))
         self._at_s = self._clock()
 
-    def late(self, rows: int, waited_s: float) -> None:
+    def timed_out(self, rows: int, waited_s: float) -> None:
         """Note that `rows` candidates had no answer in `waited_s`: twice that is a guess."""
         line = self._line()
         expected_s = 0.0 if line is None else line[0] + line[1] * rows

@@ -4,6 +4,8 @@ Errors of the transport become RankingErrors here, and answers are checked here:
 asked length and finite scores.
 """
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,15 +21,15 @@ from serving.errors import (
     ModelUnavailableError,
     ModelUnreachableError,
 )
+from serving.models.contract import OUTPUTS, PARTS, Limits, Tensors
 from serving.models.retries import Retries
-from serving.settings import TlsSettings
+from serving.models.settings import TlsSettings
+from serving.types import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 TokenArray = npt.NDArray[np.int16]
 
 _READY_S = 1.0
 _BLOCKING_S = 60.0
-_N_PARTS = 4
 _TRITON_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 _DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
 _UNAVAILABLE = "StatusCode.UNAVAILABLE"
@@ -46,60 +48,10 @@ _BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
 
 
 @dataclass(frozen=True, slots=True)
-class RankerBatch:
-    """B requests with R candidates and H history items in all, as flat arrays with boundaries.
-
-    query_tokens:           int16 (B, any), a row of zeros = no query
-    user_history_counts:    int32 (B,); session_history_counts: int32 (B,)
-    bought_counts:          int32 (B,); purchases: float32 (their sum, 3), of each item bought: how
-                            often, days since the first and the last time
-    history_keys:           int64 (H,): of each request the user's items, the session's, and those
-                            that the user bought, each newest first
-    history_tokens:         int16 (H, any)
-    row_counts:             int32 (B,)
-    item_keys:              int64 (R,), features.catalog.table.content_key of the item's text
-    item_tokens:            int16 (R, any)
-    features:               float32 (R, n_features), NaN = unknown
-    feature_names:          of its columns; a version takes those that it was trained on, by name.
-                            Empty: the columns are just those
-    """
-
-    query_tokens: TokenArray
-    user_history_counts: npt.NDArray[np.int32]
-    session_history_counts: npt.NDArray[np.int32]
-    bought_counts: npt.NDArray[np.int32]
-    purchases: FloatArray
-    history_keys: npt.NDArray[np.int64]
-    history_tokens: TokenArray
-    row_counts: npt.NDArray[np.int32]
-    item_keys: npt.NDArray[np.int64]
-    item_tokens: TokenArray
-    features: FloatArray
-    feature_names: tuple[str, ...] = ()
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """By the names and in the types of ranker/config.pbtxt."""
-        return {
-            "QUERY_TOKENS": _tokens(self.query_tokens),
-            "USER_HISTORY_COUNTS": self.user_history_counts.astype(np.int32, copy=False),
-            "SESSION_HISTORY_COUNTS": self.session_history_counts.astype(np.int32, copy=False),
-            "BOUGHT_COUNTS": self.bought_counts.astype(np.int32, copy=False),
-            "PURCHASES": self.purchases.astype(np.float32, copy=False),
-            "HISTORY_KEYS": self.history_keys.astype(np.int64, copy=False),
-            "HISTORY_TOKENS": _tokens(self.history_tokens),
-            "ROW_COUNTS": self.row_counts.astype(np.int32, copy=False),
-            "ITEM_KEYS": self.item_keys.astype(np.int64, copy=False),
-            "ITEM_TOKENS": _tokens(self.item_tokens),
-            "FEATURES": self.features.astype(np.float32, copy=False),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class RankerScores:
     """scores: float32 (R,); version: of the model that answered.
 
-    parts: float32 (R, 4): the text match as a cosine, then what the score is the sum of, the match
-    with the query, neural head and forest. NaN: does not apply.
+    parts: float32 (R, len(PARTS)), see contract.PARTS; NaN: does not apply.
     worked_ns: when the model began and ended by the model server's clock, unix nanoseconds; None:
     the version does not tell.
     """
@@ -111,26 +63,59 @@ class RankerScores:
 
 
 class TritonRanker:
-    """The `ranker` model. One connection; belongs to the event loop that first uses it."""
+    """The `ranker` model. One connection; belongs to the event loop that first uses it.
 
-    def __init__(self, address: str, model: str = "ranker", tls: TlsSettings | None = None) -> None:
+    feature_names: of the columns of FEATURES; a version takes those that it was trained on, by
+    name. Empty: the columns are just those.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        model: str = "ranker",
+        tls: TlsSettings | None = None,
+        feature_names: Sequence[str] = (),
+    ) -> None:
         self._connection = _Connection(address, model, tls)
+        self._parameters = {"feature_names": ",".join(feature_names)} if feature_names else None
+        self._inputs: tuple[str, ...] = ()  # that the version in use takes; empty: not asked yet
 
     async def score(
-        self, batch: RankerBatch, budget_s: float, traceparent: str | None = None
+        self, batch: Tensors, budget_s: float, traceparent: str | None = None
     ) -> RankerScores:
-        """Scores of all rows; raises a RankingError."""
+        """Scores of all rows; raises a RankingError.
+
+        Serving and versions may be of different age: a version is sent the tensors that its own
+        configuration names.
+        """
+        deadline_s = time.monotonic() + budget_s
         headers = {"traceparent": traceparent} if traceparent else None
-        named = {"feature_names": ",".join(batch.feature_names)} if batch.feature_names else None
-        answer = await self._connection.infer(batch.tensors(), budget_s, headers, named)
-        scores, parts, times = (answer.as_numpy(name) for name in ("SCORES", "PARTS", "TIMES"))
-        n_rows = len(batch.item_keys)
-        if scores.shape != (n_rows,) or parts.shape != (n_rows, _N_PARTS):
+        if not self._inputs:
+            self._inputs = await self._connection.inputs(budget_s)
+        try:
+            answer = await self._infer(batch, deadline_s, headers)
+        except BadModelOutputError:
+            # Another version may have come into use, which takes other tensors.
+            before = self._inputs
+            self._inputs = await self._connection.inputs(deadline_s - time.monotonic())
+            if self._inputs == before:
+                raise
+            answer = await self._infer(batch, deadline_s, headers)
+        scores, parts, times = (answer.as_numpy(output.name) for output in OUTPUTS)
+        n_rows = len(batch["ITEM_KEYS"])
+        if scores.shape != (n_rows,) or parts.shape != (n_rows, len(PARTS)):
             raise BadModelOutputError(f"{scores.shape} and {parts.shape} for {n_rows} rows")
         if not np.isfinite(scores).all():
             raise BadModelOutputError("scores that are not finite")
         worked_ns = None if times is None else (int(times[0]), int(times[1]))
         return RankerScores(scores, parts, answer.get_response().model_version, worked_ns)
+
+    async def _infer(
+        self, batch: Tensors, deadline_s: float, headers: dict[str, str] | None
+    ) -> aio.InferResult:
+        tensors = {name: batch[name] for name in self._inputs if name in batch}
+        left_s = deadline_s - time.monotonic()
+        return await self._connection.infer(tensors, left_s, headers, self._parameters)
 
     async def ready(self) -> bool:
         """Whether the model would answer now."""
@@ -223,7 +208,7 @@ class _Connection:
 
     async def infer(
         self,
-        tensors: dict[str, npt.NDArray[Any]],
+        tensors: Tensors,
         budget_s: float,
         headers: dict[str, str] | None,
         parameters: dict[str, str] | None = None,
@@ -248,6 +233,20 @@ class _Connection:
 
         return await self._retries.call(ask, budget_s)
 
+    async def inputs(self, budget_s: float) -> tuple[str, ...]:
+        """Names of the tensors that the version in use takes; raises a RankingError."""
+        if budget_s <= 0:
+            raise ModelTimeoutError("no time left")
+
+        async def ask(left_s: float) -> tuple[str, ...]:
+            try:
+                about = await self._client.get_model_metadata(self._model, client_timeout=left_s)
+            except InferenceServerException as error:
+                _raise(error, left_s)
+            return tuple(tensor.name for tensor in about.inputs)
+
+        return await self._retries.call(ask, budget_s)
+
     async def ready(self) -> bool:
         try:
             return bool(await self._client.is_model_ready(self._model, client_timeout=_READY_S))
@@ -258,6 +257,17 @@ class _Connection:
         if self._opened is not None:
             await self._opened.close()
             self._opened = None
+
+
+def published_limits(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> Limits:
+    """Of the version in use, from its configuration; blocks. Raises a RankingError."""
+    try:
+        with blocking.InferenceServerClient(address, **_channel_options(tls)) as client:
+            answer = client.get_model_config(model, client_timeout=budget_s)
+    except InferenceServerException as error:
+        _raise(error, budget_s)
+    parameters = answer.config.parameters
+    return Limits.of({name: parameters[name].string_value for name in parameters})
 
 
 def _channel_options(tls: TlsSettings | None) -> dict[str, Any]:
@@ -273,7 +283,7 @@ def _channel_options(tls: TlsSettings | None) -> dict[str, Any]:
     }
 
 
-def _inputs(tensors: dict[str, npt.NDArray[Any]], client: Any) -> list[Any]:
+def _inputs(tensors: Tensors, client: Any) -> list[Any]:
     inputs = []
     for name, values in tensors.items():
         tensor = client.InferInput(name, values.shape, _TRITON_TYPES[values.dtype.name])

@@ -4,27 +4,24 @@ import numpy as np
 import numpy.typing as npt
 
 from features.behavior.matrix import COLUMN
-from serving.ranking.values import FeatureMatrix, FloatArray, Scores
+from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
+from serving.types import FloatArray, Scores
 
 
-class ColdStart:
-    """Ranks for shoppers of whom too little is known, and whenever the model cannot answer."""
+def cold_start_scores(features: FeatureMatrix, rules: ColdStartRules) -> Scores:
+    """Scores for shoppers of whom too little is known, and whenever the model cannot answer.
 
-    def __init__(self, rules: ColdStartRules) -> None:
-        self._rules = rules
-
-    def score(self, features: FeatureMatrix) -> Scores:
-        """Weighted sum of standardised signals; a signal that says nothing adds nothing."""
-        rules = self._rules
-        weights = rules.weights.model_dump()
-        signals = _signals(features, rules)
-        parts = np.stack([weights[name] * _standardise(signals[name]) for name in weights], 1)
-        return Scores(
-            values=parts.sum(axis=1, dtype=np.float32),
-            parts=parts.astype(np.float32),
-            part_names=tuple(weights),
-        )
+    A weighted sum of standardised signals; a signal that says nothing adds nothing.
+    """
+    weights = rules.weights.by_signal
+    signals = _signals(features, rules)
+    parts = np.stack([weight * _standardise(signals[name]) for name, weight in weights.items()], 1)
+    return Scores(
+        values=parts.sum(axis=1, dtype=np.float32),
+        parts=parts.astype(np.float32),
+        part_names=tuple(weights),
+    )
 
 
 def _signals(features: FeatureMatrix, rules: ColdStartRules) -> dict[str, FloatArray]:

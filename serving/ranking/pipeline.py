@@ -1,174 +1,217 @@
 """The whole path of a ranking, in one method, top to bottom."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from features.behavior.matrix import Shopper
-from serving.errors import FeaturesUnavailableError, ModelTimeoutError, RankingError
-from serving.models.batcher import RankerJob, RankerReply
-from serving.models.latency import Pace
-from serving.ranking.cold_start import ColdStart
-from serving.ranking.shopper_features import FeatureLookup
+from serving.errors import ModelTimeoutError, RankingError
+from serving.experiments.assignment import Assignment, assign
+from serving.models.batcher import RankerClient, RankerJob
+from serving.models.latency import LatencyEstimate
+from serving.ranking.admission import Admission
+from serving.ranking.cold_start import cold_start_scores
+from serving.ranking.settings import PipelineSettings
+from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
+from serving.ranking.sources import Sources
 from serving.ranking.values import (
+    Candidates,
+    Context,
+    Evidence,
     FeatureMatrix,
-    FloatArray,
-    RankingRequest,
-    Reason,
-    Route,
-    RowArray,
-    Scores,
     Slate,
-    Stage,
+    Source,
+    Unavailable,
+    seeds_of,
 )
-from serving.settings import PipelineSettings
+from serving.shops.shop import Shop
+from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages, current_traceparent
+from serving.types import FloatArray, Reason, Route, RowArray, Scores, Stage
 
 
-class Scorer(Protocol):
-    """The ranker, here or behind a handle."""
-
-    async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
-        """Scores within the budget, or a RankingError."""
-        ...
-
-
-class RulesScorer(Protocol):
-    """Cold start, here or behind a handle."""
+class ColdStartClient(Protocol):
+    """The ColdStart deployment."""
 
     async def score(self, features: FeatureMatrix, budget_s: float) -> Scores:
         """Scores within the budget, or a RankingError."""
         ...
 
 
+class RankingRecorder(Protocol):
+    """Keeps answered rankings for training; must return at once."""
+
+    def record(self, shop: Shop, slate: Slate) -> None:
+        """Take a slate over."""
+        ...
+
+
 class RankingPipeline:
-    """Ranks. A request never fails because a dependency failed: it degrades, and says so."""
+    """Ranks. A request never fails because a dependency failed: it degrades, and says so.
+
+    cold_start: scores new shoppers in a deployment of its own; None: here (docs/adr/0018).
+    """
 
     def __init__(
         self,
-        lookup: FeatureLookup,
-        ranker: Scorer,
-        cold_start: RulesScorer,
-        last_resort: ColdStart,
+        admission: Admission,
+        shopper_features: ShopperFeatures,
+        sources: Sources,
+        ranker: RankerClient,
+        cold_start: ColdStartClient | None,
         policy: SlatePolicy,
+        recorder: RankingRecorder,
         settings: PipelineSettings,
-        pace: Pace,
+        latency: LatencyEstimate,
     ) -> None:
-        self._lookup = lookup
+        self._admission = admission
+        self._features = shopper_features
+        self._sources = sources
         self._ranker = ranker
         self._cold_start = cold_start
-        self._last_resort = last_resort
         self._policy = policy
+        self._recorder = recorder
         self._settings = settings
-        self._pace = pace
+        self._latency = latency
 
-    async def rank(
-        self, request: RankingRequest, stages: Stages, shopper: Shopper | None = None
-    ) -> Slate:
-        """The slate of `request`; never raises for a dependency, never later than the deadline.
+    async def rank(self, shop: Shop, source: Source, context: Context, stages: Stages) -> Slate:
+        """The slate of a request, never later than its deadline.
 
-        `shopper` is given by who has read it already.
+        Raises OverloadedError; never for a dependency.
         """
-        try:
+        async with self._admission.turn(context.deadline_s, stages):
+            assignment = assign(shop.rules)
             with stages.stage(Stage.FEATURES):
-                if shopper is None:
-                    shopper = await self._lookup.shopper(request, self._features_budget_s(request))
-                features = self._lookup.matrix(request, shopper)
-        except FeaturesUnavailableError:
-            features = self._lookup.matrix(request, Shopper())
-            in_time = self._left_s(request) > 0
-            reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
-            return self._by_rules(request, features, reason, stages)
-        if not request.item_ids:
-            return self._policy.slate(
-                request, features, self._last_resort.score(features), Route.COLD_START
+                shopper = await self._features.read(shop, context)
+            candidates = await self._sources.candidates(
+                shop, source, context, shopper.states, stages
             )
-        if not self._knows_enough(request, features.shopper):
-            return await self._for_new_shopper(request, features, stages)
+            with stages.stage(Stage.FEATURES):
+                evidence = self._features.evidence(shop, context, shopper.states, source)
+                features = self._features.matrix(shop, context, candidates, evidence)
+            resolved = _Resolved(shop, context, assignment, candidates, evidence, features, stages)
+            if isinstance(shopper, Unavailable):
+                in_time = self._left_s(context) > 0
+                reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
+                slate = self._by_rules(resolved, Route.FALLBACK, reason)
+            elif len(candidates) == 0:
+                slate = self._by_rules(resolved, Route.COLD_START, None)
+            elif not self._knows_enough(context, source, evidence):
+                slate = await self._for_new_shopper(resolved)
+            else:
+                slate = await self._by_model(resolved)
+            RANKINGS.labels(slate.route.value, slate.reason or "none", assignment.variant).inc()
+            self._recorder.record(shop, slate)
+            return slate
+
+    async def _by_model(self, resolved: "_Resolved") -> Slate:
+        """By the model: all candidates, or the best by rules when there is no time for more."""
+        context, features, stages = resolved.context, resolved.features, resolved.stages
         try:
             with stages.stage(Stage.SCORE):
-                scores, shortened = await self._by_model(request, features, stages)
+                budget_s = self._model_budget_s(context)
+                affordable = max(self._latency.rows_within(budget_s), self._settings.min_shortlist)
+                reason = None
+                if affordable >= len(features.rows):
+                    scores = await self._score(resolved, features, budget_s)
+                else:
+                    rules = resolved.assignment.rules.cold_start
+                    by_rules = cold_start_scores(features, rules).values
+                    best = np.sort(np.argsort(-by_rules, kind="stable")[:affordable])
+                    scores = await self._score(resolved, features.take(best), budget_s)
+                    scores, reason = with_rest(scores, best, by_rules), Reason.SHORTLIST
         except RankingError as error:
-            return self._by_rules(request, features, _reason(error), stages)
-        with stages.stage(Stage.SLATE):
-            return self._policy.slate(request, features, scores, Route.MODEL, shortened)
-
-    async def _by_model(
-        self, request: RankingRequest, features: FeatureMatrix, stages: Stages
-    ) -> tuple[Scores, Reason | None]:
-        """The model's scores: of all, or of the best by rules when there is no time for more."""
-        budget_s = self._model_budget_s(request)
-        fits = max(self._pace.rows_within(budget_s), self._settings.min_shortlist)
-        if fits >= len(request.item_ids):
-            return (await self._score(request, features, budget_s, stages)).scores, None
-        by_rules = self._last_resort.score(features)
-        best = np.sort(np.argsort(-by_rules.values, kind="stable")[:fits])
-        reply = await self._score(request, features.take(best), budget_s, stages)
-        return with_rest(reply.scores, best, by_rules.values), Reason.SHORTLIST
+            return self._by_rules(resolved, Route.FALLBACK, _reason(error))
+        return self._slate(resolved, scores, Route.MODEL, reason)
 
     async def _score(
-        self, request: RankingRequest, features: FeatureMatrix, budget_s: float, stages: Stages
-    ) -> RankerReply:
-        job = RankerJob(
-            self._lookup.texts(request, features), features.values, current_traceparent()
+        self, resolved: "_Resolved", features: FeatureMatrix, budget_s: float
+    ) -> Scores:
+        tensors = self._features.tensors(
+            resolved.shop, resolved.context, resolved.evidence, features
         )
-        asked_s = time.monotonic()
+        started_s = time.monotonic()
         try:
-            reply = await self._ranker.score(job, budget_s)
+            reply = await self._ranker.score(RankerJob(tensors, current_traceparent()), budget_s)
         except ModelTimeoutError:
-            self._pace.late(len(features.rows), budget_s)
+            self._latency.timed_out(len(features.rows), budget_s)
             raise
-        self._pace.answered(len(features.rows), time.monotonic() - asked_s)
-        stages.batch(reply)
-        return reply
+        self._latency.answered(len(features.rows), time.monotonic() - started_s)
+        resolved.stages.batch(reply)
+        return reply.scores
 
-    async def _for_new_shopper(
-        self, request: RankingRequest, features: FeatureMatrix, stages: Stages
-    ) -> Slate:
+    async def _for_new_shopper(self, resolved: "_Resolved") -> Slate:
+        if self._cold_start is None:
+            return self._by_rules(resolved, Route.COLD_START, Reason.NEW_SHOPPER)
         try:
-            with stages.stage(Stage.RULES):
-                scores = await self._cold_start.score(features, self._model_budget_s(request))
+            with resolved.stages.stage(Stage.RULES):
+                budget_s = self._model_budget_s(resolved.context)
+                scores = await self._cold_start.score(resolved.features, budget_s)
         except RankingError:
             # The same rules, here: only the deployment is missed.
-            scores = self._last_resort.score(features)
-        with stages.stage(Stage.SLATE):
-            return self._policy.slate(
-                request, features, scores, Route.COLD_START, Reason.NEW_SHOPPER
+            return self._by_rules(resolved, Route.COLD_START, Reason.NEW_SHOPPER)
+        return self._slate(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER)
+
+    def _by_rules(self, resolved: "_Resolved", route: Route, reason: Reason | None) -> Slate:
+        with resolved.stages.stage(Stage.RULES):
+            scores = cold_start_scores(resolved.features, resolved.assignment.rules.cold_start)
+        return self._slate(resolved, scores, route, reason)
+
+    def _slate(
+        self, resolved: "_Resolved", scores: Scores, route: Route, reason: Reason | None
+    ) -> Slate:
+        with resolved.stages.stage(Stage.SLATE):
+            order, propensity, notes = self._policy.order(
+                resolved.shop.items.table,
+                resolved.assignment.rules,
+                resolved.context,
+                resolved.candidates,
+                resolved.features,
+                scores.values,
+            )
+            return Slate(
+                resolved.context,
+                resolved.assignment,
+                resolved.candidates,
+                resolved.features,
+                scores,
+                order,
+                propensity,
+                notes,
+                route,
+                reason,
             )
 
-    def _by_rules(
-        self, request: RankingRequest, features: FeatureMatrix, reason: Reason, stages: Stages
-    ) -> Slate:
-        with stages.stage(Stage.RULES):
-            scores = self._last_resort.score(features)
-        with stages.stage(Stage.SLATE):
-            return self._policy.slate(request, features, scores, Route.FALLBACK, reason)
-
-    def _knows_enough(self, request: RankingRequest, shopper: Shopper) -> bool:
+    def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:
         """A query or the items asked about speak for the need of the moment; so does history."""
-        if request.query is not None or request.seed_item_ids:
+        if context.query is not None or seeds_of(source):
             return True
-        known = sum(
-            state.n_interactions for state in (shopper.user, shopper.session) if state is not None
-        )
-        return known >= self._settings.min_interactions
+        return evidence.interactions >= self._settings.min_interactions
 
-    def _features_budget_s(self, request: RankingRequest) -> float:
-        left_s = request.deadline_s - time.monotonic()
-        return max(0.001, min(self._settings.features_budget_s, left_s / 2))
-
-    def _model_budget_s(self, request: RankingRequest) -> float:
+    def _model_budget_s(self, context: Context) -> float:
         """What the model may take so that rules still make the deadline; raises when nothing is."""
-        left_s = self._left_s(request)
+        left_s = self._left_s(context)
         if left_s <= 0:
             raise ModelTimeoutError("no time is left for the model")
         return self._settings.model_share_s(left_s)
 
-    def _left_s(self, request: RankingRequest) -> float:
-        return request.deadline_s - time.monotonic() - self._settings.rules_reserve_s
+    def _left_s(self, context: Context) -> float:
+        return context.deadline_s - time.monotonic() - self._settings.rules_reserve_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A request with all that scoring it needs."""
+
+    shop: Shop
+    context: Context
+    assignment: Assignment
+    candidates: Candidates
+    evidence: Evidence
+    features: FeatureMatrix
+    stages: Stages
 
 
 def with_rest(scores: Scores, best: RowArray, by_rules: FloatArray) -> Scores:

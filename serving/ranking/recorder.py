@@ -6,7 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from features.events.log import RankingRecord
 from serving.ranking.values import Slate
+from serving.shops.shop import Shop
 from serving.telemetry.metrics import RANKINGS_LOST
 from serving.telemetry.stages import context_of, current_traceparent, span_afterwards
 
@@ -22,14 +24,12 @@ class Recorder:
 
     def __init__(
         self,
-        write: Callable[[list[Slate]], None],
         observe: Callable[[list[Slate]], None] = lambda _: None,
         capacity: int = 500_000,
         interval_s: float = 0.2,
     ) -> None:
-        self._write = write
         self._observe = observe
-        self._buffer: deque[tuple[Slate, str | None]] = deque()  # with the trace it belongs to
+        self._buffer: deque[tuple[Shop, Slate, str | None]] = deque()  # and the trace it belongs to
         self._rows = 0
         self._count = threading.Lock()  # held for an addition only
         self._capacity = capacity
@@ -38,14 +38,14 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def record(self, slate: Slate) -> None:
+    def record(self, shop: Shop, slate: Slate) -> None:
         """Take a slate over; when the log cannot keep up, the ranking goes unrecorded."""
-        rows = max(len(slate.request.item_ids), 1)
+        rows = _rows(slate)
         with self._count:
             fits = self._rows + rows <= self._capacity
             if fits:
                 self._rows += rows
-                self._buffer.append((slate, current_traceparent()))
+                self._buffer.append((shop, slate, current_traceparent()))
         if not fits:
             RANKINGS_LOST.inc()
 
@@ -62,15 +62,46 @@ class Recorder:
     def _flush(self) -> None:
         while self._buffer:
             taken = [self._buffer.popleft() for _ in range(min(_BATCH, len(self._buffer)))]
-            slates = [slate for slate, _ in taken]
+            slates = [slate for _, slate, _ in taken]
             started_ns = time.time_ns()
-            try:
-                self._write(slates)
-            except Exception:
-                RANKINGS_LOST.inc(len(slates))
-                _LOG.exception("%d rankings were not recorded", len(slates))
+            by_shop: dict[str, tuple[Shop, list[RankingRecord]]] = {}
+            for shop, slate, _ in taken:
+                by_shop.setdefault(shop.name, (shop, []))[1].append(_record(slate))
+            for shop, records in by_shop.values():
+                _write(shop, records)
             self._observe(slates)
-            for _, traceparent in taken:
+            for _, _, traceparent in taken:
                 span_afterwards("ranking.record", context_of(traceparent), started_ns)
             with self._count:
-                self._rows -= sum(max(len(slate.request.item_ids), 1) for slate in slates)
+                self._rows -= sum(_rows(slate) for slate in slates)
+
+
+def _write(shop: Shop, records: list[RankingRecord]) -> None:
+    try:
+        shop.log.append_rankings(records)
+    except Exception:
+        # A lost record costs a training row; a failed answer would cost a shopper.
+        RANKINGS_LOST.inc(len(records))
+        _LOG.exception("%d rankings were not recorded", len(records))
+
+
+def _rows(slate: Slate) -> int:
+    return max(len(slate.candidates), 1)
+
+
+def _record(slate: Slate) -> RankingRecord:
+    context, item_ids = slate.context, slate.candidates.item_ids
+    return RankingRecord(
+        ranking_id=context.ranking_id,
+        at_s=context.at_s,
+        user_id=context.user_id,
+        session_id=context.session_id,
+        query=context.query,
+        route=slate.route.value,
+        variant=slate.assignment.variant,
+        model_version=slate.scores.model_version,
+        item_ids=tuple(item_ids[index] for index in slate.order.tolist()),
+        scores=slate.scores.values[slate.order],
+        propensities=slate.propensity,
+        features=slate.features.values[slate.order],
+    )

@@ -13,11 +13,12 @@ from serving.errors import (
     RankingError,
 )
 from serving.models.batcher import RankerJob, RankerReply
-from serving.ranking.values import FeatureMatrix, Scores
+from serving.ranking.values import FeatureMatrix
+from serving.types import Scores
 
 
 class RemoteRanker:
-    """The Ranker deployment; a `pipeline.Scorer`."""
+    """The Ranker deployment; a `batcher.RankerClient`."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._score = _method(handle)
@@ -31,7 +32,7 @@ class RemoteRanker:
 
 
 class RemoteColdStart:
-    """The ColdStart deployment; a `pipeline.RulesScorer`."""
+    """The ColdStart deployment; a `pipeline.ColdStartClient`."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._score = _method(handle)

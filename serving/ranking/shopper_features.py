@@ -1,144 +1,152 @@
-"""Candidates to FeatureMatrix: one Feast read for the shopper, array look-ups for the items."""
+"""What the ranker and the rules need to know of one request.
+
+One Feast read for the shopper, array look-ups for the items (docs/adr/0003).
+"""
 
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
-from features.behavior.history import Past, bought_items
+from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
+from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
-from serving.errors import FeaturesUnavailableError
-from serving.ranking.values import FeatureMatrix, RankingRequest, RowArray, Texts
-from serving.settings import ModelSettings
-from serving.shops.items import ItemCache, TextEncoder
+from serving.models.contract import MAX_TOKENS, Tensors, request_tensors
+from serving.models.limits import PublishedLimits
+from serving.models.tokenizer import Tokenizer
+from serving.ranking.settings import PipelineSettings
+from serving.ranking.values import (
+    Candidates,
+    Context,
+    Evidence,
+    FeatureMatrix,
+    Known,
+    ShopperState,
+    Source,
+    Unavailable,
+    Unknown,
+    seeds_of,
+)
+from serving.shops.shop import Shop
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
+from serving.types import RowArray
 
-_EXPOSURE_HALF_LIFE = 3  # index of 30 days
+_EXPOSURE_HALF_LIFE = HALF_LIFE["30d"]
+_LEAST_BUDGET_S = 0.001
 
 _Number = TypeVar("_Number", bound=np.generic)
 
 
-class ShopperReader(Protocol):
-    """The online store, as far as a ranking needs it. `OnlineFeatures` is one."""
-
-    def read_shopper(
-        self, user_id: str | None, session_id: str | None, now_s: float | None = None
-    ) -> Shopper:
-        """What is known of user and session; raises when the store does not answer.
-
-        With `now_s`, a session that has been idle for too long is not known any more.
-        """
-        ...
-
-
-class FeatureLookup:
-    """Everything the ranker and the rules need to know of one request."""
+class ShopperFeatures:
+    """Reads who asks, and makes the columns and the model's tensors of a request."""
 
     def __init__(
-        self, shoppers: ShopperReader, items: ItemCache, encoder: TextEncoder, model: ModelSettings
+        self, tokenizer: Tokenizer, limits: PublishedLimits, settings: PipelineSettings
     ) -> None:
-        self._shoppers = shoppers
-        self._items = items
-        self._encoder = encoder
-        self._model = model
+        self._tokenizer = tokenizer
+        self._limits = limits
+        self._settings = settings
         # Feast's read of SQLite blocks; the event loop must not wait for a disk.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="feast")
 
-    async def shopper(self, request: RankingRequest, budget_s: float) -> Shopper:
-        """ONE read of the online store; raises FeaturesUnavailableError."""
-        if request.user_id is None and request.session_id is None:
-            return Shopper()
+    async def read(self, shop: Shop, context: Context) -> ShopperState:
+        """ONE read of the online store, within its budget and half of what is left."""
+        if context.user_id is None and context.session_id is None:
+            return Unknown()
+        left_s = context.deadline_s - time.monotonic()
+        budget_s = max(_LEAST_BUDGET_S, min(self._settings.features_budget_s, left_s / 2))
         started_s = time.perf_counter()
         outcome = "ok"
         read = asyncio.get_running_loop().run_in_executor(
             self._pool,
-            self._shoppers.read_shopper,
-            request.user_id,
-            request.session_id,
-            request.at_s,
+            shop.shoppers.read_shopper,
+            context.user_id,
+            context.session_id,
+            context.at_s,
         )
         try:
-            return await asyncio.wait_for(read, budget_s)
+            states = await asyncio.wait_for(read, budget_s)
         except TimeoutError:
             outcome = "timeout"
-            raise FeaturesUnavailableError(f"no answer in {budget_s:.3f} s") from None
-        except Exception as error:
+            return Unavailable()
+        except Exception:
             outcome = "error"
-            raise FeaturesUnavailableError(f"{type(error).__name__}: {error}") from error
+            return Unavailable()
         finally:
             spent_s = time.perf_counter() - started_s
             FEATURE_READ_SECONDS.labels(outcome=outcome).observe(spent_s)
+        return Unknown() if states == Shopper() else Known(states)
 
-    def matrix(self, request: RankingRequest, shopper: Shopper) -> FeatureMatrix:
+    def evidence(self, shop: Shop, context: Context, states: Shopper, source: Source) -> Evidence:
+        """The states with their items as rows; seeds stand in the session's place."""
+        table, seeds = shop.items.table, seeds_of(source)
+        if seeds:
+            states = Shopper(states.user, _seeded(seeds, context.at_s, table))
+        return Evidence(states, states.histories(table))
+
+    def matrix(
+        self, shop: Shop, context: Context, candidates: Candidates, evidence: Evidence
+    ) -> FeatureMatrix:
         """The request's candidates with what is known of them."""
-        table, counters = self._items.table, self._items.counters
-        if request.seed_item_ids:
-            shopper = Shopper(shopper.user, _seeded(request.seed_item_ids, request.at_s, table))
-        pasts = shopper.pasts(table)
-        rows = table.rows(request.item_ids)
-        known = rows >= 0
-        counts = counters.at(np.maximum(rows, 0), request.at_s) if len(counters) else None
-        exposure = (
-            np.where(known, counts[:, :4, _EXPOSURE_HALF_LIFE].sum(axis=1), np.inf)
-            if counts is not None
-            else np.full(len(rows), np.inf)
-        )
+        table, counters = shop.items.table, shop.items.counters
+        rows = candidates.rows
+        exposure = np.full(len(rows), np.inf, np.float32)
+        if len(counters):
+            counts = counters.at(np.maximum(rows, 0), context.at_s)
+            seen = counts[:, : Counter.RETURN, _EXPOSURE_HALF_LIFE].sum(axis=1)
+            exposure = np.where(rows >= 0, seen, np.inf).astype(np.float32)
         return FeatureMatrix(
             rows=rows,
             values=behavior_features(
-                shopper,
+                evidence.states,
                 table,
                 counters,
                 rows,
-                request.at_s,
-                request.retrieval_score,
-                query=request.query,
-                pasts=pasts,
+                context.at_s,
+                candidates.retrieval_score,
+                query=context.query,
+                histories=evidence.histories,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
-            exposure=exposure.astype(np.float32),
-            shopper=shopper,
-            pasts=pasts,
+            exposure=exposure,
         )
 
-    def texts(self, request: RankingRequest, features: FeatureMatrix) -> Texts:
-        """What BERT reads: the query, the recent and the bought items, the candidates."""
-        user, session = features.pasts
-        seen = _newest(user, self._model.user_history)
-        now = _newest(session, self._model.session_history)
-        bought, purchases = bought_items(user, request.at_s, self._model.bought_history)
-        history_keys, history_tokens = self._items.texts_of(np.concatenate([seen, now, bought]))
-        item_keys, item_tokens = self._items.texts_of(features.rows)
-        return Texts(
-            query_tokens=self._encoder.tokens([request.query or ""], self._model.max_query_tokens),
-            n_user_history=len(seen),
-            n_session_history=len(now),
-            purchases=purchases,
-            history_keys=history_keys,
-            history_tokens=history_tokens,
-            item_keys=item_keys,
-            item_tokens=item_tokens,
+    def tensors(
+        self, shop: Shop, context: Context, evidence: Evidence, features: FeatureMatrix
+    ) -> Tensors:
+        """What the ranker reads, no more than the version in use says (contract.INPUTS)."""
+        limits = self._limits.current
+        bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
+        return request_tensors(
+            shop.items.texts_of,
+            self._tokenizer.tokens([context.query or ""], MAX_TOKENS),
+            _newest(evidence.user_history, limits.user_history),
+            _newest(evidence.session_history, limits.session_history),
+            bought,
+            purchases,
+            features.rows,
+            features.values,
         )
 
 
-def _newest(past: Past, at_most: int) -> RowArray:
+def _newest(history: ItemHistory, at_most: int) -> RowArray:
     """Rows of the newest recent items that the catalogue still knows, newest first."""
-    return past.recent[past.recent >= 0][:at_most]
+    return history.recent[history.recent >= 0][:at_most]
 
 
 def _seeded(item_ids: tuple[str, ...], at_s: float, table: ItemTable) -> BehaviorState:
     """A session that has looked at the seeds, the first one last, and at nothing else."""
     state = BehaviorState()
     for age, item_id in enumerate(item_ids):
-        seen = BehaviorEvent("seed", EventType.VIEW, at_s - age, item_id=item_id)
-        fold(state, seen, table.facts.get(item_id), SESSION_BOUNDS)
+        view = BehaviorEvent("seed", EventType.VIEW, at_s - age, item_id=item_id)
+        fold(state, view, table.facts.get(item_id), SESSION_BOUNDS)
     return state
 
 

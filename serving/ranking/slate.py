@@ -10,128 +10,133 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog.table import ItemTable, words
-from serving.ranking.values import (
-    FeatureMatrix,
-    FloatArray,
-    RankingRequest,
-    Reason,
-    Route,
-    Scores,
-    Slate,
-)
-from serving.shops.items import category_path
+from features.catalog.item import category_path
+from features.catalog.table import ItemTable
+from features.catalog.words import words
+from serving.ranking.values import Candidates, Context, FeatureMatrix
 from serving.shops.rules import Diversity, Match, Pin, Rules
+from serving.types import FloatArray
 
 Order = npt.NDArray[np.int64]
 _FREE = -1
 
 
-class SlatePolicy:
-    """What the shop wants, whoever scored."""
+Notes = dict[int, list[str]]  # candidate index -> rules that moved it
 
-    def __init__(self, rules: Rules, items: ItemTable, rng: np.random.Generator) -> None:
-        self._rules = rules
-        self._items = items
+
+class SlatePolicy:
+    """What the shop wants, whoever scored. rng: of exploration."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
-    def slate(
+    def order(
         self,
-        request: RankingRequest,
+        table: ItemTable,
+        rules: Rules,
+        context: Context,
+        candidates: Candidates,
         features: FeatureMatrix,
-        scores: Scores,
-        route: Route,
-        reason: Reason | None = None,
-    ) -> Slate:
-        """The answer: all candidates in order, cut at the request's limit."""
-        notes: dict[int, list[str]] = {}
-        now = datetime.fromtimestamp(request.at_s, UTC)
-        values = self._boosted(request, features, scores.values, now, notes)
-        order = np.argsort(-values, kind="stable")  # ties keep the asked order
-        buried = self._buried(request, features, now, notes)
-        lifted = _spread(order[~buried[order]], self._kinds(features), self._rules.diversity)
+        values: FloatArray,
+    ) -> tuple[Order, FloatArray, Notes]:
+        """All candidates in order, cut at the request's limit; propensities; what moved whom.
+
+        values: float32 (n,), scores, higher is better
+        """
+        move = _Moves(table, rules, context, candidates, features)
+        values = move.boosted(values)
+        order = np.argsort(-values, kind="stable")  # ties keep the order that was given
+        buried = move.buried()
+        lifted = _spread(order[~buried[order]], move.kinds(), rules.diversity)
         order = np.concatenate([lifted, order[buried[order]]])
-        layout = self._layout(request, now, notes)
+        layout = move.layout()
         # Pinned and buried items take no part in exploration: the one stays, the other stays down.
         free = order if (layout == _FREE).all() else order[~np.isin(order, layout)]
-        slot = _free_slot(layout, self._rules.exploration.position)
-        explorable = (features.exposure <= self._rules.exploration.max_exposure) & ~buried
+        slot = _free_slot(layout, rules.exploration.position)
+        explorable = (features.exposure <= rules.exploration.max_exposure) & ~buried
         free, chance = _explore(
-            free, explorable[free], slot, self._rules.exploration.share, self._rng, notes
+            free, explorable[free], slot, rules.exploration.share, self._rng, move.notes
         )
         order, propensity = layout.copy(), np.ones(len(layout), np.float32)
         order[layout == _FREE], propensity[layout == _FREE] = free, chance
-        end = request.limit or len(order)
-        return Slate(request, features, scores, order[:end], propensity[:end], notes, route, reason)
+        end = context.limit or len(order)
+        return order[:end], propensity[:end], move.notes
 
-    def _boosted(
+
+class _Moves:
+    """The rules that hold for one request, and their notes."""
+
+    def __init__(
         self,
-        request: RankingRequest,
+        table: ItemTable,
+        rules: Rules,
+        context: Context,
+        candidates: Candidates,
         features: FeatureMatrix,
-        values: FloatArray,
-        now: datetime,
-        notes: dict[int, list[str]],
-    ) -> FloatArray:
+    ) -> None:
+        self._table = table
+        self._rules = rules
+        self._query = context.query
+        self._now = datetime.fromtimestamp(context.at_s, UTC)
+        self._item_ids = candidates.item_ids
+        self._features = features
+        self.notes: Notes = {}
+
+    def boosted(self, values: FloatArray) -> FloatArray:
+        """The scores after the boosts, (n,)."""
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
         for boost in self._rules.boosts:
-            if boost.active(now):
-                hit = self._matches(boost.match, request, features)
+            if boost.active(self._now):
+                hit = self._matches(boost.match)
                 values = values + np.where(hit, boost.lift * spread, 0.0).astype(np.float32)
-                _note(notes, hit, f"boost {boost.lift:+g}: {boost.reason}")
+                _note(self.notes, hit, f"boost {boost.lift:+g}: {boost.reason}")
         return values
 
-    def _buried(
-        self,
-        request: RankingRequest,
-        features: FeatureMatrix,
-        now: datetime,
-        notes: dict[int, list[str]],
-    ) -> npt.NDArray[np.bool_]:
-        buried = np.zeros(len(request.item_ids), bool)
+    def buried(self) -> npt.NDArray[np.bool_]:
+        """Which candidates stay behind all others, (n,)."""
+        buried = np.zeros(len(self._item_ids), bool)
         for bury in self._rules.buries:
-            if bury.active(now):
-                hit = self._matches(bury.match, request, features)
+            if bury.active(self._now):
+                hit = self._matches(bury.match)
                 buried |= hit
-                _note(notes, hit, f"bury: {bury.reason}")
+                _note(self.notes, hit, f"bury: {bury.reason}")
         return buried
 
-    def _layout(self, request: RankingRequest, now: datetime, notes: dict[int, list[str]]) -> Order:
+    def layout(self) -> Order:
         """The slate with only the pinned items in it, (n,); _FREE elsewhere."""
         pins: dict[int, Pin] = {}
         if self._rules.pins:
-            index_of = {item_id: index for index, item_id in enumerate(request.item_ids)}
+            index_of = {item_id: index for index, item_id in enumerate(self._item_ids)}
             # Of two pins for one item or one place, the one that names the query is meant.
             for pin in sorted(self._rules.pins, key=lambda pin: pin.query_contains is not None):
-                asked = pin.query_contains is None or _has_words(request.query, pin.query_contains)
-                if asked and pin.active(now) and pin.item_id in index_of:
+                meant = pin.query_contains is None or _has_words(self._query, pin.query_contains)
+                if meant and pin.active(self._now) and pin.item_id in index_of:
                     pins[index_of[pin.item_id]] = pin
-        layout = [_FREE] * (len(request.item_ids) - len(pins))
+        layout = [_FREE] * (len(self._item_ids) - len(pins))
         for index, pin in sorted(pins.items(), key=lambda entry: entry[1].position):
             layout.insert(min(pin.position - 1, len(layout)), index)
-            notes.setdefault(index, []).append(f"pin at {pin.position}: {pin.reason}")
+            self.notes.setdefault(index, []).append(f"pin at {pin.position}: {pin.reason}")
         return np.array(layout, np.int64)
 
-    def _matches(
-        self, match: Match, request: RankingRequest, features: FeatureMatrix
-    ) -> npt.NDArray[np.bool_]:
-        n = len(request.item_ids)
-        if match.query_contains and not _has_words(request.query, match.query_contains):
+    def kinds(self) -> npt.NDArray[np.int32]:
+        """What diversity compares, (n,); -1 is like nothing else."""
+        if self._rules.diversity.by == "brand":
+            return self._features.brand
+        return self._features.deepest_category
+
+    def _matches(self, match: Match) -> npt.NDArray[np.bool_]:
+        n = len(self._item_ids)
+        if match.query_contains and not _has_words(self._query, match.query_contains):
             return np.zeros(n, bool)
         hit = np.ones(n, bool)
         if match.item_id is not None:
-            hit &= np.array([item_id == match.item_id for item_id in request.item_ids], bool)
+            hit &= np.array([item_id == match.item_id for item_id in self._item_ids], bool)
         if match.category is not None:
-            code = self._items.category_code.get(category_path(match.category), -2)
-            hit &= (features.category == code).any(axis=1)
+            code = self._table.category_code.get(category_path(match.category), -2)
+            hit &= (self._features.category == code).any(axis=1)
         if match.brand is not None:
-            hit &= features.brand == self._items.brand_code.get(match.brand, -2)
+            hit &= self._features.brand == self._table.brand_code.get(match.brand, -2)
         return hit
-
-    def _kinds(self, features: FeatureMatrix) -> npt.NDArray[np.int32]:
-        """What diversity compares, (n,); -1 is like nothing else."""
-        if self._rules.diversity.by == "brand":
-            return features.brand
-        return features.deepest_category
 
 
 def _spread(order: Order, kinds: npt.NDArray[np.int32], rule: Diversity) -> Order:
@@ -160,7 +165,7 @@ def _explore(
     slot: int,
     share: float,
     rng: np.random.Generator,
-    notes: dict[int, list[str]],
+    notes: Notes,
 ) -> tuple[Order, FloatArray]:
     """With probability `share`, move one explorable item, chosen evenly, up to place `slot`.
 
@@ -191,6 +196,6 @@ def _has_words(query: str | None, wanted: str) -> bool:
     return query is not None and words(wanted) <= words(query)
 
 
-def _note(notes: dict[int, list[str]], hit: npt.NDArray[np.bool_], text: str) -> None:
+def _note(notes: Notes, hit: npt.NDArray[np.bool_], text: str) -> None:
     for index in np.flatnonzero(hit).tolist():
         notes.setdefault(index, []).append(text)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.telemetry.ingest_metrics import VersionLabel
-from serving.ranking.values import Route, Slate
+from serving.ranking.values import Slate
 from serving.telemetry.metrics import (
     KENDALL_DISTANCE,
     MODEL_RANKINGS,
@@ -14,6 +14,7 @@ from serving.telemetry.metrics import (
     SCORE_DRIFT,
     TOP_SCORE,
 )
+from serving.types import Route
 
 WINDOW = 1_000  # top scores on either side of the comparison
 _BINS = 10

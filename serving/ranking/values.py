@@ -1,68 +1,137 @@
-"""The words and the columns that the serving path passes along."""
+"""The values that the ranking path passes along; each is complete when it is made."""
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from features.behavior.history import NO_PAST
-from features.behavior.matrix import COLUMN, Pasts, Shopper
-
-FloatArray = npt.NDArray[np.float32]
-RowArray = npt.NDArray[np.int64]
-
-
-class Route(StrEnum):
-    """How a ranking came about."""
-
-    MODEL = "model"
-    COLD_START = "cold_start"
-    FALLBACK = "fallback"
-
-
-class Reason(StrEnum):
-    """Why it was not the model alone, a closed set: it is a metric label."""
-
-    SHORTLIST = "shortlist"  # the model ranked the best by rules: time was short
-    NEW_SHOPPER = "new_shopper"
-    DEADLINE = "deadline"
-    MODEL_UNAVAILABLE = "model_unavailable"
-    MODEL_OVERLOADED = "model_overloaded"
-    BAD_MODEL_OUTPUT = "bad_model_output"
-    FEATURES_UNAVAILABLE = "features_unavailable"
-
-
-class Stage(StrEnum):
-    """Where the time of a request goes: span name, metric label and Server-Timing entry."""
-
-    VALIDATE = "validate"
-    WAIT = "wait"
-    RETRIEVE = "retrieve"
-    FEATURES = "features"
-    SCORE = "score"
-    RULES = "rules"
-    SLATE = "slate"
+from features.behavior.history import ItemHistory
+from features.behavior.matrix import COLUMN, Histories, Shopper
+from serving.experiments.assignment import Assignment
+from serving.search.filters import Filters
+from serving.types import FloatArray, Reason, Route, RowArray, Scores
 
 
 @dataclass(frozen=True, slots=True)
-class RankingRequest:
-    """One request for a ranking, as columns. Ids of user and session are pseudonyms.
+class Context:
+    """What a request is about. Ids of user and session are pseudonyms.
 
-    retrieval_score: float32 (n,), NaN where a candidate came without one
+    at_s: unix seconds that "now" means; deadline_s: on the monotonic clock
     """
 
     ranking_id: str
-    item_ids: list[str]
-    retrieval_score: FloatArray
-    at_s: float  # unix seconds that "now" means for this request
-    deadline_s: float  # on the monotonic clock
+    at_s: float
+    deadline_s: float
     user_id: str | None = None
     session_id: str | None = None
     query: str | None = None
-    seed_item_ids: tuple[str, ...] = ()  # "more like these": stand for the session's recent items
     limit: int | None = None
     explain: bool = False
+    locale: str | None = None
+    device: str | None = None
+    placement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The caller brings the candidates. retrieval_score: float32 (n,), NaN = came without one."""
+
+    item_ids: list[str]
+    retrieval_score: FloatArray
+    filters: Filters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Candidates are found for the query."""
+
+    query: str
+    filters: Filters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend:
+    """Candidates are chosen for the shopper, or are like the seeds where there are any."""
+
+    seed_item_ids: tuple[str, ...] = ()
+    filters: Filters | None = None
+
+
+Source = Given | Search | Recommend
+
+
+def seeds_of(source: Source) -> tuple[str, ...]:
+    """The items that the request asks about; they stand for the session's recent items."""
+    return source.seed_item_ids if isinstance(source, Recommend) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The items to be ranked.
+
+    rows: int64 (n,) of the shop's table, -1 = not in it; retrieval_score: float32 (n,), NaN = none
+    """
+
+    item_ids: list[str]
+    rows: RowArray
+    retrieval_score: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+
+_NOBODY = Shopper()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The online store holds something of the user, of the session, or of both."""
+
+    states: Shopper
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The online store holds nothing, or the request names nobody."""
+
+    states: Shopper = _NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The online store did not answer in time."""
+
+    states: Shopper = _NOBODY
+
+
+ShopperState = Known | Unknown | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for the shopper's need: the states, and the catalogue rows that they keep.
+
+    Where a request names seeds, they stand in the session's place.
+    """
+
+    states: Shopper
+    histories: Histories
+
+    @property
+    def user_history(self) -> ItemHistory:
+        """Of the user."""
+        return self.histories[0]
+
+    @property
+    def session_history(self) -> ItemHistory:
+        """Of the session."""
+        return self.histories[1]
+
+    @property
+    def interactions(self) -> int:
+        """Of user and session together."""
+        states = (self.states.user, self.states.session)
+        return sum(state.n_interactions for state in states if state is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +141,7 @@ class FeatureMatrix:
     rows:          int64 (n,), place in the catalogue, -1 = not in it
     values:        float32 (n, n_features), columns of matrix.FEATURE_NAMES, NaN = unknown
     category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
-    exposure:      float32 (n,), decayed count of examinations and takings
-    pasts:         rows of the items that the shopper's user and session keep
+    exposure:      float32 (n,), decayed count of examinations and interactions
     """
 
     rows: RowArray
@@ -81,8 +149,6 @@ class FeatureMatrix:
     category: npt.NDArray[np.int32]
     brand: npt.NDArray[np.int32]
     exposure: FloatArray
-    shopper: Shopper = field(default_factory=Shopper)
-    pasts: Pasts = (NO_PAST, NO_PAST)
 
     def take(self, rows: RowArray) -> "FeatureMatrix":
         """Only the candidates in `rows`."""
@@ -99,8 +165,8 @@ class FeatureMatrix:
     def query_match(self) -> FloatArray:
         """Share of the query's words that the item has, float32 (n,); NaN without a query."""
         # Without one, the column tells of the session's last query.
-        asked = self.values[:, COLUMN["has_query"]] > 0
-        return np.where(asked, self.values[:, COLUMN["query_words"]], np.float32(np.nan))
+        has_query = self.values[:, COLUMN["has_query"]] > 0
+        return np.where(has_query, self.values[:, COLUMN["query_words"]], np.float32(np.nan))
 
     @property
     def deepest_category(self) -> npt.NDArray[np.int32]:
@@ -111,47 +177,20 @@ class FeatureMatrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """What BERT reads for one request. Token ids are int16, zero-padded on the right.
-
-    query: (1, l) zeros when there is none; history: the user's recent items, then the session's,
-    then what the user bought, each newest first; purchases: float32 (n_bought, 3) of the latter,
-    times bought, days since the first and the last; keys are content keys
-    (features.catalog.table.content_key), 0 = no text.
-    """
-
-    query_tokens: npt.NDArray[np.int16]
-    n_user_history: int
-    n_session_history: int
-    purchases: FloatArray
-    history_keys: RowArray
-    history_tokens: npt.NDArray[np.int16]
-    item_keys: RowArray
-    item_tokens: npt.NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores of one request's candidates, higher is better.
-
-    values: float32 (n,); parts: float32 (n, n_parts), named by `part_names`, NaN = does not apply
-    """
-
-    values: FloatArray
-    parts: FloatArray
-    part_names: tuple[str, ...]
-    model_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Slate:
-    """The answer, in order. `order` holds indices into the request's candidates."""
+    """The answer, in order. `order` holds indices into the candidates.
 
-    request: RankingRequest
+    propensity: float32 (len(order),), probability that the policy put the item at its place
+    notes: candidate index -> rules that moved it
+    """
+
+    context: Context
+    assignment: Assignment
+    candidates: Candidates
     features: FeatureMatrix
     scores: Scores
     order: npt.NDArray[np.int64]
-    propensity: FloatArray  # (len(order),) probability that the policy put the item at its place
-    notes: dict[int, list[str]]  # candidate index -> rules that moved it
+    propensity: FloatArray
+    notes: dict[int, list[str]]
     route: Route
     reason: Reason | None = None

@@ -14,22 +14,23 @@ import tantivy
 from usearch.index import Index
 
 from features.behavior.fold import BehaviorState
-from features.behavior.history import Past, neighbor_score
+from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
-from features.catalog.table import WORD, Item
-from serving.http.schemas.rankings import Filters
-from serving.ranking.values import FloatArray, RowArray
-from serving.search.filters import allowed
-from serving.shops.items import ItemCache
+from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
+from features.catalog.words import WORD
+from serving.models.contract import VECTOR_SIZE
+from serving.search.filters import Filters, allowed
+from serving.types import FloatArray, RowArray
 
-VECTOR_SIZE = 384
 _FUSION_K = 60  # the constant of the paper
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
 _DENSE_DEPTH = 1_000  # the dense index takes longer for each
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _DENSE_BATCH = 16  # added at once: readers of the dense index wait for that long
-_POPULARITY_HALF_LIFE = 2  # index of 7 days
+_POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,19 @@ class Retrieved:
 
     item_ids: list[str]
     score: FloatArray
+
+
+class IndexedItems(Protocol):
+    """The catalogue of a replica, as far as retrieval reads it."""
+
+    @property
+    def table(self) -> ItemTable: ...
+    @property
+    def counters(self) -> ItemCounters: ...
+
+    def texts_of(self, rows: RowArray) -> tuple[RowArray, npt.NDArray[np.int16]]:
+        """Content keys (n,) and token ids (n, longest) of `rows`."""
+        ...
 
 
 class VectorSource(Protocol):
@@ -51,7 +65,7 @@ class VectorSource(Protocol):
 class Retrieval:
     """The indexes. One thread writes (`update`), others read."""
 
-    def __init__(self, items: ItemCache, source: VectorSource) -> None:
+    def __init__(self, items: IndexedItems, source: VectorSource) -> None:
         self._items = items
         self._source = source
         schema = tantivy.SchemaBuilder()
@@ -114,7 +128,11 @@ class Retrieval:
         n_rows = len(self._items.table)
         rows = np.arange(n_rows)
         counts = self._items.counters.at(rows, now_s)[:, :, _POPULARITY_HALF_LIFE]
-        demand = counts[:, 3] + 0.3 * counts[:, 2] + 0.1 * counts[:, 1]
+        demand = (
+            counts[:, Counter.PURCHASE]
+            + 0.3 * counts[:, Counter.CART]
+            + 0.1 * counts[:, Counter.INTEREST]
+        )
         self._popular = np.argsort(-demand, kind="stable")
         # Born as features.behavior.matrix has it; an item of which no time is known is not new.
         born_s = np.fmin(
@@ -148,8 +166,8 @@ class Retrieval:
         else:
             for weight, state in ((1.5, shopper.session), (1.0, shopper.user)):
                 if state is not None and state.recent:
-                    past = Past.of(state, table)
-                    alike = self._like(past.recent, past.recent_weights)
+                    history = ItemHistory.of(state, table)
+                    alike = self._like(history.recent, history.recent_weights)
                     lists += [(weight * part, rows) for part, rows in alike]
                     lists.append((0.5 * weight, self._popular_in(state, popular)))
             if shopper.user is not None and shopper.user.bought:

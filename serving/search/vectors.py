@@ -9,10 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from serving.models.triton import TritonEncoder
-from serving.ranking.values import FloatArray
-from serving.shops.items import TextEncoder
-from serving.telemetry.stages import current_traceparent
+from serving.types import FloatArray
 
 _LOG = logging.getLogger("vitrine.item_vectors")
 _CHUNK = 32  # encoded at once: a shopper's query waits for that long (40 ms on two cores)
@@ -99,19 +96,3 @@ class StoredVectors:
             self._saved = len(self._place)
         except OSError as error:
             _LOG.warning("%s cannot be written: %s", self._path, error)
-
-
-class TritonQueries:
-    """Query vectors; a `rankings.QueryEncoder`."""
-
-    def __init__(self, encoder: TextEncoder, model: TritonEncoder, max_tokens: int) -> None:
-        self._encoder = encoder
-        self._model = model
-        self._max_tokens = max_tokens
-
-    async def vector(self, query: str, budget_s: float) -> FloatArray:
-        """The unit vector of `query` (size,); raises a RankingError."""
-        tokens = self._encoder.tokens([query], self._max_tokens)
-        found = await self._model.encode(tokens, budget_s, current_traceparent())
-        vector: FloatArray = found[0]
-        return vector

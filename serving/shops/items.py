@@ -4,49 +4,16 @@ Feast reads one row in a third of a millisecond and fifty in four: so shoppers a
 per request, and items live here, refreshed in the background (docs/adr/0003).
 """
 
-import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
-from features.behavior.fold import ItemCounters
-from features.catalog.table import Item, ItemTable, content_key
-from serving.ranking.values import FloatArray, RowArray
-
-
-class TextEncoder:
-    """Texts to BERT's token ids, int16, zero-padded on the right. Threads may share one."""
-
-    def __init__(self, tokenizer_path: Path) -> None:
-        self._path = tokenizer_path
-        # One for each length: a tokenizer must not change while another thread encodes with it.
-        self._tokenizers: dict[int, Tokenizer] = {}
-        self._making = threading.Lock()
-
-    def tokens(self, texts: Sequence[str], max_tokens: int) -> npt.NDArray[np.int16]:
-        """Token ids of `texts`, int16 (n, longest); an empty text is a row of zeros."""
-        encodings = self._tokenizer(max_tokens).encode_batch_fast(list(texts))
-        ids = [
-            encoding.ids if text else [] for encoding, text in zip(encodings, texts, strict=True)
-        ]
-        width = max((len(row) for row in ids), default=0) or 1
-        out = np.zeros((len(ids), width), np.int16)
-        for row, values in enumerate(ids):
-            out[row, : len(values)] = values
-        return out
-
-    def _tokenizer(self, max_tokens: int) -> Tokenizer:
-        with self._making:
-            found = self._tokenizers.get(max_tokens)
-            if found is None:
-                found = Tokenizer.from_file(str(self._path))
-                found.no_padding()
-                found.enable_truncation(max_tokens)
-                self._tokenizers[max_tokens] = found
-            return found
+from features.catalog.counters import ItemCounters
+from features.catalog.item import Item, content_key
+from features.catalog.table import ItemTable
+from serving.models.tokenizer import Tokenizer
+from serving.types import FloatArray, RowArray
 
 
 class ItemCache:
@@ -57,12 +24,12 @@ class ItemCache:
     tokens: int16 (capacity, max_tokens); keys: int64 (capacity,), content keys of the texts
     """
 
-    def __init__(self, encoder: TextEncoder, max_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
         self.table = ItemTable()
         self.counters = ItemCounters(0)
         self.tokens = np.zeros((0, max_tokens), np.int16)
         self.keys = np.zeros(0, np.int64)
-        self._encoder = encoder
+        self._tokenizer = tokenizer
         self._max_tokens = max_tokens
 
     def upsert(self, items: Sequence[Item]) -> RowArray:
@@ -70,7 +37,7 @@ class ItemCache:
         if not items:
             return np.zeros(0, np.int64)
         texts = [item.ranker_text for item in items]
-        tokens = self._encoder.tokens(texts, self._max_tokens)
+        tokens = self._tokenizer.tokens(texts, self._max_tokens)
         new = {item.item_id for item in items if item.item_id not in self.table.row_of}
         self._reserve(len(self.table) + len(new))
         rows = self.table.upsert(items)

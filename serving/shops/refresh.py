@@ -13,10 +13,10 @@ from features.behavior.state_rows import ItemRows
 from features.catalog.store import CatalogChanges
 from features.events.log import ItemChanges
 from serving.errors import RankingError
-from serving.ranking.values import RowArray
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
 from serving.telemetry.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
+from serving.types import RowArray
 
 _LOG = logging.getLogger("vitrine.refresh")
 _CHUNK = 2_000  # items taken over at once: bounds memory, and how long others wait

@@ -36,6 +36,11 @@ class Weights(Rule):
     bought_before: float = 1.0
     retrieval: float = 1.0
 
+    @property
+    def by_signal(self) -> dict[str, float]:
+        """The weight of each signal of cold_start.py, by its name."""
+        return dict(self)
+
 
 class ColdStartRules(Rule):
     """Scoring without the model."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from features.behavior.neighbor_file import write_neighbors
-from features.behavior.neighbors import neighbor_tables, takings
+from features.behavior.neighbors import item_interactions, neighbor_tables
 from features.behavior.replay import item_table
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
@@ -18,7 +18,7 @@ from features.datasets.registry import load
 from features.datasets.replay import shift_to_now
 from features.store.bootstrap import bootstrap
 from features.store.settings import StoreSettings
-from serving.http.auth import Pseudonyms
+from serving.shops.pseudonyms import Pseudonyms
 
 
 def read_source(source: str, cache: Path, n_items: int) -> tuple[Dataset, ItemTable]:
@@ -48,7 +48,7 @@ def seed(
     with Progress(console=console, transient=True) as progress:
         bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
     with console.status("finding which items go together"):
-        tables = neighbor_tables(takings(dataset.events, items), len(items))
+        tables = neighbor_tables(item_interactions(dataset.events, items), len(items))
         write_neighbors(neighbors, items.item_ids, tables)
 
 

@@ -32,8 +32,8 @@ REQUEST_SECONDS = Histogram(
     "vitrine_request_seconds", "HTTP latency by endpoint.", ("endpoint",), buckets=_LATENCY_BUCKETS
 )
 RANKINGS = Counter(
-    "vitrine_rankings_total", "Rankings by route and reason; reason 'none' is the model of all.",
-    ("route", "reason"),
+    "vitrine_rankings_total", "Rankings by route, reason and variant; reason 'none': by the model.",
+    ("route", "reason", "variant"),
 )  # fmt: skip
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS

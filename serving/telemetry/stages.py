@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, StatusCode
 
-from serving.ranking.values import Stage
 from serving.telemetry.metrics import BATCH_WAIT_SECONDS, STAGE_SECONDS
+from serving.types import Stage
 
 _TRACER = trace.get_tracer("vitrine")
 
@@ -36,12 +36,13 @@ class Stages:
 
     def __init__(self, waited_s: float = 0.0) -> None:
         self.waited_s = waited_s
-        self._spent_s: dict[str, float] = {}
+        self._spent_s: dict[Stage, float] = {}
+        self._batch: Batched | None = None
         self.spans: list[tuple[str, int, int]] = []  # name, start and end: unix nanoseconds
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
-        """Time a stage; it is a span, a histogram observation and a Server-Timing entry."""
+        """Time a stage, or one more part of it; each part is a span."""
         started_ns, started_s = time.time_ns(), time.perf_counter()
         name = f"ranking.{stage.value}"
         # Most are not sampled, and four spans that nobody sees take a tenth of a millisecond.
@@ -58,19 +59,26 @@ class Stages:
             self._spent(Stage.WAIT, time.time_ns() - int(self.waited_s * 1e9), self.waited_s)
 
     def _spent(self, stage: Stage, started_ns: int, spent_s: float) -> None:
-        self._spent_s[stage.value] = self._spent_s.get(stage.value, 0.0) + spent_s
+        self._spent_s[stage] = self._spent_s.get(stage, 0.0) + spent_s
         self.spans.append((f"ranking.{stage.value}", started_ns, started_ns + int(spent_s * 1e9)))
-        _SECONDS_OF[stage].observe(spent_s)
 
     def batch(self, reply: Batched) -> None:
         """Note this request's own share of its batch."""
-        self._spent_s["batch_wait"] = reply.wait_s
-        self._spent_s["model"] = reply.model_s
-        BATCH_WAIT_SECONDS.observe(reply.wait_s)
+        self._batch = reply
 
     def header(self) -> str:
         """The value of `Server-Timing`, milliseconds."""
-        return ", ".join(f"{name};dur={1000 * s:.2f}" for name, s in self._spent_s.items())
+        spent_s = {stage.value: spent for stage, spent in self._spent_s.items()}
+        if self._batch is not None:
+            spent_s |= {"batch_wait": self._batch.wait_s, "model": self._batch.model_s}
+        return ", ".join(f"{name};dur={1000 * spent:.2f}" for name, spent in spent_s.items())
+
+    def observe(self) -> None:
+        """Count the request in the histograms, each stage once; it is answered."""
+        for stage, spent_s in self._spent_s.items():
+            _SECONDS_OF[stage].observe(spent_s)
+        if self._batch is not None:
+            BATCH_WAIT_SECONDS.observe(self._batch.wait_s)
 
 
 def current_traceparent() -> str | None:

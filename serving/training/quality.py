@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from serving.training.arrays import FloatArray, RowArray
+
 Array = npt.NDArray[np.float64]
 N_BOOTSTRAP = 2_000
 
@@ -30,9 +32,9 @@ class Quality:
 
 
 def quality(
-    scores: npt.NDArray[np.float32],
-    gains: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.int64],
+    scores: FloatArray,
+    gains: FloatArray,
+    offsets: RowArray,
     depth: int = 10,
 ) -> Quality:
     """NDCG@depth (linear gains), HitRate@depth, MRR and AUC of each slate.
@@ -66,9 +68,9 @@ def mean_known(values: Array) -> float | None:
 
 
 def coverage(
-    scores: npt.NDArray[np.float32],
-    item_rows: npt.NDArray[np.int64],
-    offsets: npt.NDArray[np.int64],
+    scores: FloatArray,
+    item_rows: RowArray,
+    offsets: RowArray,
     depth: int = 10,
 ) -> float:
     """Share of the items offered in any slate that reach some slate's first `depth` places."""
@@ -80,7 +82,7 @@ def coverage(
 
 
 def _slate_quality(
-    scores: npt.NDArray[np.float32], gains: npt.NDArray[np.float32], depth: int
+    scores: FloatArray, gains: FloatArray, depth: int
 ) -> tuple[float, float, float, float]:
     order = np.argsort(-scores, kind="stable")
     ordered, gain = scores[order], gains[order].astype(np.float64)

@@ -69,7 +69,7 @@ def test_what_a_user_sets_is_laid_over_what_the_chart_sets() -> None:
         "serving": {
             "settings": {
                 "pages": False,
-                "model": {"max_item_tokens": 32, "session_history": 0},
+                "model": {"encoder": "encoder-zh"},
                 "pipeline": {"default_budget_s": 0.3},
                 "access": {"max_body_bytes": 2_000_000},
             }
@@ -79,8 +79,7 @@ def test_what_a_user_sets_is_laid_over_what_the_chart_sets() -> None:
     found = render(values)
     settings = Settings.model_validate(settings_of(found))
     assert not settings.pages
-    assert settings.model.max_item_tokens == 32
-    assert settings.model.session_history == 0
+    assert settings.model.encoder == "encoder-zh"
     assert settings.model.grpc_address == "vitrine-model-server:8001"
     assert settings.pipeline.default_budget_s == 0.3
     assert settings.access.max_body_bytes == 2_000_000

@@ -10,7 +10,7 @@ from features.events.event import EventType
 from features.events.outcomes import ROUTES
 from helm.monitoring.files import rendered
 from helm.tools.paths import ROOT
-from serving.ranking.values import Route, Stage
+from serving.types import Route, Stage
 from tests.support.chart.generated import (
     ALERTS,
     DASHBOARDS,

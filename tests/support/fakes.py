@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+import tokenizers
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -21,15 +21,20 @@ from tokenizers.processors import TemplateProcessing
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
+from features.catalog.counters import COUNTS_SHAPE, Counter
+from features.catalog.item import Item
 from features.catalog.store import CatalogChanges
-from features.catalog.table import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
-from serving.models.batcher import PART_NAMES, RankerJob, RankerReply
-from serving.models.triton import RankerBatch, RankerScores
-from serving.ranking.values import FeatureMatrix, FloatArray, RankingRequest, RowArray, Scores
-from serving.search.retrieval import VECTOR_SIZE
-from serving.shops.items import ItemCache, TextEncoder
+from serving.experiments.assignment import assign
+from serving.models.batcher import RankerJob, RankerReply
+from serving.models.contract import PART_NAMES, VECTOR_SIZE, Tensors
+from serving.models.tokenizer import Tokenizer
+from serving.models.triton import RankerScores
+from serving.ranking.values import Candidates, Context, FeatureMatrix, Given, Slate
+from serving.shops.items import ItemCache
+from serving.shops.rules import Rules
+from serving.types import FloatArray, Route, RowArray, Scores
 
 NOW_S = 1_790_000_000.0
 MAX_ITEM_TOKENS = 16
@@ -41,7 +46,7 @@ def write_tokenizer(path: Path) -> Path:
     letters = ascii_lowercase + digits
     words = [*_SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer = tokenizers.Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.add_special_tokens(list(_SPECIAL))
     tokenizer.normalizer = BertNormalizer()
     tokenizer.pre_tokenizer = BertPreTokenizer()
@@ -64,9 +69,9 @@ GROCERIES = (
 )
 
 
-def groceries(encoder: TextEncoder, items: Sequence[Item] = GROCERIES) -> ItemCache:
+def groceries(tokenizer: Tokenizer, items: Sequence[Item] = GROCERIES) -> ItemCache:
     """A cache of items without any behaviour."""
-    found = ItemCache(encoder, MAX_ITEM_TOKENS)
+    found = ItemCache(tokenizer, MAX_ITEM_TOKENS)
     found.upsert(items)
     return found
 
@@ -84,16 +89,41 @@ def state(
     return found
 
 
-def request(*item_ids: str, **fields: Any) -> RankingRequest:
-    """A request for a ranking of `item_ids`, with half a second."""
+def context(**fields: Any) -> Context:
+    """A request with half a second."""
     given: dict[str, Any] = {
         "ranking_id": "r1",
-        "item_ids": list(item_ids),
-        "retrieval_score": np.full(len(item_ids), np.nan, np.float32),
         "at_s": NOW_S,
         "deadline_s": time.monotonic() + 0.5,
     }
-    return RankingRequest(**{**given, **fields})
+    return Context(**{**given, **fields})
+
+
+def candidates(*item_ids: str, items: ItemCache | None = None) -> Candidates:
+    """Candidates without retrieval scores; outside the catalogue without `items`."""
+    rows = items.table.rows(item_ids) if items else np.full(len(item_ids), -1, np.int64)
+    return Candidates(list(item_ids), rows, np.full(len(item_ids), np.nan, np.float32))
+
+
+def given(*item_ids: str) -> Given:
+    """A source whose candidates the caller brings."""
+    return Given(list(item_ids), np.full(len(item_ids), np.nan, np.float32))
+
+
+def slate(features: FeatureMatrix, scored: Scores, *item_ids: str, **fields: Any) -> Slate:
+    """A slate in the order of the candidates, by the model; `fields` of the context."""
+    n = len(item_ids)
+    return Slate(
+        context(**fields),
+        assign(Rules()),
+        candidates(*item_ids),
+        features,
+        scored,
+        np.arange(n),
+        np.ones(n, np.float32),
+        {},
+        Route.MODEL,
+    )
 
 
 def matrix(n: int, **columns: Any) -> FeatureMatrix:
@@ -120,7 +150,7 @@ def scores(*values: float) -> Scores:
 
 @dataclass
 class FakeShoppers:
-    """A `feature_lookup.ShopperReader`."""
+    """A `shop.ShopperReader`."""
 
     users: dict[str, BehaviorState] = field(default_factory=dict)
     sessions: dict[str, BehaviorState] = field(default_factory=dict)
@@ -139,25 +169,25 @@ class FakeShoppers:
         return Shopper(self.users.get(user_id or ""), self.sessions.get(session_id or ""))
 
 
-def score_rows(batch: RankerBatch) -> FloatArray:
+def score_rows(batch: Tensors) -> FloatArray:
     """What the fake model thinks of each row: only the row itself matters."""
-    text = batch.item_tokens.sum(axis=1) % 97 + batch.item_keys % 1013
-    found: FloatArray = (text + np.nan_to_num(batch.features).sum(axis=1)).astype(np.float32)
-    return found
+    text = batch["ITEM_TOKENS"].sum(axis=1) % 97 + batch["ITEM_KEYS"] % 1013
+    scores: FloatArray = text + np.nan_to_num(batch["FEATURES"]).sum(axis=1)
+    return scores.astype(np.float32)
 
 
 @dataclass
 class FakeModel:
-    """A `ranker.Model` that waits for `gate`, fails with `error`, or answers `score_rows`."""
+    """A `batcher.Model` that waits for `gate`, fails with `error`, or answers `score_rows`."""
 
     error: BaseException | None = None
     answer: RankerScores | None = None
     gate: asyncio.Event | None = None
-    batches: list[RankerBatch] = field(default_factory=list)
+    batches: list[Tensors] = field(default_factory=list)
     budgets_s: list[float] = field(default_factory=list)
 
     async def score(
-        self, batch: RankerBatch, budget_s: float, traceparent: str | None = None
+        self, batch: Tensors, budget_s: float, traceparent: str | None = None
     ) -> RankerScores:
         self.batches.append(batch)
         self.budgets_s.append(budget_s)
@@ -167,13 +197,13 @@ class FakeModel:
             raise self.error
         if self.answer is not None:
             return self.answer
-        found = score_rows(batch)
-        return RankerScores(found, np.repeat(found[:, None], len(PART_NAMES), axis=1), "7")
+        scores = score_rows(batch)
+        return RankerScores(scores, np.repeat(scores[:, None], len(PART_NAMES), axis=1), "7")
 
 
 @dataclass
-class FakeScorer:
-    """A `pipeline.Scorer`: the later in the request, the better, unless told otherwise."""
+class FakeRanker:
+    """A `RankerClient`: the later in the request, the better, unless told otherwise."""
 
     error: Exception | None = None
     delay_s: float = 0.0
@@ -186,7 +216,7 @@ class FakeScorer:
                 await asyncio.sleep(self.delay_s)
         if self.error:
             raise self.error
-        n = len(job.features)
+        n = job.rows
         values = np.arange(n, dtype=np.float32)
         parts = np.repeat(values[:, None] / np.float32(max(n, 1)), len(PART_NAMES), axis=1)
         return RankerReply(Scores(values, parts, PART_NAMES, "7"), 0.001, 0.002, n, 1)
@@ -230,22 +260,23 @@ class FakeVectors:
 
 
 @dataclass
-class FakeQueries:
-    """A `rankings.QueryEncoder`."""
+class FakeEncoder:
+    """An `Encoder`."""
 
-    encoder: TextEncoder
+    tokenizer: Tokenizer
     error: Exception | None = None
+    calls: list[int] = field(default_factory=list)  # texts of each
 
-    async def vector(self, query: str, budget_s: float) -> FloatArray:
+    async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+        self.calls.append(len(texts))
         if self.error:
             raise self.error
-        vector: FloatArray = token_vectors(self.encoder.tokens([query], 32))[0]
-        return vector
+        return token_vectors(self.tokenizer.tokens(texts, 32))
 
 
 @dataclass
 class FakeLog:
-    """An event log in memory: `intake.Log` and `status.IngestStatus`."""
+    """An event log in memory: `intake.EventWriter` and `shop.ShopLog`."""
 
     events: dict[str, BehaviorEvent] = field(default_factory=dict)
     rankings: list[RankingRecord] = field(default_factory=list)
@@ -287,7 +318,7 @@ class FakeLog:
 
 @dataclass
 class FakeCatalog:
-    """A catalogue in memory: `intake.Catalog` and `refresh.CatalogFeed`."""
+    """A catalogue in memory: `intake.CatalogWriter` and `refresh.CatalogFeed`."""
 
     items: dict[str, Item | None] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
@@ -335,9 +366,9 @@ class FakeCounters:
         if self.error:
             raise self.error
         n = len(item_ids)
-        counts = np.zeros((n, 5, 5), np.float32)
+        counts = np.zeros((n, *COUNTS_SHAPE), np.float32)
         bought = np.array([self.purchases.get(item_id, 0.0) for item_id in item_ids])
-        counts[:, 3, :] = bought[:, None]
+        counts[:, Counter.PURCHASE] = bought[:, None]
         at_s = np.where(bought > 0, NOW_S, 0.0)
         first_s = np.where(bought > 0, NOW_S, np.inf)
         return ItemRows(tuple(item_ids), counts, at_s, first_s, np.zeros(n, np.int64))

@@ -9,28 +9,36 @@ import httpx
 import numpy as np
 
 from serving.http.application import Endpoints, http_app
-from serving.http.auth import ApiKey, Keyring, Pseudonyms, Scope, hash_key
+from serving.http.auth import ApiKey, Keyring, Scope, hash_key
+from serving.http.routes.events import EventRoutes
+from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
-from serving.models.latency import Pace
-from serving.ranking.cold_start import ColdStart
+from serving.models.contract import Limits
+from serving.models.latency import LatencyEstimate
+from serving.models.limits import PublishedLimits
+from serving.models.tokenizer import Tokenizer
+from serving.ranking.admission import Admission
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.rerank import Rerank
-from serving.ranking.shopper_features import FeatureLookup
+from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.sources import Rankings
-from serving.ranking.values import FeatureMatrix, Scores, Slate
+from serving.ranking.sources import Sources
+from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval
 from serving.settings import Settings
 from serving.shops.intake import Intake
-from serving.shops.items import TextEncoder
+from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rules import Rules
+from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import LateTraces
+from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
     NOW_S,
     FakeCatalog,
+    FakeEncoder,
     FakeLog,
-    FakeQueries,
-    FakeScorer,
+    FakeRanker,
     FakeShoppers,
     FakeVectors,
     groceries,
@@ -39,23 +47,22 @@ from tests.support.fakes import (
 
 MAX_BODY = 1024 * 1024
 RATE_PER_S = 5
+NO_EXPLORATION = Rules.model_validate({"exploration": {"share": 0}})
 
 
 class Kept:
-    """A `rankings.RankingRecorder` that keeps everything."""
+    """A `pipeline.RankingRecorder` that keeps everything."""
 
     def __init__(self) -> None:
         self.slates: list[Slate] = []
 
-    def record(self, slate: Slate) -> None:
+    def record(self, shop: Shop, slate: Slate) -> None:
         self.slates.append(slate)
 
 
-class LocalColdStart:
-    """A `pipeline.RulesScorer` in this process."""
-
-    async def score(self, features: FeatureMatrix, budget_s: float) -> Scores:
-        return ColdStart(Rules().cold_start).score(features)
+def usual_limits() -> PublishedLimits:
+    """What a version reads that says nothing of it."""
+    return PublishedLimits(Limits)
 
 
 def settings_of(tokenizer: Path, **sections: Any) -> Settings:
@@ -71,7 +78,31 @@ def settings_of(tokenizer: Path, **sections: Any) -> Settings:
     )
 
 
-class Shop:
+def shop_of(
+    items: ItemCache,
+    shoppers: FakeShoppers | None = None,
+    log: FakeLog | None = None,
+    catalog: FakeCatalog | None = None,
+    rules: Rules = NO_EXPLORATION,
+) -> Shop:
+    """A shop over `items`, indexed; what is not given is empty."""
+    retrieval = Retrieval(items, FakeVectors())
+    retrieval.update(np.arange(len(items.table)))
+    retrieval.refresh_popularity(NOW_S)
+    log = log or FakeLog()
+    return Shop(
+        name=DEFAULT_SHOP,
+        items=items,
+        retrieval=retrieval,
+        rules=rules,
+        pseudonyms=Pseudonyms(b"0123456789abcdef"),
+        shoppers=shoppers or FakeShoppers(),
+        log=log,
+        intake=Intake(log, catalog or FakeCatalog()),
+    )
+
+
+class Service:
     """Keys: `all` may do everything; `rank`, `events`, `items`, `admin` one thing; `slow` is
     allowed RATE_PER_S. The user `ann` and the session `s` are known."""
 
@@ -79,52 +110,39 @@ class Shop:
         self, tokenizer: Path, late_traces: LateTraces | None = None, **sections: Any
     ) -> None:
         settings = settings_of(tokenizer, **sections)
-        pseudonyms = Pseudonyms(b"0123456789abcdef")
-        encoder = TextEncoder(tokenizer)
-        self.items = groceries(encoder)
-        self.scorer = FakeScorer()
+        words = Tokenizer(tokenizer)
+        self.items = groceries(words)
+        self.scorer = FakeRanker()
         self.shoppers = FakeShoppers()
-        self.shoppers.users[str(pseudonyms.user("ann"))] = state("milk", "oat", items=self.items)
-        self.shoppers.sessions[str(pseudonyms.session("s"))] = state("bread", "oat", user=False)
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()
-        self.queries = FakeQueries(encoder)
-        rules = Rules.model_validate({"exploration": {"share": 0}})
-        lookup = FeatureLookup(self.shoppers, self.items, encoder, settings.model)
-        retrieval = Retrieval(self.items, FakeVectors())
-        retrieval.update(np.arange(len(self.items.table)))
-        retrieval.refresh_popularity(NOW_S)
+        self.encoder = FakeEncoder(words)
+        self.shop = shop_of(self.items, self.shoppers, self.log, self.catalog)
+        names = self.shop.pseudonyms
+        self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
+        self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)
+        shops = Shops([self.shop])
+        features = ShopperFeatures(words, usual_limits(), settings.pipeline)
         pipeline = RankingPipeline(
-            lookup,
+            Admission(settings.admission),
+            features,
+            Sources(self.encoder, settings.retrieval, settings.pipeline),
             self.scorer,
-            LocalColdStart(),
-            ColdStart(rules.cold_start),
-            SlatePolicy(rules, self.items.table, np.random.default_rng(0)),
-            settings.pipeline,
-            Pace(),
-        )
-        rankings = Rankings(
-            pipeline,
-            lookup,
-            self.items,
-            retrieval,
-            self.queries,
+            None,
+            SlatePolicy(np.random.default_rng(0)),
             self.kept,
-            pseudonyms,
-            settings,
-            lambda: NOW_S,
+            settings.pipeline,
+            LatencyEstimate(),
         )
-        status = Status(
-            lookup, self.scorer, self.shoppers, self.items, self.log, pseudonyms, "ingest",
-            lambda: NOW_S,
-        )  # fmt: skip
         self.app = http_app(
             Endpoints(
-                rankings=rankings,
-                intake=Intake(self.log, self.catalog, pseudonyms, lambda: NOW_S),
-                rerank=Rerank(self.scorer, encoder, 1.0, max_ongoing=2),
-                status=status,
+                shops=shops,
+                rankings=RankingRoutes(pipeline, shops, settings.pipeline, lambda: NOW_S),
+                events=EventRoutes(shops, lambda: NOW_S),
+                rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
+                status=Status(shops, features, self.scorer, "ingest", lambda: NOW_S),
                 keys=_keys(),
                 max_body_bytes=MAX_BODY,
+                clock=lambda: NOW_S,
                 late_traces=late_traces,
             )
         )

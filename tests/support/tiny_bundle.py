@@ -13,7 +13,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 from safetensors.numpy import save_file
 
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.publish.assemble import base_folder
+from serving.training.publish.base_model import base_folder
 
 FEATURES = ("price", "popularity", "age")
 WIDTH = len(FEATURES) + len(TEXT_FEATURES)

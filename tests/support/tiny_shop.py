@@ -3,14 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from features.behavior.fold import DAY_S
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-)
+from features.catalog.counters import DAY_S
+from features.datasets.columns import ITEM_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import Dataset, DatasetInfo
 
 START_S = 1_700_000_000.0
 KINDS = ("tea", "coffee", "milk", "bread", "soap", "lamp")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.shops.items import TextEncoder
+from serving.models.tokenizer import Tokenizer
 from tests.support.fakes import write_tokenizer
 
 
@@ -14,5 +14,5 @@ def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def encoder(tokenizer_path: Path) -> TextEncoder:
-    return TextEncoder(tokenizer_path)
+def encoder(tokenizer_path: Path) -> Tokenizer:
+    return Tokenizer(tokenizer_path)

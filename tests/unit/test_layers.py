@@ -31,7 +31,7 @@ PLACES = {
     "grpc": ("serving/models/triton.py",),
     "tantivy": ("serving/search/retrieval.py",),
     "usearch": ("serving/search/retrieval.py",),
-    "tokenizers": ("serving/shops/items.py", *TRAINING),
+    "tokenizers": ("serving/models/tokenizer.py", *TRAINING),
     "limits": ("serving/http/auth.py",),
     "redis": ("features/",),
     "torch": ("serving/training/",),

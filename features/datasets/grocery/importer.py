@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetError,
-    DatasetInfo,
-    conform,
-)
+from features.datasets.columns import ITEM_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import Dataset, DatasetError, DatasetInfo
 from features.datasets.grocery.text import (
     readable_category,
     readable_department,

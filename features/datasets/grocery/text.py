@@ -57,10 +57,10 @@ def readable_department(raw: str) -> str:
 
 def readable_size(raw: str, department: str) -> str:
     """ "16 OZ" -> "16 oz", "6 PK/4 OZ" -> "6 x 4 oz"; "" when it is a code or a case size."""
-    found = _SIZE.match(raw.strip())
-    if found is None or (department in LOOSE and not re.fullmatch(r"\d{1,2} OZ|[1-5] LB", raw)):
+    matched = _SIZE.match(raw.strip())
+    if matched is None or (department in LOOSE and not re.fullmatch(r"\d{1,2} OZ|[1-5] LB", raw)):
         return ""
-    count, count_unit, amount, unit = found.groups()
+    count, count_unit, amount, unit = matched.groups()
     if len(amount.split(".")[0]) > 4:
         return ""  # a maker's code, as on cigarettes
     size = f"{_decimal(amount)} {_UNIT_NAMES.get(unit, unit.lower())}"

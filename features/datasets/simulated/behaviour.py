@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.datasets.simulated.catalog import BRAND_NAMES, MATERIALS, Floats, Ints, Tree
+from features.arrays import BoolArray, DoubleArray, LongArray
+from features.datasets.simulated.catalog import BRAND_NAMES, MATERIALS, Tree
 from features.datasets.simulated.shoppers import DAY_S, Needs, Sessions
 from features.datasets.simulated.truth import BUY, CART, Truth, examination, sigmoid, taste, utility
 from features.datasets.simulated.words import COLOURS
@@ -19,33 +20,31 @@ SYNONYM_SHARE = 0.25  # searches in words that no title has
 FORGETTING = 0.95  # of the shop's popularity, a day
 RETURN_DAYS = (2.0, 14.0)
 
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class Actions:
     """Events as columns of equal length, in no order; ids are still rows."""
 
     type: npt.NDArray[np.str_]
-    at: Floats
-    session: Ints
-    slate: Ints
-    item: Ints  # -1 for a search
-    position: Ints
-    value: Floats
-    dwell_ms: Ints
+    at: DoubleArray
+    session: LongArray
+    slate: LongArray
+    item: LongArray  # -1 for a search
+    position: LongArray
+    value: DoubleArray
+    dwell_ms: LongArray
 
 
 @dataclass(frozen=True, slots=True)
 class Slates:
     """Rankings of a (day, slate number): (n_slates, SLATE) items and their true probabilities."""
 
-    session: Ints  # (n_slates,)
-    number: Ints  # (n_slates,)
-    items: Ints
-    relevance: Floats  # P(click | examined)
-    purchase: Floats  # P(purchase | examined)
-    shuffled: Bools  # (n_slates,)
+    session: LongArray  # (n_slates,)
+    number: LongArray  # (n_slates,)
+    items: LongArray
+    relevance: DoubleArray  # P(click | examined)
+    purchase: DoubleArray  # P(purchase | examined)
+    shuffled: BoolArray  # (n_slates,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,8 @@ class Queries:
     """What is typed at each slate: (n_sessions, MAX_SLATES); "" where nothing is."""
 
     text: npt.NDArray[np.object_]
-    synonym: Bools  # the words stand in no title
-    page: Ints  # 0 search, 1 page of the group, 2 home
+    synonym: BoolArray  # the words stand in no title
+    page: LongArray  # 0 search, 1 page of the group, 2 home
 
 
 def draw_queries(rng: np.random.Generator, tree: Tree, needs: Needs) -> Queries:
@@ -77,9 +76,9 @@ def draw_queries(rng: np.random.Generator, tree: Tree, needs: Needs) -> Queries:
 
 
 def log_policy(
-    rng: np.random.Generator, truth: Truth, queries: Queries, popularity: Floats,
-    available: Bools, session: Ints, slate: Ints,
-) -> tuple[Ints, Bools]:  # fmt: skip
+    rng: np.random.Generator, truth: Truth, queries: Queries, popularity: DoubleArray,
+    available: BoolArray, session: LongArray, slate: LongArray,
+) -> tuple[LongArray, BoolArray]:  # fmt: skip
     """The items shown, (n_slates, SLATE), best first, and which slates were shuffled.
 
     score = 0.5 log(popularity + 0.3) + place + 0.6 Gumbel, where place is, for a search, 3.5 for
@@ -112,8 +111,8 @@ def log_policy(
 
 
 def act(
-    rng: np.random.Generator, truth: Truth, slates: Slates, prices: Floats, searched: Bools
-) -> tuple[list[Actions], Floats]:
+    rng: np.random.Generator, truth: Truth, slates: Slates, prices: DoubleArray, searched: BoolArray
+) -> tuple[list[Actions], DoubleArray]:
     """The events of some slates, and what each item gained in the shop's popularity."""
     shopper = truth.sessions.shopper[slates.session]
     n, size = slates.items.shape
@@ -137,7 +136,9 @@ def act(
     )
     returned_at = checkout + np.round(rng.uniform(*RETURN_DAYS, len(row)) * DAY_S)
 
-    def at_clicks(kind: EventType, at: Floats, chosen: Bools, dwell: bool = False) -> Actions:
+    def at_clicks(
+        kind: EventType, at: DoubleArray, chosen: BoolArray, dwell: bool = False
+    ) -> Actions:
         money = kind in (EventType.ADD_TO_CART, EventType.PURCHASE, EventType.RETURN)
         size = int(chosen.sum())
         return Actions(
@@ -149,12 +150,13 @@ def act(
 
     every = np.ones(len(row), dtype=bool)
     seen = rng.random(len(row)) < 0.97  # the rest leave before the page has loaded
-    asked = np.flatnonzero(searched)
+    searches = np.flatnonzero(searched)
     actions = [
         Actions(
-            np.full(len(asked), str(EventType.SEARCH)), started[asked], slates.session[asked],
-            slates.number[asked], np.full(len(asked), -1), np.zeros(len(asked), np.int64),
-            np.full(len(asked), np.nan), np.zeros(len(asked), np.int64),
+            np.full(len(searches), str(EventType.SEARCH)), started[searches],
+            slates.session[searches], slates.number[searches],
+            np.full(len(searches), -1), np.zeros(len(searches), np.int64),
+            np.full(len(searches), np.nan), np.zeros(len(searches), np.int64),
         ),
         Actions(
             np.full(n * size, str(EventType.IMPRESSION)), shown_at.ravel(),
@@ -173,9 +175,9 @@ def act(
 
 
 def play_day(
-    rng: np.random.Generator, truth: Truth, queries: Queries, prices: Floats,
-    available: Bools, popularity: Floats, today: Ints,
-) -> tuple[list[Slates], list[Actions], Floats]:  # fmt: skip
+    rng: np.random.Generator, truth: Truth, queries: Queries, prices: DoubleArray,
+    available: BoolArray, popularity: DoubleArray, today: LongArray,
+) -> tuple[list[Slates], list[Actions], DoubleArray]:  # fmt: skip
     """All slates of the sessions `today`; popularity is looked at as of the morning."""
     sessions: Sessions = truth.sessions
     slates: list[Slates] = []

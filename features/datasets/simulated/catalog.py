@@ -3,21 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features.datasets.format import ITEM_COLUMNS, conform
-from features.datasets.simulated.words import (
-    BRANDS,
-    COLOURS,
-    LINES,
-    STYLE_TEXT,
-    STYLES,
-    TREE,
-)
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from features.arrays import BoolArray, DoubleArray, LongArray
+from features.datasets.columns import ITEM_COLUMNS, conform
+from features.datasets.simulated.words import BRANDS, COLOURS, LINES, STYLE_TEXT, STYLES, TREE
 
 LAUNCHED_SHARE = 0.15  # items that enter the catalogue while the log runs
 MATERIALS = tuple(
@@ -39,25 +29,25 @@ class Tree:
     names: tuple[str, ...]
     synonyms: tuple[str, ...]
     paths: tuple[str, ...]
-    group: Ints  # (n_types,)
-    department: Ints  # (n_types,)
-    price: Floats  # (n_types,) USD
-    materials: npt.NDArray[np.bool_]  # (n_types, n_materials) which materials a type comes in
+    group: LongArray  # (n_types,)
+    department: LongArray  # (n_types,)
+    price: DoubleArray  # (n_types,) USD
+    materials: BoolArray  # (n_types, n_materials) which materials a type comes in
 
 
 @dataclass(frozen=True, slots=True)
 class ItemLatents:
     """Arrays over items. All but `quality` can be read off an item's text and price."""
 
-    type: Ints
-    group: Ints
-    department: Ints
-    brand: Ints
-    colour: Ints
-    material: Ints
-    style: Ints
-    relative_price: Floats  # log(price / usual price of the type)
-    quality: Floats  # in utility units; half the brand's, half the item's own and invisible
+    type: LongArray
+    group: LongArray
+    department: LongArray
+    brand: LongArray
+    colour: LongArray
+    material: LongArray
+    style: LongArray
+    relative_price: DoubleArray  # log(price / usual price of the type)
+    quality: DoubleArray  # in utility units; half the brand's, half the item's own and invisible
 
 
 def category_tree() -> Tree:
@@ -148,6 +138,6 @@ def _titles(rng: np.random.Generator, tree: Tree, latents: ItemLatents) -> list[
     return titles
 
 
-def _falling(size: int) -> Floats:
+def _falling(size: int) -> DoubleArray:
     weights = 1.0 / np.sqrt(1.0 + np.arange(size))
     return np.asarray(weights / weights.sum())

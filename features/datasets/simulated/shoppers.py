@@ -5,13 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.datasets.simulated.catalog import (
-    BRAND_NAMES,
-    MATERIALS,
-    Floats,
-    Ints,
-    Tree,
-)
+from features.arrays import DoubleArray, LongArray
+from features.datasets.simulated.catalog import BRAND_NAMES, MATERIALS, Tree
 from features.datasets.simulated.words import BRANDS, COLOURS, STYLES
 
 DAY_S = 86_400.0
@@ -26,35 +21,35 @@ DRIFT = 0.25  # chance that the need moves on between two slates of a session
 class ShopperLatents:
     """Arrays over shoppers; tastes are in utility units, a row per shopper."""
 
-    type: Floats  # (n, n_types) leaf and department taste together
-    brand: Floats  # (n, n_brands)
-    colour: Floats  # (n, n_colours)
-    material: Floats  # (n, n_materials)
-    style: Floats  # (n, n_styles)
-    thrift: Floats  # (n,) utility lost per unit of log price above the accepted level
-    price_level: Floats  # (n,) accepted log price relative to the type's usual one
+    type: DoubleArray  # (n, n_types) leaf and department taste together
+    brand: DoubleArray  # (n, n_brands)
+    colour: DoubleArray  # (n, n_colours)
+    material: DoubleArray  # (n, n_materials)
+    style: DoubleArray  # (n, n_styles)
+    thrift: DoubleArray  # (n,) utility lost per unit of log price above the accepted level
+    price_level: DoubleArray  # (n,) accepted log price relative to the type's usual one
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """Arrays over sessions, in order of start."""
 
-    shopper: Ints
+    shopper: LongArray
     is_guest: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    start_s: Floats
-    n_slates: Ints
+    start_s: DoubleArray
+    n_slates: LongArray
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What is wanted at each slate of each session: (n_sessions, MAX_SLATES); -1 = any."""
 
-    type: Ints
-    group: Ints  # of the type
-    department: Ints  # of the type
-    colour: Ints
-    material: Ints
-    brand: Ints
+    type: LongArray
+    group: LongArray  # of the type
+    department: LongArray  # of the type
+    colour: LongArray
+    material: LongArray
+    brand: LongArray
 
 
 def draw_shoppers(rng: np.random.Generator, tree: Tree, n: int) -> ShopperLatents:
@@ -130,8 +125,12 @@ def draw_needs(
 
 
 def _wishes(
-    rng: np.random.Generator, tree: Tree, shoppers: ShopperLatents, shopper: Ints, kind: Ints
-) -> tuple[Ints, Ints, Ints]:
+    rng: np.random.Generator,
+    tree: Tree,
+    shoppers: ShopperLatents,
+    shopper: LongArray,
+    kind: LongArray,
+) -> tuple[LongArray, LongArray, LongArray]:
     n = len(shopper)
     colour = _softmax_draw(rng, 1.5 * shoppers.colour[shopper])
     possible = np.where(tree.materials[kind], 0.0, -np.inf)
@@ -146,13 +145,15 @@ def _wishes(
     )
 
 
-def _last_own_need(shopper: Ints, carried: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+def _last_own_need(
+    shopper: LongArray, carried: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> LongArray:
     """Row of the session whose need each has: its own, or the shopper's last one not carried."""
     own = pd.Series(np.where(carried, np.nan, np.arange(len(shopper))))
     source = own.groupby(shopper).ffill().to_numpy()
     return np.where(np.isnan(source), np.arange(len(shopper)), source).astype(np.int64)
 
 
-def _softmax_draw(rng: np.random.Generator, logits: Floats) -> Ints:
+def _softmax_draw(rng: np.random.Generator, logits: DoubleArray) -> LongArray:
     """One draw a row from softmax(logits), by the Gumbel-max trick; -inf is never drawn."""
     return np.asarray((logits + rng.gumbel(size=logits.shape)).argmax(axis=1))

@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    Dataset,
-    DatasetError,
-    DatasetInfo,
-    conform,
-    write_dataset,
-)
+from features.datasets.columns import conform
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import Dataset, DatasetError, DatasetInfo, write_dataset
 from features.datasets.simulated.behaviour import (
     Actions,
     Queries,

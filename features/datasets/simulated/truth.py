@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.arrays import DoubleArray, LongArray
 from features.datasets.format import DatasetError
-from features.datasets.simulated.catalog import Floats, Ints, ItemLatents
+from features.datasets.simulated.catalog import ItemLatents
 from features.datasets.simulated.shoppers import Needs, Sessions, ShopperLatents
 
 EXAMINATION_POWER = 0.7
@@ -46,7 +47,9 @@ class Truth:
     impressions: pd.DataFrame
 
 
-def oracle_relevance(truth: Truth, session_id: str, item_ids: list[str], slate: int = 0) -> Floats:
+def oracle_relevance(
+    truth: Truth, session_id: str, item_ids: list[str], slate: int = 0
+) -> DoubleArray:
     """P(click | examined) of each item for this session: (n_items,), in the order asked.
 
     `slate`: which ranking of the session, from 0; its need may have moved on since the first.
@@ -61,7 +64,9 @@ def oracle_relevance(truth: Truth, session_id: str, item_ids: list[str], slate: 
     )  # fmt: skip
 
 
-def taste(shoppers: ShopperLatents, items: ItemLatents, shopper: Ints, item: Ints) -> Floats:
+def taste(
+    shoppers: ShopperLatents, items: ItemLatents, shopper: LongArray, item: LongArray
+) -> DoubleArray:
     """The lasting part of the utility; `shopper` and `item` are rows, broadcast together."""
     dear = np.maximum(0.0, items.relative_price[item] - shoppers.price_level[shopper])
     return np.asarray(
@@ -75,7 +80,9 @@ def taste(shoppers: ShopperLatents, items: ItemLatents, shopper: Ints, item: Int
     )
 
 
-def match(items: ItemLatents, needs: Needs, session: Ints, slate: Ints, item: Ints) -> Floats:
+def match(
+    items: ItemLatents, needs: Needs, session: LongArray, slate: LongArray, item: LongArray
+) -> DoubleArray:
     """The part of the utility that the need of the moment adds."""
     same_type = items.type[item] == needs.type[session, slate]
     same_group = items.group[item] == needs.group[session, slate]
@@ -91,20 +98,20 @@ def match(items: ItemLatents, needs: Needs, session: Ints, slate: Ints, item: In
 
 def utility(
     shoppers: ShopperLatents, items: ItemLatents, needs: Needs,
-    shopper: Ints, session: Ints, slate: Ints, item: Ints,
-) -> Floats:  # fmt: skip
+    shopper: LongArray, session: LongArray, slate: LongArray, item: LongArray,
+) -> DoubleArray:  # fmt: skip
     """taste + match - 5.0, for rows of equal shape."""
     return (
         taste(shoppers, items, shopper, item) + match(items, needs, session, slate, item) - OFFSET
     )
 
 
-def examination(position: Ints) -> Floats:
+def examination(position: LongArray) -> DoubleArray:
     """P(examined | position), positions from 1."""
     return np.asarray(1.0 / position**EXAMINATION_POWER)
 
 
-def sigmoid(values: Floats) -> Floats:
+def sigmoid(values: DoubleArray) -> DoubleArray:
     """1 / (1 + exp(-x))."""
     return np.asarray(1.0 / (1.0 + np.exp(-values)))
 

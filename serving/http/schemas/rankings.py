@@ -1,45 +1,11 @@
-"""The wire contract: what comes in is validated here, once. docs/api.md is its reference."""
+"""Rankings on the wire. docs/api.md is the reference."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
-from features.events.event import EventType
-from serving.ranking.values import Reason, Route
-
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def _plausible(at: datetime) -> datetime:
-    """Times near the ends of the calendar cannot be converted to UTC."""
-    if not _EARLIEST <= at < _LATEST:
-        raise ValueError("a time from 2000 to 2199 is wanted")
-    return at
-
-
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Query = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Text = Annotated[str, StringConstraints(max_length=8192)]
-Score = Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)]
-Time = Annotated[AwareDatetime, AfterValidator(_plausible)]
-
-
-class Wire(BaseModel):
-    """Closed and strict: a misspelt field is not ignored in silence, "20" is not a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from serving.http.schemas.wire import Id, Query, Score, Time, Wire
+from serving.types import Reason, Route
 
 
 class Candidate(Wire):
@@ -142,113 +108,6 @@ class RankResponse(Wire):
     reason: Reason | None = None
     model_version: str | None = None
     items: list[RankedItem]
-
-
-class EventIn(Wire):
-    """One behaviour. Each event of a batch is judged alone."""
-
-    event_id: Id
-    type: EventType
-    at: AwareDatetime
-    user_id: Id | None = None
-    session_id: Id | None = None
-    item_id: Id | None = None
-    query: Query | None = None
-    ranking_id: Id | None = None
-    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    value: Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)] | None = None
-    dwell_ms: Annotated[int, Field(ge=0, le=86_400_000)] | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "EventIn":
-        if self.type is EventType.SEARCH:
-            if self.query is None:
-                raise ValueError("a search needs a query")
-        elif self.item_id is None:
-            raise ValueError(f"a {self.type.value} needs an item_id")
-        if self.type is EventType.DWELL and self.dwell_ms is None:
-            raise ValueError("a dwell needs dwell_ms")
-        if self.user_id is None and self.session_id is None:
-            raise ValueError("an event needs a user_id or a session_id")
-        return self
-
-
-class EventsRequest(Wire):
-    """A batch of events; a bad one is rejected alone."""
-
-    events: Annotated[list[Any], Field(min_length=1, max_length=500)]
-
-
-class EventsSchema(Wire):
-    """What EventsRequest looks like to a caller; the documented form of the request."""
-
-    events: Annotated[list[EventIn], Field(min_length=1, max_length=500)]
-
-
-class Rejected(Wire):
-    """Why one entry of a batch was not taken."""
-
-    index: int
-    code: str
-    detail: str
-
-
-class EventsResponse(Wire):
-    """Accepted events are durable when this is sent."""
-
-    accepted: int
-    duplicates: int
-    rejected: list[Rejected]
-
-
-class ItemIn(Wire):
-    """One catalogue entry."""
-
-    item_id: Id
-    title: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    description: Text = ""
-    category: Annotated[str, StringConstraints(max_length=512)] = ""
-    brand: Annotated[str, StringConstraints(max_length=128)] = ""
-    price: Annotated[FiniteFloat, Field(ge=0, le=1e9)] | None = None
-    currency: Annotated[str, StringConstraints(max_length=3)] = ""
-    attributes: Annotated[
-        dict[
-            Annotated[str, StringConstraints(max_length=64)],
-            Annotated[str, StringConstraints(max_length=512)],
-        ],
-        Field(max_length=64),
-    ] = {}
-    image_url: Annotated[str, StringConstraints(max_length=2048)] = ""
-    available: bool = True
-
-
-class ItemsRequest(Wire):
-    """Add or replace items."""
-
-    items: Annotated[list[ItemIn], Field(min_length=1, max_length=500)]
-
-
-class Accepted(Wire):
-    """Taken and durable; visible within the stated time."""
-
-    accepted: int
-
-
-class UserFeatures(Wire):
-    """What is known of a shopper, for an administrator."""
-
-    known: bool
-    interactions: int = 0
-    first_event_at: datetime | None = None
-    last_event_at: datetime | None = None
-    age_s: float | None = None
-    counts: dict[str, int] = {}
-    recent_items: list[str] = []
-    bought_items: list[str] = []
-    categories: dict[str, float] = {}
-    brands: dict[str, float] = {}
-    typical_price: float | None = None
-    queries: list[str] = []
 
 
 class SimilarQuery(Wire):

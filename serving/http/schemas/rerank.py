@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from serving.http.schemas.rankings import Text, Wire
+from serving.http.schemas.wire import Text, Wire
 
 
 class TextsRerank(Wire):

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from serving.models.contract import HISTORIES, PART_NAMES, PARTS, BatchError, check
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
-from serving.models.runtime.text_vectors import BatchError, open_session, open_texts, row_keys
+from serving.models.runtime.text_vectors import open_session, open_texts, row_keys
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
-_HISTORIES = ("USER_HISTORY", "SESSION_HISTORY", "BOUGHT")  # in this order in HISTORY_KEYS
-PARTS = ("text", "query", "head", "forest")
+PART_OF = {part.member: column for column, part in enumerate(PARTS) if part.member}
 MIN_ROWS = 128  # of a thread's share: for fewer, handing them over costs more than it saves
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
@@ -45,9 +45,7 @@ class Member:
 class VersionRanker:
     """The ranker of one version folder.
 
-    `score` takes the tensors of ranker/config.pbtxt by name and returns SCORES (R,) and PARTS
-    (R, 4), named by PARTS: the text match as a cosine, then what the score is the sum of. NaN: does
-    not apply.
+    `score` takes contract.INPUTS by name and returns SCORES (R,) and PARTS (R, len(PARTS)).
     """
 
     def __init__(
@@ -85,7 +83,7 @@ class VersionRanker:
         """
         if feature_names is not None:
             batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
-        self._check(batch)
+        check(batch, len(self._feature_names))
         text = self._text_features(batch)
         features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
         parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
@@ -96,10 +94,10 @@ class VersionRanker:
         parts[np.isinf(parts[:, 0]), 0] = np.nan
         for member in self._members:
             raw = self._raw(member.name, features)
-            parts[:, PARTS.index(member.name)] = member.contribution(raw)
+            parts[:, PART_OF[member.name]] = member.contribution(raw)
         if self._query_prior is not None:
             query = text[:, TEXT_FEATURES.index("text_query")]
-            parts[:, PARTS.index("query")] = self._query_prior.contribution(query)
+            parts[:, PART_NAMES.index("query")] = self._query_prior.contribution(query)
         return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
 
     def _raw(self, member: str, features: FloatArray) -> FloatArray:
@@ -125,7 +123,7 @@ class VersionRanker:
         out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
         purchases = np.asarray(batch["PURCHASES"], np.float32)
         row = at = bought = 0
-        counts = (batch[f"{name}_COUNTS"].tolist() for name in ("ROW", *_HISTORIES))
+        counts = (batch[name].tolist() for name in ("ROW_COUNTS", *HISTORIES))
         for index, (n_rows, n_user, n_session, n_bought) in enumerate(zip(*counts, strict=True)):
             user, session, end = np.cumsum([n_user, n_session, n_bought]) + at
             out[row : row + n_rows] = text_features(
@@ -152,37 +150,6 @@ class VersionRanker:
         own = np.asarray(features[:, columns], np.float32)
         own[:, columns < 0] = np.nan
         return own
-
-    def _check(self, batch: Mapping[str, Array]) -> None:
-        rows, history = len(batch["ITEM_KEYS"]), len(batch["HISTORY_KEYS"])
-        features = batch["FEATURES"]
-        wanted = len(self._feature_names)
-        if features.shape[1] != wanted:
-            raise BatchError(
-                f"FEATURES has {features.shape[1]} columns; this version takes {wanted}"
-            )
-        counts = {name: batch[f"{name}_COUNTS"] for name in ("ROW", *_HISTORIES)}
-        requests = len(batch["QUERY_TOKENS"])
-        for name, values in counts.items():
-            if len(values) != requests or (values < 0).any():
-                raise BatchError(f"{name}_COUNTS must be {requests} numbers from 0")
-        totals = {n: int(values.sum(dtype=np.int64)) for n, values in counts.items()}
-        total_history = sum(totals[name] for name in _HISTORIES)
-        if not totals["ROW"] == rows == len(batch["ITEM_TOKENS"]) == len(features):
-            raise BatchError(
-                f"ROW_COUNTS add up to {totals['ROW']}, but there are {rows} ITEM_KEYS, "
-                f"{len(batch['ITEM_TOKENS'])} ITEM_TOKENS, {len(features)} FEATURES"
-            )
-        if not total_history == history == len(batch["HISTORY_TOKENS"]):
-            raise BatchError(
-                f"history counts add up to {total_history}, but there are {history} HISTORY_KEYS, "
-                f"{len(batch['HISTORY_TOKENS'])} HISTORY_TOKENS"
-            )
-        if batch["PURCHASES"].shape != (totals["BOUGHT"], 3):
-            raise BatchError(
-                f"PURCHASES has the shape {batch['PURCHASES'].shape}; "
-                f"BOUGHT_COUNTS add up to {totals['BOUGHT']}, with 3 numbers each"
-            )
 
 
 def _stack(first: Array, second: Array) -> npt.NDArray[np.int16]:

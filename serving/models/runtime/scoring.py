@@ -26,10 +26,6 @@ TEXT_FEATURES = (
     "text_bought_rate",  # log of how many a day are like it
     "text_bought_lately",  # log of days since the last one, and more the less it is like the item
 )
-# How many recent items are compared, newest first: a published version is asked with no more.
-USER_HISTORY = 20
-SESSION_HISTORY = 8
-BOUGHT_HISTORY = 64  # of the purchases, newest first
 RECENCY_DECAY = 0.9  # weight of the next older history item in the profile
 # A purchase counts for an item by exp((cosine - 1) / LIKENESS): a cosine of .9 for a third.
 LIKENESS = 0.08

@@ -23,16 +23,12 @@ MANIFEST = "manifest.json"
 
 
 class EncoderOptions(TypedDict):
-    """How a version runs on this machine; see the comments in config.pbtxt."""
+    """How a version runs on this machine; the parameters of its configuration."""
 
     threads: int
     memory: int
     providers: list[str]
     batch: int
-
-
-class BatchError(ValueError):
-    """A batch that this version cannot take; the message says which tensor is wrong."""
 
 
 class BrokenVersionError(RuntimeError):
@@ -196,7 +192,7 @@ def row_keys(tokens: TokenArray) -> KeyArray:
         hashlib.blake2b(row[:length].tobytes(), digest_size=8, person=b"query").digest()
         for row, length in zip(rows, lengths, strict=True)
     ]
-    # Negative: cannot meet a content key (features.catalog.table.content_key), which has 63 bits.
+    # Negative: cannot meet a content key (features.catalog.item.content_key), which has 63 bits.
     return np.array([int.from_bytes(d, "big") | 1 << 63 for d in digests], np.uint64).view(np.int64)
 
 

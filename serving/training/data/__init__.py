@@ -1,1 +1,1 @@
-"""Cases of a log and the slates made of them."""
+"""Turns a log into cases and cases into slates; splits them into periods."""

@@ -1,114 +1,42 @@
-"""Cases of a purchase log: what the shopper took next, among what else was there to take."""
+"""What one slate is to be made of: the moment, the shopper and the candidates."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from features.catalog.table import ItemTable
-from features.datasets.format import Dataset
-from serving.training.data.slates import Case, Draw, RowArray
+from serving.training.arrays import FloatArray, RowArray
 
-MAX_NEW = 4
-MAX_WANTED = 12  # of a large basket, a random part: one wholesale order must not be all there is
+NO_ROWS: RowArray = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
-    """One visit's distinct items; `position` is the number of its first event in the log."""
+class Draw:
+    """How many label-0 candidates to add to a case, and from where."""
+
+    popular: int = 0  # with probability proportional to past purchases
+    uniform: int = 0
+    own: int = 0  # what the shopper has bought before
+    catalogue: bool = False  # everything that is available
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One ranking to be made at `at_s`, from what the events before `position` tell.
+
+    rows, labels, weights: (n,) candidates that are given, with relevance label (0 = not wanted) and
+    weight of the label; `draw` adds more. `excluded`: rows that must not be drawn. `begun`: rows
+    that already lie in the session's cart.
+    """
 
     position: int
     at_s: float
-    user_id: str
-    session_id: str
-    rows: RowArray
-
-
-def baskets(dataset: Dataset, items: ItemTable) -> list[Basket]:
-    """Baskets of known shoppers, in order of time; items that the catalogue lacks are left out."""
-    events = dataset.events
-    bought = (events["type"] == "purchase").to_numpy() & (events["user_id"] != "").to_numpy()
-    numbers = np.flatnonzero(bought)
-    rows = items.rows(events["item_id"].to_numpy()[numbers].tolist())
-    numbers, rows = numbers[rows >= 0], rows[rows >= 0]
-    times = events["at"].to_numpy(np.float64)
-    users, sessions = events["user_id"].to_numpy(), events["session_id"].to_numpy()
-    keys = [(users[n], sessions[n] or times[n]) for n in numbers.tolist()]
-    found: dict[tuple[str, object], list[int]] = {}
-    for index, key in enumerate(keys):
-        found.setdefault(key, []).append(index)
-    out = []
-    for (user, _), indices in found.items():
-        first = int(numbers[indices[0]])
-        # Lines of one second have no order: the state is that before all of them.
-        position = int(np.searchsorted(times, times[first]))
-        out.append(
-            Basket(position, float(times[first]), user, sessions[first], np.unique(rows[indices]))
-        )
-    return sorted(out, key=lambda basket: basket.position)
-
-
-def next_basket_cases(
-    chosen: Sequence[Basket], draws: Sequence[Draw], rng: np.random.Generator, begun_share: float
-) -> list[Case]:
-    """One case a basket, at its time: all of its items are wanted; each draws by one of `draws`.
-
-    A purchase log has no clicks: with probability `begun_share` a random part of the basket already
-    lies in the cart and the rest is wanted, so that the session's features are learned as well.
-    """
-    cases = []
-    for basket in chosen:
-        rows, begun = rng.permutation(basket.rows), basket.rows[:0]
-        if len(rows) > 1 and rng.random() < begun_share:
-            n_begun = int(rng.integers(1, len(rows)))
-            begun, rows = rows[:n_begun], rows[n_begun:]
-        case = _case(basket, rows[:MAX_WANTED], draws[int(rng.integers(len(draws)))])
-        cases.append(replace(case, excluded=basket.rows, begun=begun))
-    return cases
-
-
-def discoveries(all_baskets: Sequence[Basket]) -> list[tuple[Basket, RowArray]]:
-    """Each basket, cut down to what its shopper had never bought, and what had been bought."""
-    owned: dict[str, set[int]] = {}
-    out = []
-    for basket in all_baskets:
-        had = owned.setdefault(basket.user_id, set())
-        new = np.array([row for row in basket.rows.tolist() if row not in had], np.int64)
-        if len(new):
-            out.append((replace(basket, rows=new), np.array(sorted(had), np.int64)))
-        had.update(basket.rows.tolist())
-    return out
-
-
-def discovery_cases(
-    chosen: Sequence[tuple[Basket, RowArray]],
-    draws: Sequence[Draw],
-    items: ItemTable,
-    rng: np.random.Generator,
-) -> list[Case]:
-    """One case a basket, at its time: its never-bought items are wanted, among never-bought ones.
-
-    An item that only enters the catalogue with this very basket is no candidate.
-    """
-    cases = []
-    for basket, owned in chosen:
-        known = basket.rows[~(items.created_s[basket.rows] >= basket.at_s)]
-        if len(known) == 0:
-            continue
-        wanted = rng.permutation(known)[:MAX_NEW]
-        case = _case(basket, wanted, draws[int(rng.integers(len(draws)))])
-        cases.append(replace(case, excluded=np.concatenate([basket.rows, owned])))
-    return cases
-
-
-def position_at(dataset: Dataset, at_s: float) -> int:
-    """The number of the first event at or after `at_s`."""
-    return int(np.searchsorted(dataset.events["at"].to_numpy(np.float64), at_s))
-
-
-def _case(basket: Basket, wanted: RowArray, draw: Draw) -> Case:
-    ones = np.ones(len(wanted), np.float32)
-    return Case(
-        basket.position, basket.at_s, basket.user_id, basket.session_id,
-        rows=wanted, labels=ones, weights=ones, draw=draw,
-    )  # fmt: skip
+    user_id: str = ""
+    session_id: str = ""
+    query: str = ""
+    rows: RowArray = field(default_factory=lambda: NO_ROWS)
+    labels: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    weights: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    retrieval_score: FloatArray | None = None
+    draw: Draw = Draw()
+    excluded: RowArray = field(default_factory=lambda: NO_ROWS)
+    begun: RowArray = field(default_factory=lambda: NO_ROWS)

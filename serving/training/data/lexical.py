@@ -4,10 +4,10 @@ Robertson and Zaragoza, 2009, "The Probabilistic Relevance Framework"; computed 
 """
 
 import numpy as np
-import numpy.typing as npt
 from rank_bm25 import BM25Okapi
 
 from features.catalog.table import ItemTable
+from serving.training.arrays import FloatArray, RowArray
 
 
 class Lexical:
@@ -16,10 +16,10 @@ class Lexical:
     def __init__(self, items: ItemTable) -> None:
         self._bm25 = BM25Okapi([_words(item.title) for item in items.items])
 
-    def scores(self, query: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def scores(self, query: str, rows: RowArray) -> FloatArray:
         """BM25 of the titles in `rows` for `query`: float32 (n,)."""
-        found = self._bm25.get_batch_scores(_words(query), rows.tolist())
-        return np.asarray(found, np.float32)
+        scores = self._bm25.get_batch_scores(_words(query), rows.tolist())
+        return np.asarray(scores, np.float32)
 
 
 def _words(text: str) -> list[str]:

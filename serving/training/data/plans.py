@@ -5,12 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from features.behavior.fold import DAY_S
+from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset, DatasetError
-from serving.training.data.cases import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.training.data.cases import Case, Draw
 from serving.training.data.impressions import LABEL_WEIGHTS, Shown, shown_slates
-from serving.training.data.slates import Case, Draw
 
 Task = Literal["next_basket", "discovery", "impressions", "judged"]
 
@@ -18,20 +18,20 @@ DAYS: dict[Task, tuple[int, int, int]] = {  # of training, of validation, of tes
     "next_basket": (84, 14, 28),
     "discovery": (200, 21, 0),
 }
-# Of the log's time: where training, validation and test begin. Before them, features fill up.
+# Shares of the log's time at which training, validation and test begin; before, features fill up.
 IMPRESSION_SHARES = (0.2, 0.72, 0.8)
 N_TEST_SLATES = 2_000
-# A slate's unwanted candidates all come from one kind of shelf, as one retrieval would bring them:
-# which one it is, the ranker sees from slate_popularity.
+# A slate's unwanted candidates are all drawn in one way, as one retrieval would bring them. The
+# ranker sees from slate_popularity which way it was.
 NEXT_BASKET_DRAWS = (
     Draw(popular=40),
     Draw(uniform=40),
     Draw(uniform=120),
-    # Few old favourites: were they drawn more often than they occur, having been bought before
-    # would seem to speak against an item (docs/quality.md).
+    # Few items that the shopper owns. If they were drawn more often than they occur, the ranker
+    # would learn that having been bought before speaks against an item (docs/quality.md).
     Draw(popular=14, uniform=14, own=12),
 )
-BEGUN_SHARE = 0.4  # of training baskets are already part filled
+BEGUN_SHARE = 0.4  # of the training baskets have a part of their items in the cart
 DISCOVERY_DRAWS = (Draw(popular=40), Draw(uniform=40))
 # Online Retail's fixed test cases start here (its README: train = before 2011-11-01).
 DISCOVERY_TEST_S = {"online_retail": 1_320_105_600.0}
@@ -47,13 +47,13 @@ class Plan:
     test_from_s: float
     refresh_s: float = 28 * DAY_S
     label_weights: dict[str, float] = field(default_factory=lambda: {"purchase": 1.0})
-    # Task "impressions" alone: where each case's candidates were shown.
+    # For the task "impressions": the rankings that the cases were made of.
     train_shown: list[Shown] = field(default_factory=list)
     test_shown: list[Shown] = field(default_factory=list)
 
 
 def task_of(dataset: Dataset) -> Task:
-    """What a data set can teach: judged queries, seen slates, or baskets."""
+    """What a data set can teach, by the kinds of its events."""
     if dataset.queries is not None and dataset.events.empty:
         return "judged"
     if (dataset.events["type"] == "impression").any():
@@ -62,10 +62,10 @@ def task_of(dataset: Dataset) -> Task:
 
 
 def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
-    """Train and validation cases of a log; its test period is left alone.
+    """Training and validation cases of a log; its test period is left out.
 
-    Raises DatasetError for judged queries without events: they are measured by cross-validation
-    (`make evaluate`), there is no time to split them by.
+    Raises DatasetError for judged queries without events. They have no time to be split by and are
+    measured by cross-validation (`make evaluate`).
     """
     task = task_of(dataset)
     if task == "judged":
@@ -86,7 +86,7 @@ def _impression_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int
     shown = shown_slates(dataset, items)
 
     def period(first_s: float, end_s: float, n_slates: int) -> list[Shown]:
-        within = [each for each in shown if first_s <= each.case.at_s < end_s]
+        within = [ranking for ranking in shown if first_s <= ranking.case.at_s < end_s]
         chosen = np.sort(rng.permutation(len(within))[:n_slates])
         return [within[index] for index in chosen.tolist()]
 
@@ -95,8 +95,8 @@ def _impression_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int
     test = period(edges[2], np.inf, N_TEST_SLATES)
     return Plan(
         "impressions",
-        [each.case for each in train],
-        [each.case for each in valid],
+        [ranking.case for ranking in train],
+        [ranking.case for ranking in valid],
         edges[2],
         7 * DAY_S,
         LABEL_WEIGHTS,
@@ -111,11 +111,11 @@ def _purchase_plan(dataset: Dataset, items: ItemTable, task: Task, seed: int, n_
     end_s = float(dataset.events["at"].iloc[-1]) - test_days * DAY_S
     test_s = DISCOVERY_TEST_S.get(dataset.info.name, end_s)
     valid_s = test_s - valid_days * DAY_S
-    found = discoveries(baskets(dataset, items)) if task == "discovery" else [
+    visits = discoveries(baskets(dataset, items)) if task == "discovery" else [
         (basket, basket.rows[:0]) for basket in baskets(dataset, items)
     ]  # fmt: skip
-    early = [b for b in found if valid_s - train_days * DAY_S <= b[0].at_s < valid_s]
-    late = [b for b in found if valid_s <= b[0].at_s < test_s]
+    early = [b for b in visits if valid_s - train_days * DAY_S <= b[0].at_s < valid_s]
+    late = [b for b in visits if valid_s <= b[0].at_s < test_s]
     periods = []
     for period, n_cases, begun in ((early, n_train, BEGUN_SHARE), (late, n_train // 5, 0.0)):
         chosen = [period[i] for i in np.sort(rng.permutation(len(period))[:n_cases]).tolist()]

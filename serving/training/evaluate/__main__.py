@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
                 dataset, Path(given.data), bundle, given.cases,
                 threads=given.threads, progress=progress,
             )  # fmt: skip
-    except (DatasetError, ValueError, FileNotFoundError) as error:
+    except (DatasetError, ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     show(report, console)

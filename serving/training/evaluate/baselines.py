@@ -3,21 +3,20 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from implicit.nearest_neighbours import CosineRecommender
 
 from features.behavior.matrix import COLUMN
-from features.behavior.neighbors import Takings
+from features.behavior.neighbors import Interactions
 from features.catalog.table import ItemTable
-from serving.ranking.cold_start import ColdStart
+from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
+from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.tuning import TEXT_ALONE
 
-FloatArray = npt.NDArray[np.float32]
 Scorer = Callable[[Slates, FloatArray], FloatArray]  # slates, zero-shot text columns (R, T)
 N_ITEM_NEIGHBORS = 200
 
@@ -43,21 +42,22 @@ def text_alone(_: Slates, text: FloatArray) -> FloatArray:
 
 def by_rules(items: ItemTable) -> Scorer:
     """What serving answers without the model: the rules for new shoppers, with their defaults."""
-    rules = ColdStart(ColdStartRules())
+    rules = ColdStartRules()
 
     def score(slates: Slates, _: FloatArray) -> FloatArray:
         out = np.zeros(len(slates.item_rows), np.float32)
         for index in range(len(slates)):
             part = slice(slates.offsets[index], slates.offsets[index + 1])
             rows = slates.item_rows[part]
-            out[part] = rules.score(
+            out[part] = cold_start_scores(
                 FeatureMatrix(
                     rows=rows,
                     values=slates.features[part],
                     category=items.category[rows],
                     brand=items.brand[rows],
                     exposure=np.zeros(len(rows), np.float32),
-                )
+                ),
+                rules,
             ).values
         return out
 
@@ -75,7 +75,7 @@ def shortlisted(slates: Slates, ours: FloatArray, rules: FloatArray, n: int) -> 
     return out
 
 
-def item_to_item(taken: Takings, n_items: int) -> Scorer:
+def item_to_item(taken: Interactions, n_items: int) -> Scorer:
     """Cosine item-to-item of the library implicit, over the shopper's recent items.
 
     `taken`: what happened before the test period, all that it is fitted on.

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -23,8 +22,10 @@ from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from features.datasets.registry import load
+from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan, task_of
-from serving.training.data.slates import Slates, build_slates
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates
 from serving.training.evaluate.judged import (
     fit_members,
     folds,
@@ -34,7 +35,8 @@ from serving.training.evaluate.judged import (
 )
 from serving.training.evaluate.report import Report, add_rows, show, write
 from serving.training.evaluate.test_sets import FIXED_CASES, fixed_test_sets, purchase_test_sets
-from serving.training.fit.bundle import Bundle, columns
+from serving.training.fit.bundle import Bundle
+from serving.training.fit.columns import columns, text_vectors
 from serving.training.fit.cross_encoder import (
     N_KEPT,
     CrossEncoder,
@@ -45,10 +47,10 @@ from serving.training.fit.cross_encoder import (
     tune_cross_encoder,
     write_cross_encoder,
 )
-from serving.training.fit.network import TextTower, base_folder
-from serving.training.fit.training import TrainingOptions, fit, text_vectors
+from serving.training.fit.network import TextTower
+from serving.training.fit.training import TrainingOptions, fit
+from serving.training.publish.base_model import base_folder
 
-FloatArray = npt.NDArray[np.float32]
 WITHOUT, WITH = "ours", "ours with the cross-encoder inside"
 ALONE = "cross-encoder and text match alone"
 # As for the tower: 120 queries, graded, and long texts (judged.TUNING).

@@ -7,11 +7,13 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
-from features.behavior.neighbors import takings
+from features.behavior.neighbors import item_interactions
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan
-from serving.training.data.slates import Slates, build_slates, in_slate_order
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates, in_slate_order
 from serving.training.evaluate import baselines
 from serving.training.evaluate.baselines import Scorer
 from serving.training.evaluate.int8_vectors import int8_vectors
@@ -23,11 +25,12 @@ from serving.training.evaluate.test_sets import (
     purchase_test_sets,
     simulated_test_sets,
 )
-from serving.training.fit.bundle import Bundle, columns, text_columns
+from serving.training.fit.bundle import Bundle
+from serving.training.fit.columns import columns, text_columns
 from serving.training.fit.forest import ForestOptions
-from serving.training.fit.network import TextTower, base_folder
+from serving.training.fit.network import TextTower
+from serving.training.publish.base_model import base_folder
 
-FloatArray = npt.NDArray[np.float32]
 Vectors = tuple[FloatArray, dict[str, FloatArray]]  # items by row, queries by text
 OURS = "ours, int8"
 RULES = "rules"
@@ -61,7 +64,7 @@ def evaluate(
     slates = build_slates(dataset, items, cases, seed, progress, plan.refresh_s)
     vectors = _vectors(bundle, [item.ranker_text for item in items.items], slates)
     training = slates.take(np.arange(len(fitting)))
-    taken = takings(dataset.events, items).before(plan.test_from_s)
+    taken = item_interactions(dataset.events, items).before(plan.test_from_s)
     text = text_columns(training, *vectors["zero-shot"])
     options = ForestOptions(threads=threads)
     scorers: dict[str, Scorer] = {

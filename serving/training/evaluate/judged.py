@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.progress import Progress
 
@@ -18,16 +17,19 @@ from features.behavior.replay import item_table
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from serving.models.runtime.scoring import TEXT_FEATURES
+from serving.training.arrays import FloatArray, RowArray
+from serving.training.data.cases import Case
 from serving.training.data.lexical import Lexical
-from serving.training.data.slates import Case, Slates, build_slates
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import Slates
 from serving.training.evaluate.report import Report, add_rows
-from serving.training.fit.bundle import columns
+from serving.training.fit.columns import columns
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
-from serving.training.fit.network import Head, TextTower, base_folder
+from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
+from serving.training.publish.base_model import base_folder
 
-FloatArray = npt.NDArray[np.float32]
 Scorer = Callable[[FloatArray], FloatArray]  # columns (R, n) to scores (R,)
 N_FOLDS = 5
 # Small on purpose: 120 queries. A text of ESCI is three times as long as one of a grocery shelf.
@@ -101,7 +103,7 @@ def judged_slates(dataset: Dataset, seed: int) -> tuple[Slates, list[str]]:
     return slates, [item.ranker_text for item in items.items]
 
 
-def folds(slates: Slates, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+def folds(slates: Slates, seed: int) -> Iterator[RowArray]:
     """The slates to train on, one fold after the other; the others are held out."""
     fold_of = np.random.default_rng(seed).permutation(len(slates)) % N_FOLDS
     for fold in range(N_FOLDS):
@@ -111,7 +113,7 @@ def folds(slates: Slates, seed: int) -> Iterator[npt.NDArray[np.int64]]:
 def tuned_columns(
     tower: TextTower,
     slates: Slates,
-    train: npt.NDArray[np.int64],
+    train: RowArray,
     zero_shot: FloatArray,
     texts: list[str],
     seed: int,
@@ -126,7 +128,7 @@ def tuned_columns(
 
 
 def fit_members(
-    slates: Slates, train: npt.NDArray[np.int64], features: FloatArray, seed: int, threads: int
+    slates: Slates, train: RowArray, features: FloatArray, seed: int, threads: int
 ) -> tuple[Scorer, Scorer]:
     """Head and forest of the slates `train`; their scores have deviation 1 there."""
     torch.manual_seed(seed)

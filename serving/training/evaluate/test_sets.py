@@ -10,9 +10,10 @@ import pandas as pd
 
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
-from serving.training.data.cases import baskets, next_basket_cases, position_at
+from serving.training.arrays import FloatArray
+from serving.training.data.baskets import baskets, next_basket_cases, position_at
+from serving.training.data.cases import Case, Draw
 from serving.training.data.plans import Plan
-from serving.training.data.slates import Case, Draw
 
 FIXED_CASES = "online_retail_eval_cases.parquet"
 NEGATIVES = 99
@@ -27,7 +28,7 @@ class TestSet:
     cold_shopper: npt.NDArray[np.bool_] | None = None
     cold_item: npt.NDArray[np.bool_] | None = None
     # What an oracle would score the rows of each case with; simulated data alone.
-    truth: list[npt.NDArray[np.float32]] | None = None
+    truth: list[FloatArray] | None = None
 
 
 def purchase_test_sets(

@@ -1,1 +1,1 @@
-"""Fitting the tower, the head and the forest, and the bundle that they become."""
+"""Fits the tower, the head and the forest, and writes them as a bundle."""

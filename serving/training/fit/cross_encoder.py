@@ -1,8 +1,8 @@
-"""The plain cross-encoder: it reads the shopper's context and an item as one text.
+"""The plain cross-encoder, which reads the shopper's context and an item together as one text.
 
-Through every layer, for every candidate. MiniLM with a low-rank delta (network.py); what it learns
-is added to the text match of the cached vectors, so that it need only learn what that match misses.
-It is scored in int8, as it is served. What it adds to ours: cross_comparison.py.
+Each pair goes through all layers. The model is MiniLM with a low-rank delta (network.py). Its score
+is added to the text match of the cached vectors, so it need only learn what that match misses. It
+is scored in int8, as it is served. evaluate/cross_comparison.py measures what it adds to ours.
 
 `write_cross_encoder` writes what publishing takes:
 
@@ -19,25 +19,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.pairs import PAIRS, SCORER, PairScorer
-from serving.training.data.slates import Slates
+from serving.training.arrays import FloatArray, RowArray
+from serving.training.data.slates import Slates, sampled_candidates, with_gain
 from serving.training.fit.bundle import write_tower
 from serving.training.fit.head import listwise_loss
-from serving.training.fit.network import TextTower, base_folder
-from serving.training.fit.tuning import TEXT_ALONE, TEXT_TEMPERATURE
-from serving.training.publish.encoder_onnx import base_weights, build_int8, calibrate, merge_delta
+from serving.training.fit.network import TextTower
+from serving.training.fit.tuning import TEXT_ALONE, TEXT_TEMPERATURE, warmed_up
+from serving.training.publish.base_model import base_folder, base_weights, merge_delta
+from serving.training.publish.encoder_onnx import build_int8, calibrate
+from serving.training.publish.texts import padded
 
-FloatArray = npt.NDArray[np.float32]
 Tokens = list[list[int]]
 MAX_TOKENS = 64
 MIN_CONTEXT = 16  # tokens that a long item leaves to the context
-N_RECENT = 3  # titles in the context, newest first: more would push the item's own words out
+N_RECENT = 3  # titles in the context, newest first: more would push out the item's own words
 _SEPARATOR = 102  # [SEP]
 _N_CALIBRATION = 256
 N_KEPT = 512  # pairs of a bundle: half of them calibrate
@@ -66,15 +67,14 @@ class CrossEncoder(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Scores (n,) of pairs given as token ids."""
-        # Of length 1, the vector's parts are small: as logits they are read with the temperature.
+        # The parts of a unit vector are small; the temperature makes logits of them.
         score: Tensor = self.out(self.tower(tokens)).squeeze(1) / TEXT_TEMPERATURE
         return score
 
     def scorer(self) -> FloatArray:
-        """What a pair's unit vector is multiplied with, (384,). The bias, as it moves no order, is
-        left out."""
-        found: FloatArray = self.out.weight.detach().numpy()[0] / np.float32(TEXT_TEMPERATURE)
-        return found
+        """Weights of a pair's unit vector, (384,). The bias is left out: it changes no order."""
+        weights: FloatArray = self.out.weight.detach().numpy()[0] / np.float32(TEXT_TEMPERATURE)
+        return weights
 
 
 class Pairs:
@@ -87,7 +87,7 @@ class Pairs:
         contexts = [self._context(index) for index in range(len(slates))]
         self._contexts = tower.tokens(contexts)
 
-    def of(self, rows: npt.NDArray[np.int64]) -> Tokens:
+    def of(self, rows: RowArray) -> Tokens:
         """Token ids of the pairs of `rows` of the slates' candidates."""
         slate_of = self._slates.slate_of[rows].tolist()
         out = []
@@ -115,21 +115,21 @@ def tune_cross_encoder(
     seed: int,
     progress: Progress | None = None,
 ) -> None:
-    """Train in place on the slates with a gain; `known` (R,): the logits that it adds to."""
-    useful = np.flatnonzero(np.add.reduceat(slates.labels, slates.offsets[:-1]) > 0)
+    """Train in place on the slates with a gain; `known` (R,): the logits that its score adds to."""
+    useful = with_gain(slates.labels, slates.offsets)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=options.learning_rate, weight_decay=0.01)
-    warm_up = max(options.steps // 10, 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warm_up, max(1.0 - step / options.steps, 0.02))
-    )
+    schedule = warmed_up(optimizer, options.steps)
     task = progress.add_task("cross-encoder", total=options.steps) if progress else None
     for step in range(options.steps):
         rng = np.random.default_rng((seed, step))
         batch = rng.choice(useful, min(options.slates, len(useful)), replace=False)
-        chosen = [_some_rows(slates, index, rng, options) for index in batch.tolist()]
+        chosen = [
+            sampled_candidates(slates, index, rng, options.wanted, options.unwanted)
+            for index in batch.tolist()
+        ]
         rows = np.concatenate(chosen)
-        sizes = torch.tensor([len(each) for each in chosen])
+        sizes = torch.tensor([len(candidates) for candidates in chosen])
         scores = torch.from_numpy(known[rows]) + model(pairs.of(rows))
         gains = torch.from_numpy(slates.labels[rows] * slates.weights[rows])
         slate_of = torch.repeat_interleave(torch.arange(len(chosen)), sizes)
@@ -140,8 +140,7 @@ def tune_cross_encoder(
         optimizer.step()
         schedule.step()
         if progress is not None and task is not None:
-            said = f"cross-encoder, loss {loss.item():.3f}"
-            progress.update(task, advance=1, description=said)
+            progress.update(task, advance=1, description=f"cross-encoder, loss {loss.item():.3f}")
 
 
 def int8_scores(
@@ -158,28 +157,23 @@ def int8_scores(
         np.save(Path(folder) / SCORER, model.scorer())
         scorer = PairScorer(Path(folder), MAX_TOKENS, threads=threads)
         for start in range(0, len(tokens), 1_000):
-            part = padded(tokens[start : start + 1_000])
+            part = padded(tokens[start : start + 1_000], MAX_TOKENS)
             out[start : start + len(part)] = scorer.scores(part)
             if progress is not None and task is not None:
                 progress.advance(task, len(part))
     return out
 
 
-def padded(tokens: Tokens) -> npt.NDArray[np.int16]:
-    """Pairs as the model server takes them: int16 (n, MAX_TOKENS), zero-padded."""
-    out = np.zeros((len(tokens), MAX_TOKENS), np.int16)
-    for row, ids in zip(out, tokens, strict=True):
-        row[: len(ids)] = ids
-    return out
-
-
 def write_cross_encoder(
     folder: Path, model: CrossEncoder, pairs: Tokens, about: Mapping[str, Any]
 ) -> None:
-    """Write a bundle; `pairs` go with it, N_KEPT are enough. `about` is added to training.json."""
+    """Write a bundle with the token ids of `pairs`, of which N_KEPT are enough.
+
+    `about` is added to training.json.
+    """
     write_tower(folder, model.tower, about)
     np.save(folder / SCORER, model.scorer())
-    np.save(folder / PAIRS, padded(pairs))
+    np.save(folder / PAIRS, padded(pairs, MAX_TOKENS))
 
 
 def cross_scores(
@@ -195,16 +189,7 @@ def cross_scores(
 
 
 def text_logits(features: FloatArray) -> FloatArray:
-    """What the text match says alone, (R,): of query, recent items and session, as in tuning."""
+    """The logits (R,) of the text matches TEXT_ALONE in features (R, F + T), as in tuning."""
     matches = np.nan_to_num(features[:, len(FEATURE_NAMES) :])
     total: FloatArray = matches[:, TEXT_ALONE].sum(axis=1) / np.float32(TEXT_TEMPERATURE)
     return total
-
-
-def _some_rows(
-    slates: Slates, index: int, rng: np.random.Generator, options: CrossOptions
-) -> npt.NDArray[np.int64]:
-    rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
-    gain = slates.labels[rows] > 0
-    wanted = rng.permutation(rows[gain])[: options.wanted]
-    return np.concatenate([wanted, rng.permutation(rows[~gain])[: options.unwanted]])

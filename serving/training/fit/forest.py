@@ -11,7 +11,8 @@ import numpy.typing as npt
 from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-FloatArray = npt.NDArray[np.float32]
+from serving.training.arrays import FloatArray, RowArray
+
 OPSET = 15
 MAX_GRADE = 30
 
@@ -32,7 +33,7 @@ def fit_forest(
     features: FloatArray,
     labels: FloatArray,
     weights: FloatArray,
-    offsets: npt.NDArray[np.int64],
+    offsets: RowArray,
     seed: int,
     options: ForestOptions | None = None,
 ) -> lightgbm.Booster:
@@ -40,8 +41,8 @@ def fit_forest(
     options = options or ForestOptions()
     top = max(float(labels.max()), 1e-9)
     grades = np.rint(labels / top * MAX_GRADE).astype(int)
-    # One slate of a lone unknown row: it moves no pair, but LightGBM then keeps a branch for NaN
-    # in every column, also where the training rows have none.
+    # A slate of one row in which all is unknown. It has no pairs, but it makes LightGBM keep a
+    # branch for NaN in each column, also where the training rows have none.
     unknown = np.full((1, features.shape[1]), np.nan, np.float32)
     data = lightgbm.Dataset(
         np.concatenate([unknown, features]),
@@ -77,11 +78,11 @@ def forest_onnx(forest: lightgbm.Booster) -> bytes:
     )
     for node in model.graph.node:
         for attribute in node.attribute:
-            # LightGBM compares in doubles. A threshold rounded up to the float32 above it would
-            # send a feature of exactly that value the other way.
+            # LightGBM compares in doubles. A threshold that is rounded up to the next float32 would
+            # send a feature of exactly that value to the other branch.
             if attribute.name == "nodes_values":
                 attribute.floats[:] = _rounded_down(forest, list(attribute.floats))
-    model.graph.name = "forest"  # the converter draws a random one: the same trees, the same bytes
+    model.graph.name = "forest"  # the converter's is random: the same trees give the same bytes
     encoded: bytes = model.SerializeToString()
     return encoded
 
@@ -92,7 +93,7 @@ def _rounded_down(forest: lightgbm.Booster, rounded: list[float]) -> list[float]
     if len(exact) == 0:
         return rounded
     values = np.array(rounded, np.float32)
-    with np.errstate(over="ignore"):  # "every known value" is written as the largest double
+    with np.errstate(over="ignore"):  # a split on NaN alone has the largest double as threshold
         nearest = exact.astype(np.float32)
     down = np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)
     at = np.clip(np.searchsorted(nearest, values), 0, len(nearest) - 1)
@@ -102,5 +103,5 @@ def _rounded_down(forest: lightgbm.Booster, rounded: list[float]) -> list[float]
 
 
 def _thresholds(forest: lightgbm.Booster) -> npt.NDArray[np.float64]:
-    found = forest.trees_to_dataframe()["threshold"].dropna()
-    return found.astype(np.float64).unique()
+    thresholds = forest.trees_to_dataframe()["threshold"].dropna()
+    return thresholds.astype(np.float64).unique()

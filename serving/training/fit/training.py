@@ -1,8 +1,9 @@
-"""Train a bundle from a data set.
+"""Trains a bundle from a data set.
 
-Replay -> slates of three periods -> fine-tune tower and head -> fit head and forest on the tuned
-text -> choose the blend on the validation period -> fit both again with that period in -> write.
-Seeded; an interrupted fine-tuning goes on where it was (<out>.checkpoint).
+Replay the log into slates of training and validation -> fine-tune tower and head -> fit head and
+forest on the tuned text -> choose the blend on the validation period -> fit both again with that
+period included -> write. The same seed gives the same bundle. An interrupted fine-tuning resumes
+from <out>.checkpoint.
 """
 
 import hashlib
@@ -12,54 +13,55 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from rich.progress import Progress
 
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
-from serving.training.data.impressions import debiased
+from serving.training.arrays import FloatArray
 from serving.training.data.plans import Plan, make_plan
-from serving.training.data.slates import Slates, build_slates, concatenate, hide_behavior
-from serving.training.fit.bundle import Member, blend, columns, write_bundle
+from serving.training.data.propensities import debiased
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import LIMITS, Slates, concatenate, hide_behavior
+from serving.training.fit.blending import choose_blend
+from serving.training.fit.bundle import write_bundle
+from serving.training.fit.columns import columns, text_vectors
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
 from serving.training.fit.held_out import write_held_out
-from serving.training.fit.network import Head, TextTower, base_folder
+from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
-from serving.training.quality import quality
+from serving.training.publish.base_model import base_folder
 
-FloatArray = npt.NDArray[np.float32]
-BLEND_STEPS = 10
-# A log without searches teaches nothing of queries. Then an item's match with the query adds this
-# many spreads of the score for each spread of the cosine; mean and spread as MiniLM has them
-# between queries and items that a search found.
+# A log without searches does not teach how much a query's match is worth. The ranker then adds
+# weight * (cosine - mean) / std to the score. Mean and std are those of MiniLM's cosines between
+# queries and items that a search found.
 QUERY_PRIOR = {"weight": 2.0, "mean": 0.3, "std": 0.12}
-N_HELD_OUT = 60  # slates; publishing compares int8 with float32 on them
+N_HELD_OUT = 60  # slates, on which publishing compares int8 with float32
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What a run is made of; all of it is written into training.json."""
+    """The options of a run; all are written into training.json."""
 
     seed: int = 7
     n_train: int = 6_000
-    hidden_share: float = 0.15  # of training candidates made to look new: rows.hide_behavior
+    hidden_share: float = 0.15  # of training candidates made to look new: slates.hide_behavior
     tuning: TuningOptions = field(default_factory=TuningOptions)
     head: HeadOptions = field(default_factory=HeadOptions)
     forest: ForestOptions = field(default_factory=ForestOptions)
 
 
 @dataclass(frozen=True, slots=True)
-class Scorers:
-    """Head and forest, fitted on the same rows."""
+class HeadAndForest:
+    """Both models of the blend, fitted on the same rows."""
 
     head: Head
     forest: lightgbm.Booster
 
     def parts(self, features: FloatArray) -> dict[str, FloatArray]:
-        """Raw scores by member."""
+        """Raw scores (R,) by name of features (R, F + T)."""
         trees = np.asarray(self.forest.predict(features, num_threads=2), np.float32)
         return {"head": head_scores(self.head, features), "forest": trees}
 
@@ -70,7 +72,10 @@ def train(
     options: TrainingOptions,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train on `dataset`, write the bundle to `out`; returns what training.json says of it."""
+    """Train on `dataset` and write the bundle to `out`; returns what training.json says of the run.
+
+    Raises DatasetError for a data set that cannot train a bundle (data.plans.make_plan).
+    """
     items = item_table(dataset)
     plan = make_plan(dataset, items, options.seed, options.n_train)
     slates = build_slates(
@@ -98,7 +103,7 @@ def train(
     after = text_vectors(tower, texts, slates)
     fitted = fit(training, columns(training, *after), options, progress)
     members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
-    everything = concatenate(training, valid)
+    everything = concatenate([training, valid])
     final = fit(everything, columns(everything, *after), options, progress)
     about = _about(dataset, plan, options, metrics, propensities)
     write_bundle(out, tower, final.head, final.forest, members, about)
@@ -106,15 +111,6 @@ def train(
     write_held_out(out / "held_out.npz", held_out, texts, tower)
     out.with_suffix(".checkpoint").unlink(missing_ok=True)
     return about
-
-
-def text_vectors(
-    tower: TextTower, texts: list[str], slates: Slates
-) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """Vectors of all items by row, and of the slates' queries by text."""
-    queries = sorted({query for query in slates.queries if query})
-    found = tower.encode([*texts, *queries])
-    return found[: len(texts)], dict(zip(queries, found[len(texts) :], strict=True))
 
 
 def fine_tune(
@@ -139,7 +135,7 @@ def fit(
     features: FloatArray,
     options: TrainingOptions,
     progress: Progress | None = None,
-) -> Scorers:
+) -> HeadAndForest:
     """Head and forest on the columns `features` (R, F + T) of `slates`."""
     torch.manual_seed(options.seed)
     head = Head(features.shape[1], options.head.units)
@@ -148,43 +144,11 @@ def fit(
     # The trees take no inverse weights: pairs weighted so made them worse (docs/quality.md).
     ones = np.ones(len(slates.labels), np.float32)
     forest = fit_forest(features, slates.labels, ones, slates.offsets, options.seed, options.forest)
-    return Scorers(head, forest)
-
-
-def choose_blend(
-    parts: dict[str, FloatArray], slates: Slates
-) -> tuple[dict[str, Member], dict[str, float]]:
-    """Weights that do well on `slates`, and the NDCG@10 there of each member and of the blend.
-
-    Of all weights within one standard error (paired) of the best, the most even: the slates
-    are few, and two members err less than one (Breiman et al., 1984, the one-standard-error rule).
-    """
-
-    def members(share: float) -> dict[str, Member]:
-        return {
-            name: Member(weight, float(parts[name].mean()), float(parts[name].std()) + 1e-9)
-            for name, weight in (("head", share), ("forest", 1 - share))
-        }
-
-    shares = np.linspace(0, 1, BLEND_STEPS + 1).round(3).tolist()
-    ndcgs = np.stack(
-        [
-            quality(blend(parts, members(share)), slates.labels, slates.offsets).ndcg
-            for share in shares
-        ]
-    )
-    means = np.nanmean(ndcgs, axis=1)
-    lost = ndcgs[means.argmax()] - ndcgs
-    known = np.maximum((~np.isnan(lost)).sum(axis=1), 1)
-    error = np.nanstd(lost, axis=1) / np.sqrt(known)
-    good = np.flatnonzero(np.nanmean(lost, axis=1) <= error)
-    chosen = min(good.tolist(), key=lambda step: abs(shares[step] - 0.5))
-    figures = {"forest": means[0], "head": means[-1], "blend": means[chosen]}
-    return members(shares[chosen]), {name: float(value) for name, value in figures.items()}
+    return HeadAndForest(head, forest)
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A hash of all items and events: the same data give the same one."""
+    """SHA-256 of all items, events and queries."""
     digest = hashlib.sha256()
     for table in (dataset.items, dataset.events, dataset.queries):
         if table is not None:
@@ -204,6 +168,7 @@ def _about(
         "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
         "task": plan.task,
         "test_from_s": plan.test_from_s,
+        "limits": LIMITS.as_dict(),
         "slates": {"train": len(plan.train), "valid": len(plan.valid)},
         "label_weights": plan.label_weights,
         "query_prior": QUERY_PRIOR if plan.task in ("next_basket", "discovery") else None,

@@ -1,4 +1,4 @@
-"""Fine-tuning: the tower's low-rank changes and the head, trained together on slates."""
+"""Fine-tunes the tower's low-rank changes and the head together, on slates."""
 
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.data.slates import Slates
+from serving.training.arrays import RowArray
+from serving.training.data.slates import Slates, sampled_candidates, with_gain
 from serving.training.fit.head import listwise_loss
 from serving.training.fit.network import Head, TextTower, text_match
 
 TEXT_TEMPERATURE = 0.05
-# The matches that say something without a model: of the query, of the user's and session's best.
+# The matches that are summed up without a model: the query's, and the best of user and session.
 TEXT_ALONE = [
     TEXT_FEATURES.index(name) for name in ("text_query", "text_user_top3", "text_session_top3")
 ]
@@ -35,7 +35,7 @@ class TuningOptions:
     history: int = 6
     learning_rate: float = 4e-4
     head_learning_rate: float = 1e-3
-    text_share: float = 0.5  # of the loss: what the text must say alone, as for a new item
+    text_share: float = 0.5  # of the loss: of the text matches alone, which rank a new item
 
 
 def tune(
@@ -50,18 +50,14 @@ def tune(
 ) -> list[float]:
     """Train both in place on the slates that have a gain; returns the loss of each step.
 
-    `texts`: the item text by row. An interrupted run goes on from `checkpoint`, and then ends with
-    the weights that it would have had: each step draws from its own seed.
+    `texts`: item text by row. An interrupted run resumes from `checkpoint`. It ends with the same
+    weights as an uninterrupted one, because each step draws from a seed of its own.
     """
-    useful = np.flatnonzero(np.add.reduceat(slates.labels, slates.offsets[:-1]) > 0)
+    useful = with_gain(slates.labels, slates.offsets)
     changes = [weight for weight in tower.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(changes, lr=options.learning_rate, weight_decay=0.01)
     optimizer.add_param_group({"params": list(head.parameters()), "lr": options.head_learning_rate})
-    warm_up = max(options.steps // 10, 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / warm_up, max(1.0 - step / options.steps, 0.02)),
-    )
+    schedule = warmed_up(optimizer, options.steps)
     parts = {"tower": tower, "head": head, "optimizer": optimizer, "schedule": schedule}
     losses = _resume(checkpoint, parts, seed, options)
     task = None
@@ -84,17 +80,28 @@ def tune(
     return losses
 
 
+def warmed_up(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """Learning rates that rise over the first tenth of `steps` and then fall in a line to 2 %."""
+    n_rising = max(steps // 10, 1)
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / n_rising, max(1.0 - step / steps, 0.02))
+    )
+
+
 def batch_loss(
     tower: TextTower,
     head: Head,
     slates: Slates,
     texts: list[str],
-    batch: npt.NDArray[np.int64],
+    batch: RowArray,
     rng: np.random.Generator,
     options: TuningOptions,
 ) -> Tensor:
-    """Listwise loss of the whole score, plus that of the text's part alone."""
-    chosen = [_candidates(slates, index, rng, options) for index in batch.tolist()]
+    """The listwise loss of the whole score, averaged with that of the text matches alone."""
+    chosen = [
+        sampled_candidates(slates, index, rng, options.wanted, options.unwanted)
+        for index in batch.tolist()
+    ]
     histories = [
         tuple(
             rows[: options.history][rows[: options.history] >= 0].tolist()
@@ -102,21 +109,23 @@ def batch_loss(
         )
         for i in batch.tolist()
     ]
-    wanted: dict[str, int] = {}
+    place_of: dict[str, int] = {}  # text -> row of `vectors`
     for rows, history in zip(chosen, histories, strict=True):
         for row in (*slates.item_rows[rows].tolist(), *chain.from_iterable(history)):
-            wanted.setdefault(texts[row], len(wanted))
+            place_of.setdefault(texts[row], len(place_of))
     queries = [slates.queries[i] for i in batch.tolist()]
     for query in queries:
         if query:
-            wanted.setdefault(query, len(wanted))
-    vectors = _encode(tower, list(wanted))
+            place_of.setdefault(query, len(place_of))
+    vectors = _encode(tower, list(place_of))
     features, sizes = [], []
     for index, rows, history, query in zip(batch.tolist(), chosen, histories, queries, strict=True):
-        user, session, bought = (vectors[[wanted[texts[row]] for row in part]] for part in history)
+        user, session, bought = (
+            vectors[[place_of[texts[row]] for row in part]] for part in history
+        )
         text = text_match(
-            vectors[[wanted[texts[row]] for row in slates.item_rows[rows].tolist()]],
-            vectors[wanted[query]] if query else None,
+            vectors[[place_of[texts[row]] for row in slates.item_rows[rows].tolist()]],
+            vectors[place_of[query]] if query else None,
             user,
             session,
             bought,
@@ -125,12 +134,12 @@ def batch_loss(
         features.append(torch.cat([torch.from_numpy(slates.features[rows]), text], 1))
         sizes.append(len(rows))
     stacked = torch.cat(features)
-    every = np.concatenate(chosen)
-    gains = torch.from_numpy(slates.labels[every] * slates.weights[every])
+    all_rows = np.concatenate(chosen)
+    gains = torch.from_numpy(slates.labels[all_rows] * slates.weights[all_rows])
     slate_of = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     whole = listwise_loss(head(stacked), gains, slate_of, len(sizes))
-    alone = listwise_loss(_text_alone(stacked), gains, slate_of, len(sizes))
-    return (1 - options.text_share) * whole + options.text_share * alone
+    of_text = listwise_loss(_text_alone(stacked), gains, slate_of, len(sizes))
+    return (1 - options.text_share) * whole + options.text_share * of_text
 
 
 def _text_alone(features: Tensor) -> Tensor:
@@ -147,20 +156,6 @@ def _encode(tower: TextTower, texts: list[str]) -> Tensor:
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(parts)[back]
-
-
-def _candidates(
-    slates: Slates, index: int, rng: np.random.Generator, options: TuningOptions
-) -> npt.NDArray[np.int64]:
-    """A part of the slate's rows: those of gain above 0 count as wanted."""
-    rows = np.arange(slates.offsets[index], slates.offsets[index + 1])
-    gain = slates.labels[rows] > 0
-    return np.concatenate(
-        [
-            rng.permutation(rows[gain])[: options.wanted],
-            rng.permutation(rows[~gain])[: options.unwanted],
-        ]
-    )
 
 
 def _save(

@@ -1,1 +1,1 @@
-"""From a bundle to a version that is served, and back; without torch."""
+"""Publishes bundles as versions that the model server loads, and rolls back; without torch."""

@@ -9,7 +9,7 @@
 `ensure` publishes what has no version yet: the first start of a model server. A `--reload` address
 whose name stands for several machines (a headless Service) means all of them.
 
-How a version gets into use is told in repository.py. Runs in the model server's environment: no
+repository.py describes how a version gets into use. Runs in the model server's environment: no
 torch.
 """
 
@@ -29,18 +29,18 @@ from serving.training.publish.models import (
     publish_encoder,
     publish_ranker,
 )
-from serving.training.publish.repository import PublishError, alone, rollback
+from serving.training.publish.repository import PublishError, repository_lock, rollback
 
 
-def every(url: str) -> list[str]:
+def addresses_of(url: str) -> list[str]:
     """`url` once for each address that its host's name stands for; raises PublishError."""
     parts = urlsplit(url)
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
     except OSError as error:
         raise PublishError(f"{url}: {error.strerror}") from None
-    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
-    hosts = [f"[{one}]" if ":" in one else one for one in addresses]
+    addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
+    hosts = [f"[{address}]" if ":" in address else address for address in addresses]
     return [urlunsplit(parts._replace(netloc=f"{host}:{parts.port or 80}")) for host in hosts]
 
 
@@ -86,8 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "ensure": ensure,
     }
     try:
-        options["reload_urls"] = [one for url in options.pop("reload") for one in every(url)]
-        with alone(options["repository"]):
+        options["reload_urls"] = [
+            address for url in options.pop("reload") for address in addresses_of(url)
+        ]
+        with repository_lock(options["repository"]):
             number = commands_by_name[name](**options)
     except PublishError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,55 +1,28 @@
-"""The text tower as ONNX, built from weights alone: no torch, so a bare machine can publish.
+"""The text tower as ONNX, built from weights without torch.
 
-Graph: token ids int32 (n, length), all of one length, without padding, to unit vectors float32
-(n, 384): BERT, mean over tokens, length 1. There is no mask because texts are never padded
-together (models/runtime/text_vectors.py), which is also what makes an encoding independent of
-its batch.
+The graph takes token ids int32 (n, length), all of one length, without padding. It gives unit
+vectors float32 (n, 384): BERT, the mean over tokens, scaled to length 1. It has no mask, because
+texts are never padded together (models/runtime/text_vectors.py); so a text's vector does not depend
+on its batch.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
-from safetensors.numpy import load_file
 
-from serving.training.publish.onnx_graph import FUSED, FloatArray, FloatGraph, Graph
+from serving.training.arrays import FloatArray, IntArray
+from serving.training.publish.base_model import Weights, WeightsError, n_layers
+from serving.training.publish.onnx_graph import FUSED, FloatGraph, Graph
 from serving.training.publish.quantize import Int8Graph, Range, even_attention_outputs
-
-TokenArray = npt.NDArray[np.int32]
-Weights = Mapping[str, FloatArray]
 
 N_HEADS = 12
 _OPSET = 18
 _IR_VERSION = 9
 _EPSILON = 1e-12
-
-
-class WeightsError(ValueError):
-    """Weights or a delta that do not fit the network."""
-
-
-def base_weights(folder: Path) -> dict[str, FloatArray]:
-    """Weights of transformers' BertModel as `model.safetensors` in `folder` has them."""
-    tensors: dict[str, FloatArray] = load_file(folder / "model.safetensors")
-    return {name: tensor for name, tensor in tensors.items() if tensor.dtype == np.float32}
-
-
-def merge_delta(weights: Weights, delta: Mapping[str, npt.NDArray[np.generic]]) -> Weights:
-    """`weights` plus B @ A for each `<module>.lora_A` (r, in) and `<module>.lora_B` (out, r)."""
-    merged = dict(weights)
-    modules = {name.rpartition(".")[0] for name in delta}
-    for module in sorted(modules):
-        try:
-            a, b = (delta[f"{module}.lora_{part}"].astype(np.float32) for part in "AB")
-            merged[f"{module}.weight"] = weights[f"{module}.weight"] + b @ a
-        except (KeyError, ValueError) as error:
-            raise WeightsError(f"delta of {module!r} does not fit the network: {error}") from None
-    return merged
 
 
 def build_float(weights: Weights, dtype: Literal["float32", "float16"] = "float32") -> bytes:
@@ -63,7 +36,7 @@ def build_int8(weights: Weights, ranges: Mapping[str, Range]) -> bytes:
     return _bytes(_tower(even, Int8Graph(even_ranges)))
 
 
-def calibrate(weights: Weights, texts: Sequence[TokenArray]) -> dict[str, Range]:
+def calibrate(weights: Weights, texts: Sequence[IntArray]) -> dict[str, Range]:
     """Input ranges of each linear layer over `texts`, each int32 (length,)."""
     graph = FloatGraph(np.dtype(np.float32))
     model = _tower(weights, graph)
@@ -87,11 +60,6 @@ def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def n_layers(weights: Weights) -> int:
-    """How many transformer layers `weights` has."""
-    return sum(name.endswith("attention.self.query.weight") for name in weights)
 
 
 def _bytes(model: onnx.ModelProto) -> bytes:

@@ -1,6 +1,7 @@
-"""Bundles and base weights to versions in a Triton repository: what `python -m` of this room does.
+"""Publishes bundles and the base model as versions of the three models of a Triton repository.
 
-How a version gets into use is told in repository.py. No torch: the model server's environment.
+repository.py describes how a version gets into use. Runs in the model server's environment: no
+torch.
 """
 
 import hashlib
@@ -14,23 +15,37 @@ from typing import Any
 
 import numpy as np
 
+from serving.models.contract import MAX_TOKENS, BatchError, Limits
 from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
-from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, TextEncoder
-from serving.training.publish import assemble
-from serving.training.publish.assemble import Parity, ParityError, ParityLimits
-from serving.training.publish.encoder_onnx import Weights, WeightsError
+from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder
+from serving.training.publish.base_model import (
+    Weights,
+    WeightsError,
+    base_folder,
+    merged_weights,
+)
+from serving.training.publish.execution import execution_of
+from serving.training.publish.parity import Parity, ParityError, ParityLimits, with_ndcg
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
     staging,
     version_in_use,
 )
+from serving.training.publish.texts import (
+    TokenArray,
+    padded,
+    random_texts,
+    read_texts,
+    tokenize,
+    with_slate_texts,
+)
+from serving.training.publish.version_files import add_code, add_item_vectors, add_tower
 
 RANKER = "ranker"
 ENCODER = "encoder"
 CROSS_ENCODER = "cross_encoder"
-ENCODER_MAX_TOKENS = 64
 _PROBE_NUMBERS = 16
 
 
@@ -45,42 +60,42 @@ def publish_ranker(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """The bundle as the next version of the ranker, in use from now on; returns its number.
+    """Put the bundle into use as the next version of the ranker; returns its number.
 
     item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
-    slates: held-out slates for the parity gate (assemble.slate_ndcgs); default: the bundle's
+    slates: held-out slates for the parity gate (parity.slate_ndcgs); default: the bundle's
     held_out.npz, if it has one.
-    Raises PublishError, and then the version in use before still is.
+    Raises PublishError, and then the version before stays in use.
     """
-    base = base or assemble.base_folder()
+    base = base or base_folder()
     needed = ("feature_names", "text_feature_names", "blend", "max_tokens", "base_sha256")
     training = _training(bundle, base, needed)
     slates = slates or bundle / "held_out.npz"
     with staging(repository, RANKER) as scratch:
         folder = scratch / "version"
         folder.mkdir()
-        assemble.add_code(folder, RANKER)
+        add_code(folder, RANKER)
         for name in ("training.json", *(f"{member}.onnx" for member in training["blend"])):
             shutil.copyfile(bundle / name, folder / name)
-        texts = assemble.read_texts(item_texts) if item_texts else []
-        tokens = assemble.tokenize(base / "tokenizer.json", texts, training["max_tokens"])
+        texts = read_texts(item_texts) if item_texts else []
+        tokens = tokenize(base / "tokenizer.json", texts, training["max_tokens"])
         try:
-            parity = assemble.add_tower(
+            parity = add_tower(
                 folder,
-                assemble.merged_weights(bundle, base),
-                assemble.with_slate_texts(tokens, slates),
+                merged_weights(bundle, base),
+                with_slate_texts(tokens, slates),
                 precision,
                 scratch,
             )
-            where = assemble.runtime(precision)
-            if parity is not None and where is not None:
-                # It opens, and was trained on these text features.
-                VersionRanker(folder, memory=1, providers=where.providers)
+            execution = execution_of(precision)
+            if parity is not None and execution is not None:
+                # Opening it checks that it was trained on these text features.
+                VersionRanker(folder, memory=1, providers=execution.providers)
                 if slates.is_file():
-                    parity = assemble.with_ndcg(parity, folder, slates, scratch, where)
+                    parity = with_ndcg(parity, folder, slates, scratch, execution)
                 parity.check(limits or ParityLimits())
                 if texts:
-                    assemble.add_item_vectors(folder, texts, tokens, threads, where)
+                    add_item_vectors(folder, texts, tokens, threads, execution)
         except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
         shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
@@ -88,7 +103,8 @@ def publish_ranker(
             "data": training.get("dataset"),
             "features": training["feature_names"],
             "metrics": training.get("metrics"),
-            "max_tokens": training["max_tokens"],
+            # A bundle of before says only how long its texts are.
+            "limits": Limits.of({**training, **training.get("limits", {})}).as_dict(),
             "precision": precision,
             "parity": parity and asdict(parity),
         }
@@ -104,23 +120,26 @@ def publish_encoder(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """The base model, not fine-tuned, as the next version of the encoder; returns its number."""
-    base = base or assemble.base_folder()
+    """Put the base model, not fine-tuned, into use as the encoder's next version.
+
+    Returns its number. Raises PublishError, and then the version before stays in use.
+    """
+    base = base or base_folder()
     with staging(repository, ENCODER) as scratch:
         folder = scratch / "version"
-        texts = assemble.read_texts(item_texts) if item_texts else []
-        tokens = assemble.tokenize(base / "tokenizer.json", texts, ENCODER_MAX_TOKENS)
-        weights = assemble.merged_weights(None, base)
+        texts = read_texts(item_texts) if item_texts else []
+        tokens = tokenize(base / "tokenizer.json", texts, MAX_TOKENS)
+        weights = merged_weights(None, base)
         try:
-            parity = _tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
+            parity = _add_tower_version(folder, ENCODER, base, weights, tokens, precision, limits)
         except (ParityError, BrokenVersionError) as error:
             raise PublishError(f"{base}: {error}") from None
         about = {
             "data": None,
-            "max_tokens": ENCODER_MAX_TOKENS,
+            "max_tokens": MAX_TOKENS,
             "precision": precision,
             "parity": parity and asdict(parity),
-            # float16 comes near what float32 answers, as near as the check of a server asks for.
+            # Of float16, the float32 answer: it is as near as the check of a server asks for.
             "probe": _probe((scratch if precision == "float16" else folder) / "text_encoder.onnx"),
         }
         return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
@@ -135,18 +154,21 @@ def publish_cross_encoder(
     threads: int = 2,
     reload_urls: Sequence[str] = (),
 ) -> int:
-    """A plain cross-encoder (`cross_encoder.write_cross_encoder`) as its next version.
+    """Put a bundle of `cross_encoder.write_cross_encoder` into use as that model's next version.
 
-    The reference that ours is measured by: no deployment asks it. Raises PublishError.
+    It is what the ranker is compared with in load tests; no deployment calls it. Returns its
+    number. Raises PublishError, and then the version before stays in use.
     """
-    base = base or assemble.base_folder()
+    base = base or base_folder()
     training = _training(bundle, base, ("max_tokens", "base_sha256"))
     with staging(repository, CROSS_ENCODER) as scratch:
         folder = scratch / "version"
         try:
             pairs = np.load(bundle / PAIRS)
-            weights = assemble.merged_weights(bundle, base)
-            parity = _tower_alone(folder, CROSS_ENCODER, base, weights, pairs, precision, limits)
+            weights = merged_weights(bundle, base)
+            parity = _add_tower_version(
+                folder, CROSS_ENCODER, base, weights, pairs, precision, limits
+            )
             shutil.copyfile(bundle / SCORER, folder / SCORER)
         except (OSError, ParityError, WeightsError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
@@ -168,7 +190,7 @@ def ensure(
 ) -> None:
     """Publish the first version of each model that has none; raises PublishError.
 
-    wait: seconds that `item_texts` may take to appear, which the set-up job writes.
+    wait: seconds to wait for the file `item_texts`, which the set-up job writes.
     """
     missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
     deadline_s = time.monotonic() + wait
@@ -184,19 +206,22 @@ def ensure(
         print(f"{model}: first version published")
 
 
-def _tower_alone(
+def _add_tower_version(
     folder: Path,
     model: str,
     base: Path,
     weights: Weights,
-    tokens: assemble.TokenArray,
+    tokens: TokenArray,
     precision: str,
     limits: ParityLimits | None,
 ) -> Parity | None:
-    """A version that is little more than a tower; float32's is left beside it. See add_tower."""
+    """Fill `folder` with a version that is little more than a tower; see add_tower.
+
+    The float32 tower is left in the folder above. Raises ParityError.
+    """
     folder.mkdir()
-    assemble.add_code(folder, model)
-    parity = assemble.add_tower(folder, weights, tokens, precision, folder.parent)
+    add_code(folder, model)
+    parity = add_tower(folder, weights, tokens, precision, folder.parent)
     if parity is not None:
         parity.check(limits or ParityLimits())
     shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
@@ -204,6 +229,7 @@ def _tower_alone(
 
 
 def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:
+    """training.json of `bundle`; raises PublishError when it or a model of the blend is missing."""
     try:
         training: dict[str, Any] = json.loads((bundle / "training.json").read_text())
         missing = [name for name in needed if name not in training]
@@ -219,9 +245,8 @@ def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]
 
 
 def _probe(tower: Path) -> dict[str, Any]:
-    """A question with its answer, for the check of a freshly started server."""
-    tokens = assemble.any_texts(2, seed=1)
-    width = max(len(row) for row in tokens)
-    table = np.array([[*row, *[0] * (width - len(row))] for row in tokens], np.int16)
-    vectors = TextEncoder(tower, 1, ENCODER_MAX_TOKENS).encode(table)
-    return {"tokens": table.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}
+    """Two texts and what their vectors begin with, for the check of a freshly started server."""
+    texts = random_texts(2, seed=1)
+    tokens = padded(texts, max(len(ids) for ids in texts))
+    vectors = TextEncoder(tower, 1, MAX_TOKENS).encode(tokens)
+    return {"tokens": tokens.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}

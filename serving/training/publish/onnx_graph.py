@@ -1,4 +1,4 @@
-"""ONNX nodes and constants as they are added: what the text tower is written in."""
+"""Collects the nodes and constants of an ONNX graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,13 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-FloatArray = npt.NDArray[np.float32]
+from serving.training.arrays import FloatArray
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 
 
 class Graph:
-    """ONNX nodes and constants as they are added; a tensor is known by its name."""
+    """Nodes and constants in the order in which they are added; a tensor is known by its name."""
 
     dtype: np.dtype[np.float32] | np.dtype[np.float16] = np.dtype(np.float32)
 

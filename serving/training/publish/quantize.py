@@ -1,11 +1,12 @@
 """int8 for the text tower: uint8 x int8 products with input ranges that are fixed beforehand.
 
-Weights are symmetric per output column, in 7 bits: two products then fit the 16 bits in which AVX2
-adds them, and every CPU gives the same sums. BERT's activations have a few channels of ten times
-the usual size; each linear layer's input is therefore scaled per channel and its weights the other
-way (SmoothQuant, Xiao et al. 2022, arXiv 2211.10438), and shifted to the middle of each channel's
-range (Outlier Suppression+, Wei et al. 2023, arXiv 2304.09145). What that buys is measured in
-docs/model-server.md.
+Weights are symmetric per output column, in 7 bits. Two products then fit the 16 bits in which AVX2
+adds them, and every CPU gives the same sums.
+
+A few channels of BERT's activations are ten times as large as the others. Each linear layer's input
+is therefore scaled per channel, and its weights inversely (SmoothQuant, Xiao et al. 2022, arXiv
+2211.10438). It is also shifted to the middle of each channel's range (Outlier Suppression+, Wei et
+al. 2023, arXiv 2304.09145). docs/model-server.md has the measured effect.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.training.publish.onnx_graph import FUSED, FloatArray, Graph
+from serving.training.arrays import FloatArray
+from serving.training.publish.onnx_graph import FUSED, Graph
 
 _MAX_WEIGHT = 64  # 255 * 64 * 2 < 2 ** 15
 _SMALL = 1e-4
@@ -76,7 +78,7 @@ def _balance(layer: str, span: Range, weight: FloatArray) -> tuple[FloatArray, F
     """Shift and scale of each input channel that make the layer's inputs easy to quantise."""
     none = np.zeros_like(span.low), np.ones_like(span.low)
     if layer.endswith("attention.output"):
-        return none  # done to the weights: even_attention_outputs
+        return none  # even_attention_outputs has scaled the weights instead
     if layer.endswith("output"):
         # After GELU: one-sided, nearly all of it close to zero. Only the few large ones are cut.
         return none[0], _level(np.maximum(span.high, -span.low), 0.98)
@@ -96,10 +98,10 @@ def _level(size: FloatArray, quantile: float) -> FloatArray:
 def even_attention_outputs(
     weights: Mapping[str, FloatArray], ranges: Mapping[str, Range]
 ) -> tuple[dict[str, FloatArray], dict[str, Range]]:
-    """Scale the value channels of each layer to one size, and the next weights the other way.
+    """Scale each layer's value channels to one size, and the weights after them inversely.
 
-    Attention only averages values, so this changes nothing in exact arithmetic and costs nothing.
-    Returns the weights and the ranges that hold with them.
+    Attention only averages values, so in exact arithmetic the output stays the same, at no cost.
+    Returns the scaled weights and their input ranges.
     """
     even, even_ranges = dict(weights), dict(ranges)
     for layer in [name for name in ranges if name.endswith("attention.output")]:

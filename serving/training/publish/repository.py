@@ -1,9 +1,9 @@
 """Numbered versions of a model in a Triton repository, and which one is served.
 
 A version is a folder that never changes, sealed with the digests of its files. Which one is served
-stands in the model's config.pbtxt: the version's own configuration and a `version_policy`, replaced
-in one rename. A running Triton (explicit control mode) is then asked to load the model: it loads
-the new version beside the old one and lets go of the old one when the new one answers.
+stands in the model's config.pbtxt, which is replaced in one rename: the version's own configuration
+and a `version_policy`. A running Triton (explicit control mode) is then told to load the model: it
+loads the new version beside the old one, and unloads the old one when the new one answers.
 """
 
 import fcntl
@@ -21,21 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from serving.models.contract import Limits
 from serving.models.runtime.text_vectors import MANIFEST, BrokenVersionError, check_version
+from serving.training.publish.configuration import configuration
 
 KEPT_VERSIONS = 3
 _CONFIG = "config.pbtxt"
-_TEMPLATES = Path(__file__).resolve().parents[2] / "models" / "runtime"
 _LOAD_S = 120.0
 
 
 class PublishError(Exception):
-    """Nothing was changed in what is served; the message says why."""
+    """The version in use before still is; the message says why."""
 
 
 @contextmanager
-def alone(repository: Path) -> Iterator[None]:
-    """Wait until nobody else changes the repository, and keep others out meanwhile."""
+def repository_lock(repository: Path) -> Iterator[None]:
+    """Wait until no other process changes the repository, and keep others out meanwhile."""
     repository.mkdir(parents=True, exist_ok=True)
     with (repository / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it, also after -9
@@ -52,8 +53,8 @@ def versions(repository: Path, model: str) -> list[int]:
 def version_in_use(repository: Path, model: str) -> int | None:
     """The version that config.pbtxt names; None before the first was published."""
     path = repository / model / _CONFIG
-    found = re.search(r"versions: \[ (\d+) \]", path.read_text()) if path.is_file() else None
-    return int(found[1]) if found else None
+    policy = re.search(r"versions: \[ (\d+) \]", path.read_text()) if path.is_file() else None
+    return int(policy[1]) if policy else None
 
 
 @contextmanager
@@ -73,10 +74,15 @@ def put_in_use(
     threads: int,
     reload_urls: Sequence[str],
 ) -> int:
-    """Seal `folder`, move it in as the next version, switch to it, drop the oldest."""
+    """Seal `folder`, move it in as the next version, switch to it, drop the oldest.
+
+    about: what the manifest says of the version; "precision" picks its configuration.
+    Returns the version's number. Raises PublishError, and then the version before stays in use.
+    """
     before = version_in_use(repository, model)
     number = max(versions(repository, model), default=0) + 1
-    (folder / _CONFIG).write_text(_configuration(model, about["precision"], threads))
+    limits = Limits.of(about["limits"]) if "limits" in about else None
+    (folder / _CONFIG).write_text(configuration(model, about["precision"], threads, limits))
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -112,16 +118,11 @@ def rollback(repository: Path, model: str, reload_urls: Sequence[str] = ()) -> i
     return older[-1]
 
 
-def _configuration(model: str, precision: str, threads: int) -> str:
-    if precision == "float16":
-        return (_TEMPLATES / model / "config.gpu.pbtxt").read_text()
-    default = 'key: "threads" value { string_value: "2" }'
-    template = (_TEMPLATES / model / _CONFIG).read_text()
-    return template.replace(default, default.replace('"2"', f'"{threads}"'))
-
-
 def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]) -> None:
-    """Take version `number` into use: configure it, have every server load it; all or nothing."""
+    """Take version `number` into use: configure it, and have every server load it.
+
+    Raises PublishError when a server does not; then all go back to the version before.
+    """
     path = repository / model / _CONFIG
     before = path.read_text() if path.is_file() else None
     text = (repository / model / str(number) / _CONFIG).read_text()
@@ -135,7 +136,7 @@ def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]
             raise
         _replace(path, before)
         for url in reload_urls:
-            with suppress(PublishError):  # one that is down loads what stands there when it starts
+            with suppress(PublishError):  # a server that is down reads config.pbtxt when it starts
                 _load(url, model, None)
         raise
 
@@ -147,7 +148,10 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _load(url: str, model: str, number: int | None) -> None:
-    """Have the Triton at `url` load what config.pbtxt names, and see that `number` answers."""
+    """Have the Triton at `url` load the version that config.pbtxt names.
+
+    `number`, unless None, must then be ready. Raises PublishError.
+    """
     request = urllib.request.Request(
         f"{url.rstrip('/')}/v2/repository/models/{model}/load", b"{}", method="POST"
     )

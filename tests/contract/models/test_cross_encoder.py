@@ -8,11 +8,12 @@ import torch
 
 from serving.models.runtime.pairs import PAIRS, SCORER, PairScorer
 from serving.models.triton import TritonCrossEncoder
-from serving.training.fit.cross_encoder import MAX_TOKENS, CrossEncoder, padded, write_cross_encoder
+from serving.training.fit.cross_encoder import MAX_TOKENS, CrossEncoder, write_cross_encoder
 from serving.training.publish.__main__ import main
-from serving.training.publish.assemble import ParityLimits
 from serving.training.publish.models import publish_cross_encoder
+from serving.training.publish.parity import ParityLimits
 from serving.training.publish.repository import PublishError, versions
+from serving.training.publish.texts import padded
 from tests.support.model_servers import model_server
 
 WORDS = ("red", "blue", "green", "iron", "glass", "small", "mug", "lamp", "kettle", "bowl")
@@ -54,7 +55,7 @@ async def test_it_is_served_beside_the_ranker_and_scores_as_it_was_trained(
     client = TritonCrossEncoder(running.grpc_address)
     try:
         number = publish_cross_encoder(repository, bundle, reload_urls=[running.http_url])
-        tokens = padded(pairs)
+        tokens = padded(pairs, MAX_TOKENS)
         found = await client.score(tokens, BUDGET_S)
         alone = await client.score(tokens[7:8, : len(pairs[7])], BUDGET_S)
         nothing = await client.score(np.zeros((1, 4), np.int16), BUDGET_S)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.local.model_server import ModelServer
 from serving.local.processes import free_port
+from serving.models.contract import Tensors
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
-from serving.models.triton import RankerBatch, TritonEncoder, TritonRanker
-from serving.training.publish.assemble import any_texts, base_folder, tokenize
+from serving.models.triton import TritonEncoder, TritonRanker
+from serving.training.publish.base_model import base_folder
 from serving.training.publish.models import publish_ranker
 from serving.training.publish.repository import PublishError, rollback, switch, version_in_use
+from serving.training.publish.texts import random_texts, tokenize
 from tests.support.model_servers import model_server
 from tests.support.tiny_bundle import FEATURES, MAX_TOKENS
 
@@ -111,36 +112,42 @@ def table(texts: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.int16]:
     return tokens
 
 
-def batch(counts: tuple[int, ...] = (6,), query: str = "a red mug", seed: int = 0) -> RankerBatch:
+def batch(
+    counts: tuple[int, ...] = (6,), query: str = "a red mug", seed: int = 0
+) -> dict[str, Any]:
     """A request for each of `counts`, with so many candidates and five history items."""
     n, n_history = sum(counts), 5 * len(counts)
     items = [ITEMS[i % 6] for i in range(n)]
     history = [ITEMS[i % 6] for i in range(n_history)]
     features = np.random.default_rng(seed).normal(size=(n, len(FEATURES))).astype(np.float32)
-    return RankerBatch(
-        query_tokens=tokens_of(*[query] * len(counts)),
-        user_history_counts=np.full(len(counts), 2, np.int32),
-        session_history_counts=np.full(len(counts), 1, np.int32),
-        bought_counts=np.full(len(counts), 2, np.int32),
-        purchases=np.tile(np.array([[2, 30, 9], [1, 4, 4]], np.float32), (len(counts), 1)),
-        history_keys=np.array([content_key(text) for text in history], np.int64),
-        history_tokens=tokens_of(*history),
-        row_counts=np.array(counts, np.int32),
-        item_keys=np.array([content_key(text) for text in items], np.int64),
-        item_tokens=tokens_of(*items),
-        features=features,
-    )
+    return {
+        "QUERY_TOKENS": tokens_of(*[query] * len(counts)),
+        "USER_HISTORY_COUNTS": np.full(len(counts), 2, np.int32),
+        "SESSION_HISTORY_COUNTS": np.full(len(counts), 1, np.int32),
+        "BOUGHT_COUNTS": np.full(len(counts), 2, np.int32),
+        "PURCHASES": np.tile(np.array([[2, 30, 9], [1, 4, 4]], np.float32), (len(counts), 1)),
+        "HISTORY_KEYS": np.array([content_key(text) for text in history], np.int64),
+        "HISTORY_TOKENS": tokens_of(*history),
+        "ROW_COUNTS": np.array(counts, np.int32),
+        "ITEM_KEYS": np.array([content_key(text) for text in items], np.int64),
+        "ITEM_TOKENS": tokens_of(*items),
+        "FEATURES": features,
+    }
 
 
-def new_texts(n: int, seed: int) -> RankerBatch:
+def new_texts(n: int, seed: int) -> dict[str, Any]:
     """A request whose `n` candidates have texts that nobody has seen."""
-    tokens = table(any_texts(n, seed))
+    tokens = table(random_texts(n, seed))
     keys = np.random.default_rng(seed).integers(1, 2**62, n)
     features = np.zeros((n, len(FEATURES)), np.float32)
     counts = np.array([n], np.int32)
-    return replace(
-        batch((0,)), row_counts=counts, item_keys=keys, item_tokens=tokens, features=features
-    )
+    return {
+        **batch((0,)),
+        "ROW_COUNTS": counts,
+        "ITEM_KEYS": keys,
+        "ITEM_TOKENS": tokens,
+        "FEATURES": features,
+    }
 
 
 # --- answers ---
@@ -152,7 +159,7 @@ async def test_scores_are_those_of_the_published_version(
     asked = batch((6, 4, 1))
     answer = await ranker.score(asked, BUDGET_S)
     number = version_in_use(repository, "ranker")
-    scores, parts = VersionRanker(repository / "ranker" / str(number)).score(asked.tensors())
+    scores, parts = VersionRanker(repository / "ranker" / str(number)).score(asked)
     np.testing.assert_allclose(answer.scores, scores, atol=1e-6)
     np.testing.assert_allclose(answer.parts, parts, atol=1e-6)
     assert answer.version == str(number)
@@ -161,12 +168,13 @@ async def test_scores_are_those_of_the_published_version(
     assert time.time_ns() - 60 * 10**9 < began_ns < ended_ns < time.time_ns()
 
 
-async def test_features_are_taken_by_name(ranker: TritonRanker) -> None:
+async def test_features_are_taken_by_name(ranker: TritonRanker, server: ModelServer) -> None:
     asked = batch((6,))
     expected = await ranker.score(asked, BUDGET_S)
-    turned = np.ascontiguousarray(asked.features[:, ::-1])
-    named = replace(asked, features=turned, feature_names=FEATURES[::-1])
-    answer = await ranker.score(named, BUDGET_S)
+    turned = np.ascontiguousarray(asked["FEATURES"][:, ::-1])
+    named = TritonRanker(server.grpc_address, feature_names=FEATURES[::-1])
+    answer = await named.score({**asked, "FEATURES": turned}, BUDGET_S)
+    await named.close()
     np.testing.assert_array_equal(answer.scores, expected.scores)
 
 
@@ -174,12 +182,8 @@ async def test_a_request_is_scored_the_same_alone_and_in_a_batch(ranker: TritonR
     alone = await ranker.score(batch((5,)), BUDGET_S)
     first = batch((5,))
     other = batch((30, 1, 7), query="", seed=5)
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(other, name), getattr(first, name)])
-        for name in RankerBatch.__dataclass_fields__
-        if name != "feature_names"
-    }
-    together = RankerBatch(**arrays)
+    arrays: dict[str, Any] = {name: np.concatenate([other[name], first[name]]) for name in first}
+    together = arrays
     answer = await ranker.score(together, BUDGET_S)
     np.testing.assert_allclose(answer.scores[-5:], alone.scores, atol=1e-6)
 
@@ -192,35 +196,35 @@ async def test_a_text_gets_the_same_score_new_and_remembered(ranker: TritonRanke
 
 async def test_no_history_no_query_and_no_candidates_are_normal(ranker: TritonRanker) -> None:
     none = np.zeros((0, 0), np.int16)
-    nobody = RankerBatch(
-        query_tokens=np.zeros((1, 0), np.int16),
-        user_history_counts=np.zeros(1, np.int32),
-        session_history_counts=np.zeros(1, np.int32),
-        bought_counts=np.zeros(1, np.int32),
-        purchases=np.zeros((0, 3), np.float32),
-        history_keys=np.zeros(0, np.int64),
-        history_tokens=none,
-        row_counts=np.array([6], np.int32),
-        item_keys=batch().item_keys,
-        item_tokens=batch().item_tokens,
-        features=batch().features,
-    )
+    nobody = {
+        "QUERY_TOKENS": np.zeros((1, 0), np.int16),
+        "USER_HISTORY_COUNTS": np.zeros(1, np.int32),
+        "SESSION_HISTORY_COUNTS": np.zeros(1, np.int32),
+        "BOUGHT_COUNTS": np.zeros(1, np.int32),
+        "PURCHASES": np.zeros((0, 3), np.float32),
+        "HISTORY_KEYS": np.zeros(0, np.int64),
+        "HISTORY_TOKENS": none,
+        "ROW_COUNTS": np.array([6], np.int32),
+        "ITEM_KEYS": batch()["ITEM_KEYS"],
+        "ITEM_TOKENS": batch()["ITEM_TOKENS"],
+        "FEATURES": batch()["FEATURES"],
+    }
     answer = await ranker.score(nobody, BUDGET_S)
     assert np.isnan(answer.parts[:, 0]).all()
-    nothing = replace(
-        nobody,
-        row_counts=np.zeros(1, np.int32),
-        item_keys=np.zeros(0, np.int64),
-        item_tokens=none,
-        features=np.zeros((0, len(FEATURES)), np.float32),
-    )
+    nothing = {
+        **nobody,
+        "ROW_COUNTS": np.zeros(1, np.int32),
+        "ITEM_KEYS": np.zeros(0, np.int64),
+        "ITEM_TOKENS": none,
+        "FEATURES": np.zeros((0, len(FEATURES)), np.float32),
+    }
     assert (await ranker.score(nothing, BUDGET_S)).scores.shape == (0,)
 
 
 async def test_vectors_are_those_of_the_tower_async_and_blocking(
     encoder: TritonEncoder, repository: Path
 ) -> None:
-    tokens = table(any_texts(9, seed=5))
+    tokens = table(random_texts(9, seed=5))
     tokens[4] = 0
     tower = TextEncoder(repository / "encoder" / "1" / "text_encoder.onnx", 1, MAX_TOKENS)
     vectors = await encoder.encode(tokens, BUDGET_S)
@@ -249,14 +253,14 @@ async def test_the_model_s_spans_join_the_caller_s_trace(
 
 
 async def test_a_wrong_number_of_features_is_a_clear_error(ranker: TritonRanker) -> None:
-    short = replace(batch(), features=batch().features[:, :2])
+    short = {**batch(), "FEATURES": batch()["FEATURES"][:, :2]}
     with pytest.raises(BadModelOutputError, match="2 columns; this version takes 3"):
         await ranker.score(short, BUDGET_S)
     assert len((await ranker.score(batch(), BUDGET_S)).scores) == 6
 
 
 async def test_scores_that_are_not_finite_do_not_get_out(ranker: TritonRanker) -> None:
-    endless = replace(batch(), features=np.full((6, len(FEATURES)), np.inf, np.float32))
+    endless = {**batch(), "FEATURES": np.full((6, len(FEATURES)), np.inf, np.float32)}
     with pytest.raises(BadModelOutputError, match="not finite"):
         await ranker.score(endless, BUDGET_S)
 
@@ -366,7 +370,7 @@ async def test_a_version_that_triton_cannot_load_leaves_the_old_one_answering(
 # --- the process ---
 
 
-async def worked_s(ranker: TritonRanker, asked: RankerBatch) -> float:
+async def worked_s(ranker: TritonRanker, asked: Tensors) -> float:
     """Seconds that the model itself took, by its own clock."""
     answer = await ranker.score(asked, BUDGET_S)
     assert answer.worked_ns is not None

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from features.catalog.item import Item
 from features.catalog.redis_store import RedisCatalog
-from features.catalog.store import Catalog, SqliteCatalog
-from features.catalog.table import Item
+from features.catalog.sqlite_store import SqliteCatalog
+from features.catalog.store import Catalog
 from tests.support.redis_server import redis_server, skip_without_redis
 
 TEA = Item(

@@ -1,7 +1,6 @@
 """The contract of the event log, over SQLite and over a real Redis."""
 
 import multiprocessing
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, Erasure, EventLog, RankingRecord, RankingRoute
 from features.events.redis_log import RedisEventLog
 from features.events.sqlite_log import SqliteEventLog
-from features.events.sqlite_rows import SCHEMA
 from tests.support.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
@@ -277,14 +275,3 @@ def test_the_trace_of_a_post_is_read_with_its_event(log: EventLog) -> None:
     log.append([replace(event("e1"), traceparent=traceparent), event("e2")])
     read = [entry for _, entry in log.read(0, 10)]
     assert [getattr(entry, "traceparent", "") for entry in read] == [traceparent, None]
-
-
-def test_a_log_of_an_earlier_version_gets_its_new_column(tmp_path: Path) -> None:
-    path = tmp_path / "events.db"
-    with sqlite3.connect(path) as old:
-        old.executescript(SCHEMA.replace(", traceparent TEXT", ""))
-    old.close()
-    log = SqliteEventLog(path)
-    log.append([event("e1")])
-    assert [seq for seq, _ in log.read(0, 10)] == [1]
-    log.close()

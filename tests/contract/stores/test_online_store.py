@@ -11,14 +11,15 @@ import pytest
 from feast import FeatureStore
 from feast.data_source import PushMode
 
-from features.behavior.fold import Aggregator, BehaviorState, ItemFacts
+from features.behavior.fold import Aggregator, BehaviorState
 from features.behavior.matrix import Shopper
 from features.behavior.state_rows import ItemRows, states_to_columns
+from features.catalog.item import ItemFacts
+from features.definitions import SESSION_VIEW, TTL_S
 from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import RedisSettings, StoreSettings
-from features.views import SESSION_VIEW, TTL_S
 from tests.support.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0

@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from features.behavior.fold import BehaviorState
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import apply, open_store
@@ -19,8 +19,8 @@ from serving.errors import ModelUnavailableError, RankingError
 from serving.local.model_server import ModelServer
 from serving.local.models import TRITON_PYTHON
 from serving.local.processes import free_port
+from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
-from serving.settings import TlsSettings
 from serving.training.publish.models import publish_encoder
 from tests.support.certificates import Certificates, Pair, certificates
 from tests.support.redis_server import redis_server, skip_without_redis

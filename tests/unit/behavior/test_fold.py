@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.behavior.fold import (
-    DAY_S,
-    SESSION_BOUNDS,
-    USER_BOUNDS,
-    Aggregator,
-    BehaviorState,
-    Bounds,
-    ItemFacts,
-)
+from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, Aggregator, BehaviorState, Bounds
+from features.catalog.counters import DAY_S
+from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
 
 NOW_S = 1_700_000_000.0

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from features.behavior.fold import DAY_S, BehaviorState, ItemCounters
-from features.behavior.history import NO_PAST, WORD_DOUBT, Past, bought_items, word_taste
+from features.behavior.fold import BehaviorState
+from features.behavior.history import NO_HISTORY, WORD_DOUBT, ItemHistory, bought_items, word_taste
 from features.behavior.matrix import COLUMN, Shopper, behavior_features
-from features.catalog.table import MAX_WORDS, Item, ItemTable
+from features.catalog.counters import DAY_S, ItemCounters
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
 
 TITLES = ("Red mug", "Blue mugs", "Red towel", "Green sofa")
 NO_NEIGHBORS = (np.full((4, 1), -1, np.int32), np.zeros((4, 1), np.float32))
@@ -15,8 +17,8 @@ NO_NEIGHBORS = (np.full((4, 1), -1, np.int32), np.zeros((4, 1), np.float32))
 @pytest.fixture
 def shop() -> ItemTable:
     items = ItemTable([Item(title, title) for title in TITLES])
-    taken = np.array([4, 4, 1, 1], np.float32)
-    items.set_neighbors(*NO_NEIGHBORS, taken=taken)
+    counts = np.array([4, 4, 1, 1], np.float32)
+    items.set_neighbors(*NO_NEIGHBORS, interaction_counts=counts)
     return items
 
 
@@ -40,26 +42,18 @@ def test_a_new_item_is_liked_for_its_words_before_anybody_took_it(shop: ItemTabl
     assert np.isnan(mean[2])
 
 
-def test_attributes_and_description_tell_taste_and_a_long_text_is_cut(shop: ItemTable) -> None:
-    words = " ".join(f"word{number}" for number in range(2 * MAX_WORDS))
-    shop.upsert([Item("new", "Vase", description=words, attributes={"colour": "red"})])
-    found, code = shop.words[4], shop.word_code
-    assert found[:3].tolist() == [code["vase"], code["red"], code["word0"]]
-    assert (found >= 0).all()
-
-
 def test_who_has_taken_nothing_has_no_taste(shop: ItemTable) -> None:
     for state in (None, BehaviorState(), BehaviorState(recent={"gone": (1.0, 1.0)})):
-        taken = Past.of(state, shop).taken(shop)
-        assert np.isnan(word_taste(shop, *taken, np.array([0, 1]))).all()
+        interactions = ItemHistory.of(state, shop).interactions(shop)
+        assert np.isnan(word_taste(shop, *interactions, np.array([0, 1]))).all()
 
 
 def test_purchases_weigh_by_their_number_and_looks_by_their_strength(shop: ItemTable) -> None:
     seen = {"Red mug": (1.0, 1.0), "gone": (3.0, 5.0), "Red towel": (2.0, 5.0)}
-    past = Past.of(BehaviorState(recent=seen, bought={"Red towel": (3, 1.0, 2.0)}), shop)
-    assert past.recent.tolist() == [-1, 2, 0]  # newest first
-    np.testing.assert_allclose(past.recent_weights, [5.0, 5.0 * 0.9, 0.9**2])
-    rows, weights = past.taken(shop)
+    history = ItemHistory.of(BehaviorState(recent=seen, bought={"Red towel": (3, 1.0, 2.0)}), shop)
+    assert history.recent.tolist() == [-1, 2, 0]  # newest first
+    np.testing.assert_allclose(history.recent_weights, [5.0, 5.0 * 0.9, 0.9**2])
+    rows, weights = history.interactions(shop)
     assert dict(zip(rows.tolist(), weights.tolist(), strict=True)) == {0: np.log(2), 2: np.log(4)}
 
 
@@ -73,11 +67,11 @@ def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
         "gone": (1, now_s, now_s),
         "Green sofa": (1, now_s + 5, now_s + 5),  # by a clock that is ahead
     }
-    rows, values = bought_items(Past.of(BehaviorState(bought=bought), shop), now_s, 2)
+    rows, values = bought_items(ItemHistory.of(BehaviorState(bought=bought), shop), now_s, 2)
     assert rows.tolist() == [3, 1]
     np.testing.assert_allclose(values, [[1, 0, 0], [1, 2, 2]])
-    for past in (NO_PAST, Past.of(BehaviorState(), shop)):
-        rows, values = bought_items(past, now_s, 2)
+    for history in (NO_HISTORY, ItemHistory.of(BehaviorState(), shop)):
+        rows, values = bought_items(history, now_s, 2)
         assert (len(rows), values.shape) == (0, (0, 3))
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.behavior.fold import DAY_S, Aggregator
-from features.behavior.neighbors import neighbor_tables, takings
-from features.behavior.replay import behavior_events, item_table, replay
+from features.behavior.fold import Aggregator
+from features.behavior.neighbors import item_interactions, neighbor_tables
+from features.behavior.replay import item_table, replay
+from features.catalog.counters import DAY_S
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset, DatasetError
 from serving.training.data.plans import make_plan
-from serving.training.data.slates import build_slates
+from serving.training.data.slate_building import build_slates
 from tests.support.tiny_shop import START_S, tiny_shop
 
 
@@ -86,9 +88,9 @@ def test_neighbour_tables_at_a_stop_hold_nothing_from_after_it() -> None:
     shop = tiny_shop()
     items = item_table(shop)
     for stop in replay(shop, items, np.array([200, 400]), refresh_s=7 * DAY_S):
-        taken = takings(shop.events, items)
-        refreshed_s = stop.at_s - (stop.at_s - taken.at_s[0]) % (7 * DAY_S)
-        expected = neighbor_tables(taken.before(refreshed_s), len(items))
+        interactions = item_interactions(shop.events, items)
+        refreshed_s = stop.at_s - (stop.at_s - interactions.at_s[0]) % (7 * DAY_S)
+        expected = neighbor_tables(interactions.before(refreshed_s), len(items))
         np.testing.assert_array_equal(stop.items.neighbors, expected.neighbors)
 
 
@@ -96,13 +98,13 @@ def test_neighbour_tables_at_a_stop_hold_nothing_from_after_it() -> None:
 def test_ease_is_the_closed_form_of_steck_by_either_route(n_shoppers: int) -> None:
     shop = tiny_shop(n_shoppers=n_shoppers, days=60)  # fewer, and more, shoppers than items
     items = item_table(shop)
-    taken = takings(shop.events, items)
-    matrix = np.zeros((int(taken.shopper.max()) + 1, len(items)))
-    matrix[taken.shopper, taken.row] = 1.0
+    interactions = item_interactions(shop.events, items)
+    matrix = np.zeros((int(interactions.shopper.max()) + 1, len(items)))
+    matrix[interactions.shopper, interactions.row] = 1.0
     inverse = np.linalg.inv(matrix.T @ matrix + 500.0 * np.eye(len(items)))
     weights = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(weights, 0.0)
-    table = neighbor_tables(taken, len(items), k=5)
+    table = neighbor_tables(interactions, len(items), k=5)
     for row in (0, 17, 59):
         best = np.sort(weights[:, row])[::-1][:5]
         np.testing.assert_allclose(table.neighbor_weights[row], best, rtol=1e-3)

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.behavior.fold import BehaviorState, ItemCounters
+from features.behavior.column_kinds import COLUMN_KINDS
+from features.behavior.fold import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     ITEM_COLUMNS,
@@ -13,8 +14,8 @@ from features.behavior.state_rows import (
     state_to_row,
     states_to_columns,
 )
+from features.catalog.counters import ItemCounters
 from features.events.event import EventType
-from features.store.feast_values import READERS, WRITERS
 
 NAMES = st.text(max_size=12)
 NUMBERS = st.floats(allow_nan=False)
@@ -43,12 +44,12 @@ STATES = st.builds(
 def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> None:
     row = state_to_row(state)
     assert list(row) == list(BEHAVIOR_COLUMNS)
-    values = {name: WRITERS[kind](row[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
+    values = {name: COLUMN_KINDS[kind].write(row[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
     stored = {
         name: type(value).FromString(value.SerializeToString()) for name, value in values.items()
     }
     back = row_to_state(
-        {name: READERS[kind](stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
+        {name: COLUMN_KINDS[kind].read(stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
     )
     assert back == state
     for name in ("recent", "bought", "categories", "brands", "queries"):

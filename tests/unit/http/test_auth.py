@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from serving.http.auth import ApiKey, Keyring, Pseudonyms, Rates, Scope, hash_key
+from serving.http.auth import ApiKey, Caller, Keyring, Rates, Scope, hash_key
+from serving.shops.pseudonyms import Pseudonyms
 
 SECRET = b"0123456789abcdef"
 
@@ -63,7 +64,8 @@ def test_a_refused_scope_costs_nothing_of_the_rate() -> None:
 def test_keys_come_from_a_file_that_holds_only_their_hashes(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_text(json.dumps([{"name": "n", "sha256": hash_key("s3cret"), "scopes": ["rank"]}]))
-    assert Keyring.from_file(path).admit("Bearer s3cret", Scope.RANK).rate_per_s == 1000
+    caller = Keyring.from_file(path).admit("Bearer s3cret", Scope.RANK)
+    assert caller == Caller("n", frozenset({Scope.RANK}))
     path.write_text(json.dumps([{"name": "n", "sha256": "s3cret", "scopes": ["rank"]}]))
     with pytest.raises(ValidationError):
         Keyring.from_file(path)

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.service import Shop, candidates, problem, view
+from tests.support.service import Service, candidates, problem, view
 
 ONE = candidates("milk")
 POSTS = ("/v1/rank", "/v1/search", "/v1/recommend", "/v1/events", "/rerank")
 
 
 @pytest.fixture(scope="module")
-def shop(tokenizer_path: Any) -> Shop:
+def shop(tokenizer_path: Any) -> Service:
     """One for all tests of this module: what is refused leaves nothing behind."""
-    return Shop(tokenizer_path)
+    return Service(tokenizer_path)
 
 
 def nested(depth: int) -> str:
@@ -36,14 +36,14 @@ def nested(depth: int) -> str:
     ],
     ids=lambda body: repr(body[:20]),
 )  # fmt: skip
-async def test_what_is_no_json_is_a_400(shop: Shop, path: str, body: bytes) -> None:
+async def test_what_is_no_json_is_a_400(shop: Service, path: str, body: bytes) -> None:
     answer = await shop.post(path, body)
     assert (answer.status_code, problem(answer)["code"]) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize("path", [*POSTS])
 @pytest.mark.parametrize("body", ["[]", "null", "1", '"text"', "true", "[[]]", "NaN"])
-async def test_json_of_another_shape_is_a_422(shop: Shop, path: str, body: str) -> None:
+async def test_json_of_another_shape_is_a_422(shop: Service, path: str, body: str) -> None:
     assert (await shop.post(path, body)).status_code == 422
 
 
@@ -95,7 +95,7 @@ async def test_json_of_another_shape_is_a_422(shop: Shop, path: str, body: str) 
     ],
 )  # fmt: skip
 async def test_a_field_that_cannot_be_used_is_named(
-    shop: Shop, body: dict[str, Any], field: str
+    shop: Service, body: dict[str, Any], field: str
 ) -> None:
     answer = await shop.post("/v1/rank", json.dumps(body))
     assert (answer.status_code, problem(answer)["code"]) == (422, "invalid_request")
@@ -103,7 +103,7 @@ async def test_a_field_that_cannot_be_used_is_named(
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
-async def test_numbers_that_are_none_are_refused_and_named(shop: Shop, value: str) -> None:
+async def test_numbers_that_are_none_are_refused_and_named(shop: Service, value: str) -> None:
     body = '{"candidates": [{"item_id": "a", "retrieval_score": ' + value + "}]}"
     answer = await shop.post("/v1/rank", body)
     assert answer.status_code == 422
@@ -145,14 +145,14 @@ async def test_numbers_that_are_none_are_refused_and_named(shop: Shop, value: st
     ],
 )  # fmt: skip
 async def test_every_endpoint_names_the_field(
-    shop: Shop, method: str, path: str, body: Any, field: str
+    shop: Service, method: str, path: str, body: Any, field: str
 ) -> None:
     answer = await shop.call(method, path, **({} if body is None else {"json": body}))
     assert answer.status_code == 422
     assert field in problem(answer)["detail"]
 
 
-async def test_a_made_up_name_is_not_echoed_in_full(shop: Shop) -> None:
+async def test_a_made_up_name_is_not_echoed_in_full(shop: Service) -> None:
     answer = await shop.post("/v1/rank", {"candidates": ONE, "x" * 100_000: 1})
     assert answer.status_code == 422
     assert len(answer.text) < 1_000
@@ -161,7 +161,7 @@ async def test_a_made_up_name_is_not_echoed_in_full(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "text", ["\x00", "a\x00b", "\x1b[31m", "\u202e", "\ufffe", "\U0010ffff", "\n"]
 )
-async def test_odd_characters_are_characters(shop: Shop, text: str) -> None:
+async def test_odd_characters_are_characters(shop: Service, text: str) -> None:
     body = {
         "user_id": text,
         "session_id": text,
@@ -181,7 +181,7 @@ async def test_odd_characters_are_characters(shop: Shop, text: str) -> None:
     assert (await shop.call("PUT", "/v1/items", json={"items": [item]})).status_code == 202
 
 
-async def test_of_a_name_given_twice_the_last_counts(shop: Shop) -> None:
+async def test_of_a_name_given_twice_the_last_counts(shop: Service) -> None:
     body = '{"candidates": [], "candidates": [{"item_id": "milk"}], "limit": 0, "limit": 5}'
     assert (await shop.post("/v1/rank", body)).status_code == 200
 
@@ -209,13 +209,13 @@ names = st.sampled_from(
     path=st.sampled_from(POSTS),
     body=st.dictionaries(names, anything | st.just(ONE) | st.just([view()]), max_size=4),
 )
-async def test_no_json_at_all_is_a_500(shop: Shop, path: str, body: dict[str, Any]) -> None:
+async def test_no_json_at_all_is_a_500(shop: Service, path: str, body: dict[str, Any]) -> None:
     answer: httpx.Response = await shop.post(path, json.dumps(body))
     assert answer.status_code in (200, 202, 400, 422)
 
 
 @settings(max_examples=60, deadline=None)
 @given(path=st.sampled_from(POSTS), body=st.binary(max_size=60))
-async def test_no_bytes_at_all_are_a_500(shop: Shop, path: str, body: bytes) -> None:
+async def test_no_bytes_at_all_are_a_500(shop: Service, path: str, body: bytes) -> None:
     answer: httpx.Response = await shop.post(path, body)
     assert answer.status_code in (200, 202, 400, 422)

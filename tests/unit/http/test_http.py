@@ -9,13 +9,13 @@ import pytest
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.errors import ModelUnavailableError
-from serving.models.batcher import PART_NAMES
-from tests.support.service import Shop, candidates, problem, view
+from serving.models.contract import PART_NAMES
+from tests.support.service import Service, candidates, problem, view
 
 
 @pytest.fixture
-def shop(tokenizer_path: Any) -> Shop:
-    return Shop(tokenizer_path)
+def shop(tokenizer_path: Any) -> Service:
+    return Service(tokenizer_path)
 
 
 def ids(answer: httpx.Response) -> list[str]:
@@ -23,7 +23,7 @@ def ids(answer: httpx.Response) -> list[str]:
     return [item["item_id"] for item in answer.json()["items"]]
 
 
-async def test_a_known_shopper_gets_a_ranking_by_the_model(shop: Shop) -> None:
+async def test_a_known_shopper_gets_a_ranking_by_the_model(shop: Service) -> None:
     body = {
         "user_id": "ann",
         "session_id": "s",
@@ -43,16 +43,17 @@ async def test_a_known_shopper_gets_a_ranking_by_the_model(shop: Shop) -> None:
     for stage in ("validate", "features", "score", "slate", "batch_wait", "model", "total"):
         assert f"{stage};dur=" in answer.headers["server-timing"]
     (slate,) = shop.kept.slates
-    assert slate.request.ranking_id == found["ranking_id"]
-    assert "ann" not in str(slate.request)
+    assert slate.context.ranking_id == found["ranking_id"]
+    assert "ann" not in str(slate.context)
+    assert answer.headers["x-vitrine-variant"] == slate.assignment.variant == "default"
 
 
-async def test_a_stranger_gets_a_ranking_by_rules(shop: Shop) -> None:
+async def test_a_stranger_gets_a_ranking_by_rules(shop: Service) -> None:
     found = (await shop.post("/v1/rank", {"candidates": candidates("milk", "oat")})).json()
     assert (found["route"], found["reason"]) == ("cold_start", "new_shopper")
 
 
-async def test_dead_dependencies_are_no_errors(shop: Shop) -> None:
+async def test_dead_dependencies_are_no_errors(shop: Service) -> None:
     body = {"user_id": "ann", "candidates": candidates("milk", "oat")}
     shop.scorer.error = ModelUnavailableError("down")
     found = (await shop.post("/v1/rank", body)).json()
@@ -60,18 +61,18 @@ async def test_dead_dependencies_are_no_errors(shop: Shop) -> None:
     shop.shoppers.error = OSError("down")
     found = (await shop.post("/v1/rank", body)).json()
     assert (found["route"], found["reason"]) == ("fallback", "features_unavailable")
-    shop.queries.error = ModelUnavailableError("down")
+    shop.encoder.error = ModelUnavailableError("down")
     assert ids(await shop.post("/v1/search", {"query": "whole milk"}))[0] == "milk"
     assert ids(await shop.post("/v1/recommend", {"user_id": "ann"}))
 
 
-async def test_a_deadline_that_the_model_cannot_meet_is_met_by_rules(shop: Shop) -> None:
+async def test_a_deadline_that_the_model_cannot_meet_is_met_by_rules(shop: Service) -> None:
     body = {"user_id": "ann", "candidates": candidates("milk", "oat"), "budget_ms": 1}
     found = (await shop.post("/v1/rank", body)).json()
     assert (found["route"], found["reason"]) == ("fallback", "deadline")
 
 
-async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Shop) -> None:
+async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Service) -> None:
     body = {"user_id": "ann", "candidates": candidates("milk", "who"), "explain": True}
     items = (await shop.post("/v1/rank", body)).json()["items"]
     told = {item["item_id"]: item["explanation"] for item in items}
@@ -84,7 +85,7 @@ async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Shop) ->
     assert "explanation" not in plain["items"][0]
 
 
-async def test_limit_and_filters_cut_the_candidates(shop: Shop) -> None:
+async def test_limit_and_filters_cut_the_candidates(shop: Service) -> None:
     body: dict[str, Any] = {"candidates": candidates("milk", "oat", "dress", "who"), "limit": 2}
     assert len(ids(await shop.post("/v1/rank", body))) == 2
     body = {"candidates": body["candidates"], "filters": {"category": "Grocery"}}
@@ -95,45 +96,45 @@ async def test_limit_and_filters_cut_the_candidates(shop: Shop) -> None:
     assert ids(await shop.post("/v1/rank", body)) == []
 
 
-async def test_a_deleted_item_is_never_ranked(shop: Shop) -> None:
+async def test_a_deleted_item_is_never_ranked(shop: Service) -> None:
     shop.items.table.remove("milk")
     body = {"candidates": candidates("milk", "oat"), "filters": {"available": None}}
     assert ids(await shop.post("/v1/rank", body)) == ["oat"]
 
 
-async def test_the_ranking_can_be_asked_for_as_of_a_time(shop: Shop) -> None:
+async def test_the_ranking_can_be_asked_for_as_of_a_time(shop: Service) -> None:
     at = "2026-03-01T12:00:00+02:00"
     body = {"candidates": candidates("milk"), "context": {"at": at}}
     assert ids(await shop.post("/v1/rank", body)) == ["milk"]
-    assert shop.kept.slates[0].request.at_s == 1772359200.0
+    assert shop.kept.slates[0].context.at_s == 1772359200.0
 
 
-async def test_search_finds_and_ranks(shop: Shop) -> None:
+async def test_search_finds_and_ranks(shop: Service) -> None:
     answer = await shop.post("/v1/search", {"query": "whole milk", "limit": 3})
     assert len(ids(answer)) == 3
-    assert shop.kept.slates[0].request.item_ids[0] == "milk"
+    assert shop.kept.slates[0].candidates.item_ids[0] == "milk"
     assert answer.json()["route"] == "model"  # a query speaks for its asker
     assert "retrieve;dur=" in answer.headers["server-timing"]
 
 
-async def test_a_search_without_results_is_an_empty_list(shop: Shop) -> None:
+async def test_a_search_without_results_is_an_empty_list(shop: Service) -> None:
     body = {"query": "milk", "filters": {"brand": ["Nobody"]}}
     assert ids(await shop.post("/v1/search", body)) == []
 
 
-async def test_recommendations_read_the_shopper_once(shop: Shop) -> None:
+async def test_recommendations_read_the_shopper_once(shop: Service) -> None:
     assert ids(await shop.post("/v1/recommend", {"user_id": "ann", "session_id": "s"}))
     assert shop.shoppers.reads == 1
 
 
-async def test_similar_items_do_not_hold_the_item_itself(shop: Shop) -> None:
+async def test_similar_items_do_not_hold_the_item_itself(shop: Service) -> None:
     found = ids(await shop.call("GET", "/v1/items/milk/similar?limit=4"))
     assert len(found) == 4
     assert "milk" not in found
     assert ids(await shop.call("GET", "/v1/items/who/similar"))
 
 
-async def test_events_items_and_erasures_are_taken(shop: Shop) -> None:
+async def test_events_items_and_erasures_are_taken(shop: Service) -> None:
     answer = await shop.post("/v1/events", {"events": [view(), {"event_id": "x"}, view(at=3)]})
     found = answer.json()
     assert (answer.status_code, found["accepted"], found["duplicates"]) == (202, 1, 0)
@@ -155,7 +156,7 @@ async def test_events_items_and_erasures_are_taken(shop: Shop) -> None:
 
 @pytest.mark.parametrize("item_id", ["a/b", "a/similar", "ä b?", "x\ny", "\x00", "..%2F", "#"])
 async def test_an_item_that_was_put_can_be_deleted_whatever_its_id(
-    shop: Shop, item_id: str
+    shop: Service, item_id: str
 ) -> None:
     body = {"items": [{"item_id": item_id, "title": "T"}]}
     assert (await shop.call("PUT", "/v1/items", json=body)).status_code == 202
@@ -168,7 +169,7 @@ def quote(text: str) -> bytes:
     return b"".join(b"%%%02X" % byte for byte in text.encode())
 
 
-async def test_an_administrator_sees_what_is_known_of_a_shopper(shop: Shop) -> None:
+async def test_an_administrator_sees_what_is_known_of_a_shopper(shop: Service) -> None:
     found = (await shop.call("GET", "/v1/users/ann/features")).json()
     assert found["known"] is True
     assert found["recent_items"] == ["oat", "milk"]
@@ -182,7 +183,7 @@ async def test_an_administrator_sees_what_is_known_of_a_shopper(shop: Shop) -> N
     assert "10.0.0.7" not in answer.text
 
 
-async def test_ready_means_that_features_and_model_have_answered_once(shop: Shop) -> None:
+async def test_ready_means_that_features_and_model_have_answered_once(shop: Service) -> None:
     shop.scorer.error = ModelUnavailableError("down")
     answer = await shop.call("GET", "/readyz", None)
     assert (answer.status_code, answer.json()["model"]) == (503, False)
@@ -196,7 +197,7 @@ async def test_ready_means_that_features_and_model_have_answered_once(shop: Shop
 
 
 async def test_the_status_tells_versions_routes_and_freshness_even_without_a_log(
-    shop: Shop,
+    shop: Service,
 ) -> None:
     await shop.post("/v1/events", {"events": [view()]})
     await shop.post("/v1/rank", {"candidates": candidates("milk")})
@@ -210,7 +211,7 @@ async def test_the_status_tells_versions_routes_and_freshness_even_without_a_log
     assert (await shop.call("GET", "/v1/status")).json()["events_logged"] is None
 
 
-async def test_liveness_and_metrics_need_no_key_and_hold_no_ids(shop: Shop) -> None:
+async def test_liveness_and_metrics_need_no_key_and_hold_no_ids(shop: Service) -> None:
     assert (await shop.call("GET", "/healthz", None)).json() == {"status": "ok"}
     await shop.post("/v1/rank", {"candidates": candidates("very-own-item"), "user_id": "ann"})
     await shop.call("DELETE", "/v1/items/very-own-item")
@@ -222,7 +223,7 @@ async def test_liveness_and_metrics_need_no_key_and_hold_no_ids(shop: Shop) -> N
     assert "ann" not in text.replace("channel", "")
 
 
-async def test_a_thousand_candidates_of_full_length_are_ranked(shop: Shop) -> None:
+async def test_a_thousand_candidates_of_full_length_are_ranked(shop: Service) -> None:
     body = {
         "candidates": [
             {"item_id": f"{n:04}" + "ß" * 124, "retrieval_score": float(np.float32(-1e9 + n))}

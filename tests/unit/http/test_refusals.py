@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import FakeScorer
-from tests.support.service import MAX_BODY, RATE_PER_S, Shop, candidates, problem
+from tests.support.fakes import FakeRanker
+from tests.support.service import MAX_BODY, RATE_PER_S, Service, candidates, problem
 
 ONE = candidates("milk")
 POSTS = ("/v1/rank", "/v1/search", "/v1/recommend", "/v1/events", "/rerank")
 
 
 @pytest.fixture(scope="module")
-def shop(tokenizer_path: Any) -> Shop:
+def shop(tokenizer_path: Any) -> Service:
     """One for all tests of this module: what is refused leaves nothing behind."""
-    return Shop(tokenizer_path)
+    return Service(tokenizer_path)
 
 
 UNKNOWN = [None, "nobody"]
@@ -39,7 +39,7 @@ CALLS = [
 
 @pytest.mark.parametrize(("method", "path", "scope"), CALLS)
 async def test_a_stranger_is_a_401_and_a_key_without_the_scope_a_403(
-    shop: Shop, method: str, path: str, scope: str
+    shop: Service, method: str, path: str, scope: str
 ) -> None:
     """Both before the body is read: what is sent here is not even JSON."""
     for key in UNKNOWN:
@@ -53,7 +53,7 @@ async def test_a_stranger_is_a_401_and_a_key_without_the_scope_a_403(
     assert answer.status_code in (200, 202, 204, 400)
 
 
-async def test_the_body_of_a_stranger_is_not_received(shop: Shop) -> None:
+async def test_the_body_of_a_stranger_is_not_received(shop: Service) -> None:
     received = 0
 
     async def body() -> AsyncIterator[bytes]:
@@ -68,13 +68,13 @@ async def test_the_body_of_a_stranger_is_not_received(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("header", ["first", "Basic abc", "Bearer", "Bearer \xff", "bearer nobody"])
-async def test_other_credentials_are_none(shop: Shop, header: str) -> None:
+async def test_other_credentials_are_none(shop: Service, header: str) -> None:
     headers = {"authorization": header.encode("latin-1")}
     answer = await shop.call("POST", "/v1/rank", None, headers=headers)
     assert answer.status_code == 401
 
 
-async def test_a_key_over_its_rate_is_a_429_with_retry_after(shop: Shop) -> None:
+async def test_a_key_over_its_rate_is_a_429_with_retry_after(shop: Service) -> None:
     answers = [
         await shop.post("/v1/rank", {"candidates": ONE}, "slow") for _ in range(RATE_PER_S + 3)
     ]
@@ -85,7 +85,7 @@ async def test_a_key_over_its_rate_is_a_429_with_retry_after(shop: Shop) -> None
     assert int(refused[0].headers["retry-after"]) >= 1
 
 
-async def test_a_body_over_the_limit_is_a_413_whatever_it_declares(shop: Shop) -> None:
+async def test_a_body_over_the_limit_is_a_413_whatever_it_declares(shop: Service) -> None:
     padding = b" " * (MAX_BODY + 1)
 
     async def chunked() -> AsyncIterator[bytes]:
@@ -103,14 +103,14 @@ async def test_a_body_over_the_limit_is_a_413_whatever_it_declares(shop: Shop) -
         assert (answer.status_code, problem(answer)["code"]) == (413, "body_too_large")
 
 
-async def test_a_body_of_exactly_the_limit_is_read(shop: Shop) -> None:
+async def test_a_body_of_exactly_the_limit_is_read(shop: Service) -> None:
     body = json.dumps({"candidates": ONE}).encode()
     answer = await shop.post("/v1/rank", body + b" " * (MAX_BODY - len(body)))
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("declared", ["²", "-1", "abc", "", "1e9"])
-async def test_a_length_that_is_no_number_declares_nothing(shop: Shop, declared: str) -> None:
+async def test_a_length_that_is_no_number_declares_nothing(shop: Service, declared: str) -> None:
     headers = {"content-length": declared.encode("latin-1")}
     body = json.dumps({"candidates": ONE})
     answer = await shop.call("POST", "/v1/rank", content=body, headers=headers)
@@ -131,7 +131,7 @@ async def test_a_length_that_is_no_number_declares_nothing(shop: Shop, declared:
     ],
 )
 async def test_what_is_not_there_is_a_problem_too(
-    shop: Shop, method: str, path: str, status: int, code: str
+    shop: Service, method: str, path: str, status: int, code: str
 ) -> None:
     answer = await shop.call(method, path)
     assert (answer.status_code, problem(answer)["code"]) == (status, code)
@@ -140,7 +140,7 @@ async def test_what_is_not_there_is_a_problem_too(
 async def test_a_bug_is_a_500_that_tells_nothing(
     tokenizer_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop = Shop(tokenizer_path)
+    shop = Service(tokenizer_path)
     shop.scorer.error = KeyError("secret of the house")
     answer = await shop.post("/v1/rank", {"user_id": "ann", "candidates": ONE})
     assert (answer.status_code, problem(answer)["code"]) == (500, "internal")
@@ -149,7 +149,7 @@ async def test_a_bug_is_a_500_that_tells_nothing(
     assert answer.headers["x-request-id"] in caplog.text
 
 
-async def test_a_request_id_is_echoed_or_made(shop: Shop) -> None:
+async def test_a_request_id_is_echoed_or_made(shop: Service) -> None:
     for sent in ("abc-123", "a" * 128, "a.b:c_d"):
         answer = await shop.call("GET", "/healthz", None, headers={"x-request-id": sent})
         assert answer.headers["x-request-id"] == sent
@@ -159,7 +159,7 @@ async def test_a_request_id_is_echoed_or_made(shop: Shop) -> None:
         assert len(answer.headers["x-request-id"]) == 32
 
 
-class Waiting(FakeScorer):
+class Waiting(FakeRanker):
     """A scorer that holds every request until it is told to go on."""
 
     def __init__(self) -> None:
@@ -172,7 +172,7 @@ class Waiting(FakeScorer):
 
 
 async def test_more_than_can_be_taken_is_refused_at_once(tokenizer_path: Any) -> None:
-    shop = Shop(tokenizer_path, admission={"max_ongoing_rankings": 2})
+    shop = Service(tokenizer_path, admission={"max_ongoing_rankings": 2})
     waiting = Waiting()
     shop.scorer.score = waiting.score  # type: ignore[method-assign]
     ranked = [
@@ -196,7 +196,7 @@ async def test_more_than_can_be_taken_is_refused_at_once(tokenizer_path: Any) ->
 async def test_few_are_worked_on_at_once_and_the_others_wait_their_turn(
     tokenizer_path: Any,
 ) -> None:
-    shop = Shop(tokenizer_path, admission={"max_concurrent_rankings": 1})
+    shop = Service(tokenizer_path, admission={"max_concurrent_rankings": 1})
     waiting, order = Waiting(), []
 
     async def score(job: Any, budget_s: float) -> Any:
@@ -218,7 +218,7 @@ async def test_few_are_worked_on_at_once_and_the_others_wait_their_turn(
 
 
 async def test_who_has_waited_for_half_of_his_budget_is_refused(tokenizer_path: Any) -> None:
-    shop = Shop(tokenizer_path, admission={"max_concurrent_rankings": 1})
+    shop = Service(tokenizer_path, admission={"max_concurrent_rankings": 1})
     waiting = Waiting()
     shop.scorer.score = waiting.score  # type: ignore[method-assign]
     first = asyncio.create_task(shop.post("/v1/rank", {"user_id": "ann", "candidates": ONE}))
@@ -240,7 +240,7 @@ def received(ago_s: float) -> str:
     return str(int(1000 * (time.time() - ago_s)))
 
 
-async def test_what_a_request_has_waited_in_haproxy_is_of_its_budget(shop: Shop) -> None:
+async def test_what_a_request_has_waited_in_haproxy_is_of_its_budget(shop: Service) -> None:
     body = {"user_id": "ann", "candidates": ONE, "budget_ms": 200}
     headers = {"x-vitrine-received": received(0.3)}
     late = await shop.call("POST", "/v1/rank", json=body, headers=headers)
@@ -268,7 +268,7 @@ async def test_what_a_request_has_waited_in_haproxy_is_of_its_budget(shop: Shop)
     ],
     ids=["an hour ago", "in an hour", "empty", "words", "other digits", "negative"],
 )
-async def test_a_clock_that_is_wrong_takes_no_budget(shop: Shop, said: str) -> None:
+async def test_a_clock_that_is_wrong_takes_no_budget(shop: Service, said: str) -> None:
     body = {"user_id": "ann", "candidates": ONE, "budget_ms": 200}
     headers = {"x-vitrine-received": said.encode()}
     answer = await shop.call("POST", "/v1/rank", json=body, headers=headers)
@@ -276,7 +276,7 @@ async def test_a_clock_that_is_wrong_takes_no_budget(shop: Shop, said: str) -> N
     assert ", wait;dur=" not in answer.headers["server-timing"]
 
 
-async def test_a_client_that_leaves_is_no_failure_of_ours(shop: Shop) -> None:
+async def test_a_client_that_leaves_is_no_failure_of_ours(shop: Service) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

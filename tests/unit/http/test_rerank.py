@@ -6,12 +6,12 @@ import pytest
 from openapi_spec_validator import validate
 
 from serving.errors import ModelUnavailableError
-from tests.support.service import Shop
+from tests.support.service import Service
 
 
 @pytest.fixture
-def shop(tokenizer_path: Any) -> Shop:
-    return Shop(tokenizer_path)
+def shop(tokenizer_path: Any) -> Service:
+    return Service(tokenizer_path)
 
 
 TEI = {"query": "milk", "texts": ["rye bread", "whole milk", ""]}
@@ -19,7 +19,9 @@ COHERE = {"model": "rerank-v3", "query": "milk", "documents": ["rye bread", {"te
 
 
 @pytest.mark.parametrize("path", ["/rerank", "/v1/rerank", "/v2/rerank"])
-async def test_texts_are_answered_as_text_embeddings_inference_does(shop: Shop, path: str) -> None:
+async def test_texts_are_answered_as_text_embeddings_inference_does(
+    shop: Service, path: str
+) -> None:
     answer = await shop.post(path, {**TEI, "return_text": True, "truncate": None})
     found = answer.json()
     assert answer.headers["x-vitrine-route"] == "model"
@@ -33,7 +35,7 @@ async def test_texts_are_answered_as_text_embeddings_inference_does(shop: Shop, 
     assert "text" not in raw[0]
 
 
-async def test_documents_are_answered_as_cohere_and_jina_do(shop: Shop) -> None:
+async def test_documents_are_answered_as_cohere_and_jina_do(shop: Service) -> None:
     found = (await shop.post("/v2/rerank", {**COHERE, "top_n": 1, "return_documents": True})).json()
     assert set(found) == {"id", "model", "results"}
     assert found["model"] == "rerank-v3"
@@ -42,14 +44,14 @@ async def test_documents_are_answered_as_cohere_and_jina_do(shop: Shop) -> None:
     assert len((await shop.post("/rerank", {**COHERE, "top_n": 99})).json()["results"]) == 2
 
 
-async def test_without_the_model_texts_are_scored_by_shared_words(shop: Shop) -> None:
-    shop.scorer.error = ModelUnavailableError("down")
+async def test_without_the_model_texts_are_scored_by_shared_words(shop: Service) -> None:
+    shop.encoder.error = ModelUnavailableError("down")
     answer = await shop.post("/rerank", TEI)
     assert answer.headers["x-vitrine-route"] == "fallback"
     assert answer.json()[0]["index"] == 1
 
 
-async def test_the_openapi_document_is_valid_and_its_references_resolve(shop: Shop) -> None:
+async def test_the_openapi_document_is_valid_and_its_references_resolve(shop: Service) -> None:
     answer = await shop.call("GET", "/openapi.json", None)
     document = answer.json()
     validate(document)
@@ -81,5 +83,5 @@ def find_references(node: Any) -> list[str]:
     return []
 
 
-async def test_the_docs_page_is_served(shop: Shop) -> None:
+async def test_the_docs_page_is_served(shop: Service) -> None:
     assert (await shop.call("GET", "/docs", None)).status_code == 200

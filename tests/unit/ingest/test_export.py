@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.catalog.table import Item
+from features.catalog.item import Item
 from features.datasets.format import read_dataset, write_dataset
 from features.events.event import BehaviorEvent, EventType
 from features.ingest import export, neighbor_job
@@ -80,7 +80,7 @@ def test_neighbours_are_found_anew_once_the_log_knows_enough(
     settings = store(tmp_path / "state", events)
     path, out = tmp_path / "store.json", tmp_path / "neighbors.npz"
     path.write_text(settings.model_dump_json())
-    command = ["job", "--store", str(path), "--out", str(out), "--min-takings", str(enough)]
+    command = ["job", "--store", str(path), "--out", str(out), "--min-interactions", str(enough)]
     monkeypatch.setattr("sys.argv", command)
     assert neighbor_job.main() == 0
     assert out.exists() == written

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from features.behavior.fold import Aggregator, BehaviorState
+from features.catalog.item import Item
 from features.catalog.store import Catalog
-from features.catalog.table import Item, ItemTable
+from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import EventLog
 from features.ingest.__main__ import main, open_ingest

@@ -18,7 +18,9 @@ from loadtests.autoscaling.scenarios import (
     starting_in,
 )
 from loadtests.autoscaling.serve import Deployment, Scaling
-from serving.settings import PipelineSettings, RankerSettings, ReplicaSettings
+from serving.models.settings import RankerSettings
+from serving.ranking.settings import PipelineSettings
+from serving.settings import ReplicaSettings
 
 SHORT = Burst(before_s=5, ramp_s=10, burst_s=35, after_s=10)
 WITH_NODES = replace(SHORT, burst_s=200)  # long enough for nodes of 90 s

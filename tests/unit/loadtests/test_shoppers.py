@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from features.datasets.format import Dataset, DatasetInfo
 from loadtests.load.shop import Draws, Shop
 from loadtests.load.visits import Call, Crowd, Slate, judge
-from serving.http.schemas.rankings import EventIn, RankRequest, RecommendRequest, SearchRequest
+from serving.http.schemas.events import EventIn
+from serving.http.schemas.rankings import RankRequest, RecommendRequest, SearchRequest
 
 SHOP = Shop([f"i{k}" for k in range(200)], [f"query {k}" for k in range(200)], ["ada", "bob"])
 SLATE = Slate("r1", [f"i{k}" for k in range(20)])

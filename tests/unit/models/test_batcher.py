@@ -17,10 +17,10 @@ from serving.errors import (
     ModelTimeoutError,
     ModelUnavailableError,
 )
-from serving.models.batcher import PART_NAMES, Ranker, RankerJob, RankerReply, pack, unpack
-from serving.models.triton import RankerBatch, RankerScores
-from serving.ranking.values import Texts
-from serving.settings import RankerSettings
+from serving.models.batcher import Ranker, RankerJob, RankerReply, unpack
+from serving.models.contract import PART_NAMES, Tensors, check, pack, request_tensors
+from serving.models.settings import RankerSettings
+from serving.models.triton import RankerScores
 from tests.support.fakes import FakeModel, score_rows
 
 
@@ -32,20 +32,25 @@ def job(
     def tokens(rows: int) -> np.ndarray[Any, np.dtype[np.int16]]:
         return rng.integers(1, 1000, (rows, width), np.int16)
 
-    history = n_user + n_session + n_bought
-    texts = Texts(
-        query_tokens=tokens(1),
-        n_user_history=n_user,
-        n_session_history=n_session,
-        purchases=rng.normal(size=(n_bought, 3)).astype(np.float32),
-        history_keys=rng.integers(0, 2**62, history),
-        history_tokens=tokens(history) if history else np.zeros((0, 1), np.int16),
-        item_keys=rng.integers(0, 2**62, n),
-        item_tokens=tokens(n),
-    )
+    rows = np.arange(n + n_user + n_session + n_bought)
+    keys = rng.integers(0, 2**62, len(rows))
+    texts = tokens(len(rows))
+    ends = np.cumsum([n, n_user, n_session])
+    candidates, user, session, bought = np.split(rows, ends)
     features = rng.normal(size=(n, len(FEATURE_NAMES))).astype(np.float32)
     features[rng.random(features.shape) < 0.3] = np.nan
-    return RankerJob(texts, features)
+    return RankerJob(
+        request_tensors(
+            lambda asked: (keys[asked], texts[asked]),
+            tokens(1),
+            user,
+            session,
+            bought,
+            rng.normal(size=(n_bought, 3)).astype(np.float32),
+            candidates,
+            features,
+        )
+    )
 
 
 def ranker(model: FakeModel, **given_: int) -> Ranker:
@@ -58,8 +63,8 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def rows_of(batch: RankerBatch) -> list[int]:
-    counts: list[int] = batch.row_counts.tolist()
+def rows_of(batch: Tensors) -> list[int]:
+    counts: list[int] = batch["ROW_COUNTS"].tolist()
     return counts
 
 
@@ -227,29 +232,22 @@ def test_what_is_packed_together_is_unpacked_apart(
     shapes: list[tuple[int, int, int, int, int]],
 ) -> None:
     jobs = [job(n, seed, u, s, width, b) for seed, (n, u, s, b, width) in enumerate(shapes)]
-    batch = pack(jobs)
-    # The batch can be cut back into each request's own columns.
-    row = history = bought = 0
-    for place, each in enumerate(jobs):
-        texts, n = each.texts, len(each.features)
-        width = texts.item_tokens.shape[1]
-        np.testing.assert_array_equal(batch.item_tokens[row : row + n, :width], texts.item_tokens)
-        assert not batch.item_tokens[row : row + n, width:].any()
-        np.testing.assert_array_equal(batch.item_keys[row : row + n], texts.item_keys)
-        np.testing.assert_array_equal(batch.features[row : row + n], each.features)
-        n_bought = len(texts.purchases)
-        n_history = texts.n_user_history + texts.n_session_history + n_bought
-        assert batch.bought_counts[place] == n_bought
-        np.testing.assert_array_equal(batch.purchases[bought : bought + n_bought], texts.purchases)
-        bought += n_bought
-        assert batch.user_history_counts[place] == texts.n_user_history
-        assert batch.session_history_counts[place] == texts.n_session_history
-        end = history + n_history
-        np.testing.assert_array_equal(batch.history_keys[history:end], texts.history_keys)
-        row, history = row + n, end
-    assert batch.row_counts.sum() == len(batch.features) == row
+    batch = pack([each.tensors for each in jobs])
+    check(batch, len(FEATURE_NAMES))
+    # The batch can be cut back into each request's own rows.
+    start = dict.fromkeys(batch, 0)
+    for each in jobs:
+        for name, own in each.tensors.items():
+            part = batch[name][start[name] : start[name] + len(own)]
+            start[name] += len(own)
+            if own.ndim == 1:
+                np.testing.assert_array_equal(part, own)
+            else:
+                np.testing.assert_array_equal(part[:, : own.shape[1]], own)
+                assert not part[:, own.shape[1] :].any()
+    assert {name: len(rows) for name, rows in batch.items()} == start
     output = score_rows(batch)
     parts = np.repeat(output[:, None], len(PART_NAMES), axis=1)
-    for each, found in zip(jobs, unpack(jobs, RankerScores(output, parts, "7")), strict=True):
-        np.testing.assert_array_equal(found.values, score_rows(pack([each])))
-        assert found.model_version == "7"
+    for each, scores in zip(jobs, unpack(jobs, RankerScores(output, parts, "7")), strict=True):
+        np.testing.assert_array_equal(scores.values, score_rows(pack([each.tensors])))
+        assert scores.model_version == "7"

@@ -14,7 +14,8 @@ from serving.errors import (
     RankingError,
 )
 from serving.models.breaker import Breaker
-from serving.settings import BreakerSettings, PipelineSettings
+from serving.models.settings import BreakerSettings
+from serving.ranking.settings import PipelineSettings
 from serving.telemetry.metrics import BREAKER_OPEN, BREAKER_OPENED
 
 SETTINGS = BreakerSettings(failures=3, failing_s=0.15, fair_budget_s=0.1, probe_interval_s=0.5)

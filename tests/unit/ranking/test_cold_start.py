@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.behavior.matrix import FEATURE_NAMES
-from serving.ranking.cold_start import ColdStart
-from serving.ranking.values import FeatureMatrix, Scores
+from serving.ranking.cold_start import cold_start_scores
+from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules, Weights
+from serving.types import Scores
 from tests.support.fakes import matrix
 
 
 def score(features: FeatureMatrix, **rules: object) -> Scores:
-    return ColdStart(ColdStartRules.model_validate(rules)).score(features)
+    return cold_start_scores(features, ColdStartRules.model_validate(rules))
 
 
 @settings(max_examples=100, deadline=None)

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from features.behavior.matrix import FEATURE_NAMES, Shopper
+from features.behavior.matrix import FEATURE_NAMES
 from serving.errors import (
     BadModelOutputError,
     ModelOverloadedError,
@@ -15,24 +17,37 @@ from serving.errors import (
     ModelUnavailableError,
     RankingError,
 )
-from serving.models.latency import Pace
-from serving.ranking.cold_start import ColdStart
+from serving.models.latency import LatencyEstimate
+from serving.models.tokenizer import Tokenizer
+from serving.ranking.admission import Admission
+from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.pipeline import RankingPipeline
-from serving.ranking.shopper_features import FeatureLookup
+from serving.ranking.settings import AdmissionSettings, PipelineSettings
+from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.values import FeatureMatrix, RankingRequest, Reason, Route, Scores, Slate
-from serving.settings import ModelSettings, PipelineSettings
-from serving.shops.items import TextEncoder
+from serving.ranking.sources import Sources
+from serving.ranking.values import FeatureMatrix, Recommend, Search, Slate, Source
+from serving.search.settings import RetrievalSettings
 from serving.shops.rules import Rules
 from serving.telemetry.stages import Stages
-from tests.support.fakes import FakeScorer, FakeShoppers, groceries, request, state
+from serving.types import Reason, Route, Scores
+from tests.support.fakes import (
+    FakeEncoder,
+    FakeRanker,
+    FakeShoppers,
+    context,
+    given,
+    groceries,
+    state,
+)
+from tests.support.service import Kept, shop_of, usual_limits
 
 ITEMS = ("milk", "oat", "bread", "unheard of")
 
 
 @dataclass
 class FakeColdStart:
-    """A `pipeline.RulesScorer`: the first are the best."""
+    """A `pipeline.ColdStartClient`: the first are the best."""
 
     error: Exception | None = None
     calls: int = 0
@@ -49,36 +64,48 @@ class FakeColdStart:
 class World:
     """A pipeline and what it depends on."""
 
-    encoder: TextEncoder
+    encoder: Tokenizer
     shoppers: FakeShoppers = field(default_factory=FakeShoppers)
-    scorer: FakeScorer = field(default_factory=FakeScorer)
-    cold_start: FakeColdStart = field(default_factory=FakeColdStart)
+    scorer: FakeRanker = field(default_factory=FakeRanker)
+    cold_start: FakeColdStart | None = field(default_factory=FakeColdStart)
     stages: Stages = field(default_factory=Stages)
-    pace: Pace = field(default_factory=lambda: Pace(lambda: 0.0))
+    latency: LatencyEstimate = field(default_factory=lambda: LatencyEstimate(lambda: 0.0))
+    kept: Kept = field(default_factory=Kept)
 
-    async def rank(self, asked: RankingRequest, shopper: Shopper | None = None) -> Slate:
-        items = groceries(self.encoder)
+    async def rank(self, *item_ids: str, **fields: Any) -> Slate:
+        """Of the given candidates."""
+        slate = await self.slate(given(*item_ids), **fields)
+        assert sorted(slate.order.tolist()) == list(range(len(item_ids)))
+        return slate
+
+    async def slate(self, source: Source, **fields: Any) -> Slate:
+        """Of candidates from anywhere."""
         rules = Rules.model_validate({"exploration": {"share": 0}, "diversity": {"depth": 0}})
+        shop = shop_of(groceries(self.encoder), self.shoppers, rules=rules)
+        settings = PipelineSettings(min_shortlist=2)
+        retrieval = RetrievalSettings(vectors_path=Path("x"), neighbors_path=Path("x"))
         pipeline = RankingPipeline(
-            FeatureLookup(self.shoppers, items, self.encoder, ModelSettings(tokenizer_path="x")),
+            Admission(AdmissionSettings()),
+            ShopperFeatures(self.encoder, usual_limits(), settings),
+            Sources(FakeEncoder(self.encoder), retrieval, settings),
             self.scorer,
             self.cold_start,
-            ColdStart(rules.cold_start),
-            SlatePolicy(rules, items.table, np.random.default_rng(0)),
-            PipelineSettings(min_shortlist=2),
-            self.pace,
+            SlatePolicy(np.random.default_rng(0)),
+            self.kept,
+            settings,
+            self.latency,
         )
-        slate = await pipeline.rank(asked, self.stages, shopper)
-        assert sorted(slate.order.tolist()) == list(range(len(asked.item_ids)))
+        slate = await pipeline.rank(shop, source, context(**fields), self.stages)
         assert np.isfinite(slate.scores.values).all()
+        assert self.kept.slates[-1] is slate
         return slate
 
 
 @pytest.fixture
-def world(encoder: TextEncoder) -> World:
-    found = World(encoder)
-    found.shoppers.users["u"] = state("milk", "oat", "milk")
-    return found
+def world(encoder: Tokenizer) -> World:
+    world = World(encoder)
+    world.shoppers.users["u"] = state("milk", "oat", "milk")
+    return world
 
 
 def within(budget_s: float) -> float:
@@ -86,19 +113,19 @@ def within(budget_s: float) -> float:
 
 
 async def test_a_known_shopper_is_ranked_by_the_model(world: World) -> None:
-    slate = await world.rank(request(*ITEMS, user_id="u"))
+    slate = await world.rank(*ITEMS, user_id="u")
     assert (slate.route, slate.reason) == (Route.MODEL, None)
     assert slate.order.tolist() == [3, 2, 1, 0]
     assert slate.scores.model_version == "7"
     (job,) = world.scorer.jobs
-    assert job.features.shape == (4, len(FEATURE_NAMES))
-    assert job.texts.n_user_history == 2
+    assert job.tensors["FEATURES"].shape == (4, len(FEATURE_NAMES))
+    assert job.tensors["USER_HISTORY_COUNTS"].tolist() == [2]
     for stage in ("features", "score", "slate", "batch_wait", "model"):
         assert f"{stage};dur=" in world.stages.header()
 
 
 async def test_a_new_shopper_is_ranked_by_rules(world: World) -> None:
-    slate = await world.rank(request(*ITEMS, user_id="new"))
+    slate = await world.rank(*ITEMS, user_id="new")
     assert (slate.route, slate.reason) == (Route.COLD_START, Reason.NEW_SHOPPER)
     assert slate.order.tolist() == [0, 1, 2, 3]
     assert world.scorer.jobs == []
@@ -107,14 +134,14 @@ async def test_a_new_shopper_is_ranked_by_rules(world: World) -> None:
 async def test_one_interaction_is_too_little_and_two_are_enough(world: World) -> None:
     world.shoppers.users["once"] = state("milk")
     world.shoppers.sessions["twice"] = state("milk", "oat", user=False)
-    assert (await world.rank(request(*ITEMS, user_id="once"))).route is Route.COLD_START
-    assert (await world.rank(request(*ITEMS, session_id="twice"))).route is Route.MODEL
+    assert (await world.rank(*ITEMS, user_id="once")).route is Route.COLD_START
+    assert (await world.rank(*ITEMS, session_id="twice")).route is Route.MODEL
 
 
 async def test_a_query_or_seeds_speak_for_somebody_unknown(world: World) -> None:
-    assert (await world.rank(request(*ITEMS, query="milk"))).route is Route.MODEL
-    assert (await world.rank(request(*ITEMS, seed_item_ids=("oat",)))).route is Route.MODEL
-    assert world.scorer.jobs[1].texts.n_session_history == 1
+    assert (await world.rank(*ITEMS, query="milk")).route is Route.MODEL
+    assert (await world.slate(Recommend(("oat",)))).route is Route.MODEL
+    assert world.scorer.jobs[1].tensors["SESSION_HISTORY_COUNTS"].tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -131,36 +158,36 @@ async def test_a_ranker_that_fails_degrades_to_rules_and_says_why(
     world: World, error: RankingError, reason: Reason
 ) -> None:
     world.scorer.error = error
-    slate = await world.rank(request(*ITEMS, user_id="u"))
+    slate = await world.rank(*ITEMS, user_id="u")
     assert (slate.route, slate.reason) == (Route.FALLBACK, reason)
     assert "popularity" in slate.scores.part_names
+    assert world.cold_start
     assert world.cold_start.calls == 0  # the last resort needs no other process
 
 
 async def test_a_store_that_fails_degrades_to_rules_and_says_why(world: World) -> None:
     world.shoppers.error = OSError("disk")
-    slate = await world.rank(request(*ITEMS, user_id="u", query="milk"))
+    slate = await world.rank(*ITEMS, user_id="u", query="milk")
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
-    assert slate.request.item_ids[slate.order[0]] == "milk"  # the items are still known
+    assert slate.candidates.item_ids[slate.order[0]] == "milk"  # the items are still known
 
 
 async def test_a_store_that_hangs_costs_its_budget_and_no_more(world: World) -> None:
     world.shoppers.delay_s = 0.4
     started_s = time.monotonic()
-    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=within(5.0)))
+    slate = await world.rank(*ITEMS, user_id="u", deadline_s=within(5.0))
     assert time.monotonic() - started_s < 0.35
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
 
 
 async def test_a_store_that_is_only_too_slow_for_the_deadline_is_not_blamed(world: World) -> None:
     world.shoppers.delay_s = 0.05
-    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=within(0.01)))
+    slate = await world.rank(*ITEMS, user_id="u", deadline_s=within(0.01))
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
 
 
 async def test_no_time_for_the_model_means_rules_at_once(world: World) -> None:
-    asked = request(*ITEMS, user_id="u", deadline_s=within(-1.0))
-    slate = await world.rank(asked, Shopper(user=world.shoppers.users["u"]))
+    slate = await world.rank(*ITEMS, query="milk", deadline_s=within(-1.0))
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
     assert world.scorer.jobs == []
 
@@ -168,25 +195,25 @@ async def test_no_time_for_the_model_means_rules_at_once(world: World) -> None:
 async def test_the_model_leaves_the_rules_their_time(world: World) -> None:
     """A scorer that uses its budget up still leaves a slate before the deadline."""
 
-    class Slow(FakeScorer):
+    class Slow(FakeRanker):
         async def score(self, job: object, budget_s: float) -> object:  # type: ignore[override]
             await asyncio.sleep(budget_s)
             raise ModelTimeoutError("late")
 
     world.scorer = Slow()
     deadline_s = within(0.3)
-    slate = await world.rank(request(*ITEMS, user_id="u", deadline_s=deadline_s))
+    slate = await world.rank(*ITEMS, user_id="u", deadline_s=deadline_s)
     assert time.monotonic() < deadline_s + 0.05
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.DEADLINE)
 
 
 async def test_when_time_is_short_the_model_ranks_the_best_by_rules(world: World) -> None:
-    world.pace.answered(100, 5.0)  # 50 ms a candidate: two fit into the model's 150 ms
-    slate = await world.rank(request(*ITEMS, user_id="u"))
+    world.latency.answered(100, 5.0)  # 50 ms a candidate: two fit into the model's 150 ms
+    slate = await world.rank(*ITEMS, user_id="u")
     assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
     (job,) = world.scorer.jobs
-    assert len(job.features) == 2
-    by_rules = ColdStart(Rules().cold_start).score(slate.features).values
+    assert job.rows == 2
+    by_rules = cold_start_scores(slate.features, Rules().cold_start).values
     best = np.argsort(-by_rules, kind="stable")
     # The model's own order of the best, then the rest as the rules have it.
     assert slate.order.tolist() == [*sorted(best[:2].tolist(), reverse=True), *best[2:].tolist()]
@@ -196,16 +223,17 @@ async def test_when_time_is_short_the_model_ranks_the_best_by_rules(world: World
 
 async def test_answers_that_come_late_make_the_next_shortlist_shorter(world: World) -> None:
     world.scorer.error = ModelTimeoutError("late")
-    await world.rank(request(*ITEMS, user_id="u"))
+    await world.rank(*ITEMS, user_id="u")
     world.scorer.error = None
-    slate = await world.rank(request(*ITEMS, user_id="u"))
+    slate = await world.rank(*ITEMS, user_id="u")
     assert (slate.route, slate.reason) == (Route.MODEL, Reason.SHORTLIST)
-    assert len(world.scorer.jobs[-1].features) == 2  # never less than the least
+    assert world.scorer.jobs[-1].rows == 2  # never less than the least
 
 
 async def test_a_cold_start_deployment_that_is_dead_is_not_missed(world: World) -> None:
+    assert world.cold_start
     world.cold_start.error = ModelUnavailableError("gone")
-    slate = await world.rank(request(*ITEMS))
+    slate = await world.rank(*ITEMS)
     assert (slate.route, slate.reason) == (Route.COLD_START, Reason.NEW_SHOPPER)
     assert world.cold_start.calls == 1
 
@@ -213,19 +241,38 @@ async def test_a_cold_start_deployment_that_is_dead_is_not_missed(world: World) 
 async def test_with_everything_dead_there_is_still_a_slate(world: World) -> None:
     world.shoppers.error = OSError("disk")
     world.scorer.error = ModelUnavailableError("gone")
+    assert world.cold_start
     world.cold_start.error = ModelUnavailableError("gone")
-    slate = await world.rank(request(*ITEMS, user_id="u"))
+    slate = await world.rank(*ITEMS, user_id="u")
     assert slate.route is Route.FALLBACK
 
 
-async def test_a_shopper_that_was_read_already_is_not_read_again(world: World) -> None:
-    slate = await world.rank(request(*ITEMS, user_id="u"), Shopper(world.shoppers.users["u"]))
-    assert slate.route is Route.MODEL
-    assert world.shoppers.reads == 0
+async def test_the_shopper_is_read_once_wherever_candidates_come_from(world: World) -> None:
+    for source in (given(*ITEMS), Search("milk"), Recommend()):
+        world.shoppers.reads = 0
+        await world.slate(source, user_id="u")
+        assert world.shoppers.reads == 1
+
+
+async def test_a_store_that_hangs_is_asked_once_for_recommendations_too(world: World) -> None:
+    world.shoppers.delay_s = 0.4
+    started_s = time.monotonic()
+    slate = await world.slate(Recommend(), user_id="u", deadline_s=within(5.0))
+    assert world.shoppers.reads == 1
+    assert time.monotonic() - started_s < 0.18  # the features' budget is 0.1 s
+    assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
+    assert len(slate.order) > 0
+
+
+async def test_without_a_deployment_a_new_shopper_is_ranked_by_rules_here(world: World) -> None:
+    world.cold_start = None
+    slate = await world.rank(*ITEMS, user_id="new")
+    assert (slate.route, slate.reason) == (Route.COLD_START, Reason.NEW_SHOPPER)
+    assert "popularity" in slate.scores.part_names
 
 
 async def test_nothing_to_rank_is_an_empty_slate_and_no_call(world: World) -> None:
-    slate = await world.rank(request(query="milk"))
+    slate = await world.rank(query="milk")
     assert slate.order.tolist() == []
     assert world.scorer.jobs == []
 
@@ -233,4 +280,4 @@ async def test_nothing_to_rank_is_an_empty_slate_and_no_call(world: World) -> No
 async def test_an_error_of_our_own_is_not_hidden(world: World) -> None:
     world.scorer.error = KeyError("a bug")
     with pytest.raises(KeyError):
-        await world.rank(request(*ITEMS, user_id="u"))
+        await world.rank(*ITEMS, user_id="u")

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog.table import Item, ItemTable
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
+from serving.experiments.assignment import assign
 from serving.ranking.slate import SlatePolicy
-from serving.ranking.values import FeatureMatrix, Route, Slate
+from serving.ranking.values import FeatureMatrix, Slate
 from serving.shops.rules import Rules
-from tests.support.fakes import NOW_S, matrix, request, scores
+from serving.types import Route
+from tests.support.fakes import NOW_S, candidates, context, matrix, scores
 
 NO_CHANCE = {"exploration": {"share": 0.0}}
 FREE = {**NO_CHANCE, "diversity": {"depth": 0}}
@@ -29,13 +32,27 @@ def features(n: int, **columns: Any) -> FeatureMatrix:
 def slate(values: list[float], rules: dict[str, Any], seed: int = 0, **fields: Any) -> Slate:
     n = len(values)
     exposure = np.array(fields.pop("exposure", np.full(n, np.inf)), np.float32)
-    policy = SlatePolicy(Rules.model_validate(rules), ITEMS, np.random.default_rng(seed))
-    asked = request(*(f"i{i}" for i in range(n)), **fields)
-    return policy.slate(asked, features(n, exposure=exposure), scores(*values), Route.MODEL)
+    columns = features(n, exposure=exposure)
+    return ordered(SlatePolicy(np.random.default_rng(seed)), rules, columns, values, **fields)
+
+
+def ordered(
+    policy: SlatePolicy,
+    rules: dict[str, Any],
+    columns: FeatureMatrix,
+    values: list[float],
+    **fields: Any,
+) -> Slate:
+    about, offered = context(**fields), candidates(*(f"i{i}" for i in range(len(values))))
+    parsed, scored = Rules.model_validate(rules), scores(*values)
+    order, propensity, notes = policy.order(ITEMS, parsed, about, offered, columns, scored.values)
+    return Slate(
+        about, assign(parsed), offered, columns, scored, order, propensity, notes, Route.MODEL
+    )
 
 
 def ids(answer: Slate) -> list[str]:
-    return [answer.request.item_ids[index] for index in answer.order.tolist()]
+    return [answer.candidates.item_ids[index] for index in answer.order.tolist()]
 
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -230,13 +247,12 @@ FALLING = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 def test_propensities_are_the_probabilities_that_the_policy_acts_on() -> None:
     """Over many slates, each (item, place) comes up as often as its propensity says."""
     n, times = len(FALLING), 4_000
-    policy = SlatePolicy(Rules.model_validate(EXPLORING), ITEMS, np.random.default_rng(1))
-    asked = request(*(f"i{i}" for i in range(n)))
+    policy = SlatePolicy(np.random.default_rng(1))
     columns = features(n, exposure=np.array(SEEN, np.float32))
     count = np.zeros((n, n))
     told = np.zeros((n, n))
     for _ in range(times):
-        answer = policy.slate(asked, columns, scores(*FALLING), Route.MODEL)
+        answer = ordered(policy, EXPLORING, columns, FALLING)
         count[answer.order, np.arange(n)] += 1
         told[answer.order, np.arange(n)] = answer.propensity
     share = count / times

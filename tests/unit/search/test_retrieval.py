@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.behavior.matrix import Shopper
-from features.catalog.table import Item
+from features.catalog.counters import Counter
+from features.catalog.item import Item
 from features.events.event import EventType
 from serving.errors import ModelUnavailableError
-from serving.http.schemas.rankings import Filters
-from serving.ranking.values import FloatArray
-from serving.search.filters import allowed
+from serving.models.tokenizer import Tokenizer
+from serving.search.filters import Filters, allowed
 from serving.search.retrieval import Retrieval
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
+from serving.types import FloatArray
 from tests.support.fakes import (
     GROCERIES,
     NOW_S,
@@ -30,7 +31,7 @@ from tests.support.fakes import (
 class Shop:
     """A retrieval over the groceries."""
 
-    def __init__(self, encoder: TextEncoder, items: ItemCache | None = None) -> None:
+    def __init__(self, encoder: Tokenizer, items: ItemCache | None = None) -> None:
         self.encoder = encoder
         self.items = groceries(encoder) if items is None else items
         self.source = FakeVectors()
@@ -43,17 +44,17 @@ class Shop:
         return found
 
     def search(self, query: str, dense: bool = False, **filters: Any) -> list[str]:
-        asked = Filters.model_validate(filters) if filters else None
+        asked = Filters(**filters) if filters else None
         vector = self.vector(query) if dense else None
         return self.retrieval.search(query, vector, asked, 50).item_ids
 
     def recommend(self, shopper: Shopper, *seeds: str, **filters: Any) -> list[str]:
-        asked = Filters.model_validate(filters) if filters else None
+        asked = Filters(**filters) if filters else None
         return self.retrieval.recommend(shopper, seeds, asked, 50).item_ids
 
     def sell(self, item_id: str, times: float, at_s: float = NOW_S) -> None:
         counts = np.zeros((1, 5, 5), np.float32)
-        counts[0, 3] = times
+        counts[0, Counter.PURCHASE] = times
         row = self.items.table.rows([item_id])
         self.items.set_counters(row, counts, np.array([at_s]), np.array([at_s]))
         self.retrieval.refresh_popularity(NOW_S)
@@ -67,7 +68,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(encoder: TextEncoder) -> Shop:
+def shop(encoder: Tokenizer) -> Shop:
     return Shop(encoder)
 
 
@@ -173,7 +174,7 @@ def test_an_item_that_both_engines_find_stands_before_one_that_only_one_finds(sh
         ({"category": "Grocery > Dairy > Milk > Fresh"}, {"milk", "oat"}),
         ({"category": "Dairy"}, set()),
         ({"category": " > "}, set()),
-        ({"brand": ["Linen", "Crust", "Nobody"]}, {"dress", "soap", "bread"}),
+        ({"brands": ("Linen", "Crust", "Nobody")}, {"dress", "soap", "bread"}),
         ({"min_price": 4.0}, {"glass", "dress", "soap"}),
         ({"max_price": 2.4}, {"milk", "oat"}),
         ({"min_price": 2.9, "max_price": 2.9}, {"butter"}),
@@ -181,7 +182,7 @@ def test_an_item_that_both_engines_find_stands_before_one_that_only_one_finds(sh
         ({"max_price": 0.0}, set()),
         ({"min_price": 1e308}, set()),
         ({"category": "Grocery", "exclude_item_ids": ["milk", "who"]}, {"oat", "butter", "bread"}),
-        ({"category": "Grocery", "brand": ["Meadow"], "max_price": 2.0}, {"milk"}),
+        ({"category": "Grocery", "brands": ("Meadow",), "max_price": 2.0}, {"milk"}),
     ],
 )
 def test_filters_let_through_what_satisfies_all_of_them(
@@ -206,30 +207,35 @@ def test_what_is_sold_out_is_shown_only_to_who_asks_for_it(shop: Shop) -> None:
         ({}, [True, True]),
         ({"available": None}, [True, True]),
         ({"category": "Grocery"}, [False, True]),
-        ({"brand": ["Meadow"]}, [False, True]),
+        ({"brands": ("Meadow",)}, [False, True]),
         ({"min_price": 0.5}, [False, True]),
-        ({"exclude_item_ids": ["milk"]}, [True, False]),
+        ({"exclude_item_ids": ("milk",)}, [True, False]),
     ],
 )
 def test_an_item_outside_the_catalogue_passes_unless_something_is_asked_of_it(
     shop: Shop, filters: dict[str, Any] | None, kept: list[bool]
 ) -> None:
     rows = np.array([-1, 0])
-    asked = None if filters is None else Filters.model_validate(filters)
+    asked = None if filters is None else Filters(**filters)
     assert allowed(shop.items.table, rows, asked).tolist() == kept
 
 
-def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: TextEncoder) -> None:
+def test_filters_over_an_empty_catalogue_hold_unknown_items_back(encoder: Tokenizer) -> None:
     table = ItemCache(encoder, 8).table
-    everything = {"category": "a", "brand": ["b"], "min_price": 1.0, "exclude_item_ids": ["c"]}
+    everything: dict[str, Any] = {
+        "category": "a",
+        "brands": ("b",),
+        "min_price": 1.0,
+        "exclude_item_ids": ("c",),
+    }
     rows = np.array([-1, -1])
     assert allowed(table, rows, None).tolist() == [True, True]
     for name, value in everything.items():
-        kept = allowed(table, rows, Filters.model_validate({name: value})).tolist()
+        kept = allowed(table, rows, Filters(**{name: value})).tolist()
         assert kept == [name == "exclude_item_ids"] * 2
 
 
-def test_an_empty_catalogue_finds_nothing(encoder: TextEncoder) -> None:
+def test_an_empty_catalogue_finds_nothing(encoder: Tokenizer) -> None:
     shop = Shop(encoder, ItemCache(encoder, 8))
     assert shop.search("milk", dense=True) == []
     assert shop.recommend(Shopper(state("milk"))) == []
@@ -244,15 +250,15 @@ def test_a_stranger_gets_what_is_popular_and_a_shopper_what_is_near(shop: Shop) 
     assert set(near) == {item.item_id for item in GROCERIES}
 
 
-def test_a_filter_reaches_below_what_is_most_popular(encoder: TextEncoder) -> None:
+def test_a_filter_reaches_below_what_is_most_popular(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     items.upsert([Item(f"x{n}", f"Filler {n}", category="Filler") for n in range(900)])
     shop = Shop(encoder, items)
     for n in range(900):
-        items.counters.counts[items.table.row_of[f"x{n}"], 3] = 5.0
+        items.counters.counts[items.table.row_of[f"x{n}"], Counter.PURCHASE] = 5.0
         items.counters.at_s[items.table.row_of[f"x{n}"]] = NOW_S
     shop.retrieval.refresh_popularity(NOW_S)
-    assert shop.recommend(Shopper(), brand=["Oatly"]) == ["oat"]
+    assert shop.recommend(Shopper(), brands=("Oatly",)) == ["oat"]
 
 
 def test_seeds_find_their_like_and_never_themselves(shop: Shop) -> None:
@@ -271,7 +277,7 @@ def test_what_was_bought_before_is_offered_again(shop: Shop) -> None:
     assert set(shop.recommend(buyer)[:2]) == {"soap", "glass"}
 
 
-def test_readers_and_the_writer_do_not_meet_halfway(encoder: TextEncoder) -> None:
+def test_readers_and_the_writer_do_not_meet_halfway(encoder: Tokenizer) -> None:
     """The dense index moves when it grows: a search in that moment reads freed memory."""
     shop = Shop(encoder)
     failures: list[BaseException] = []

@@ -2,23 +2,26 @@
 
 import asyncio
 import threading
-import time
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from features.catalog.table import ItemTable
 from features.events.event import EventType
 from serving.errors import OverloadedError
-from serving.http.auth import Pseudonyms
-from serving.http.schemas.rankings import EventsRequest, EventsResponse, ItemsRequest
-from serving.ranking.recorder import Recorder
-from serving.ranking.values import Route, Slate
-from serving.shops.intake import MAX_AGE_S, MAX_FUTURE_S, Intake
-from tests.support.fakes import NOW_S, FakeCatalog, FakeLog, matrix, request, scores
+from serving.http.routes.events import MAX_AGE_S, MAX_FUTURE_S, EventRoutes
+from serving.http.schemas.events import EventsRequest, EventsResponse
+from serving.models.tokenizer import Tokenizer
+from serving.shops.intake import Intake
+from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.shop import Shops
+from tests.support.fakes import NOW_S, FakeCatalog, FakeLog
+from tests.support.service import shop_of
 
+NO_ITEMS = ItemCache(Tokenizer(Path("none is read")), 16)
 PSEUDONYMS = Pseudonyms(b"0123456789abcdef")
 
 
@@ -37,10 +40,12 @@ class Desk:
     def __init__(self, **settings: int) -> None:
         self.log = FakeLog()
         self.catalog = FakeCatalog()
-        self.intake = Intake(self.log, self.catalog, PSEUDONYMS, lambda: NOW_S, **settings)
+        self.intake = Intake(self.log, self.catalog, **settings)
+        self.shop = replace(shop_of(NO_ITEMS), intake=self.intake, pseudonyms=PSEUDONYMS)
+        self.routes = EventRoutes(Shops([self.shop]), lambda: NOW_S)
 
     async def events(self, *events: Any) -> EventsResponse:
-        return await self.intake.events(EventsRequest(events=list(events)))
+        return await self.routes.take(self.shop, EventsRequest(events=list(events)))
 
 
 @pytest.fixture
@@ -67,8 +72,6 @@ async def test_raw_ids_are_never_stored(desk: Desk) -> None:
     assert stored.session_id == PSEUDONYMS.session("cookie-77")
     assert "ann" not in repr(stored)
     assert "cookie" not in repr(stored)
-    await desk.intake.erase_user("ann@example.org")
-    assert desk.log.erased == [stored.user_id]
 
 
 @pytest.mark.parametrize(
@@ -168,99 +171,5 @@ async def test_a_write_goes_on_when_its_caller_leaves() -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_items_are_stored_in_the_catalogues_own_writing(desk: Desk) -> None:
-    asked = ItemsRequest.model_validate_json(
-        '{"items": [{"item_id": "jam", "title": "Plum jam", "category": " Food>Spreads > ", '
-        '"price": 3, "attributes": {"size": "1 kg"}}, {"item_id": "x", "title": "X", '
-        '"category": " > "}]}'
-    )
-    assert await desk.intake.items(asked) == 2
-    jam, x = desk.catalog.items["jam"], desk.catalog.items["x"]
-    assert jam is not None
-    assert x is not None
-    assert (jam.category, jam.price, jam.attributes) == ("Food > Spreads", 3.0, {"size": "1 kg"})
-    assert x.category == ""
-    assert np.isnan(x.price)
-    assert jam.created_s == NOW_S
-    assert len(ItemTable([jam, x])) == 2
-    assert x.ranker_text == "X"
-
-
 async def test_deleting_an_unknown_item_is_no_error(desk: Desk) -> None:
     await desk.intake.delete_item("who")
-
-
-def slate(ranking_id: str = "r1", n: int = 3) -> Slate:
-    asked = request(*(f"i{k}" for k in range(n)), ranking_id=ranking_id, user_id="p", query="q")
-    return Slate(
-        asked,
-        matrix(n, item_purchase_7d=np.arange(n)),
-        scores(*range(n)),
-        np.arange(n)[::-1][:2],
-        np.ones(2, np.float32),
-        {},
-        Route.MODEL,
-    )
-
-
-def test_a_ranking_is_recorded_as_it_was_shown() -> None:
-    desk = Desk()
-    desk.intake.record([slate()])
-    (record,) = desk.log.rankings
-    assert record.item_ids == ("i2", "i1")
-    assert record.scores.tolist() == [2.0, 1.0]
-    assert record.features.shape[0] == 2
-    assert (record.route, record.user_id, record.query) == ("model", "p", "q")
-
-
-def test_a_record_that_cannot_be_written_is_lost_and_nothing_else() -> None:
-    desk = Desk()
-    desk.log.error = OSError("disk full")
-    desk.intake.record([slate()])
-    assert desk.log.rankings == []
-
-
-def test_the_recorder_writes_everything_in_order_and_the_rest_when_it_stops() -> None:
-    written: list[str] = []
-    recorder = Recorder(lambda found: written.extend(s.request.ranking_id for s in found))
-    for n in range(450):
-        recorder.record(slate(f"r{n}", 1))
-    recorder.stop()
-    assert written == [f"r{n}" for n in range(450)]
-
-
-def test_the_recorder_is_bounded_by_candidates_and_never_blocks() -> None:
-    release, taken = threading.Event(), []
-
-    def write(found: list[Slate]) -> None:
-        taken.extend(found)
-        release.wait(5)
-
-    recorder = Recorder(write, capacity=9, interval_s=0.001)
-    started_s = time.monotonic()
-    for n in range(50):
-        recorder.record(slate(f"r{n}", 3))
-    assert time.monotonic() - started_s < 1.0
-    release.set()
-    recorder.stop()
-    assert 3 <= len(taken) <= 6  # what fitted, and what the first write made room for
-
-
-def test_the_recorder_survives_a_failing_write() -> None:
-    written: list[str] = []
-
-    def write(found: list[Slate]) -> None:
-        if not written:
-            written.append("failed")
-            raise OSError("disk full")
-        written.extend(s.request.ranking_id for s in found)
-
-    recorder = Recorder(write, capacity=3, interval_s=0.001)
-    recorder.record(slate("lost"))
-    until_s = time.monotonic() + 5
-    while not written and time.monotonic() < until_s:
-        time.sleep(0.001)
-    time.sleep(0.01)
-    recorder.record(slate("kept"))  # the lost one takes no room any more
-    recorder.stop()
-    assert written == ["failed", "kept"]

@@ -8,30 +8,32 @@ import numpy as np
 import pytest
 
 from features.behavior.history import shared_words
-from features.catalog.table import Item, content_key, words
-from serving.ranking.values import RowArray
-from serving.shops.items import ItemCache, TextEncoder, category_path
+from features.catalog.item import Item, category_path, content_key
+from features.catalog.words import words
+from serving.models.tokenizer import Tokenizer
+from serving.shops.items import ItemCache
+from serving.types import RowArray
 from tests.support.fakes import MAX_ITEM_TOKENS, groceries
 
 
-def test_an_empty_text_is_a_row_of_zeros(encoder: TextEncoder) -> None:
+def test_an_empty_text_is_a_row_of_zeros(encoder: Tokenizer) -> None:
     tokens = encoder.tokens(["", "ab"], 8)
     assert tokens[0].tolist() == [0] * tokens.shape[1]
     assert np.count_nonzero(tokens[1]) == 4
 
 
-def test_a_long_text_is_cut_and_keeps_its_end_mark(encoder: TextEncoder) -> None:
+def test_a_long_text_is_cut_and_keeps_its_end_mark(encoder: Tokenizer) -> None:
     tokens = encoder.tokens(["a" * 50], 8)
     assert tokens.shape == (1, 8)
     assert tokens[0, -1] == 3
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ufffd", "🧀", "a" * 100_000, "\n\t", "[PAD]"])
-def test_any_text_can_be_encoded(encoder: TextEncoder, text: str) -> None:
+def test_any_text_can_be_encoded(encoder: Tokenizer, text: str) -> None:
     assert encoder.tokens([text], 16).shape[0] == 1
 
 
-def test_threads_may_encode_to_different_lengths_at_once(encoder: TextEncoder) -> None:
+def test_threads_may_encode_to_different_lengths_at_once(encoder: Tokenizer) -> None:
     failures: list[object] = []
 
     def encode(length: int) -> None:
@@ -51,7 +53,7 @@ def test_threads_may_encode_to_different_lengths_at_once(encoder: TextEncoder) -
     assert failures == []
 
 
-def test_texts_are_as_wide_as_the_longest_asked_for(encoder: TextEncoder) -> None:
+def test_texts_are_as_wide_as_the_longest_asked_for(encoder: Tokenizer) -> None:
     items = ItemCache(encoder, MAX_ITEM_TOKENS)
     rows = items.upsert([Item("a", "ab"), Item("b", "abcdef"), Item("c", "[PAD]xy[PAD]z")])
     keys, tokens = items.texts_of(rows[:1])
@@ -64,13 +66,13 @@ def test_texts_are_as_wide_as_the_longest_asked_for(encoder: TextEncoder) -> Non
     )
 
 
-def test_no_rows_have_no_texts(encoder: TextEncoder) -> None:
+def test_no_rows_have_no_texts(encoder: Tokenizer) -> None:
     keys, tokens = groceries(encoder).texts_of(np.zeros(0, np.int64))
     assert (keys.shape, tokens.shape) == ((0,), (0, 1))
 
 
 def test_a_changed_item_keeps_its_row_and_its_counters_and_changes_its_text(
-    encoder: TextEncoder,
+    encoder: Tokenizer,
 ) -> None:
     items = groceries(encoder)
     row = items.table.rows(["milk"])
@@ -103,7 +105,7 @@ def switching_often() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("switching_often")
-def test_a_reader_never_meets_a_row_without_its_columns(encoder: TextEncoder) -> None:
+def test_a_reader_never_meets_a_row_without_its_columns(encoder: Tokenizer) -> None:
     items = ItemCache(encoder, MAX_ITEM_TOKENS)
     ids = [f"i{n}" for n in range(600)]
     writing = threading.Event()

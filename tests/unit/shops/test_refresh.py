@@ -9,11 +9,13 @@ import pytest
 from features.behavior.matrix import Shopper
 from features.behavior.neighbor_file import NeighborFile, write_neighbors
 from features.behavior.neighbors import NeighborTables
-from features.catalog.table import Item, content_key
+from features.catalog.counters import Counter
+from features.catalog.item import Item, content_key
 from serving.errors import ModelUnavailableError
+from serving.models.tokenizer import Tokenizer
 from serving.search.retrieval import Retrieval
 from serving.search.vectors import StoredVectors
-from serving.shops.items import ItemCache, TextEncoder
+from serving.shops.items import ItemCache
 from serving.shops.refresh import Refresher
 from tests.support.fakes import (
     GROCERIES,
@@ -30,7 +32,7 @@ class Replica:
     """What a refresher keeps up to date, and where it reads."""
 
     def __init__(
-        self, encoder: TextEncoder, interval_s: float = 60.0, neighbors: Path = Path("/none")
+        self, encoder: Tokenizer, interval_s: float = 60.0, neighbors: Path = Path("/none")
     ) -> None:
         self.encoder = encoder
         self.catalog = FakeCatalog()
@@ -68,11 +70,11 @@ class Replica:
 
     def bought(self, item_id: str) -> float:
         row = self.items.table.rows([item_id])
-        return float(self.items.counters.counts[row[0], 3, 0])
+        return float(self.items.counters.counts[row[0], Counter.PURCHASE, 0])
 
 
 @pytest.fixture
-def replica(encoder: TextEncoder) -> Replica:
+def replica(encoder: Tokenizer) -> Replica:
     return Replica(encoder)
 
 
@@ -153,7 +155,7 @@ def test_a_store_that_goes_down_holds_up_no_new_items(replica: Replica) -> None:
     assert replica.bought("milk") == 2.0
 
 
-def test_the_thread_survives_a_failure(encoder: TextEncoder) -> None:
+def test_the_thread_survives_a_failure(encoder: Tokenizer) -> None:
     replica = Replica(encoder, interval_s=0.01)
     replica.refresher.start()
     try:
@@ -169,12 +171,12 @@ def test_the_thread_survives_a_failure(encoder: TextEncoder) -> None:
         replica.refresher.stop()
 
 
-def texts(encoder: TextEncoder, *found: str) -> tuple[np.ndarray, np.ndarray]:
+def texts(encoder: Tokenizer, *found: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([content_key(text) for text in found]), encoder.tokens(found, 8)
 
 
 def test_vectors_are_made_once_and_kept_through_a_restart(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep" / "vectors.npz"
     first = FakeVectors()
@@ -190,7 +192,7 @@ def test_vectors_are_made_once_and_kept_through_a_restart(
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04broken"])
 def test_a_broken_file_of_vectors_is_written_anew(
-    encoder: TextEncoder, tmp_path: Path, content: bytes
+    encoder: Tokenizer, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "vectors.npz"
     path.write_bytes(content)
@@ -201,7 +203,7 @@ def test_a_broken_file_of_vectors_is_written_anew(
 
 
 def test_vectors_that_cannot_be_kept_are_given_all_the_same(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     found = StoredVectors(tmp_path / "file" / "v.npz", FakeVectors()).vectors(*texts(encoder, "a"))
@@ -209,7 +211,7 @@ def test_vectors_that_cannot_be_kept_are_given_all_the_same(
 
 
 def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     source = FakeVectors()
     StoredVectors(tmp_path / "v.npz", source).vectors(
@@ -220,7 +222,7 @@ def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
 
 
 def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     class Fading(FakeVectors):
         def encode_blocking(self, tokens: np.ndarray) -> np.ndarray:
@@ -247,7 +249,7 @@ def neighbors_of_each_other(path: Path, first: str, second: str) -> None:
 
 
 def test_new_neighbour_tables_are_taken_over_while_it_runs(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "neighbors.npz"
     replica = Replica(encoder, neighbors=path)
@@ -263,7 +265,7 @@ def test_new_neighbour_tables_are_taken_over_while_it_runs(
 
 
 def test_neighbour_tables_that_cannot_be_read_stop_a_start(
-    encoder: TextEncoder, tmp_path: Path
+    encoder: Tokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "neighbors.npz"
     path.write_text("no archive")

@@ -10,21 +10,17 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 
-from features.behavior.fold import DAY_S, Aggregator
-from features.behavior.replay import behavior_events, item_table
-from features.datasets.format import (
-    EVENT_COLUMNS,
-    ITEM_COLUMNS,
-    Dataset,
-    DatasetInfo,
-    conform,
-    write_dataset,
-)
+from features.behavior.fold import Aggregator
+from features.behavior.replay import item_table
+from features.catalog.counters import DAY_S
+from features.datasets.columns import ITEM_COLUMNS, conform
+from features.datasets.event_rows import EVENT_COLUMNS, behavior_events
+from features.datasets.format import Dataset, DatasetInfo, write_dataset
+from features.definitions import RANKER
 from features.events.event import BehaviorEvent, EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser, erase_in_dataset
 from features.ingest.loop import IngestSettings
-from features.services import COLD_START, RANKER
 from features.store.backends import open_catalog, open_event_log
 from features.store.bootstrap import BootstrapError, bootstrap
 from features.store.feature_store import open_store
@@ -170,11 +166,9 @@ def test_item_snapshots_are_joined_by_time_too(store: FeatureStore) -> None:
         assert len(row["counts"]) == 25
 
 
-def test_the_services_name_what_they_promise(store: FeatureStore) -> None:
+def test_the_ranker_reads_the_whole_user_and_the_whole_session(store: FeatureStore) -> None:
     views = [view.name for view in store.get_feature_service(RANKER).feature_view_projections]
     assert views == ["user_behavior", "session_behavior"]
-    (intent,) = store.get_feature_service(COLD_START).feature_view_projections
-    assert "categories" in {field.name for field in intent.features}
 
 
 def test_live_events_continue_the_history(dataset: Dataset, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from feast.repo_operations import get_repo_files
 
 from features.behavior.fold import BehaviorState
 from features.behavior.state_rows import states_to_columns
+from features.definitions import USER_VIEW
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
-from features.views import USER_VIEW
 
 FEATURES = Path(__file__).parents[3] / "features"
 DAY_S = 86_400.0

@@ -14,7 +14,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from features.telemetry.spans import AllowedOnly
-from serving.ranking.values import Stage
 from serving.telemetry.stages import (
     BatchSpans,
     LateTraces,
@@ -23,8 +22,9 @@ from serving.telemetry.stages import (
     context_of,
     current_traceparent,
 )
+from serving.types import Stage
 from tests.support.fakes import NOW_S
-from tests.support.service import Shop, candidates
+from tests.support.service import Service, candidates
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -59,7 +59,7 @@ def named(spans: InMemorySpanExporter) -> dict[str, ReadableSpan]:
 async def test_a_request_joins_the_trace_of_its_caller(
     spans: InMemorySpanExporter, tokenizer_path: Any
 ) -> None:
-    shop = Shop(tokenizer_path)
+    shop = Service(tokenizer_path)
     body = {"user_id": "ann", "candidates": candidates("very-own-item")}
     await shop.call("POST", "/v1/rank", json=body, headers={"traceparent": PARENT})
     found = named(spans)
@@ -86,7 +86,7 @@ async def test_a_request_joins_the_trace_of_its_caller(
 async def test_a_broken_traceparent_begins_a_trace_of_its_own(
     spans: InMemorySpanExporter, tokenizer_path: Any, header: str
 ) -> None:
-    shop = Shop(tokenizer_path)
+    shop = Service(tokenizer_path)
     await shop.call("DELETE", "/v1/items/very-own-item", headers={"traceparent": header})
     (span,) = spans.get_finished_spans()
     assert span.name == "DELETE /v1/items/{item_id}"
@@ -213,7 +213,7 @@ def late(kept: InMemorySpanExporter, slow_s: float) -> LateTraces:
 async def test_a_slow_request_is_traced_with_its_stages_though_nobody_sampled_it(
     kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
 ) -> None:
-    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=1e-9))
+    shop = Service(tokenizer_path, late_traces=late(kept, slow_s=1e-9))
     body = {"user_id": "ann", "candidates": candidates("milk")}
     await shop.call("POST", "/v1/rank", json=body, headers={"traceparent": UNSAMPLED})
     assert spans.get_finished_spans() == ()
@@ -230,7 +230,7 @@ async def test_a_slow_request_is_traced_with_its_stages_though_nobody_sampled_it
 async def test_a_quick_request_that_nobody_sampled_leaves_no_trace(
     kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
 ) -> None:
-    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=60.0))
+    shop = Service(tokenizer_path, late_traces=late(kept, slow_s=60.0))
     await shop.call("GET", "/healthz", headers={"traceparent": UNSAMPLED})
     assert kept.get_finished_spans() == ()
 
@@ -238,7 +238,7 @@ async def test_a_quick_request_that_nobody_sampled_leaves_no_trace(
 async def test_a_failure_is_traced_however_quick(
     kept: InMemorySpanExporter, spans: InMemorySpanExporter, tokenizer_path: Any
 ) -> None:
-    shop = Shop(tokenizer_path, late_traces=late(kept, slow_s=60.0))
+    shop = Service(tokenizer_path, late_traces=late(kept, slow_s=60.0))
     shop.log.error = OSError("the disk is full")
     event = {"event_id": "e", "type": "search", "query": "q", "at": at(), "session_id": "s"}
     answer = await shop.call(

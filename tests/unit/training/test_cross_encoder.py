@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from features.behavior.matrix import FEATURE_NAMES
-from serving.models.runtime.scoring import BOUGHT_HISTORY, SESSION_HISTORY, USER_HISTORY
-from serving.training.data.slates import Slates
+from serving.training.data.slates import LIMITS, Slates
 from serving.training.evaluate.cross_comparison import thinned, with_column
 from serving.training.evaluate.judged import N_FOLDS, folds
 from serving.training.fit.cross_encoder import MAX_TOKENS, MIN_CONTEXT, CrossEncoder, Pairs
@@ -24,7 +23,7 @@ def slates_of(
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     labels = np.zeros(n_rows, np.float32)
     labels[offsets[:-1]] = 1.0
-    history = np.full((n, USER_HISTORY), -1, np.int32)
+    history = np.full((n, LIMITS.user_history), -1, np.int32)
     if recent is not None:
         history[:, : recent.shape[1]] = recent
     return Slates(
@@ -32,9 +31,9 @@ def slates_of(
         np.zeros(n),
         np.zeros(n, np.int64),
         history,
-        np.full((n, SESSION_HISTORY), -1, np.int32),
-        np.full((n, BOUGHT_HISTORY), -1, np.int32),
-        np.zeros((n, BOUGHT_HISTORY, 3), np.float32),
+        np.full((n, LIMITS.session_history), -1, np.int32),
+        np.full((n, LIMITS.bought_history), -1, np.int32),
+        np.zeros((n, LIMITS.bought_history, 3), np.float32),
         offsets,
         np.arange(n_rows, dtype=np.int64) % len(TEXTS),
         labels,

@@ -18,20 +18,18 @@ from serving.models.runtime.text_vectors import (
     VectorMemory,
     row_keys,
 )
-from serving.training.publish.assemble import any_texts, base_folder
-from serving.training.publish.encoder_onnx import (
+from serving.training.publish.base_model import (
     Weights,
     WeightsError,
+    base_folder,
     base_weights,
-    build_float,
-    build_int8,
-    calibrate,
     merge_delta,
-    open_session,
 )
+from serving.training.publish.encoder_onnx import build_float, build_int8, calibrate, open_session
+from serving.training.publish.texts import random_texts
 
 FloatArray = npt.NDArray[np.float32]
-TEXTS = any_texts(24, seed=3)
+TEXTS = random_texts(24, seed=3)
 QUERY = "encoder.layer.2.attention.self.query"
 
 
@@ -43,7 +41,7 @@ def weights() -> Weights:
 @pytest.fixture(scope="module")
 def int8(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tower") / "int8.onnx"
-    path.write_bytes(build_int8(weights, calibrate(weights, any_texts(64, seed=4))))
+    path.write_bytes(build_int8(weights, calibrate(weights, random_texts(64, seed=4))))
     return path
 
 
@@ -127,7 +125,7 @@ def test_an_encoding_is_the_same_to_the_bit_alone_and_in_any_company(int8: Path)
 
 
 def test_a_long_text_is_cut_as_the_tokenizer_cuts_it(int8: Path) -> None:
-    text = any_texts(1, seed=9)[0][:1]
+    text = random_texts(1, seed=9)[0][:1]
     long = np.concatenate([text, np.arange(3000, 3020), [102]]).astype(np.int32)
     cut = np.concatenate([text, np.arange(3000, 3006), [102]]).astype(np.int32)
     encoder = TextEncoder(int8, 1, 8)

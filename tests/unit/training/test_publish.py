@@ -14,22 +14,16 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2
 
-from features.catalog.table import content_key
+from features.catalog.item import content_key
+from serving.models.contract import BatchError
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
-from serving.models.runtime.text_vectors import BatchError, BrokenVersionError, check_version
-from serving.training.publish.__main__ import every, main
-from serving.training.publish.assemble import (
-    CPU,
-    GPU,
-    Parity,
-    ParityError,
-    ParityLimits,
-    base_folder,
-    runtime,
-    slate_ndcgs,
-    tokenize,
-)
+from serving.models.runtime.text_vectors import BrokenVersionError, check_version
+from serving.training.publish.__main__ import addresses_of, main
+from serving.training.publish.base_model import base_folder
+from serving.training.publish.configuration import configuration
+from serving.training.publish.execution import CPU, GPU, execution_of
 from serving.training.publish.models import publish_encoder, publish_ranker
+from serving.training.publish.parity import Parity, ParityError, ParityLimits, slate_ndcgs
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
@@ -38,13 +32,13 @@ from serving.training.publish.repository import (
     version_in_use,
     versions,
 )
+from serving.training.publish.texts import tokenize
 from tests.support.tiny_bundle import FEATURES, MAX_TOKENS, write_bundle
 
 Batch = dict[str, Any]  # arrays by tensor name
 
 ITEMS = [f"{color} {thing}" for color in ("red", "blue", "green") for thing in ("mug", "lamp")]
 QUERY = "a red mug"
-TEMPLATES = Path(__file__).resolve().parents[3] / "serving" / "models" / "runtime"
 GOOD = Parity(n_texts=9, mean_cosine=0.999, min_cosine=0.99, rank_correlation=0.999)
 
 
@@ -181,8 +175,8 @@ def test_the_configuration_names_the_newest_version(published: Path) -> None:
 @pytest.mark.parametrize("model", ["ranker", "encoder", "cross_encoder"])
 def test_cpu_and_gpu_configurations_agree_but_for_where_they_run(model: str) -> None:
     cpu, gpu = (
-        text_format.Parse((TEMPLATES / model / name).read_text(), model_config_pb2.ModelConfig())
-        for name in ("config.pbtxt", "config.gpu.pbtxt")
+        text_format.Parse(configuration(model, precision, 2, None), model_config_pb2.ModelConfig())
+        for precision in ("int8", "float16")
     )
     assert cpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
     assert gpu.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
@@ -418,11 +412,15 @@ def test_a_version_without_forest_has_no_forest_part(tmp_path: Path) -> None:
     ("name", "change", "complaint"),
     [
         ("FEATURES", lambda values: values[:, :2], "2 columns; this version takes 3"),
-        ("FEATURES", lambda values: values[:4], "4 FEATURES"),
+        ("FEATURES", lambda values: values[:4], "FEATURES has 4 rows, but ROW_COUNTS add up to 6"),
         ("ROW_COUNTS", lambda values: values + 1, "ROW_COUNTS add up to 7"),
         ("ROW_COUNTS", lambda values: -values, "ROW_COUNTS must be 1 numbers"),
-        ("USER_HISTORY_COUNTS", lambda values: values + 1, "history counts add up to 6"),
-        ("HISTORY_TOKENS", lambda values: values[:1], "1 HISTORY_TOKENS"),
+        (
+            "USER_HISTORY_COUNTS",
+            lambda values: values + 1,
+            r"USER_HISTORY_COUNTS \+ .* add up to 6",
+        ),
+        ("HISTORY_TOKENS", lambda values: values[:1], "HISTORY_TOKENS has 1 rows"),
         ("PURCHASES", lambda values: values[:1], "BOUGHT_COUNTS add up to 2"),
     ],
 )
@@ -449,12 +447,26 @@ def test_ndcg_on_slates_is_one_for_labels_in_the_ranker_s_order(
     assert slate_ndcgs(folder, tmp_path / "slates.npz").mean() < 1.0
 
 
+def test_the_gate_holds_a_constant_score_to_be_worth_a_random_order(
+    repository: Path, tmp_path: Path
+) -> None:
+    folder = repository / "ranker" / "5"
+    training = json.loads((folder / "training.json").read_text())
+    for member in training["blend"].values():
+        member["weight"] = 0.0
+    (folder / "training.json").write_text(json.dumps(training))
+    wanted_first = np.array([1, 0, 0, 0, 0, 0], np.float32)
+    np.savez(tmp_path / "slates.npz", **slate(), LABELS=wanted_first)
+    expected = np.mean(1 / np.log2(np.arange(2, 8)))
+    assert slate_ndcgs(folder, tmp_path / "slates.npz") == pytest.approx([expected])
+
+
 def test_half_precision_is_published_with_the_gpu_configuration(
     tmp_path: Path, bundle: Path
 ) -> None:
     publish_ranker(tmp_path, bundle, precision="float16")
     parity = check_version(tmp_path / "ranker" / "1")["parity"]
-    assert (parity is None) == (runtime("float16") is None), "compared wherever a GPU is"
+    assert (parity is None) == (execution_of("float16") is None), "compared wherever a GPU is"
     assert "KIND_GPU" in (tmp_path / "ranker" / "config.pbtxt").read_text()
     tower = onnx.load(tmp_path / "ranker" / "1" / "text_encoder.onnx")
     kinds = {initializer.data_type for initializer in tower.graph.initializer}
@@ -498,6 +510,6 @@ def test_ensure_does_not_go_on_without_the_texts_that_it_was_told_of(
 
 
 def test_an_address_to_reload_stands_for_every_machine_of_its_name() -> None:
-    assert "http://127.0.0.1:8000/x" in every("http://localhost:8000/x")
+    assert "http://127.0.0.1:8000/x" in addresses_of("http://localhost:8000/x")
     with pytest.raises(PublishError, match=r"no\.invalid"):
-        every("http://no.invalid:8000")
+        addresses_of("http://no.invalid:8000")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from features.behavior.replay import item_table
-from serving.training.data.cases import baskets, next_basket_cases
-from serving.training.data.slates import Draw, build_slates
+from serving.training.data.baskets import baskets, next_basket_cases
+from serving.training.data.cases import Draw
+from serving.training.data.slate_building import build_slates
 from serving.training.evaluate.baselines import by_rules, shortlisted
 from serving.training.quality import coverage, interval, mean_known, quality
 from tests.support.tiny_shop import tiny_shop

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from features.behavior.matrix import FEATURE_NAMES
+from serving.models.runtime.ranking import Member
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
 from serving.training.data.slates import Slates
-from serving.training.fit.bundle import Bundle, Member, blend, write_bundle
+from serving.training.fit.blending import blend, choose_blend
+from serving.training.fit.bundle import Bundle, write_bundle
 from serving.training.fit.forest import ForestOptions, fit_forest, forest_onnx
 from serving.training.fit.head import HeadOptions, fit_head, head_onnx, head_scores, listwise_loss
-from serving.training.fit.network import Head, TextTower, base_folder, text_match
-from serving.training.fit.training import choose_blend
-from serving.training.publish.encoder_onnx import base_weights, merge_delta
+from serving.training.fit.network import Head, TextTower, text_match
+from serving.training.publish.base_model import base_folder, base_weights, merge_delta
 
 FloatArray = npt.NDArray[np.float32]
 WIDTH = len(FEATURE_NAMES) + len(TEXT_FEATURES)
@@ -128,7 +129,7 @@ def test_a_written_bundle_scores_as_what_was_fitted(tower: TextTower, tmp_path: 
     forest = fit_forest(
         features, gains, np.ones(600, np.float32), offsets, 0, ForestOptions(trees=5, threads=1)
     )
-    members = {"head": Member(0.3, 0.1, 2.0), "forest": Member(0.7, -0.2, 0.5)}
+    members = (Member("head", 0.3, 0.1, 2.0), Member("forest", 0.7, -0.2, 0.5))
     write_bundle(tmp_path / "b", tower, head, forest, members, {"dataset": {"name": "tiny"}})
     bundle = Bundle(tmp_path / "b")
     fitted = {
@@ -140,7 +141,7 @@ def test_a_written_bundle_scores_as_what_was_fitted(tower: TextTower, tmp_path: 
 
 
 def test_a_bundle_of_other_features_is_refused(tmp_path: Path, tower: TextTower) -> None:
-    write_bundle(tmp_path / "b", tower, Head(WIDTH), None, {"head": Member(1, 0, 1)}, {})
+    write_bundle(tmp_path / "b", tower, Head(WIDTH), None, [Member("head", 1, 0, 1)], {})
     training = json.loads((tmp_path / "b/training.json").read_text())
     training["feature_names"] = training["feature_names"][1:]
     (tmp_path / "b/training.json").write_text(json.dumps(training))
@@ -187,7 +188,7 @@ def test_members_that_do_equally_well_are_blended_evenly_and_a_bad_one_is_left_o
         return (truth.ravel() + much * rng.normal(size=truth.size)).astype(np.float32)
 
     members, metrics = choose_blend({"head": noisy(0.5), "forest": noisy(0.5)}, slates)
-    assert (members["head"].weight, members["forest"].weight) == (0.5, 0.5)
+    assert [(member.name, member.weight) for member in members] == [("head", 0.5), ("forest", 0.5)]
     assert metrics["blend"] > max(metrics["head"], metrics["forest"])  # two err less than one
-    members, metrics = choose_blend({"head": noisy(0.1), "forest": noisy(50.0)}, slates)
-    assert members["head"].weight >= 0.9
+    (head, _), metrics = choose_blend({"head": noisy(0.1), "forest": noisy(50.0)}, slates)
+    assert head.weight >= 0.9

@@ -7,13 +7,15 @@ import numpy as np
 import onnx
 import pytest
 
-from features.behavior.fold import DAY_S
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN
 from features.behavior.replay import item_table
-from serving.training.data.cases import baskets, discoveries, discovery_cases, next_basket_cases
-from serving.training.data.impressions import MAX_INVERSE, estimate_propensities, inverse_weights
+from features.catalog.counters import DAY_S
+from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
+from serving.training.data.cases import Draw
 from serving.training.data.plans import make_plan
-from serving.training.data.slates import Draw, build_slates, concatenate, hide_behavior
+from serving.training.data.propensities import MAX_INVERSE, estimate_propensities, inverse_weights
+from serving.training.data.slate_building import build_slates
+from serving.training.data.slates import concatenate, hide_behavior
 from serving.training.fit.forest import ForestOptions
 from serving.training.fit.head import HeadOptions
 from serving.training.fit.training import TrainingOptions, train
@@ -99,7 +101,7 @@ def test_taking_and_joining_slates_keeps_each_with_its_candidates() -> None:
     shop = tiny_shop()
     plan = make_plan(shop, item_table(shop), seed=0, n_train=30)
     slates = build_slates(shop, item_table(shop), plan.train, seed=0)
-    again = concatenate(slates.take(np.arange(10)), slates.take(np.arange(10, len(slates))))
+    again = concatenate([slates.take(np.arange(10)), slates.take(np.arange(10, len(slates)))])
     np.testing.assert_array_equal(again.item_rows, slates.item_rows)
     np.testing.assert_array_equal(again.offsets, slates.offsets)
     np.testing.assert_array_equal(again.features, slates.features)

@@ -14,23 +14,10 @@ FOLDER = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True  # the folder is to stay as it was published
 sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an installed one
 
+from serving.models.contract import INPUTS  # noqa: E402
 from serving.models.runtime.answering import Answering  # noqa: E402
 from serving.models.runtime.ranking import VersionRanker  # noqa: E402
 from serving.models.runtime.text_vectors import check_version, encoder_options  # noqa: E402
-
-INPUTS = (
-    "QUERY_TOKENS",
-    "USER_HISTORY_COUNTS",
-    "SESSION_HISTORY_COUNTS",
-    "BOUGHT_COUNTS",
-    "PURCHASES",
-    "HISTORY_KEYS",
-    "HISTORY_TOKENS",
-    "ROW_COUNTS",
-    "ITEM_KEYS",
-    "ITEM_TOKENS",
-    "FEATURES",
-)
 
 
 class TritonPythonModel(Answering):
@@ -45,7 +32,10 @@ class TritonPythonModel(Answering):
     def outputs(self, request: Any) -> dict[str, npt.NDArray[Any]]:
         """Scores, their parts, and when the work began and ended: unix nanoseconds."""
         started_ns = time.time_ns()
-        batch = {n: pb_utils.get_input_tensor_by_name(request, n).as_numpy() for n in INPUTS}
+        batch = {
+            tensor.name: pb_utils.get_input_tensor_by_name(request, tensor.name).as_numpy()
+            for tensor in INPUTS
+        }
         named = json.loads(request.parameters() or "{}").get("feature_names")
         scores, parts = self._ranker.score(batch, named)
         times = np.array([started_ns, time.time_ns()], np.int64)

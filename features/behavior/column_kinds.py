@@ -1,0 +1,67 @@
+"""The kinds of values in the columns of feature rows: how each is declared, stored and read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from feast.protos.feast.types.Value_pb2 import (
+    DoubleList,
+    FloatList,
+    Int64List,
+    StringList,
+    Value,
+)
+from feast.types import Array, FeastType, Float32, Float64, Int64, String
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnKind:
+    """One kind of value, in Feast's views, in Parquet, and as Feast's protobuf online."""
+
+    feast_type: FeastType
+    arrow_type: pa.DataType
+    write: Callable[[Any], Value]
+    read: Callable[[Value], Any]
+
+
+# By the names that features.behavior.state_rows gives them: it does not import Feast.
+# An empty list stays an empty list: a Value without content would mean that the row is not there.
+COLUMN_KINDS: dict[str, ColumnKind] = {
+    "float64": ColumnKind(
+        Float64,
+        pa.float64(),
+        lambda value: Value(double_val=value),
+        lambda value: value.double_val,
+    ),
+    "int64": ColumnKind(
+        Int64,
+        pa.int64(),
+        lambda value: Value(int64_val=value),
+        lambda value: value.int64_val,
+    ),
+    "float64 list": ColumnKind(
+        Array(Float64),
+        pa.list_(pa.float64()),
+        lambda value: Value(double_list_val=DoubleList(val=value)),
+        lambda value: value.double_list_val.val,
+    ),
+    "float32 list": ColumnKind(
+        Array(Float32),
+        pa.list_(pa.float32()),
+        lambda value: Value(float_list_val=FloatList(val=value)),
+        lambda value: value.float_list_val.val,
+    ),
+    "int64 list": ColumnKind(
+        Array(Int64),
+        pa.list_(pa.int64()),
+        lambda value: Value(int64_list_val=Int64List(val=value)),
+        lambda value: value.int64_list_val.val,
+    ),
+    "string list": ColumnKind(
+        Array(String),
+        pa.list_(pa.string()),
+        lambda value: Value(string_list_val=StringList(val=value)),
+        lambda value: value.string_list_val.val,
+    ),
+}

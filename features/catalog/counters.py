@@ -1,0 +1,102 @@
+"""How often an item was shown, looked at, taken: counts that fade, at several speeds at once.
+
+Decay: exponential, `2 ** (-age / half_life)`.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from features.arrays import FloatArray, RowArray
+from features.events.event import BehaviorEvent, EventType
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+
+
+class Counter(IntEnum):
+    """What is counted of an item: the place of each count on the counters' axis."""
+
+    EXAMINED = 0
+    INTEREST = 1
+    CART = 2
+    PURCHASE = 3
+    RETURN = 4
+
+
+# Half-lives of item popularity: "right now", today, this week, this month, this season.
+HALF_LIVES_S = {
+    "1h": HOUR_S,
+    "1d": DAY_S,
+    "7d": 7 * DAY_S,
+    "30d": 30 * DAY_S,
+    "120d": 120 * DAY_S,
+}
+HALF_LIFE = {name: place for place, name in enumerate(HALF_LIVES_S)}  # on the half-lives' axis
+ITEM_HALF_LIVES_S = np.array([*HALF_LIVES_S.values()])
+COUNTS_SHAPE = (len(Counter), len(HALF_LIFE))  # of one item's counts
+_DECAY_PER_S = (-1.0 / ITEM_HALF_LIVES_S).astype(np.float32)
+_COUNTER_OF = {
+    EventType.IMPRESSION: Counter.EXAMINED,
+    EventType.VIEW: Counter.INTEREST,
+    EventType.CLICK: Counter.INTEREST,
+    EventType.ADD_TO_CART: Counter.CART,
+    EventType.PURCHASE: Counter.PURCHASE,
+    EventType.RETURN: Counter.RETURN,
+}
+
+# P(examined | position) of a position-based click model, `position ** -EXAMINATION_DECAY`
+# (Craswell et al., 2008, for the model): an impression far down counts as little exposure.
+EXAMINATION_DECAY = 0.7
+
+
+class ItemCounters:
+    """Decayed behaviour counts of all items, one row each.
+
+    counts:  float32 (n_items, *COUNTS_SHAPE), valid at `at_s`
+    at_s:    float64 (n_items,), the time of the row's newest event; 0 = never an event
+    first_s: float64 (n_items,), the time of its oldest event; inf = never
+    """
+
+    def __init__(self, n_items: int) -> None:
+        self.counts = np.zeros((n_items, *COUNTS_SHAPE), np.float32)
+        self.at_s = np.zeros(n_items)
+        self.first_s = np.full(n_items, np.inf)
+        self.applied_seq = np.zeros(n_items, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.at_s)
+
+    def resize(self, n_items: int) -> None:
+        """Make room for `n_items` rows; new rows have seen nothing."""
+        n_before, grown = len(self), ItemCounters(n_items)
+        for name in ("counts", "at_s", "first_s", "applied_seq"):
+            getattr(grown, name)[:n_before] = getattr(self, name)
+            setattr(self, name, getattr(grown, name))
+
+    def add(self, row: int, event: BehaviorEvent) -> None:
+        """Count one event of the item in `row`."""
+        counter = _COUNTER_OF.get(event.type)
+        if counter is None:
+            return
+        weight = 1.0
+        if event.type is EventType.IMPRESSION:
+            weight = float(max(event.position or 1, 1)) ** -EXAMINATION_DECAY
+        at_s = event.at_s
+        age_s = at_s - self.at_s.item(row)
+        counts = self.counts[row]
+        if age_s > 0:
+            counts *= np.exp2(_DECAY_PER_S * age_s)
+            counts[counter] += weight
+            self.at_s[row] = at_s
+        else:
+            counts[counter] += weight * np.exp2(_DECAY_PER_S * -age_s)
+        if at_s < self.first_s.item(row):
+            self.first_s[row] = at_s
+
+    def at(self, rows: RowArray, now_s: float) -> FloatArray:
+        """Counts of `rows` decayed to `now_s`: float32 (len(rows), *COUNTS_SHAPE)."""
+        age_s = np.maximum(now_s - self.at_s[rows], 0.0)
+        decay = np.exp2(-age_s[:, None] / ITEM_HALF_LIVES_S).astype(np.float32)
+        counts: FloatArray = self.counts[rows] * decay[:, None, :]
+        return counts

@@ -1,0 +1,1 @@
+"""Which variant of the experience a request gets: chosen before it is scored."""

@@ -1,0 +1,42 @@
+"""What endpoints ask of a request before they do anything: a key with the right scope."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from fastapi.security import HTTPBearer
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import HTTPConnection
+
+from serving.http.auth import Caller, Keyring, Scope
+from serving.http.schemas.wire import Id
+
+PathId = Annotated[Id, Path()]
+
+
+class _IdConvertor(Convertor[str]):
+    """An id in a path: any characters, since `a/b` and a line break may stand in an id, too."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("id", _IdConvertor())
+
+
+class Scoped(HTTPBearer):
+    """Admits requests with a key of one scope; for FastAPI a dependency and a security scheme."""
+
+    def __init__(self, keys: Keyring, scope: Scope) -> None:
+        super().__init__(scheme_name="HTTPBearer", description="An API key.", auto_error=False)
+        self._keys = keys
+        self._scope = scope
+
+    async def __call__(self, request: HTTPConnection) -> Any:
+        """The Caller; raises what a key deserves that is missing, unknown or of other scopes."""
+        caller: Caller = self._keys.admit(request.headers.get("authorization"), self._scope)
+        return caller

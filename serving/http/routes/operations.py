@@ -1,0 +1,36 @@
+"""What operators ask: alive, ready, metrics, status."""
+
+from fastapi import Depends, FastAPI, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from serving.http.auth import Keyring, Scope
+from serving.http.bodies import json_response
+from serving.http.dependencies import Scoped
+from serving.http.status import Status
+from serving.telemetry.metrics import exposition
+
+
+def add_operations(app: FastAPI, status: Status, keys: Keyring) -> None:
+    """Register the endpoints."""
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """This process runs."""
+        return json_response({"status": "ok"})
+
+    @app.get("/readyz", responses={503: {"description": "Not ready yet."}})
+    async def readyz() -> Response:
+        """Features and model have answered once."""
+        ready, detail = await status.ready()
+        return json_response(detail, 200 if ready else 503)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Prometheus text."""
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/v1/status", dependencies=[Depends(Scoped(keys, Scope.RANK))])
+    async def get_status() -> Response:
+        """Versions, routes and freshness."""
+        return json_response(await status.report())

@@ -1,0 +1,164 @@
+"""Rank, search, recommend, similar: the wire to the pipeline's values, and a slate to the wire."""
+
+import math
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import Depends, FastAPI, Query, Request, Response
+
+from serving.http import schemas
+from serving.http.auth import Caller, Keyring, Scope
+from serving.http.bodies import json_response, read_body, stages_of
+from serving.http.dependencies import PathId, Scoped
+from serving.http.openapi import gives, takes
+from serving.http.schemas.rankings import (
+    RankRequest,
+    RankResponse,
+    RecommendRequest,
+    SearchRequest,
+    SimilarQuery,
+)
+from serving.ranking.explain import explain
+from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.settings import PipelineSettings
+from serving.ranking.values import Context, Given, Recommend, Search, Slate, Source
+from serving.search.filters import Filters
+from serving.shops.shop import Shop, Shops
+from serving.telemetry.stages import Stages
+
+_AnyRequest = RankRequest | SearchRequest | RecommendRequest
+
+
+class RankingRoutes:
+    """The endpoints that answer a slate."""
+
+    def __init__(
+        self,
+        pipeline: RankingPipeline,
+        shops: Shops,
+        settings: PipelineSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._pipeline = pipeline
+        self._shops = shops
+        self._settings = settings
+        self._clock = clock
+
+    def add_to(self, app: FastAPI, keys: Keyring) -> None:
+        """Register them; a key needs the scope `rank`."""
+        rank = Depends(Scoped(keys, Scope.RANK))
+
+        @app.post("/v1/rank", openapi_extra=takes(RankRequest, RankResponse))
+        async def rank_candidates(request: Request, caller: Annotated[Any, rank]) -> Response:
+            """Put the given candidates in the best order for this shopper."""
+            body = await read_body(request, RankRequest)
+            return await self._answer(caller, body, body.query, _given(body), stages_of(request))
+
+        @app.post("/v1/search", openapi_extra=takes(SearchRequest, RankResponse))
+        async def search(request: Request, caller: Annotated[Any, rank]) -> Response:
+            """Find items for a query and rank them for this shopper."""
+            body = await read_body(request, SearchRequest)
+            source = Search(body.query, _filters(body.filters))
+            return await self._answer(caller, body, body.query, source, stages_of(request))
+
+        @app.post("/v1/recommend", openapi_extra=takes(RecommendRequest, RankResponse))
+        async def recommend(request: Request, caller: Annotated[Any, rank]) -> Response:
+            """Choose items for this shopper and rank them."""
+            body = await read_body(request, RecommendRequest)
+            source = Recommend(tuple(body.seed_item_ids), _filters(body.filters))
+            return await self._answer(caller, body, None, source, stages_of(request))
+
+        @app.get("/v1/items/{item_id:id}/similar", openapi_extra=gives(RankResponse))
+        async def similar(
+            request: Request,
+            item_id: PathId,
+            asked: Annotated[SimilarQuery, Query()],
+            caller: Annotated[Any, rank],
+        ) -> Response:
+            """Items like this one."""
+            body = RecommendRequest(limit=asked.limit)
+            source = Recommend((item_id,))
+            return await self._answer(caller, body, None, source, stages_of(request))
+
+    async def _answer(
+        self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
+    ) -> Response:
+        shop = self._shops.of(caller.shop)
+        context = self._context(shop, body, query, stages)
+        slate = await self._pipeline.rank(shop, source, context, stages)
+        return json_response(
+            response(slate), headers={"x-vitrine-variant": slate.assignment.variant}
+        )
+
+    def _context(self, shop: Shop, body: _AnyRequest, query: str | None, stages: Stages) -> Context:
+        limits = self._settings
+        budget_s = (body.budget_ms or 1000 * limits.default_budget_s) / 1000
+        given = body.context
+        return Context(
+            ranking_id=uuid.uuid4().hex,
+            at_s=given.at.timestamp() if given.at else self._clock(),
+            # The wait before this process is of the budget, too.
+            deadline_s=time.monotonic() - stages.waited_s + min(budget_s, limits.max_budget_s),
+            user_id=shop.pseudonyms.user(body.user_id),
+            session_id=shop.pseudonyms.session(body.session_id),
+            query=query,
+            limit=body.limit,
+            explain=body.explain,
+            locale=given.locale,
+            device=given.device,
+            placement=given.page,
+        )
+
+
+def response(slate: Slate) -> dict[str, Any]:
+    """The body of a RankResponse; built as plain data, for it is on the hot path."""
+    item_ids = slate.candidates.item_ids
+    items = []
+    propensities = slate.propensity.tolist()
+    values = slate.scores.values[slate.order].tolist()
+    for place, index in enumerate(slate.order.tolist()):
+        item: dict[str, Any] = {
+            "item_id": item_ids[index],
+            "score": values[place],
+            "position": place + 1,
+            "propensity": propensities[place],
+        }
+        if slate.context.explain:
+            item["explanation"] = asdict(explain(slate, index))
+        items.append(item)
+    return {
+        "ranking_id": slate.context.ranking_id,
+        "route": slate.route.value,
+        "reason": slate.reason.value if slate.reason else None,
+        "model_version": slate.scores.model_version,
+        "items": items,
+    }
+
+
+def _given(body: RankRequest) -> Given:
+    scores = [
+        math.nan if candidate.retrieval_score is None else candidate.retrieval_score
+        for candidate in body.candidates
+    ]
+    return Given(
+        [candidate.item_id for candidate in body.candidates],
+        np.array(scores, np.float32),
+        _filters(body.filters),
+    )
+
+
+def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
+    if filters is None:
+        return None
+    return Filters(
+        category=filters.category,
+        brands=None if filters.brand is None else tuple(filters.brand),
+        min_price=filters.min_price,
+        max_price=filters.max_price,
+        exclude_item_ids=tuple(filters.exclude_item_ids),
+        available=filters.available,
+    )

@@ -1,0 +1,84 @@
+"""`/rerank` in the two dialects that existing clients speak: texts in, relevance out."""
+
+from typing import Any
+
+import numpy as np
+from fastapi import Depends, FastAPI, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from serving.http.auth import Keyring, Scope
+from serving.http.bodies import invalid, json_response
+from serving.http.dependencies import Scoped
+from serving.http.openapi import takes
+from serving.http.schemas.rerank import DocumentsRerank, RerankDocument, TextsRerank
+from serving.ranking.rerank import Rerank
+from serving.types import FloatArray
+
+_EITHER: TypeAdapter[TextsRerank | DocumentsRerank] = TypeAdapter(TextsRerank | DocumentsRerank)
+
+
+def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
+    """Register the endpoints; a key needs the scope `rank`."""
+
+    async def rerank(request: Request) -> Response:
+        """Score free texts: the dialects of text-embeddings-inference and of Cohere and Jina."""
+        body = await request.body()
+        try:
+            asked = _EITHER.validate_json(body)
+        except ValidationError as error:
+            dialect = TextsRerank if b'"texts"' in body else DocumentsRerank
+            raise invalid(error, dialect.__name__) from None
+        texts = asked.texts if isinstance(asked, TextsRerank) else _texts(asked)
+        relevance, route = await scorer.relevance(asked.query, texts)
+        answer: Any
+        if isinstance(asked, TextsRerank):
+            answer = _as_tei(asked, relevance)
+        else:
+            results = _as_cohere(asked, texts, relevance)
+            answer = {"id": request.state.request_id, "model": asked.model, "results": results}
+        return json_response(answer, headers={"x-vitrine-route": route.value})
+
+    rank = Depends(Scoped(keys, Scope.RANK))
+    extra = takes(TextsRerank, None, DocumentsRerank)
+    for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
+        app.post(path, dependencies=[rank], openapi_extra=extra)(rerank)
+
+
+def _as_tei(asked: TextsRerank, relevance: FloatArray) -> list[dict[str, Any]]:
+    """As text-embeddings-inference answers: best first, with the place in the request."""
+    shown = relevance if asked.raw_scores else (1 + relevance) / 2
+    entries = []
+    for index in _best_first(relevance):
+        entry: dict[str, Any] = {"index": index, "score": float(shown[index])}
+        if asked.return_text:
+            entry["text"] = asked.texts[index]
+        entries.append(entry)
+    return entries
+
+
+def _as_cohere(
+    asked: DocumentsRerank, texts: list[str], relevance: FloatArray
+) -> list[dict[str, Any]]:
+    """As Cohere and Jina answer."""
+    entries = []
+    for index in _best_first(relevance)[: asked.top_n]:
+        entry: dict[str, Any] = {
+            "index": index,
+            "relevance_score": float((1 + relevance[index]) / 2),
+        }
+        if asked.return_documents:
+            entry["document"] = {"text": texts[index]}
+        entries.append(entry)
+    return entries
+
+
+def _texts(asked: DocumentsRerank) -> list[str]:
+    return [
+        document.text if isinstance(document, RerankDocument) else document
+        for document in asked.documents
+    ]
+
+
+def _best_first(relevance: FloatArray) -> list[int]:
+    order: list[int] = np.argsort(-relevance, kind="stable").tolist()
+    return order

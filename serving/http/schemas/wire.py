@@ -1,0 +1,37 @@
+"""What every part of the wire has: closed and strict models, and the kinds of fields."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+)
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _plausible(at: datetime) -> datetime:
+    """Times near the ends of the calendar cannot be converted to UTC."""
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError("a time from 2000 to 2199 is wanted")
+    return at
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Text = Annotated[str, StringConstraints(max_length=8192)]
+Score = Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)]
+Time = Annotated[AwareDatetime, AfterValidator(_plausible)]
+
+
+class Wire(BaseModel):
+    """Closed and strict: a misspelt field is not ignored in silence, "20" is not a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

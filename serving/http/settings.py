@@ -1,0 +1,17 @@
+"""Who may call, and how much may come at once."""
+
+from pathlib import Path
+
+from pydantic import Field, PositiveInt
+
+from serving.section import Section
+
+
+class AccessSettings(Section):
+    """Who may call, and what becomes of their shoppers' ids."""
+
+    keys_path: Path = Field(description="JSON list of API keys: name, sha256, scopes, rate_per_s.")
+    pseudonym_key_path: Path = Field(
+        description="Secret bytes; user and session ids are stored as HMAC-SHA256 under it."
+    )
+    max_body_bytes: PositiveInt = 1024 * 1024

@@ -1,0 +1,220 @@
+"""What a version of the ranker is asked with and what it answers: each tensor, declared once.
+
+Packing, checks, the model server's configuration, held-out slates and the benchmark are derived
+from these tables. A published version carries a copy of this module: it needs NumPy only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+Tensors = Mapping[str, Array]  # by name, as in INPUTS
+TextsOf = Callable[[RowArray], tuple[RowArray, npt.NDArray[np.int16]]]
+
+ANY = -1
+MAX_TOKENS = 64  # kept of a text; a version cuts at its own limit, as the tokenizer would have
+
+
+class BatchError(ValueError):
+    """A batch that a version cannot take; the message says which tensor is wrong."""
+
+
+class Rows(Enum):
+    """What a tensor has a row for; COUNTS say how many of the ragged ones a request has."""
+
+    CALL = "call"  # one row, whatever is in the batch
+    REQUEST = "request"
+    CANDIDATE = "candidate"
+    HISTORY = "history item"
+    PURCHASE = "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output.
+
+    columns: None: one number a row; ANY: the widest row decides, token rows are zero-padded.
+    """
+
+    name: str
+    dtype: str
+    rows: Rows
+    columns: int | None = None
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Of the whole tensor, as the model server's configuration has them."""
+        if self.rows is Rows.CALL:
+            return (self.columns or 1,)
+        return (ANY,) if self.columns is None else (ANY, self.columns)
+
+
+# Tokens are those of BERT's tokenizer; a row of zeros is no text. Keys are content keys of texts
+# (features.catalog): the same text has the same vector, 0 = not to be remembered.
+INPUTS = (
+    Tensor("QUERY_TOKENS", "int16", Rows.REQUEST, ANY),  # zeros = no query
+    Tensor("USER_HISTORY_COUNTS", "int32", Rows.REQUEST),
+    Tensor("SESSION_HISTORY_COUNTS", "int32", Rows.REQUEST),
+    Tensor("BOUGHT_COUNTS", "int32", Rows.REQUEST),
+    # Of each item bought: how often, days since the first and since the last time.
+    Tensor("PURCHASES", "float32", Rows.PURCHASE, 3),
+    # Of each request the user's recent items, the session's, and what the user bought, each newest
+    # first.
+    Tensor("HISTORY_KEYS", "int64", Rows.HISTORY),
+    Tensor("HISTORY_TOKENS", "int16", Rows.HISTORY, ANY),
+    Tensor("ROW_COUNTS", "int32", Rows.REQUEST),
+    Tensor("ITEM_KEYS", "int64", Rows.CANDIDATE),
+    Tensor("ITEM_TOKENS", "int16", Rows.CANDIDATE, ANY),
+    # NaN = unknown. A version takes the columns that it was trained on, by the names that come
+    # along.
+    Tensor("FEATURES", "float32", Rows.CANDIDATE, ANY),
+)
+# The histories in the order in which they lie in HISTORY_*.
+HISTORIES = ("USER_HISTORY_COUNTS", "SESSION_HISTORY_COUNTS", "BOUGHT_COUNTS")
+COUNTS: dict[Rows, tuple[str, ...]] = {
+    Rows.CANDIDATE: ("ROW_COUNTS",),
+    Rows.HISTORY: HISTORIES,
+    Rows.PURCHASE: ("BOUGHT_COUNTS",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a score, by its name in `explain`; `member`: of the blend, whose file bears it."""
+
+    name: str
+    member: str | None = None
+
+
+# The text match is a cosine; the score is the sum of the others.
+PARTS = (Part("text"), Part("query"), Part("network", "head"), Part("forest", "forest"))
+PART_NAMES = tuple(part.name for part in PARTS)
+OUTPUTS = (
+    Tensor("SCORES", "float32", Rows.CANDIDATE),
+    Tensor("PARTS", "float32", Rows.CANDIDATE, len(PARTS)),  # NaN = does not apply
+    Tensor("TIMES", "int64", Rows.CALL, 2),  # when the work began and ended, unix nanoseconds
+)
+
+# The models beside the ranker, by what goes in and comes out. A row of TOKENS is a text.
+VECTOR_SIZE = 384
+_TOKENS = (Tensor("TOKENS", "int16", Rows.REQUEST, ANY),)
+MODELS: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {
+    "ranker": (INPUTS, OUTPUTS),
+    "encoder": (_TOKENS, (Tensor("VECTORS", "float32", Rows.REQUEST, VECTOR_SIZE),)),
+    "cross_encoder": (_TOKENS, (Tensor("SCORES", "float32", Rows.REQUEST),)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a version reads of a request, as it was trained on; the usual ones.
+
+    max_tokens: of a text; histories in items, newest first. They are published with a version, and
+    serving sends no more than the version in use says.
+    """
+
+    max_tokens: int = 48
+    user_history: int = 20
+    session_history: int = 8
+    bought_history: int = 64
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """From training.json or the parameters of a configuration; what is missing is as usual."""
+        names = [field.name for field in fields(cls) if field.name in given]
+        return cls(**{name: int(given[name]) for name in names})
+
+    def as_dict(self) -> dict[str, int]:
+        """By name."""
+        return asdict(self)
+
+
+def request_tensors(
+    texts_of: TextsOf,
+    query_tokens: npt.NDArray[np.int16],
+    user_history: RowArray,
+    session_history: RowArray,
+    bought: RowArray,
+    purchases: FloatArray,
+    candidates: RowArray,
+    features: FloatArray,
+) -> dict[str, Array]:
+    """The INPUTS of one request, in serving and in training alike.
+
+    texts_of: keys (n,) and tokens (n, any) of catalogue rows; query_tokens (1, any); histories and
+    candidates: rows (n,); purchases float32 (len(bought), 3); features float32 (n_candidates, any)
+    """
+    history_keys, history_tokens = texts_of(np.concatenate([user_history, session_history, bought]))
+    item_keys, item_tokens = texts_of(candidates)
+    return {
+        "QUERY_TOKENS": query_tokens,
+        "USER_HISTORY_COUNTS": _count(user_history),
+        "SESSION_HISTORY_COUNTS": _count(session_history),
+        "BOUGHT_COUNTS": _count(bought),
+        "PURCHASES": purchases,
+        "HISTORY_KEYS": history_keys,
+        "HISTORY_TOKENS": history_tokens,
+        "ROW_COUNTS": _count(candidates),
+        "ITEM_KEYS": item_keys,
+        "ITEM_TOKENS": item_tokens,
+        "FEATURES": features,
+    }
+
+
+def pack(requests: Sequence[Tensors]) -> dict[str, Array]:
+    """Requests as one batch: each tensor's rows one behind the other, token rows padded."""
+    return {
+        tensor.name: _stack([request[tensor.name] for request in requests], tensor)
+        for tensor in INPUTS
+    }
+
+
+def check(batch: Tensors, n_features: int) -> None:
+    """Raise BatchError unless the tensors of a batch fit each other and a version's columns."""
+    if batch["FEATURES"].shape[1] != n_features:
+        raise BatchError(
+            f"FEATURES has {batch['FEATURES'].shape[1]} columns; this version takes {n_features}"
+        )
+    n_requests = len(batch["QUERY_TOKENS"])
+    for name in dict.fromkeys(name for names in COUNTS.values() for name in names):
+        counts = batch[name]
+        if len(counts) != n_requests or (counts < 0).any():
+            raise BatchError(f"{name} must be {n_requests} numbers from 0")
+    for tensor in INPUTS:
+        names = COUNTS.get(tensor.rows)
+        if names is None:
+            continue
+        n_rows = sum(int(batch[name].sum(dtype=np.int64)) for name in names)
+        shape = batch[tensor.name].shape
+        if shape[0] != n_rows:
+            raise BatchError(
+                f"{tensor.name} has {shape[0]} rows, but {' + '.join(names)} add up to {n_rows}"
+            )
+        if tensor.columns not in (None, ANY) and shape[1:] != (tensor.columns,):
+            raise BatchError(
+                f"{tensor.name} has the shape {shape}; a row has {tensor.columns} numbers"
+            )
+
+
+def _count(rows: RowArray) -> npt.NDArray[np.int32]:
+    return np.array([len(rows)], np.int32)
+
+
+def _stack(parts: Sequence[Array], tensor: Tensor) -> Array:
+    if tensor.columns is None or tensor.dtype == "float32":
+        return np.concatenate(parts).astype(tensor.dtype, copy=False)
+    # The model server takes no rows of nothing: at least one column.
+    width = max(1, *(part.shape[1] for part in parts))
+    out = np.zeros((sum(len(part) for part in parts), width), tensor.dtype)
+    start = 0
+    for part in parts:
+        out[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return out

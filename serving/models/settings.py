@@ -1,0 +1,57 @@
+"""Where the model server answers, and how it is asked."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from serving.section import Section
+
+
+class TlsSettings(Section):
+    """TLS towards a server, as PEM files; with certificate and key it is mutual."""
+
+    ca_file: Path | None = Field(None, description="Whom to trust; null: the system's roots.")
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("give cert_file and key_file together")
+        return self
+
+
+class ModelSettings(Section):
+    """Where Triton answers, and what may be asked of it."""
+
+    grpc_address: str = "127.0.0.1:8001"
+    tls: TlsSettings | None = Field(None, description="null: in the clear, as on loopback.")
+    ranker: str = "ranker"
+    encoder: str = "encoder"
+    tokenizer_path: Path = Field(description="tokenizer.json of the BERT family.")
+
+
+class RankerSettings(Section):
+    """Batching across requests, counted in candidate rows."""
+
+    max_batch_rows: PositiveInt = 2048
+    max_batch_requests: PositiveInt = 32
+    concurrent_batches: PositiveInt = 2  # one is packed while one runs
+    max_queued_rows: PositiveInt = 8192
+
+
+class BreakerSettings(Section):
+    """When a model that does not answer is not asked any more, and when it is tried again."""
+
+    failures: PositiveInt = Field(3, description="In a row, until callers stop asking.")
+    failing_s: PositiveFloat = Field(
+        0.25,
+        description="And for so long at least: one slow batch fails all its requests at once.",
+    )
+    fair_budget_s: PositiveFloat = Field(
+        0.1, description="A timeout after less than this is the caller's doing, not the model's."
+    )
+    probe_interval_s: PositiveFloat = Field(
+        0.5, description="Between two tries of a model that is not asked; the next request's call."
+    )

@@ -1,0 +1,38 @@
+"""Why an item stands where it stands."""
+
+import math
+from dataclasses import dataclass
+
+from features.behavior.matrix import FEATURE_NAMES
+from serving.ranking.values import Slate
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of one item of a slate.
+
+    text_match: cosine with the query or the recent items, None = nothing to compare;
+    parts: what the score is the sum of; features: the known ones; rules: that moved the item
+    """
+
+    known_item: bool
+    text_match: float | None
+    parts: dict[str, float]
+    features: dict[str, float]
+    rules: list[str]
+
+
+def explain(slate: Slate, index: int) -> Explanation:
+    """Of the candidate `index`."""
+    parts = _known(slate.scores.part_names, slate.scores.parts[index].tolist())
+    return Explanation(
+        known_item=bool(slate.features.rows[index] >= 0),
+        text_match=parts.pop("text", None),  # a cosine, not a part of the sum
+        parts=parts,
+        features=_known(FEATURE_NAMES, slate.features.values[index].tolist()),
+        rules=slate.notes.get(index, []),
+    )
+
+
+def _known(names: tuple[str, ...], values: list[float]) -> dict[str, float]:
+    return {name: value for name, value in zip(names, values, strict=True) if math.isfinite(value)}

@@ -1,0 +1,48 @@
+"""How long a ranking may take, when the model answers, and what is refused."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from serving.section import Section
+
+
+class PipelineSettings(Section):
+    """When the model answers, and how long it may take."""
+
+    default_budget_s: PositiveFloat = 0.5
+    model_budget_s: PositiveFloat = Field(
+        0.15,
+        description="What one call to a model may take of the default budget: what a model that "
+        "hangs costs a caller. A caller with more time than that gives in proportion.",
+    )
+    max_budget_s: PositiveFloat = 5.0
+    rules_reserve_s: PositiveFloat = Field(
+        0.02, description="Kept back from the budget so that rules can still answer in time."
+    )
+    features_budget_s: PositiveFloat = 0.1
+    min_interactions: PositiveInt = Field(
+        2, description="Interactions of user and session together from which the model is used."
+    )
+
+    min_shortlist: PositiveInt = Field(
+        50,
+        description="When time is short the model ranks only the best by rules, but as many as "
+        "this (docs/quality.md has what that costs).",
+    )
+
+    def model_share_s(self, left_s: float) -> float:
+        """What one call to a model may take of a caller's `left_s`."""
+        patience = max(left_s / self.default_budget_s, 1.0)
+        return min(left_s, self.model_budget_s * patience)
+
+
+class AdmissionSettings(Section):
+    """What is refused at once rather than queued."""
+
+    max_ongoing_rankings: PositiveInt = Field(
+        50, description="Of a replica: what it holds it must answer in time (docs/autoscaling.md)."
+    )
+    max_concurrent_rankings: PositiveInt = Field(
+        6,
+        description="Worked on at once; others wait for half of what their budget has left, then "
+        "are refused.",
+    )

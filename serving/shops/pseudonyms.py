@@ -1,0 +1,32 @@
+"""The pseudonyms that stand for shoppers' ids wherever something is kept."""
+
+import hashlib
+import hmac
+from pathlib import Path
+
+
+class Pseudonyms:
+    """Keyed hashes of shoppers' ids: stable for joins, useless without the key."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("the pseudonym key must have at least 16 bytes")
+        self._secret = secret
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Pseudonyms":
+        """Read the secret as it stands in the file."""
+        return cls(path.read_bytes().strip())
+
+    def user(self, user_id: str | None) -> str | None:
+        """The pseudonym of a user id, 32 hex digits."""
+        return self._of("user", user_id)
+
+    def session(self, session_id: str | None) -> str | None:
+        """The pseudonym of a session id; another space than users."""
+        return self._of("session", session_id)
+
+    def _of(self, kind: str, raw: str | None) -> str | None:
+        if raw is None:
+            return None
+        return hmac.new(self._secret, f"{kind}:{raw}".encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,71 @@
+"""One shop on a replica: what it sells, what it wants, and where its shoppers' behaviour goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from features.behavior.matrix import Shopper
+from features.events.log import RankingRecord
+from serving.search.retrieval import Retrieval
+from serving.shops.intake import Intake
+from serving.shops.items import ItemCache
+from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.rules import Rules
+
+
+class ShopperReader(Protocol):
+    """The online store, as far as a ranking needs it. `OnlineFeatures` is one."""
+
+    def read_shopper(
+        self, user_id: str | None, session_id: str | None, now_s: float | None = None
+    ) -> Shopper:
+        """What is known of user and session; raises when the store does not answer.
+
+        With `now_s`, a session that has been idle for too long is not known any more.
+        """
+        ...
+
+
+class ShopLog(Protocol):
+    """The event log, as far as rankings and status need it."""
+
+    def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
+        """Keep answered rankings."""
+        ...
+
+    def status(self, consumer: str) -> bytes | None:
+        """What `consumer` last published of itself, JSON; None before the first time."""
+        ...
+
+    def last_seq(self) -> int:
+        """The newest position of the log."""
+        ...
+
+    def offset(self, consumer: str) -> int:
+        """The last position that `consumer` committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Whatever belongs to one shop alone; its refresher keeps items and indexes up to date."""
+
+    name: str
+    items: ItemCache
+    retrieval: Retrieval
+    rules: Rules
+    pseudonyms: Pseudonyms
+    shoppers: ShopperReader
+    log: ShopLog
+    intake: Intake
+
+
+class Shops:
+    """The shops of a replica; a caller's key leads to one of them."""
+
+    def __init__(self, shops: Sequence[Shop]) -> None:
+        self._shops = {shop.name: shop for shop in shops}
+
+    def of(self, name: str) -> Shop:
+        """The shop called `name`; KeyError when there is none."""
+        return self._shops[name]

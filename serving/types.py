@@ -1,0 +1,56 @@
+"""What every room uses: closed sets of words (metric labels, and on the wire), and scores."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+DEFAULT_SHOP = "default"
+RowArray = npt.NDArray[np.int64]  # rows of the catalogue's table, or places among candidates
+
+
+class Route(StrEnum):
+    """How a ranking came about."""
+
+    MODEL = "model"
+    COLD_START = "cold_start"
+    FALLBACK = "fallback"
+
+
+class Reason(StrEnum):
+    """Why it was not the model alone, a closed set: it is a metric label."""
+
+    SHORTLIST = "shortlist"  # the model ranked the best by rules: time was short
+    NEW_SHOPPER = "new_shopper"
+    DEADLINE = "deadline"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_OVERLOADED = "model_overloaded"
+    BAD_MODEL_OUTPUT = "bad_model_output"
+    FEATURES_UNAVAILABLE = "features_unavailable"
+
+
+class Stage(StrEnum):
+    """Where the time of a request goes: span name, metric label and Server-Timing entry."""
+
+    VALIDATE = "validate"
+    WAIT = "wait"
+    RETRIEVE = "retrieve"
+    FEATURES = "features"
+    SCORE = "score"
+    RULES = "rules"
+    SLATE = "slate"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one request's candidates, higher is better.
+
+    values: float32 (n,); parts: float32 (n, n_parts), named by `part_names`, NaN = does not apply
+    """
+
+    values: FloatArray
+    parts: FloatArray
+    part_names: tuple[str, ...]
+    model_version: str | None = None
