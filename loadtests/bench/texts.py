@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import tokenizers
 
 from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
 from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer
-from serving.training.publish.texts import tokenize
+from serving.training.publish.texts import TokenArray, tokenize
 from serving.types import FloatArray
 
-TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
 MAX_PAIR_TOKENS = 64
 N_QUERY, N_ITEM = 32, 48  # tokens
