@@ -148,9 +148,9 @@ kind: ## A kind cluster with the images of `make images` and the KubeRay operato
 	  --namespace kuberay-system --create-namespace --wait
 
 manifests: .venv-dev/.ready ## Write helm/values.schema.json, the table in helm/README.md and k8s/vitrine.yaml anew
-	.venv-dev/bin/python -m helm.values_schema
-	.venv-dev/bin/python -m helm.values_table
-	.venv-dev/bin/python -m tests.support.chart.manifests
+	.venv-dev/bin/python -m helm.values.schema
+	.venv-dev/bin/python -m helm.values.table
+	.venv-dev/bin/python -m helm.tools.manifests
 
 chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl
 	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)

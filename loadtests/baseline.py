@@ -82,7 +82,7 @@ def latency(
         "p99_ms": round(float(np.quantile(whole, 0.99)), 2),
         "mean_ms": round(float(np.mean(whole)), 2),
         "stages_mean_ms": {
-            name: round(float(np.mean([each.get(name, 0.0) for each in stages])), 2)
+            name: round(float(np.mean([stage.get(name, 0.0) for stage in stages])), 2)
             for name in stages[0]
         },
     }
@@ -90,7 +90,7 @@ def latency(
 
 def candidate_pool(client: httpx.Client, sample: dict[str, Any]) -> list[str]:
     """Item ids that the shop would offer."""
-    found: list[str] = []
+    item_ids: list[str] = []
     for query in (
         "milk",
         "bread",
@@ -103,8 +103,8 @@ def candidate_pool(client: httpx.Client, sample: dict[str, Any]) -> list[str]:
         sample["query"],
     ):
         answer = client.post("/v1/search", json={"query": query, "limit": 100}).json()
-        found += [item["item_id"] for item in answer["items"]]
-    return sorted(set(found))
+        item_ids += [item["item_id"] for item in answer["items"]]
+    return sorted(set(item_ids))
 
 
 def freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str, Any]:
@@ -139,9 +139,9 @@ def freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str,
 def memory(folder: Path) -> dict[str, float]:
     """Proportional resident memory (PSS) of the stack's processes, MiB, and their sum."""
     top = psutil.Process(json.loads((folder / "running.json").read_text())["pid"])
-    found = memory_by_process([top, *top.children(recursive=True)])
-    found = {name: round(size, 1) for name, size in sorted(found.items(), key=lambda e: -e[1])}
-    return {"sum": round(sum(found.values()), 1), **found}
+    sizes = memory_by_process([top, *top.children(recursive=True)])
+    sizes = {name: round(size, 1) for name, size in sorted(sizes.items(), key=lambda e: -e[1])}
+    return {"sum": round(sum(sizes.values()), 1), **sizes}
 
 
 def show(report: dict[str, Any], plot: Path) -> None:

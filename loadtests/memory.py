@@ -58,7 +58,7 @@ class MemoryWatch:
     def by_process(self) -> dict[str, list[float]]:
         """MiB of each process name, one value a sample; what grew most comes first."""
         names = {name for sample in self.samples for name in sample}
-        sizes = {name: [each.get(name, 0.0) for each in self.samples] for name in names}
+        sizes = {name: [sample.get(name, 0.0) for sample in self.samples] for name in names}
         return dict(sorted(sizes.items(), key=lambda e: e[1][0] - e[1][-1]))
 
     def _run(self) -> None:
@@ -70,14 +70,14 @@ class MemoryWatch:
 
 def memory_by_process(processes: Sequence[psutil.Process]) -> dict[str, float]:
     """Proportional resident memory (PSS), MiB, summed by what the processes are called."""
-    found: dict[str, float] = {}
+    sizes: dict[str, float] = {}
     for process in processes:
         try:
             name = _short_name(process)
-            found[name] = found.get(name, 0.0) + process.memory_full_info().pss / 2**20
+            sizes[name] = sizes.get(name, 0.0) + process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue
-    return found
+    return sizes
 
 
 def _short_name(process: psutil.Process) -> str:

@@ -27,7 +27,7 @@ from rich.table import Table
 from loadtests.bench.texts import N_ITEM, Jobs, Texts
 from loadtests.load.shop import query_of
 from serving.local.model_server import ModelServer
-from serving.local.models import DEMO_BUNDLE, tokenizer_path
+from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.local.processes import free_port
 from serving.models.contract import Tensors, pack
 from serving.models.runtime.text_vectors import check_version
@@ -57,7 +57,7 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--repository", type=Path, required=True)
     parser.add_argument("--item-texts", type=Path, required=True, help="JSON lines of strings")
-    parser.add_argument("--triton-python", type=Path, default=Path(".venv-triton/bin/python"))
+    parser.add_argument("--triton-python", type=Path, default=TRITON_PYTHON)
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -115,9 +115,9 @@ async def _measure(address: str, jobs: Jobs, texts: Texts) -> Json:
 
 async def _latency(ranker: TritonRanker, jobs: Jobs, texts: Texts, n: int) -> Json:
     """One request of `n` candidates with a new query, again and again."""
-    asked = [pack([jobs.of(texts.ask(n)).tensors]) for _ in range(WARM_ROUNDS + ROUNDS)]
-    found = [await _timed(ranker, batch) for batch in asked][WARM_ROUNDS:]
-    wall, model = (np.array(values) for values in zip(*found, strict=True))
+    batches = [pack([jobs.of(texts.ask(n)).tensors]) for _ in range(WARM_ROUNDS + ROUNDS)]
+    timings = [await _timed(ranker, batch) for batch in batches][WARM_ROUNDS:]
+    wall, model = (np.array(values) for values in zip(*timings, strict=True))
     return {
         "candidates": n,
         "p50_ms": float(np.quantile(wall, 0.5)),

@@ -1,7 +1,8 @@
-"""The real stack for tests: what `make serve` starts, on a small catalogue and free ports."""
+"""The real stack, for tests and measurements: what `make serve` starts, on free ports."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from typing import Any
 import httpx
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
+from serving.local.models import ROOT, TRITON_PYTHON
+from serving.local.state_folder import StateFolderError, folder_of, prepared
+
 START_S = 420.0  # with other work on the machine; two minutes on a quiet one
 STOP_S = 60.0
+WORK = Path("build/load").resolve()
 
 
 @dataclass(slots=True)
@@ -32,8 +36,8 @@ class RunningStack:
     @property
     def sample(self) -> dict[str, Any]:
         """A regular shopper, popular items and a query (serving.local.prepare.Sample)."""
-        found: dict[str, Any] = json.loads((self.folder / "prepared.json").read_text())["sample"]
-        return found
+        sample: dict[str, Any] = json.loads((self.folder / "prepared.json").read_text())["sample"]
+        return sample
 
     def processes(self) -> list[psutil.Process]:
         """Every process that the stack started, itself first."""
@@ -70,20 +74,43 @@ def run_stack(
     started = stack.processes()
     try:
         yield stack
-        started += [each for each in stack.processes() if each not in started]
+        started += [child for child in stack.processes() if child not in started]
     finally:
         client.close()
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            for each in started:
-                if each.is_running():
-                    each.kill()
+            for child in started:
+                if child.is_running():
+                    child.kill()
             raise
     _, left = psutil.wait_procs(started, timeout=10)
     assert process.returncode == 0
     assert not left, f"still running after the stop: {left}"
+
+
+def fresh_state(data: str, n_items: int) -> Path:
+    """A state as it was prepared: every run starts from the same one, and all but the first soon.
+
+    It always lies in the same place, for Feast's registry knows paths.
+    """
+    state, kept = WORK / "state", WORK / f"prepared-{n_items}"
+    shutil.rmtree(state, ignore_errors=True)
+    try:
+        ready = prepared(folder_of(kept, data))
+    except StateFolderError:  # of an older version, and with nothing in it that was not prepared
+        ready = None
+    if ready is None:
+        shutil.rmtree(folder_of(kept, data), ignore_errors=True)
+        command = [sys.executable, "-m", "serving.local.prepare", "--data", data]
+        command += ["--folder", str(folder_of(state, data)), "--datasets", str(state / "datasets")]
+        command += ["--items", str(n_items), "--triton-python", str(TRITON_PYTHON)]
+        subprocess.run(command, cwd=ROOT, check=True)
+        shutil.copytree(state, kept, dirs_exist_ok=True)
+    else:
+        shutil.copytree(kept, state)
+    return state
 
 
 def _until_answers(process: subprocess.Popen[bytes], printed: Path) -> str:

@@ -149,10 +149,10 @@ def stack(state: Path, *options: str) -> Iterator[RunningStack]:
 @contextmanager
 def collector() -> Iterator[str]:
     """The address of a collector in a process of its own, so that its work is nobody else's."""
-    told: Queue[str] = Queue()
-    process = Process(target=_collect, args=(told,), daemon=True)
+    url_queue: Queue[str] = Queue()
+    process = Process(target=_collect, args=(url_queue,), daemon=True)
     process.start()
-    yield told.get(timeout=30)
+    yield url_queue.get(timeout=30)
     process.terminate()
     process.join(10)
 

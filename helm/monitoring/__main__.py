@@ -1,10 +1,7 @@
 """`make dashboards`: write helm/files/ anew."""
 
-from pathlib import Path
-
 from helm.monitoring.files import rendered
-
-ROOT = Path(__file__).resolve().parents[2]
+from helm.tools.paths import ROOT
 
 
 def main() -> None:

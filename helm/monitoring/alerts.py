@@ -18,8 +18,8 @@ STALE_S = 60
 
 def _share(of: str, window: str) -> str:
     route = f'sum by (namespace) (rate(vitrine_rankings_total{{route="{of}"}}[{window}]))'
-    every = f"sum by (namespace) (rate(vitrine_rankings_total[{window}]))"
-    return f"({route} or {every} * 0) / {every}"
+    rankings = f"sum by (namespace) (rate(vitrine_rankings_total[{window}]))"
+    return f"({route} or {rankings} * 0) / {rankings}"
 
 
 def _not_ok(counted: str) -> str:
@@ -31,7 +31,7 @@ def _serving() -> list[Json]:
     fallback = "vitrine:fallback:ratio10m"
     # A single fallback at night is half of two rankings.
     busy = "sum by (namespace) (increase(vitrine_rankings_total[10m])) > 20"
-    asked = f"sum by (namespace) (rate(vitrine_requests_total{{{ASKED}}}[15m]%s))"
+    requests = f"sum by (namespace) (rate(vitrine_requests_total{{{ASKED}}}[15m]%s))"
     return [
         alert(
             "VitrineAbsent", "absent(vitrine_catalog_items)", wait="2m",
@@ -99,7 +99,7 @@ def _serving() -> list[Json]:
         ),
         alert(
             "VitrineNoTraffic",
-            f"{asked % ''} == 0\nand {asked % ' offset 1d'} > 0.05", wait="15m",
+            f"{requests % ''} == 0\nand {requests % ' offset 1d'} > 0.05", wait="15m",
             severity="ticket", runbook="no-traffic",
             summary="Nobody asks for rankings, though yesterday somebody did at this time.",
             description="Not one request for a ranking in the last fifteen minutes.",

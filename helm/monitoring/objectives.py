@@ -45,7 +45,7 @@ def slow(window: str) -> str:
 
 
 def _ratios(window: str) -> list[Json]:
-    asked = f"sum by (namespace) (rate(vitrine_requests_total{{{ASKED}}}[{window}]))"
+    requests = f"sum by (namespace) (rate(vitrine_requests_total{{{ASKED}}}[{window}]))"
     failed = (
         f'sum by (namespace) (rate(vitrine_requests_total{{{ASKED}, status=~"5.."}}[{window}]))'
     )
@@ -56,7 +56,7 @@ def _ratios(window: str) -> list[Json]:
     )
     return [
         # Without a single 5xx there is no such series: then it is none of those asked.
-        record(errors(window), f"({failed} or {asked} * 0) / {asked}"),
+        record(errors(window), f"({failed} or {requests} * 0) / {requests}"),
         record(slow(window), f"1 - {fast} / {timed}"),
     ]
 

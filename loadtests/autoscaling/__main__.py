@@ -26,7 +26,7 @@ def main() -> int:
     """Exit status 1 when what is proposed does not hold the burst."""
     arguments = _arguments()
     burst = Burst(steady_rate=arguments.rate, factor=arguments.factor)
-    compared = [replace(each, seed=arguments.seed) for each in scenarios(burst)]
+    compared = [replace(scenario, seed=arguments.seed) for scenario in scenarios(burst)]
     traces = {scenario.name: simulate(scenario) for scenario in compared}
     findings = [finding(scenario, traces[scenario.name]) for scenario in compared]
     folder: Path = arguments.out
@@ -34,13 +34,13 @@ def main() -> int:
     (folder / "autoscaling.json").write_text(
         json.dumps(_as_json(burst, compared, findings), indent=2) + "\n"
     )
-    drawn = [(each, traces[each.name]) for each in compared if each.name in _DRAWN]
+    drawn = [(scenario, traces[scenario.name]) for scenario in compared if scenario.name in _DRAWN]
     draw(drawn, folder / "autoscaling.png")
     # A log has no width of its own, and 80 columns cut the table.
     console = Console(width=None if sys.stdout.isatty() else 135)
     console.print(_table(burst, findings))
     console.print(f"report: {folder / 'autoscaling.json'}", markup=False)
-    proposed = next(each for each in findings if each.name == _DRAWN[-1])
+    proposed = next(result for result in findings if result.name == _DRAWN[-1])
     return 0 if proposed.held else 1
 
 
@@ -58,8 +58,8 @@ def _as_json(burst: Burst, compared: list[Scenario], findings: list[Finding]) ->
         "burst": asdict(burst),
         "costs": asdict(Costs()),
         "scenarios": [
-            {**found.as_json(), "settings": _settings(scenario)}
-            for scenario, found in zip(compared, findings, strict=True)
+            {**result.as_json(), "settings": _settings(scenario)}
+            for scenario, result in zip(compared, findings, strict=True)
         ],
     }
 
@@ -102,20 +102,20 @@ def _table(burst: Burst, findings: list[Finding]) -> Table:
         "",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    for found in findings:
+    for result in findings:
         table.add_row(
-            found.name,
-            f"{found.refused_share:.1%}",
-            f"{found.late_share:.1%}",
-            f"{found.rules_share:.1%}",
-            "not" if found.model_back_s is None else f"{found.model_back_s:.0f} s",
-            f"{1000 * found.median_s:.0f}, {1000 * found.slowest_s:.0f}",
-            f"{found.ingress_most}, {found.ranker_most}, {found.pods_most}",
-            f"{found.workers_at_rest}, {found.workers_most}",
-            f"{found.turns}, {found.turns_after}",
-            "not" if found.back_s is None else f"{found.back_s:.0f} s",
-            "held" if found.held else "not held",
-            style=None if found.held else "red",
+            result.name,
+            f"{result.refused_share:.1%}",
+            f"{result.late_share:.1%}",
+            f"{result.rules_share:.1%}",
+            "not" if result.model_back_s is None else f"{result.model_back_s:.0f} s",
+            f"{1000 * result.median_s:.0f}, {1000 * result.slowest_s:.0f}",
+            f"{result.ingress_most}, {result.ranker_most}, {result.pods_most}",
+            f"{result.workers_at_rest}, {result.workers_most}",
+            f"{result.turns}, {result.turns_after}",
+            "not" if result.back_s is None else f"{result.back_s:.0f} s",
+            "held" if result.held else "not held",
+            style=None if result.held else "red",
         )
     return table
 

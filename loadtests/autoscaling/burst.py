@@ -18,6 +18,7 @@ from serving.models.settings import RankerSettings
 from serving.ranking.settings import AdmissionSettings, PipelineSettings
 
 TICK_S = 0.1
+Series = npt.NDArray[np.float64]  # a value for each tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Burst:
         """When the rate is steady again."""
         return self.before_s + self.burst_s + self.ramp_s
 
-    def rates(self) -> npt.NDArray[np.float64]:
+    def rates(self) -> Series:
         """Rankings a second in each tick."""
         peak = self.steady_rate * self.factor
         points = [
@@ -49,8 +50,8 @@ class Burst:
         ]
         times, rates = zip(*points, strict=True)
         ticks = np.arange(round(points[-1][0] / TICK_S)) * TICK_S
-        found: npt.NDArray[np.float64] = np.interp(ticks, times, rates)
-        return found
+        rates_by_tick: Series = np.interp(ticks, times, rates)
+        return rates_by_tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,12 @@ class Trace:
     pods_target: list[float] = field(default_factory=_series)
     workers: list[float] = field(default_factory=_series)
 
-    def columns(self) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    def columns(self) -> Iterator[tuple[str, Series]]:
         """Name and values (ticks,) of each."""
         for name in self.__dataclass_fields__:
             yield name, self.column(name)
 
-    def column(self, name: str) -> npt.NDArray[np.float64]:
+    def column(self, name: str) -> Series:
         """Values (ticks,) of one."""
         return np.array(getattr(self, name))
 

@@ -52,8 +52,8 @@ class Nodes:
         if now_s + _SLACK_S < self._pass_due_s:
             return
         self._pass_due_s = now_s + settings.pass_s
-        asked = reserved + pending + settings.other_cpus
-        wanted = math.ceil(asked / settings.cpus - _SLACK_S)
+        needed_cpus = reserved + pending + settings.other_cpus
+        wanted = math.ceil(needed_cpus / settings.cpus - _SLACK_S)
         wanted = max(settings.min_workers, min(settings.max_workers, wanted))
         missing = wanted - self.ready - len(self._starting)
         if missing > 0:

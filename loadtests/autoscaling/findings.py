@@ -4,11 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from loadtests.autoscaling.burst import TICK_S, Scenario, Trace
+from loadtests.autoscaling.burst import TICK_S, Scenario, Series, Trace
 
-_Floats = npt.NDArray[np.float64]
 _WINDOW = round(5 / TICK_S)
 _WELL = 0.01  # share of rules from which the model route counts as not back
 
@@ -76,7 +74,7 @@ def finding(scenario: Scenario, trace: Trace) -> Finding:
     )
 
 
-def _model_back_s(offered: _Floats, model: _Floats) -> float | None:
+def _model_back_s(offered: Series, model: Series) -> float | None:
     """Seconds until the last window in which the model answered less than 99 %."""
     n = len(offered) // _WINDOW
     windows = [column[: n * _WINDOW].reshape(n, _WINDOW).sum(axis=1) for column in (offered, model)]
@@ -88,13 +86,13 @@ def _model_back_s(offered: _Floats, model: _Floats) -> float | None:
     return None if last >= n - 2 else last * _WINDOW * TICK_S
 
 
-def _turns(target: _Floats) -> int:
+def _turns(target: Series) -> int:
     steps = np.sign(np.diff(target))
     steps = steps[steps != 0]
     return int(np.sum((steps[1:] > 0) & (steps[:-1] < 0)))
 
 
-def _back_s(parts: list[_Floats], end: int) -> float | None:
+def _back_s(parts: list[Series], end: int) -> float | None:
     last = 0
     for part in parts:
         if part[-1] != part[0]:

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from loadtests.autoscaling.burst import TICK_S, Scenario, Trace
+from loadtests.autoscaling.burst import TICK_S, Scenario, Series, Trace
 
 _BIN = round(5 / TICK_S)
 _Line = tuple[str, str, str]  # column, label, colour
@@ -25,7 +24,6 @@ _PARTS: tuple[_Line, ...] = (
     ("pods", "Triton pods", "#508850"),
     ("workers", "Ray workers", "#b07030"),
 )
-_Floats = npt.NDArray[np.float64]
 
 
 def draw(runs: list[tuple[Scenario, Trace]], png: Path) -> None:
@@ -71,13 +69,13 @@ def _replicas(axes: Axes, scenario: Scenario, trace: Trace) -> None:
     axes.grid(alpha=0.3)
 
 
-def _binned(values: _Floats) -> _Floats:
+def _binned(values: Series) -> Series:
     """Means over five seconds, (n,)."""
     n = len(values) // _BIN
-    means: _Floats = values[: n * _BIN].reshape(n, _BIN).mean(axis=1)
+    means: Series = values[: n * _BIN].reshape(n, _BIN).mean(axis=1)
     return means
 
 
-def _minutes(scenario: Scenario, n: int) -> _Floats:
-    times: _Floats = (np.arange(n) * _BIN * TICK_S - scenario.burst.before_s) / 60
+def _minutes(scenario: Scenario, n: int) -> Series:
+    times: Series = (np.arange(n) * _BIN * TICK_S - scenario.burst.before_s) / 60
     return times

@@ -146,15 +146,15 @@ class Deployment:
                 old = sum(1 for at_s in replica.times if at_s < since_s)
                 del replica.times[:old], replica.values[:old]
                 replica.pushed = np.array([replica.times, replica.values])
-        dues_s = (min(each.record_due_s, each.push_due_s) for each in self._running)
+        dues_s = (min(replica.record_due_s, replica.push_due_s) for replica in self._running)
         self._record_due_s = min(dues_s, default=now_s)
 
     def total(self, now_s: float) -> float:
         """Ongoing requests as Serve's controller sees them."""
-        known = [each.pushed for each in self._running if each.pushed is not None]
+        known = [replica.pushed for replica in self._running if replica.pushed is not None]
         if not known:
             return 0.0
-        ends = np.cumsum([0, *(each.shape[1] for each in known)])
+        ends = np.cumsum([0, *(pushed.shape[1] for pushed in known)])
         times, values = np.concatenate(known, axis=1)
         return merge_and_aggregate_arrays(times, values, ends, now_s + _EPOCH_S, "mean")
 

@@ -66,10 +66,10 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
     started_s = time.monotonic()
 
     def caller(_: int) -> tuple[list[tuple[float, str]], int]:
-        found: list[tuple[float, str]] = []
+        timed: list[tuple[float, str]] = []
         refused = 0
         with closing(_connection(endpoint)) as connection:
-            while len(found) < at_least or time.monotonic() < started_s + seconds:
+            while len(timed) < at_least or time.monotonic() < started_s + seconds:
                 body = json.dumps(endpoint.body())
                 asked_s = time.perf_counter()
                 status, content = _post(connection, endpoint, body)
@@ -78,18 +78,18 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
                     refused += 1
                     continue
                 if status != HTTPStatus.OK:
-                    said = f"{status}: {content[:300]!r}"
-                    raise RuntimeError(f"{endpoint.url} answered {said}")
-                found.append((spent_ms, endpoint.kind(json.loads(content))))
-        return found, refused
+                    detail = f"{status}: {content[:300]!r}"
+                    raise RuntimeError(f"{endpoint.url} answered {detail}")
+                timed.append((spent_ms, endpoint.kind(json.loads(content))))
+        return timed, refused
 
     with ThreadPoolExecutor(clients) as pool:
-        each = list(pool.map(caller, range(clients)))
+        by_client = list(pool.map(caller, range(clients)))
     spent_s = time.monotonic() - started_s
-    everyone = list(itertools.chain.from_iterable(found for found, _ in each))
-    kinds = Counter(kind for _, kind in everyone)
-    refused = sum(count for _, count in each)
-    return Answers([ms for ms, _ in everyone], kinds, spent_s, refused)
+    everything = list(itertools.chain.from_iterable(timed for timed, _ in by_client))
+    kinds = Counter(kind for _, kind in everything)
+    refused = sum(count for _, count in by_client)
+    return Answers([ms for ms, _ in everything], kinds, spent_s, refused)
 
 
 def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> Answers:
@@ -118,20 +118,20 @@ async def _at_times(endpoint: Endpoint, due_s: list[float], bodies: list[bytes])
             waiting.release()
             return 1000 * (time.perf_counter() - started_s - at_s), answer.status, content
 
-        asked: list[asyncio.Task[tuple[float, int, bytes]]] = []
+        requests: list[asyncio.Task[tuple[float, int, bytes]]] = []
         for at_s, body in zip(due_s, bodies, strict=True):
             await asyncio.sleep(max(0.0, started_s + at_s - time.perf_counter()))
             if waiting.locked():
                 raise RuntimeError(f"{_MOST_CALLERS} requests are waiting for an answer")
             await waiting.acquire()
-            asked.append(asyncio.create_task(ask(at_s, body)))
-        found = await asyncio.gather(*asked)
+            requests.append(asyncio.create_task(ask(at_s, body)))
+        answers = await asyncio.gather(*requests)
     spent_s = time.perf_counter() - started_s
     cpu_s = time.process_time() - cpu_s
-    good = [(ms, content) for ms, status, content in found if status == HTTPStatus.OK]
-    refused = sum(status in _REFUSALS for _, status, _ in found)
-    if len(good) + refused < len(found):
-        raise RuntimeError(f"{endpoint.url}: {Counter(status for _, status, _ in found)}")
+    good = [(ms, content) for ms, status, content in answers if status == HTTPStatus.OK]
+    refused = sum(status in _REFUSALS for _, status, _ in answers)
+    if len(good) + refused < len(answers):
+        raise RuntimeError(f"{endpoint.url}: {Counter(status for _, status, _ in answers)}")
     kinds = Counter(endpoint.kind(json.loads(content)) for _, content in good)
     return Answers([ms for ms, _ in good], kinds, spent_s, refused, cpu_s / spent_s)
 

@@ -26,7 +26,7 @@ from fastapi import FastAPI, Request, Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from serving.local.processes import die_with_parent, free_port
+from serving.local.processes import death_signal, free_port
 from serving.local.ray_environment import ray_environment
 
 N = 100
@@ -71,7 +71,7 @@ def empty_graph() -> Iterator[str]:
     with (run / "log").open("wb") as log:
         process = subprocess.Popen(
             command, env={**os.environ, **ray_environment(run)}, stdout=log,
-            stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
+            stderr=subprocess.STDOUT, preexec_fn=death_signal(),
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

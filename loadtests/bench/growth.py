@@ -90,8 +90,8 @@ class _Vectors:
         self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]
     ) -> npt.NDArray[np.float32]:
         """One for each key."""
-        found = self._rng.standard_normal((len(keys), VECTOR_SIZE), np.float32)
-        unit: npt.NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+        drawn = self._rng.standard_normal((len(keys), VECTOR_SIZE), np.float32)
+        unit: npt.NDArray[np.float32] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return unit
 
 

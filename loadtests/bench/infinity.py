@@ -17,7 +17,7 @@ import psutil
 from safetensors.numpy import load_file, save_file
 
 from loadtests.memory import memory_by_process
-from serving.local.processes import die_with_parent, free_port
+from serving.local.processes import death_signal, free_port
 from serving.training.publish.base_model import base_folder
 
 PEERS = Path(".venv-peers/bin").resolve()
@@ -75,7 +75,7 @@ def infinity(model: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, stdout=out, stderr=subprocess.STDOUT, env=environment,
-            preexec_fn=die_with_parent,
+            preexec_fn=death_signal(),
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

@@ -20,6 +20,7 @@ from serving.models.contract import pack
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 
+CROSS = "cross-encoder, int8"
 Array = npt.NDArray[Any]
 
 
@@ -46,19 +47,19 @@ class Kernels:
 
     def compare(self, n: int, rounds: int) -> dict[str, list[Speed]]:
         """Speeds at `n` candidates, one a round; within a round both get the same request."""
-        found: dict[str, list[Speed]] = {"ours": [], "cross-encoder, int8": []}
+        speeds: dict[str, list[Speed]] = {"ours": [], CROSS: []}
         for number in range(-1, rounds):
-            asked = self._texts.ask(n)
-            batch = pack([self._jobs.of(asked).tensors])
-            pairs = self._texts.pairs(asked, self._tokenizer)
+            request = self._texts.ask(n)
+            batch = pack([self._jobs.of(request).tensors])
+            pairs = self._texts.pairs(request, self._tokenizer)
             for name, call in (
                 ("ours", lambda batch=batch: self._ours.score(batch)),
-                ("cross-encoder, int8", lambda pairs=pairs: self._plain.encode(pairs)),
+                (CROSS, lambda pairs=pairs: self._plain.encode(pairs)),
             ):
                 speed = _timed(call)
                 if number >= 0:  # the first round warms up
-                    found[name].append(speed)
-        return found
+                    speeds[name].append(speed)
+        return speeds
 
 
 def _timed(call: Callable[[], object]) -> Speed:

@@ -8,6 +8,8 @@ import matplotlib as mpl
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.bench.kernel import CROSS
+
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
@@ -21,7 +23,7 @@ def show(report: Json, console: Console) -> None:
     for name in ("candidates", "ours ms", "cross-encoder ms", "times", "pairs / CPU s", "its"):
         table.add_column(name, justify="right")
     for row in report["kernel"]:
-        ours, plain = row["ours"], row["cross-encoder, int8"]
+        ours, plain = row["ours"], row[CROSS]
         table.add_row(
             str(row["candidates"]), f"{ours['p50_ms']:.2f}", f"{plain['p50_ms']:.0f}",
             f"{row['times']:.0f}x", f"{ours['pairs_per_cpu_s']:,.0f}",
@@ -79,7 +81,7 @@ def draw(report: Json, path: Path) -> None:
     """Milliseconds by number of candidates, one client, both axes logarithmic."""
     figure, (kernel, http) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     sizes = [row["candidates"] for row in report["kernel"]]
-    for name in ("ours", "cross-encoder, int8"):
+    for name in ("ours", CROSS):
         kernel.plot(sizes, [row[name]["p50_ms"] for row in report["kernel"]], "o-", label=name)
     for who in dict.fromkeys(row["who"] for row in report["http"]):
         rows = [row for row in report["http"] if row["who"] == who and row["clients"] == 1]

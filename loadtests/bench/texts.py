@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import tokenizers
 
 from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
 from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer
-from serving.training.publish.texts import tokenize
+from serving.training.publish.texts import TokenArray, tokenize
 from serving.types import FloatArray
 
-TokenArray = npt.NDArray[np.int16]
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
 MAX_PAIR_TOKENS = 64
 N_QUERY, N_ITEM = 32, 48  # tokens
@@ -24,7 +22,7 @@ _SEPARATOR = 102  # [SEP]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """One request: what is wanted, what was seen last, and the candidates, by place in the shop."""
 
     query: str
@@ -43,26 +41,26 @@ class Texts:
         self._queries = list(queries)
         self._rng = np.random.default_rng(seed)
 
-    def ask(self, n: int) -> Asked:
+    def ask(self, n: int) -> Request:
         """A request of `n` candidates, with a query that no cache has seen."""
         rng = self._rng
         word = "".join(rng.choice(list("abcdefghijklmnoprstuvwz"), 6).tolist())
-        found = rng.choice(len(self.texts), n + N_RECENT, replace=False).tolist()
+        drawn = rng.choice(len(self.texts), n + N_RECENT, replace=False).tolist()
         query = f"{self._queries[int(rng.integers(len(self._queries)))]} {word}"
-        return Asked(query, found[:N_RECENT], found[N_RECENT:])
+        return Request(query, drawn[:N_RECENT], drawn[N_RECENT:])
 
-    def context(self, asked: Asked) -> str:
+    def context(self, request: Request) -> str:
         """All that a cross-encoder is told of the shopper, as one text."""
-        return ", ".join([asked.query, *(self.texts[row] for row in asked.recent)])
+        return ", ".join([request.query, *(self.texts[row] for row in request.recent)])
 
-    def pairs(self, asked: Asked, tokenizer: tokenizers.Tokenizer) -> TokenArray:
+    def pairs(self, request: Request, tokenizer: tokenizers.Tokenizer) -> TokenArray:
         """`[CLS] context [SEP] item [SEP]` of each candidate, zero-padded: int16 (n, longest).
 
         Too long a pair loses the end of its context, which was seen longest ago.
         """
-        context = tokenizer.encode(self.context(asked)).ids[:-1]
+        context = tokenizer.encode(self.context(request)).ids[:-1]
         rows = []
-        for row in asked.candidates:
+        for row in request.candidates:
             item = tokenizer.encode(self.texts[row]).ids[1:]
             rows.append([*context[: MAX_PAIR_TOKENS - 1 - len(item)], _SEPARATOR, *item])
         out = np.zeros((len(rows), max(len(ids) for ids in rows)), np.int16)
@@ -80,17 +78,17 @@ class Jobs:
         self._tokens = tokenize(tokenizer, texts.texts, N_ITEM)
         self._keys = np.array([content_key(text) for text in texts.texts], np.int64)
 
-    def of(self, asked: Asked) -> RankerJob:
+    def of(self, request: Request) -> RankerJob:
         """One request."""
-        rows = np.array(asked.candidates)
+        rows = np.array(request.candidates)
         rng = np.random.default_rng(len(rows))
-        history = np.resize(np.array(asked.recent), N_USER + N_SESSION + N_BOUGHT)
+        history = np.resize(np.array(request.recent), N_USER + N_SESSION + N_BOUGHT)
         user, session, bought = np.split(history, [N_USER, N_USER + N_SESSION])
         features = self._features[rng.integers(len(self._features), size=len(rows))]
         return RankerJob(
             request_tensors(
                 lambda of: (self._keys[of], self._tokens[of]),
-                self._encoder.tokens([asked.query], N_QUERY),
+                self._encoder.tokens([request.query], N_QUERY),
                 user,
                 session,
                 bought,

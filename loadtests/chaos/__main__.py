@@ -210,15 +210,17 @@ def table(outcomes: list[Outcome]) -> Table:
         "fault", "rankings meanwhile", "slowest fallback", "model again after", "events", "missed",
         title="one thing broken at a time",
     )  # fmt: skip
-    for each in outcomes:
+    for outcome in outcomes:
         shown.add_row(
-            each.fault,
-            ", ".join(f"{n} {route}" for route, n in each.rankings.items()) or "all model",
-            "" if each.slowest_fallback_s is None else f"{1000 * each.slowest_fallback_s:.0f} ms",
-            "never" if each.recovery_s is None else f"{each.recovery_s:.1f} s",
-            f"{each.arrived} of {each.accepted}",
-            "; ".join(each.missed) or "-",
-            style="red" if each.missed else None,
+            outcome.fault,
+            ", ".join(f"{n} {route}" for route, n in outcome.rankings.items()) or "all model",
+            ""
+            if outcome.slowest_fallback_s is None
+            else f"{1000 * outcome.slowest_fallback_s:.0f} ms",
+            "never" if outcome.recovery_s is None else f"{outcome.recovery_s:.1f} s",
+            f"{outcome.arrived} of {outcome.accepted}",
+            "; ".join(outcome.missed) or "-",
+            style="red" if outcome.missed else None,
         )
     return shown
 

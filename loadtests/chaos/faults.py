@@ -32,14 +32,14 @@ class Rig:
 
     def find(self, pattern: str) -> list[psutil.Process]:
         """The stack's processes whose command line or name holds `pattern`."""
-        found = []
+        matching = []
         for process in self.stack.processes():
             try:
                 if pattern in " ".join([*process.cmdline(), process.name()]):
-                    found.append(process)
+                    matching.append(process)
             except psutil.NoSuchProcess:
                 continue
-        return found
+        return matching
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ The exit status is 1 when a gate is broken; locustfile.py judges, docs/load.md e
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +16,12 @@ from features.datasets.registry import load
 from loadtests.load.schedule import SHAPES
 from loadtests.load.shop import Shop
 from loadtests.memory import GROWTH, MemoryWatch, growth
-from loadtests.stack import ROOT, run_stack
-from serving.local.models import TRITON_PYTHON
+from loadtests.stack import fresh_state, run_stack
+from serving.local.models import ROOT
 from serving.local.processes import free_port
-from serving.local.state_folder import DEV_KEY, StateFolderError, folder_of, prepared
+from serving.local.state_folder import DEV_KEY, folder_of, prepared
 
 SOAK_S = 3600.0
-WORK = Path("build/load").resolve()
 
 
 def main() -> int:
@@ -50,29 +48,6 @@ def main() -> int:
             console.print(f"FAILED: memory grew by more than {GROWTH:.0%}", style="bold red")
             status = 1
     return status
-
-
-def fresh_state(data: str, n_items: int) -> Path:
-    """A state as it was prepared: every run starts from the same one, and all but the first soon.
-
-    It always lies in the same place, for Feast's registry knows paths.
-    """
-    state, kept = WORK / "state", WORK / f"prepared-{n_items}"
-    shutil.rmtree(state, ignore_errors=True)
-    try:
-        ready = prepared(folder_of(kept, data))
-    except StateFolderError:  # of an older version, and with nothing in it that was not prepared
-        ready = None
-    if ready is None:
-        shutil.rmtree(folder_of(kept, data), ignore_errors=True)
-        command = [sys.executable, "-m", "serving.local.prepare", "--data", data]
-        command += ["--folder", str(folder_of(state, data)), "--datasets", str(state / "datasets")]
-        command += ["--items", str(n_items), "--triton-python", str(TRITON_PYTHON)]
-        subprocess.run(command, cwd=ROOT, check=True)
-        shutil.copytree(state, kept, dirs_exist_ok=True)
-    else:
-        shutil.copytree(kept, state)
-    return state
 
 
 def run(options: argparse.Namespace, url: str, state: Path, console: Console) -> int:

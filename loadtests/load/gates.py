@@ -15,29 +15,29 @@ class Limits:
     achieved_share: float = 0.95
 
 
-def broken(found: Figures, limits: Limits) -> list[str]:
+def broken(figures: Figures, limits: Limits) -> list[str]:
     """Each limit that `found` breaks, in words; none when it is good."""
-    if not found.answered:
+    if not figures.answered:
         return ["no requests"]
     wrong = []
-    if found.achieved_share < limits.achieved_share:
+    if figures.achieved_share < limits.achieved_share:
         wrong.append(
-            f"sent {found.achieved_share:.1%} of what was asked, under "
+            f"sent {figures.achieved_share:.1%} of what was asked, under "
             f"{limits.achieved_share:.0%}: the generator did not keep up"
         )
-    if found.failure_share > limits.failure_share:
-        wrong.append(f"failures {found.failure_share:.2%}, over {limits.failure_share:.1%}")
-    if found.refused_share > limits.failure_share:
+    if figures.failure_share > limits.failure_share:
+        wrong.append(f"failures {figures.failure_share:.2%}, over {limits.failure_share:.1%}")
+    if figures.refused_share > limits.failure_share:
         wrong.append(
-            f"refused (429) {found.refused_share:.2%}, over {limits.failure_share:.1%}: "
+            f"refused (429) {figures.refused_share:.2%}, over {limits.failure_share:.1%}: "
             "the key's rate was measured, not the service"
         )
-    if not found.rankings:
+    if not figures.rankings:
         wrong.append("no rankings")
-    elif found.fallback_share > limits.fallback_share:
-        wrong.append(f"fallbacks {found.fallback_share:.2%}, over {limits.fallback_share:.1%}")
-    if not found.p99_ms <= limits.p99_ms:  # nor is "nothing measured" good
-        wrong.append(f"p99 {found.p99_ms:.0f} ms, over {limits.p99_ms:.0f} ms")
+    elif figures.fallback_share > limits.fallback_share:
+        wrong.append(f"fallbacks {figures.fallback_share:.2%}, over {limits.fallback_share:.1%}")
+    if not figures.p99_ms <= limits.p99_ms:  # nor is "nothing measured" good
+        wrong.append(f"p99 {figures.p99_ms:.0f} ms, over {limits.p99_ms:.0f} ms")
     return wrong
 
 

@@ -27,9 +27,9 @@ def draw(outcome: Outcome, png: Path) -> str:
     _rate(axes[0, 1], outcome)
     _routes(axes[1, 0], over_time)
     _capacity(axes[1, 1], outcome)
-    for each in (axes[0, 0], axes[0, 1], axes[1, 0]):
-        each.set_xlabel("seconds since the start, by when requests were due")
-        each.grid(alpha=0.3)
+    for timeline in (axes[0, 0], axes[0, 1], axes[1, 0]):
+        timeline.set_xlabel("seconds since the start, by when requests were due")
+        timeline.grid(alpha=0.3)
     figure.savefig(png, dpi=110)
     svg = _svg(figure)
     plt.close(figure)

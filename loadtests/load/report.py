@@ -44,8 +44,8 @@ def publish(outcome: Outcome, folder: Path, url: str, conditions: str) -> None:
     """Print the table, write the files; `conditions` says where the run took place."""
     folder.mkdir(parents=True, exist_ok=True)
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    found = {"measured_at": measured_at, "url": url, "conditions": conditions, **as_json(outcome)}
-    (folder / "load.json").write_text(json.dumps(found, indent=2) + "\n")
+    report = {"measured_at": measured_at, "url": url, "conditions": conditions, **as_json(outcome)}
+    (folder / "load.json").write_text(json.dumps(report, indent=2) + "\n")
     svg = draw(outcome, folder / "load.png")
     page = _PAGE.substitute(
         measured_at=measured_at,
@@ -72,16 +72,18 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "passed": not outcome.broken,
         "broken": outcome.broken,
         "whole": _row(outcome.whole),
-        "stages": [_row(each) for each in outcome.stages],
-        "endpoints": [_row(each) for each in outcome.endpoints],
+        "stages": [_row(figures) for figures in outcome.stages],
+        "endpoints": [_row(figures) for figures in outcome.endpoints],
         "failures": _failures(outcome),
-        "steps": [{**_row(each), "broken": broken(each, run.limits)} for each in outcome.steps],
+        "steps": [
+            {**_row(figures), "broken": broken(figures, run.limits)} for figures in outcome.steps
+        ],
         "knee_per_s": None if outcome.knee is None else outcome.knee.asked / outcome.knee.seconds,
     }
 
 
-def _row(found: Figures) -> dict[str, Any]:
-    values = {**asdict(found), "achieved_share": found.achieved_share}
+def _row(figures: Figures) -> dict[str, Any]:
+    values = {**asdict(figures), "achieved_share": figures.achieved_share}
     return {
         name: (None if math.isnan(value) else round(value, 3))
         if isinstance(value, float)
@@ -138,20 +140,20 @@ def _table(title: str) -> Table:
     return table
 
 
-def _add(table: Table, found: Figures, wrong: list[str] | None = None) -> None:
+def _add(table: Table, figures: Figures, wrong: list[str] | None = None) -> None:
     """One row; `wrong` is what it broke, None when it is not judged by itself."""
     table.add_row(
-        found.name,
-        f"{found.asked / found.seconds:.1f}",
-        f"{found.achieved_share:.1%}",
-        f"{found.failure_share:.2%}",
-        f"{found.refused_share:.1%}",
+        figures.name,
+        f"{figures.asked / figures.seconds:.1f}",
+        f"{figures.achieved_share:.1%}",
+        f"{figures.failure_share:.2%}",
+        f"{figures.refused_share:.1%}",
         *(
             "" if math.isnan(ms) else f"{ms:.0f}"
-            for ms in (found.p50_ms, found.p90_ms, found.p99_ms)
+            for ms in (figures.p50_ms, figures.p90_ms, figures.p99_ms)
         ),
-        f"{found.fallback_share:.1%}" if found.rankings else "",
-        f"{found.cold_starts / found.rankings:.1%}" if found.rankings else "",
+        f"{figures.fallback_share:.1%}" if figures.rankings else "",
+        f"{figures.cold_starts / figures.rankings:.1%}" if figures.rankings else "",
         "" if wrong is None else "over" if wrong else "ok",
         style="red" if wrong else None,
     )

@@ -87,8 +87,8 @@ class Run:
         """Judge the requests of `table`."""
         judged = [span for span in self._spans if span[0].purpose == "judged"]
         start_s, end_s = judged[0][1], judged[-1][2]
-        asked = sum(stage.asked for stage, _, _ in judged)
-        whole = figures(table, self.shape, start_s, end_s, asked)
+        n_due = sum(stage.asked for stage, _, _ in judged)
+        whole = figures(table, self.shape, start_s, end_s, n_due)
         steps = self._steps(table)
         return Outcome(
             run=self,

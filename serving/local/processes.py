@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,17 @@ _MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends; for `preexec_fn`."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def death_signal() -> Callable[[], None]:
+    """For `preexec_fn`: the child gets SIGTERM when the thread that starts it ends."""
+    prctl = ctypes.CDLL(None).prctl  # found before the fork: nothing is imported after it
+    parent = os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended before the kernel was asked
+            os._exit(1)
+
+    return ask
 
 
 def free_port() -> int:
@@ -28,6 +36,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def stop_group(process: "subprocess.Popen[bytes]", wait_s: float) -> None:
+    """SIGTERM, SIGKILL after `wait_s`, and SIGKILL for what is left of its process group."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    with contextlib.suppress(ProcessLookupError):  # the whole group has ended
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -51,7 +72,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**self.environment, _MARK: self._mark},
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=death_signal(),
             )
 
     @property
@@ -68,15 +89,7 @@ class Child:
         """SIGTERM, then SIGKILL for what is left of its group."""
         if self.process is None:
             return
-        if self.alive:
-            self.process.terminate()
-            try:
-                self.process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        with contextlib.suppress(ProcessLookupError):  # the whole group has ended
-            os.killpg(self.process.pid, signal.SIGKILL)
+        stop_group(self.process, _STOP_S)
         self._kill_orphans()
 
     def _kill_orphans(self) -> None:

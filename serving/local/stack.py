@@ -15,13 +15,14 @@ import requests
 from rich.console import Console
 
 from serving.local.machine import Address, StackError, check_machine
-from serving.local.model_server import ModelServer, ModelServerError
+from serving.local.model_server import ModelServer
 from serving.local.models import RUNNING
 from serving.local.processes import APP_READY, Child, free_port
 from serving.local.ray_environment import ray_environment
 from serving.local.restarts import Restarts
 from serving.local.state_folder import DEV_KEY, Prepared, settings_for
 from serving.local.tracing import Tracing
+from serving.local.tritonserver import ModelServerError
 
 _START_S = 120.0
 

@@ -58,13 +58,13 @@ def prepared(folder: Path) -> Prepared | None:
     path = folder / "prepared.json"
     if not path.is_file():
         return None
-    found = json.loads(path.read_bytes())
-    if (found.get("layout"), found.get("feature_names")) != (LAYOUT, list(FEATURE_NAMES)):
+    content = json.loads(path.read_bytes())
+    if (content.get("layout"), content.get("feature_names")) != (LAYOUT, list(FEATURE_NAMES)):
         raise StateFolderError(
             f"{folder} was prepared by another version and holds the events taken since: "
             "move it away, or choose another place with STATE="
         )
-    return Prepared.model_validate(found)
+    return Prepared.model_validate(content)
 
 
 def store_for(folder: Path, redis: str | None) -> StoreSettings:

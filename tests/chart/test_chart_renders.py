@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from helm.tools.paths import CHART
+from helm.tools.rendering import RefusedError, helm
 from serving.http.auth import ApiKey, hash_key
 from tests.support.chart.kube_schemas import custom, errors
 from tests.support.chart.rendering import (
     APIS,
-    CHART,
     PROFILES,
     Json,
-    RefusedError,
     documents,
     every_pod,
-    helm,
     one,
     profile,
     render,

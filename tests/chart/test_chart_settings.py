@@ -11,12 +11,11 @@ import yaml
 
 from features.ingest.settings import IngestSettings
 from features.store.settings import StoreSettings
+from helm.tools.paths import CHART, ROOT
 from serving.local.ray_environment import ray_environment
 from serving.settings import Settings
 from serving.shops.rules import Rules
-from tests.support.chart.binaries import ROOT
 from tests.support.chart.rendering import (
-    CHART,
     PROFILES,
     Json,
     every_pod,

@@ -11,12 +11,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from helm.values_schema import TARGET, rendered, schema
+from helm.tools.rendering import RefusedError
+from helm.values.schema import TARGET, rendered, schema
 from tests.support.chart.kube_schemas import CRDS, custom, errors
 from tests.support.chart.rendering import (
     PROFILES,
     Json,
-    RefusedError,
     defaults,
     documents,
     merged,
@@ -30,7 +30,7 @@ N_MUTATIONS = 200
 
 
 def test_the_schema_is_what_the_generator_writes() -> None:
-    assert TARGET.read_text() == rendered(), "out of date: python -m helm.values_schema"
+    assert TARGET.read_text() == rendered(), "out of date: python -m helm.values.schema"
 
 
 def test_every_object_of_the_schema_is_closed() -> None:

@@ -9,12 +9,12 @@ import pytest
 from features.events.event import EventType
 from features.events.outcomes import ROUTES
 from helm.monitoring.files import rendered
+from helm.tools.paths import ROOT
 from serving.types import Route, Stage
 from tests.support.chart.generated import (
     ALERTS,
     DASHBOARDS,
     RECORDED,
-    ROOT,
     RUNBOOKS,
     expressions,
     panels,

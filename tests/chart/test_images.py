@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.local.model_server import ModelServer, _Installation
+from helm.tools.paths import ROOT
+from serving.local.tritonserver import Installation, server_command
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "k8s" / "images"
 FILES = sorted(FOLDER.glob("*.Dockerfile"))
 PACKAGES = "/usr/local/lib/python3.11/site-packages"
@@ -239,17 +239,19 @@ def test_the_wrapper_starts_the_server_as_it_is_started_on_one_machine(
     flags, environment = json.loads(done.stdout)
 
     packages = tmp_path / "site-packages"
-    found = _Installation(
+    installation = Installation(
         Path("/usr/local/bin/python3"), packages, Path("/usr/local/lib"), packages / "stub"
     )
-    log = tmp_path / "log"
-    server = ModelServer(tmp_path, tmp_path, found.python, 1, 2, 3, log, environment=given)
-    for name, value in server._child_environment(found).items():
+    for name, value in installation.environment(given).items():
         assert environment[name] == value, name
     assert not environment.keys() & {"VIRTUAL_ENV", "PYTHONHOME"}
 
     assert flags == ["--backend-directory=/opt/vitrine/backends", *ours]
-    assert f"--backend-directory={tmp_path / 'backends'}" in server._command(found)
+    ports = {"HTTP": 1, "gRPC": 2, "metrics": 3}
+    line = server_command(
+        installation, tmp_path, tmp_path / "backends", ports, ["ranker"], "vitrine"
+    )
+    assert f"--backend-directory={tmp_path / 'backends'}" in line
 
 
 def test_wrappers_may_be_started_and_hand_signals_on() -> None:

@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 
-from helm.values_table import README, with_table
-from tests.support.chart.binaries import ROOT, binary
+from helm.tools.binaries import binary
+from helm.tools.manifests import NAMESPACE, TARGET, rendered
+from helm.tools.paths import ROOT
+from helm.values.table import README, with_table
 from tests.support.chart.kube_schemas import custom, errors
-from tests.support.chart.manifests import NAMESPACE, TARGET, rendered
 from tests.support.chart.rendering import Json, defaults, documents, every_pod
 
 SECRETS = {"keys.json": "[]", "pseudonym.key": "0" * 64, "password": "0" * 40}

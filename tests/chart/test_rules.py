@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart.generated import ALERTS, ROOT, as_asked, expressions
+from helm.tools.paths import ROOT
+from tests.support.chart.generated import ALERTS, as_asked, expressions
 from tests.support.prometheus_server import skip_without
 
 pytestmark = pytest.mark.prometheus

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from serving.local.model_server import ModelServer
+from serving.local.models import TRITON_PYTHON
 from serving.local.processes import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-triton" / "bin" / "python"
 
 
 def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:
@@ -17,7 +15,7 @@ def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:
     given: dict[str, Any] = {
         "repository": repository,
         "state": folder,
-        "triton_python": PYTHON,
+        "triton_python": TRITON_PYTHON,
         "grpc_port": grpc_port,
         "http_port": http_port,
         "metrics_port": metrics_port,

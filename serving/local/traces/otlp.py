@@ -70,10 +70,10 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    found = orjson.loads(data)
-    if not isinstance(found, dict):
-        raise TypeError(type(found).__name__)
-    return found
+    parsed = orjson.loads(data)
+    if not isinstance(parsed, dict):
+        raise TypeError(type(parsed).__name__)
+    return parsed
 
 
 def _spans(request: ExportTraceServiceRequest, read_id: Callable[[bytes], str]) -> list[Span]:
@@ -103,7 +103,7 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
 def _value(value: AnyValue) -> Any:
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [_value(each) for each in value.array_value.values]
+        return [_value(element) for element in value.array_value.values]
     if kind == "kvlist_value":
         return _attributes(value.kvlist_value.values)
     if kind == "bytes_value":

@@ -38,8 +38,8 @@ def _hash(text: str) -> str:
 
 def summaries(store: TraceStore) -> list[dict[str, Any]]:
     """Each kept trace in a line, the one that began last first."""
-    found = [_summary(spans) for trace_id in store.trace_ids() if (spans := store.trace(trace_id))]
-    return sorted(found, key=lambda each: each["start_ms"], reverse=True)
+    lines = [_summary(spans) for trace_id in store.trace_ids() if (spans := store.trace(trace_id))]
+    return sorted(lines, key=lambda line: line["start_ms"], reverse=True)
 
 
 def _summary(spans: list[Span]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def rows(spans: Sequence[Span]) -> list[Row]:
     for span in spans:
         children.setdefault(span.parent_id, []).append(span)
     orphans = [span for span in spans if span.parent_id and span.parent_id not in here]
-    found: list[Row] = []
+    in_order: list[Row] = []
     seen: set[str] = set()
     # The last group only matters when some were reached from nowhere.
     for top in (*children.get("", ()), *orphans, *spans):
@@ -119,7 +119,7 @@ def rows(spans: Sequence[Span]) -> list[Row]:
             if row.span.span_id in seen:
                 continue
             seen.add(row.span.span_id)
-            found.append(row)
+            in_order.append(row)
             below = children.get(row.span.span_id, ())
             waiting += [Row(child, row.depth + 1, False) for child in reversed(below)]
-    return found
+    return in_order

@@ -13,16 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.local.model_server import ModelServerError
+from serving.local.models import ROOT, TRITON_PYTHON
 from serving.local.processes import free_port
-from tests.support.model_servers import PYTHON, ROOT, model_server
+from serving.local.tritonserver import ModelServerError
+from tests.support.model_servers import model_server
 
 pytestmark = pytest.mark.timeout(300)
 
 
 def test_a_server_does_not_start_over_a_tampered_version(repository: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(repository, tmp_path / "repository"))
-    with (copy / "encoder" / "1" / "code" / "serving" / "model" / "scoring.py").open("a") as code:
+    with (copy / "encoder" / "1" / "code" / "serving" / "models" / "runtime" / "scoring.py").open(
+        "a"
+    ) as code:
         code.write("# one more line\n")
     running = model_server(copy, tmp_path / "state")
     with pytest.raises(ModelServerError, match=r"scoring.py was changed after publishing"):
@@ -106,7 +109,8 @@ def test_the_server_ends_with_a_parent_that_is_killed(repository: Path, tmp_path
         "import os, sys, time; from pathlib import Path; "
         "from serving.local.model_server import ModelServer; "
         f"server = ModelServer(Path({str(repository)!r}), Path({str(tmp_path)!r}), "
-        f"Path({str(PYTHON)!r}), *{ports}, Path({str(tmp_path / 'log')!r}), dict(os.environ)); "
+        f"Path({str(TRITON_PYTHON)!r}), *{ports}, Path({str(tmp_path / 'log')!r}), "
+        "dict(os.environ)); "
         "server.start(); print(server.pid, flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code]

@@ -13,16 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from helm.tools.paths import ROOT
 from loadtests.stack import RunningStack
-from tests.support.chart.generated import (
-    DASHBOARDS,
-    RECORDED,
-    ROOT,
-    RULES,
-    RUNBOOKS,
-    as_asked,
-    panels,
-)
+from tests.support.chart.generated import DASHBOARDS, RECORDED, RULES, RUNBOOKS, as_asked, panels
 from tests.support.chart.series import TRITON, every_metric
 from tests.support.prometheus_server import Prometheus, prometheus_server, skip_without
 

@@ -17,7 +17,8 @@ import psutil
 import pytest
 import yaml
 
-from loadtests.stack import ROOT, RunningStack
+from loadtests.stack import RunningStack
+from serving.local.models import ROOT
 from serving.local.processes import free_port
 from serving.local.ray_environment import ray_environment
 

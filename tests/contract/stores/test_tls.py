@@ -17,6 +17,7 @@ from features.store.online import OnlineFeatures
 from features.store.settings import RedisSettings, StoreSettings
 from serving.errors import ModelUnavailableError, RankingError
 from serving.local.model_server import ModelServer
+from serving.local.models import TRITON_PYTHON
 from serving.local.processes import free_port
 from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
@@ -24,7 +25,6 @@ from serving.training.publish.models import publish_encoder
 from tests.support.certificates import Certificates, Pair, certificates
 from tests.support.redis_server import redis_server, skip_without_redis
 
-PYTHON = Path(__file__).resolve().parents[3] / ".venv-triton" / "bin" / "python"
 TOKENS = np.array([[101, 2417, 14757, 102]], np.int16)
 
 
@@ -109,7 +109,7 @@ def triton(known: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Ite
     server = ModelServer(
         repository=folder / "models",
         state=folder,
-        triton_python=PYTHON,
+        triton_python=TRITON_PYTHON,
         grpc_port=free_port(),
         http_port=free_port(),
         metrics_port=free_port(),

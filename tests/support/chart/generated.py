@@ -6,12 +6,13 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from helm.tools.paths import CHART, ROOT
+
 RUNBOOKS = ROOT / "docs" / "runbooks"
-DASHBOARDS = sorted((ROOT / "helm" / "files" / "dashboards").glob("*.json"))
+DASHBOARDS = sorted((CHART / "files" / "dashboards").glob("*.json"))
 RULES = [
     rule
-    for group in yaml.safe_load((ROOT / "helm" / "files" / "alerts.yaml").read_text())["groups"]
+    for group in yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
 ALERTS = [rule for rule in RULES if "alert" in rule]

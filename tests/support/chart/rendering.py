@@ -1,7 +1,6 @@
 """The chart as Helm renders it."""
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -10,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from tests.support.chart.binaries import ROOT, binary
+from helm.tools.paths import CHART
+from helm.tools.rendering import helm
 
 Json = dict[str, Any]
-CHART = ROOT / "helm"
 PROFILES = sorted(path.stem for path in (CHART / "ci").glob("*.yaml"))
 # What a cluster with all operators has.
 APIS = (
@@ -23,20 +22,6 @@ APIS = (
     "gateway.networking.k8s.io/v1",
 )
 RELEASE = "vitrine"
-
-
-class RefusedError(Exception):
-    """Helm renders nothing; the message is what it says."""
-
-
-def helm(*arguments: str) -> str:
-    """What Helm prints; raises RefusedError."""
-    done = subprocess.run(
-        [str(binary("helm")), *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise RefusedError(done.stderr)
-    return done.stdout
 
 
 def profile(name: str) -> Json:

@@ -20,10 +20,10 @@ from features.store.backends import open_catalog
 from features.store.settings import StoreSettings
 from serving.cluster import wait
 from serving.cluster.setup import set_up
+from serving.local.models import ROOT
 from serving.local.processes import free_port
 from serving.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[3]
 QUIET = Console(quiet=True)
 
 

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from loadtests.bench.__main__ import bars
+from loadtests.bench.bars import bars
 from loadtests.bench.clients import Endpoint, closed_loop, open_loop
 from loadtests.bench.report import compare, draw, show
-from loadtests.bench.texts import MAX_PAIR_TOKENS, Asked, Texts
+from loadtests.bench.texts import MAX_PAIR_TOKENS, Request, Texts
 from loadtests.load.shop import Shop
 from serving.local.models import tokenizer_path
 
@@ -59,21 +59,21 @@ def url() -> Iterator[str]:
 
 
 def test_no_request_is_asked_twice_and_recent_items_are_no_candidates(texts: Texts) -> None:
-    asked = [texts.ask(20) for _ in range(50)]
-    assert len({each.query for each in asked}) == 50
-    for each in asked:
-        assert len(set(each.candidates)) == 20
-        assert not set(each.candidates) & set(each.recent)
+    requests = [texts.ask(20) for _ in range(50)]
+    assert len({request.query for request in requests}) == 50
+    for request in requests:
+        assert len(set(request.candidates)) == 20
+        assert not set(request.candidates) & set(request.recent)
 
 
 def test_a_pair_is_context_and_item_and_an_overlong_context_loses_its_end(texts: Texts) -> None:
     tokenizer = Tokenizer.from_file(str(tokenizer_path()))
     tokenizer.no_padding()
-    (row,) = texts.pairs(Asked("red shoes", [4], [7]), tokenizer)
+    (row,) = texts.pairs(Request("red shoes", [4], [7]), tokenizer)
     assert tokenizer.decode(row.tolist(), skip_special_tokens=False) == (
         f"[CLS] red shoes, {TITLES[4]} [SEP] {TITLES[7]} [SEP]"
     )
-    (row,) = texts.pairs(Asked("shoes " * 100, [4], [7]), tokenizer)
+    (row,) = texts.pairs(Request("shoes " * 100, [4], [7]), tokenizer)
     shown = tokenizer.decode(row.tolist(), skip_special_tokens=False)
     assert len(row) == MAX_PAIR_TOKENS
     assert shown.startswith("[CLS] shoes shoes")

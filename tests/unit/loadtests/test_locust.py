@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from loadtests.load.shop import Shop
-from loadtests.stack import ROOT
+from serving.local.models import ROOT
 
 pytestmark = pytest.mark.slow
 

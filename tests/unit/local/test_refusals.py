@@ -12,12 +12,11 @@ import pytest
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.local.machine import Address, StackError, check_machine
+from serving.local.models import ROOT
 from serving.local.prepare import write_secrets
 from serving.local.processes import free_port
 from serving.local.restarts import Restarts
 from serving.local.state_folder import LAYOUT, StateFolderError, folder_of, prepared
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def refusal(state: Path, *options: str) -> str:

@@ -1,17 +1,17 @@
-"""Write values.schema.json: `python -m helm.values_schema`.
+"""Write values.schema.json: `python -m helm.values.schema`.
 
 Every object is closed, so that Helm refuses a misspelt key and names it.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from features.ingest.settings import IngestSettings
-from helm.values import Chart
+from helm.tools.paths import CHART
+from helm.values.chart import Chart
 from serving.settings import Settings
 
-TARGET = Path(__file__).parent / "values.schema.json"
+TARGET = CHART / "values.schema.json"
 # What the chart sets itself: where things lie and how its parts find each other.
 CHARTS_OWN = {
     "Settings": ("store", "rules_path"),
@@ -41,15 +41,15 @@ def schema() -> dict[str, Any]:
 def _plain(node: Any) -> Any:
     """Without what says nothing to who mistypes: titles and defaults (those are values.yaml's)."""
     if isinstance(node, list):
-        return [_plain(each) for each in node]
+        return [_plain(value) for value in node]
     if not isinstance(node, dict):
         return node
     if "properties" in node:
-        node["properties"] = {name: _plain(each) for name, each in node["properties"].items()}
+        node["properties"] = {name: _plain(value) for name, value in node["properties"].items()}
     dropped = ("title", "default", "format", "description")
     return {
-        name: each if name == "properties" else _plain(each)
-        for name, each in node.items()
+        name: value if name == "properties" else _plain(value)
+        for name, value in node.items()
         if name not in dropped
     }
 
@@ -64,15 +64,15 @@ def _partial(definition: dict[str, Any], without: tuple[str, ...]) -> dict[str, 
 
 def _used(whole: dict[str, Any]) -> dict[str, Any]:
     """Only the definitions that something refers to."""
-    found: set[str] = set()
-    queue = [{name: each for name, each in whole.items() if name != "$defs"}]
+    used: set[str] = set()
+    queue = [{name: part for name, part in whole.items() if name != "$defs"}]
     while queue:
         text = json.dumps(queue.pop())
         for name, definition in whole["$defs"].items():
-            if name not in found and f'"#/$defs/{name}"' in text:
-                found.add(name)
+            if name not in used and f'"#/$defs/{name}"' in text:
+                used.add(name)
                 queue.append(definition)
-    kept = {name: each for name, each in sorted(whole["$defs"].items()) if name in found}
+    kept = {name: definition for name, definition in sorted(whole["$defs"].items()) if name in used}
     return {**whole, "$defs": kept}
 
 

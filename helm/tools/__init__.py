@@ -1,0 +1,1 @@
+"""Helm itself, the chart through it, and k8s/vitrine.yaml."""

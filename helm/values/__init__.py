@@ -1,0 +1,1 @@
+"""What values.yaml may hold: models, the schema of them and the table of them."""
