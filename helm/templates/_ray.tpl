@@ -39,9 +39,9 @@
     default-server
 # A request that is asked again must fit.
 - {name: RAY_SERVE_HAPROXY_TUNE_BUFSIZE, value: "65536"}
-# A dead proxy is found after three checks: of 10 s each by default.
+# A dead proxy is found after three checks, which come every 10 s by default.
 - {name: RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S, value: "2"}
-# One that starts on a busy node is killed after 5 s by default.
+# By default a proxy that needs more than 5 s to start, as on a busy node, is killed.
 - {name: RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S, value: "30"}
 # HAProxy would tell a syslog every path, with the shoppers' ids in it.
 - {name: RAY_SERVE_HAPROXY_LOG_TARGET, value: /dev/null}
@@ -49,7 +49,7 @@
 - {name: RAY_worker_niceness, value: "0"}
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
 - {name: RAY_DISABLE_IMPORT_WARNING, value: "1"}
-# Two names of one thing: Feast makes a folder of its own for the one that is missing.
+# prometheus_client takes either name, and Feast makes a folder for the one that is missing.
 - {name: PROMETHEUS_MULTIPROC_DIR, value: /metrics}
 - {name: PROMETHEUS_MULTIPROCESS_DIR, value: /metrics}
 {{- if include "vitrine.redisCa" . }}

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from fastapi import FastAPI, Request, Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from loadtests.bench.starting import wait_until_answered
 from serving.local.processes import death_signal, free_port
 from serving.local.ray_environment import ray_environment
 
@@ -75,24 +75,18 @@ def empty_graph() -> Iterator[str]:
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(url, process, run / "log")
+        wait_until_answered(
+            lambda: httpx.post(f"{url}/v1/rank", content=b"{}", timeout=5),
+            process,
+            run / "log",
+            _START_S,
+            "the empty graph",
+        )
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         shutil.rmtree(run, ignore_errors=True)
-
-
-def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while time.monotonic() < deadline_s and process.poll() is None:
-        try:
-            if httpx.post(f"{url}/v1/rank", content=b"{}", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise RuntimeError(f"the empty graph did not start:\n{log.read_text()[-2000:]}")
 
 
 def main() -> None:

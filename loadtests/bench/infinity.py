@@ -7,7 +7,6 @@ ours.
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 import psutil
 from safetensors.numpy import load_file, save_file
 
+from loadtests.bench.starting import wait_until_answered
 from loadtests.memory import memory_by_process
 from serving.local.processes import death_signal, free_port
 from serving.training.publish.base_model import base_folder
@@ -79,7 +79,13 @@ def infinity(model: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(url, process, log)
+        wait_until_answered(
+            lambda: httpx.get(f"{url}/health", timeout=2),
+            process,
+            log,
+            _START_S,
+            "Infinity",
+        )
         yield url, psutil.Process(process.pid)
     finally:
         process.terminate()
@@ -89,15 +95,3 @@ def infinity(model: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
 def memory_mib(top: psutil.Process) -> float:
     """Proportional resident memory of it and its children."""
     return sum(memory_by_process([top, *top.children(recursive=True)]).values())
-
-
-def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while time.monotonic() < deadline_s and process.poll() is None:
-        try:
-            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise RuntimeError(f"Infinity did not start:\n{log.read_text()[-2000:]}")

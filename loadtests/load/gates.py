@@ -36,7 +36,7 @@ def broken(figures: Figures, limits: Limits) -> list[str]:
         wrong.append("no rankings")
     elif figures.fallback_share > limits.fallback_share:
         wrong.append(f"fallbacks {figures.fallback_share:.2%}, over {limits.fallback_share:.1%}")
-    if not figures.p99_ms <= limits.p99_ms:  # nor is "nothing measured" good
+    if not figures.p99_ms <= limits.p99_ms:  # NaN, nothing measured, is broken too
         wrong.append(f"p99 {figures.p99_ms:.0f} ms, over {limits.p99_ms:.0f} ms")
     return wrong
 

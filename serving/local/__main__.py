@@ -34,7 +34,7 @@ def main() -> int:
     arguments = _arguments(console)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: nohup, which is to go on
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, to go on
         signal.signal(signal.SIGHUP, _interrupt)  # the terminal was closed
     try:
         return _serve(arguments, console)
@@ -59,7 +59,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
     ready = prepared(folder) or _prepare(arguments, folder)
     read_rules(folder / "rules.yaml")
     with _traces(arguments, console) as (tracing, traces_at):
-        # Written as it stands: child processes get the environment that we were given.
+        # A copy of the whole environment: child processes start with what this one was given.
         stack = Stack(
             folder,
             address,

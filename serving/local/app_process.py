@@ -29,7 +29,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    # Shares of cores are only bookkeeping here: Triton and ingest use the same two.
+    # Ray only counts these cores when it places actors; Triton and ingest run on the same ones.
     ray.init(
         address="local",
         num_cpus=4,

@@ -47,7 +47,7 @@ def prepare(
     shutil.copy(_HERE / "rules.yaml", folder / "rules.yaml")
     texts = folder / "item_texts.jsonl"
     write_item_texts(items, texts)
-    # The other core exports, quantizes and encodes the catalogue while this one replays.
+    # Other processes export, quantize and encode the catalogue while this one replays.
     publishing = Publishing(folder / "models", texts, triton_python, folder / "logs/publish.log")
     try:
         pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")

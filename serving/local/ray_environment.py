@@ -48,14 +48,15 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        # Every request of ours may be asked twice (rankings change nothing, events have ids): when
-        # a replica dies over a request, another one answers it.
+        # When a replica dies over a request, another one answers it. Every request may be sent
+        # twice: rankings change nothing, and events have ids.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": HAPROXY_FAST_INTERVAL,
-        # A dead proxy is found after three checks: of 10 s each by default.
+        # A dead proxy is found after three checks, which come every 10 s by default.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-        # One that starts on a busy machine is killed after 5 s by default, and all fails.
+        # By default a proxy that needs more than 5 s to start, as on a busy machine, is killed, and
+        # the whole start fails.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",  # a request that is asked again must fit
         # Two stacks on one machine must not share these.

@@ -66,7 +66,7 @@ class Stack:
         tracing = tracing or Tracing()
         metrics = self._run / "metrics"
         metrics.mkdir()
-        # Two names of one thing: Feast makes a folder of its own for the one that is missing.
+        # prometheus_client takes either name, and Feast makes a folder for the one that is missing.
         shared = {
             **environment,
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),

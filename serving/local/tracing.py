@@ -20,7 +20,7 @@ def read_url(text: str) -> str:
     """An address of a collector, complete; raises ArgumentTypeError."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(text)
-        # A port out of range is known when it is asked for.
+        # urlsplit raises for a port out of range only when the port is read.
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return text
     raise ArgumentTypeError(f"an address like {DEFAULT_URL} is needed, not {text!r}")

@@ -103,8 +103,8 @@ def server_command(
     ports: of HTTP, gRPC and metrics; shm_prefix: of the names of its shared memory; trace_url and
     more: see ModelServer.
     """
-    # Rate 0: only calls that bring a trace, which those do whose trace is sampled. The exporter
-    # waits 5 s by default, and drops spans when more than 2,048 wait.
+    # Rate 0: Triton samples nothing by itself, and traces only calls that carry a sampled
+    # traceparent. By default the exporter waits 5 s, and drops spans when more than 2,048 wait.
     tracing = [
         "mode=opentelemetry",
         "level=TIMESTAMPS",
@@ -123,8 +123,8 @@ def server_command(
         "http-thread-count": 2,
         "grpc-address": HOST,
         "grpc-port": ports["gRPC"],
-        # A connection ends after a minute, in peace: its caller asks for the name anew, and
-        # finds servers that came since (on a cluster; here it is proved to cost nothing).
+        # Connections end gracefully after a minute, so that callers resolve the server's name
+        # again and find servers that were added. Only a cluster needs it; set here, it is tested.
         "grpc-max-connection-age": 60_000,
         "grpc-max-connection-age-grace": 10_000,
         "metrics-address": HOST,

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from loadtests.stack import RunningStack
-from tests.support.window import Window
+from tests.support.window import Window, open_window
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _REASON = "needs Chromium (apt-get install chromium)"
@@ -56,9 +56,5 @@ def window_options() -> dict[str, Any]:
 def window(
     browser: Browser, stack: RunningStack, window_options: dict[str, Any]
 ) -> Iterator[Window]:
-    context = browser.new_context(**window_options)
-    context.set_default_timeout(15_000)
-    opened = Window(context.new_page(), stack.url)
-    opened.watch()
-    yield opened
-    context.close()
+    with open_window(browser, stack.url, window_options) as opened:
+        yield opened

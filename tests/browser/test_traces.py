@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from serving.local.traces.viewer import TraceViewer
 from tests.support.trace_maker import TraceMaker
-from tests.support.window import Window
+from tests.support.window import Window, open_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
 
@@ -22,12 +22,8 @@ def window(
     browser: Browser, viewer: TraceViewer, window_options: dict[str, Any]
 ) -> Iterator[Window]:
     """A window on the viewer; the stack is not needed."""
-    context = browser.new_context(**window_options)
-    context.set_default_timeout(15_000)
-    opened = Window(context.new_page(), viewer.url)
-    opened.watch()
-    yield opened
-    context.close()
+    with open_window(browser, viewer.url, window_options) as opened:
+        yield opened
 
 
 def listed(window: Window) -> Locator:

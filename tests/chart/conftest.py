@@ -9,3 +9,8 @@ from tests.support.chart.rendering import PROFILES, Json, profile, render
 def found(request: pytest.FixtureRequest) -> list[Json]:
     """The documents of each profile."""
     return render(profile(request.param))
+
+
+@pytest.fixture(scope="session")
+def default() -> list[Json]:
+    return render({})

@@ -1,34 +1,21 @@
 """Helm and Kubernetes take every profile; what is optional is off until it is asked for."""
 
-import json
-import re
-import shutil
 import tarfile
-from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 from helm.tools.paths import CHART
 from helm.tools.rendering import RefusedError, helm
-from serving.http.auth import ApiKey, hash_key
 from tests.support.chart.kube_schemas import custom, errors
 from tests.support.chart.rendering import (
     APIS,
     PROFILES,
     Json,
-    documents,
-    every_pod,
     one,
     profile,
     render,
-    render_text,
 )
-
-
-@pytest.fixture(scope="module")
-def default() -> list[Json]:
-    return render({})
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -250,56 +237,6 @@ def test_what_was_made_for_shoppers_is_kept_when_the_release_goes(default: list[
         ("Secret", "vitrine-pseudonym"),
         ("Secret", "vitrine-storefront"),
     }
-
-
-def notes(values: Json, folder: Path) -> str:
-    """NOTES.txt, which `helm template` leaves out, as a resource of a copy of the chart."""
-    chart = folder / "chart"
-    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (chart / "templates" / "NOTES.txt").read_text()
-    document = 'kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | quote }}\n'
-    (chart / "templates" / "notes.yaml").write_text(
-        f'{{{{- define "notes" }}}}{text}{{{{ end -}}}}\n{document}'
-    )
-    found: str = one(documents(render_text(values, chart=chart)), "Notes")["text"]
-    return found
-
-
-def test_the_notes_tell_how_to_read_the_key_and_never_the_key(tmp_path: Path) -> None:
-    told = notes({"demo": {"data": "grocery"}}, tmp_path)
-    assert "kubectl get secret --namespace default vitrine-storefront" in told
-    assert "/demo" in told
-    assert not re.search(r"[A-Za-z0-9]{32}", told)
-
-
-def test_the_notes_do_not_speak_of_keys_that_are_not_there(tmp_path: Path) -> None:
-    off = {"demo": {"data": ""}, "loadtest": {"enabled": False}}
-    told = notes(profile("external") | off, tmp_path)
-    assert "storefront" not in told
-    assert "/demo" not in told
-    assert "pseudonym" not in told
-
-
-def test_a_key_is_made_and_the_service_sees_its_hash_only(default: list[Json]) -> None:
-    key = b64decode(one(default, "Secret", "vitrine-storefront")["data"]["key"])
-    (known,) = json.loads(b64decode(one(default, "Secret", "vitrine-keys")["data"]["keys.json"]))
-    assert known["sha256"] == hash_key(key.decode())
-    assert ApiKey.model_validate(known).scopes == {"rank", "events", "items"}
-    mounted = {
-        source["secret"]["name"]
-        for _, pod in every_pod(default)
-        for volume in pod["spec"].get("volumes", [])
-        for source in volume.get("projected", {}).get("sources", [])
-        if "secret" in source
-    }
-    assert "vitrine-keys" in mounted
-    assert "vitrine-storefront" not in mounted
-
-
-def test_with_secrets_of_ones_own_nothing_is_left_to_chance() -> None:
-    found = render(profile("external"))
-    assert found == render(profile("external"))
-    assert all(each["kind"] != "Secret" for each in found)
 
 
 def test_the_package_holds_what_is_installed_and_no_program(tmp_path: Path) -> None:

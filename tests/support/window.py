@@ -1,9 +1,12 @@
 """A page that notes everything that goes wrong on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 
 @dataclass
@@ -40,3 +43,14 @@ class Window:
     def _answered(self, response: Response) -> None:
         if response.status >= 400:
             self.faults.append(f"{response.status}: {response.url}")
+
+
+@contextmanager
+def open_window(browser: Browser, url: str, options: dict[str, Any]) -> Iterator[Window]:
+    """A watched window in a context of its own, while the block runs."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(15_000)
+    window = Window(context.new_page(), url)
+    window.watch()
+    yield window
+    context.close()

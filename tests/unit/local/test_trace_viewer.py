@@ -1,27 +1,17 @@
-"""The trace viewer of `make serve`: what it answers, whom it refuses, what it prints."""
+"""The trace viewer of `make serve`: what it answers, and whom it refuses."""
 
 import hashlib
 import re
 import socket
-import subprocess
-import sys
-import time
-from argparse import ArgumentTypeError
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AnyValue
-from rich.console import Console
 
-from serving.local.traces.console import QUIET_S, QUIET_WITHOUT_ROOT_S, TracePrinter
-from serving.local.traces.otlp import Span
-from serving.local.traces.store import TraceStore
 from serving.local.traces.viewer import TraceViewer
-from serving.local.tracing import Tracing, read_ratio, read_url
 from tests.support.trace_maker import TraceMaker
 
 
@@ -29,17 +19,6 @@ from tests.support.trace_maker import TraceMaker
 def client(viewer: TraceViewer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=viewer.url) as found:
         yield found
-
-
-def span(
-    span_id: str, parent_id: str = "", start_ms: float = 0.0, ms: float = 1.0, failed: bool = False
-) -> Span:
-    start_ns = int(start_ms * 1e6)
-    attributes = {"batch.rows": 50, "secret": "not shown"}
-    return Span(
-        "t", span_id, parent_id, f"[{span_id}]", "vitrine", start_ns, start_ns + int(ms * 1e6),
-        attributes, failed=failed,
-    )  # fmt: skip
 
 
 # --- the page and its JSON ---
@@ -190,117 +169,6 @@ def test_a_caller_that_leaves_is_not_printed(
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert httpx.get(viewer.url).status_code == 200
     assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "says"),
-    [
-        ("--traces-ratio", "1.5", "a share from 0 to 1 is needed, not '1.5'"),
-        ("--traces-to", "localhost:4318", "an address like http://127.0.0.1:4318/v1/traces"),
-        ("--traces", "sometimes", "invalid choice: 'sometimes'"),
-    ],
-)
-def test_make_serve_refuses_in_one_line_before_anything_starts(
-    tmp_path: Path, option: str, value: str, says: str
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "serving.local", "--state", str(tmp_path), option, value],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    assert done.stderr == ""
-    (line,) = done.stdout.splitlines()
-    assert line.startswith(f"cannot serve: argument {option}: ")
-    assert says in line
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("text", ["-0.1", "1.01", "nan", "inf", "half", ""])
-def test_a_share_is_a_number_from_0_to_1(text: str) -> None:
-    with pytest.raises(ArgumentTypeError):
-        read_ratio(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "collector:4318", "ftp://collector/", "http://", "http://a:99999", "http://[a"]
-)
-def test_a_collector_has_a_whole_address(text: str) -> None:
-    with pytest.raises(ArgumentTypeError):
-        read_url(text)
-
-
-@pytest.mark.parametrize("share", ["0", "0.05", "1"])
-def test_every_process_is_told_the_collector_and_the_share(share: str) -> None:
-    told = Tracing(read_url("http://collector:4318/v1/traces"), read_ratio(share)).environment("a")
-    assert told["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == "http://collector:4318/v1/traces"
-    assert float(told["RAY_SERVE_TRACING_SAMPLING_RATIO"]) == float(share)
-    assert Tracing().environment("a") == {}
-
-
-# --- the terminal ---
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def terminal() -> Console:
-    return Console(record=True, width=120)
-
-
-def test_a_trace_is_printed_once_when_it_has_been_quiet(terminal: Console) -> None:
-    clock = Clock()
-    store = TraceStore(clock)
-    printer = TracePrinter(store, terminal)
-    store.add([span("child", "root", 1)])
-    clock.now_s = QUIET_S
-    store.add([span("root", ms=5)])
-    printer.print_quiet()
-    assert terminal.export_text() == ""
-    clock.now_s += QUIET_S
-    printer.print_quiet()
-    printer.print_quiet()
-    store.add([span("late", "root", 9)])
-    clock.now_s += QUIET_S
-    printer.print_quiet()
-    told = [line.strip() for line in terminal.export_text().splitlines()]
-    assert told[1:] == [
-        "└── [root]  5.0 ms  vitrine  rows 50",
-        "└── [child]  1.0 ms  vitrine  rows 50",
-    ]
-
-
-def test_a_trace_whose_root_is_the_callers_is_printed_later(terminal: Console) -> None:
-    clock = Clock()
-    store = TraceStore(clock)
-    printer = TracePrinter(store, terminal)
-    store.add([span("server", "storefront", failed=True)])
-    clock.now_s = QUIET_S
-    printer.print_quiet()
-    assert terminal.export_text() == ""
-    clock.now_s = QUIET_WITHOUT_ROOT_S
-    printer.print_quiet()
-    assert "[server]  1.0 ms  vitrine  rows 50 · parent not here" in terminal.export_text()
-
-
-def test_the_terminal_shows_what_came_over_the_wire(
-    viewer: TraceViewer, maker: TraceMaker, terminal: Console
-) -> None:
-    with TracePrinter(viewer.store, terminal):
-        maker.event()
-        deadline_s = time.monotonic() + 20
-        while "features.write" not in (told := terminal.export_text(clear=False)):
-            assert time.monotonic() < deadline_s, told
-            time.sleep(0.05)
-    assert re.search(r"POST /v1/events  3\.1 ms .*status 202", told)
 
 
 def _status(client: httpx.Client, request: str) -> int:
