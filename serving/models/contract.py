@@ -41,12 +41,15 @@ class Tensor:
     """One input or output.
 
     columns: None: one number a row; ANY: the widest row decides, token rows are zero-padded.
+    default: of an input that came later than the first versions: what each row holds where a batch
+    comes without it, from serving or from held-out slates of before.
     """
 
     name: str
     dtype: str
     rows: Rows
     columns: int | None = None
+    default: float | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -176,6 +179,11 @@ def pack(requests: Sequence[Tensors]) -> dict[str, Array]:
     }
 
 
+def complete(batch: Tensors) -> Tensors:
+    """The batch with the defaults of the inputs that it came without."""
+    return {**_defaults(batch), **batch}
+
+
 def check(batch: Tensors, n_features: int) -> None:
     """Raise BatchError unless the tensors of a batch fit each other and a version's columns."""
     if batch["FEATURES"].shape[1] != n_features:
@@ -193,7 +201,7 @@ def check(batch: Tensors, n_features: int) -> None:
         names = COUNTS.get(tensor.rows)
         if names is None:
             continue
-        n_rows = sum(int(batch[name].sum(dtype=np.int64)) for name in names)
+        n_rows = _n_rows(batch, tensor)
         shape = batch[tensor.name].shape
         if shape[0] != n_rows:
             raise BatchError(
@@ -203,6 +211,21 @@ def check(batch: Tensors, n_features: int) -> None:
             raise BatchError(
                 f"{tensor.name} has the shape {shape}; a row has {tensor.columns} numbers"
             )
+
+
+def _defaults(batch: Tensors) -> dict[str, Array]:
+    return {
+        tensor.name: np.full(_n_rows(batch, tensor), tensor.default, tensor.dtype)
+        for tensor in INPUTS
+        if tensor.default is not None and tensor.name not in batch
+    }
+
+
+def _n_rows(batch: Tensors, tensor: Tensor) -> int:
+    """How many rows an input must have."""
+    if tensor.rows is Rows.REQUEST:
+        return len(batch["QUERY_TOKENS"])
+    return sum(int(batch[name].sum(dtype=np.int64)) for name in COUNTS[tensor.rows])
 
 
 def _count(rows: RowArray) -> npt.NDArray[np.int32]:

@@ -43,7 +43,8 @@ def configuration(model: str, precision: str, threads: int, limits: Limits | Non
 def _tensors(kind: str, tensors: tuple[Tensor, ...]) -> str:
     entries = [
         f'  {{ name: "{tensor.name}" data_type: TYPE_{_TYPES[tensor.dtype]} '
-        f"dims: [ {', '.join(map(str, tensor.dims))} ] }}"
+        f"dims: [ {', '.join(map(str, tensor.dims))} ]"
+        f"{'' if tensor.default is None else ' optional: true'} }}"
         for tensor in tensors
     ]
     return f"{kind} [\n" + ",\n".join(entries) + "\n]"

@@ -18,6 +18,7 @@ from serving.models.contract import (
     Limits,
     Rows,
     check,
+    complete,
     pack,
     request_tensors,
 )
@@ -110,3 +111,15 @@ def test_a_version_carries_all_that_its_code_imports() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("serving"):
                 module = Path(str(node.module).replace(".", "/")).with_suffix(".py")
                 assert module in carried, f"{path.name} imports {node.module}"
+
+
+def test_an_input_with_a_default_may_be_missing_and_others_may_not() -> None:
+    batch = pack([request(), request(4, 0)])
+    assert complete(batch) == batch  # nothing in use has one yet, so nothing is added
+    for tensor in INPUTS:
+        without = {name: rows for name, rows in batch.items() if name != tensor.name}
+        if tensor.default is None:
+            with pytest.raises(KeyError, match=tensor.name):
+                check(complete(without), 5)
+        else:
+            check(complete(without), 5)

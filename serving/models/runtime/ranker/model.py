@@ -32,10 +32,8 @@ class TritonPythonModel(Answering):
     def outputs(self, request: Any) -> dict[str, npt.NDArray[Any]]:
         """Scores, their parts, and when the work began and ended: unix nanoseconds."""
         started_ns = time.time_ns()
-        batch = {
-            tensor.name: pb_utils.get_input_tensor_by_name(request, tensor.name).as_numpy()
-            for tensor in INPUTS
-        }
+        inputs = ((t.name, pb_utils.get_input_tensor_by_name(request, t.name)) for t in INPUTS)
+        batch = {name: tensor.as_numpy() for name, tensor in inputs if tensor is not None}
         named = json.loads(request.parameters() or "{}").get("feature_names")
         scores, parts = self._ranker.score(batch, named)
         times = np.array([started_ns, time.time_ns()], np.int64)
