@@ -29,7 +29,8 @@ from loadtests.load.shop import query_of
 from serving.local.model_server import ModelServer
 from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.local.processes import free_port
-from serving.models.contract import Tensors, pack
+from serving.models.contract import Tensors
+from serving.models.packing import pack
 from serving.models.runtime.text_vectors import check_version
 from serving.models.triton import RankerScores, TritonEncoder, TritonRanker
 from serving.training.publish.repository import version_in_use

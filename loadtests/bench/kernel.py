@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Jobs, Texts
-from serving.models.contract import pack
+from serving.models.packing import pack
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
 

@@ -23,7 +23,8 @@ from serving.errors import (
     ModelUnavailableError,
     RankingError,
 )
-from serving.models.contract import PART_NAMES, Tensors, pack
+from serving.models.contract import PART_NAMES, Tensors
+from serving.models.packing import pack
 from serving.models.settings import RankerSettings
 from serving.models.triton import RankerScores
 from serving.telemetry.metrics import (

@@ -4,7 +4,7 @@ Packing, checks, the model server's configuration, held-out slates and the bench
 from these tables. A published version carries a copy of this module: it needs NumPy only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any, Self
@@ -20,10 +20,6 @@ TextsOf = Callable[[RowArray], tuple[RowArray, npt.NDArray[np.int16]]]
 
 ANY = -1
 MAX_TOKENS = 64  # kept of a text; a version cuts at its own limit, as the tokenizer would have
-
-
-class BatchError(ValueError):
-    """A batch that a version cannot take; the message says which tensor is wrong."""
 
 
 class Rows(Enum):
@@ -171,75 +167,5 @@ def request_tensors(
     }
 
 
-def pack(requests: Sequence[Tensors]) -> dict[str, Array]:
-    """Requests as one batch: each tensor's rows one behind the other, token rows padded."""
-    return {
-        tensor.name: _stack([request[tensor.name] for request in requests], tensor)
-        for tensor in INPUTS
-    }
-
-
-def complete(batch: Tensors) -> Tensors:
-    """The batch with the defaults of the inputs that it came without."""
-    return {**_defaults(batch), **batch}
-
-
-def check(batch: Tensors, n_features: int) -> None:
-    """Raise BatchError unless the tensors of a batch fit each other and a version's columns."""
-    if batch["FEATURES"].shape[1] != n_features:
-        raise BatchError(
-            f"FEATURES has {batch['FEATURES'].shape[1]} columns; this version takes {n_features}"
-        )
-    n_requests = len(batch["QUERY_TOKENS"])
-    for name in dict.fromkeys(name for names in COUNTS.values() for name in names):
-        counts = batch[name]
-        if len(counts) != n_requests or (counts < 0).any():
-            raise BatchError(
-                f"{name} must be {n_requests} numbers from 0, one for each row of QUERY_TOKENS"
-            )
-    for tensor in INPUTS:
-        names = COUNTS.get(tensor.rows)
-        if names is None:
-            continue
-        n_rows = _n_rows(batch, tensor)
-        shape = batch[tensor.name].shape
-        if shape[0] != n_rows:
-            raise BatchError(
-                f"{tensor.name} has {shape[0]} rows, but {' + '.join(names)} add up to {n_rows}"
-            )
-        if tensor.columns not in (None, ANY) and shape[1:] != (tensor.columns,):
-            raise BatchError(
-                f"{tensor.name} has the shape {shape}; a row has {tensor.columns} numbers"
-            )
-
-
-def _defaults(batch: Tensors) -> dict[str, Array]:
-    return {
-        tensor.name: np.full(_n_rows(batch, tensor), tensor.default, tensor.dtype)
-        for tensor in INPUTS
-        if tensor.default is not None and tensor.name not in batch
-    }
-
-
-def _n_rows(batch: Tensors, tensor: Tensor) -> int:
-    """How many rows an input must have."""
-    if tensor.rows is Rows.REQUEST:
-        return len(batch["QUERY_TOKENS"])
-    return sum(int(batch[name].sum(dtype=np.int64)) for name in COUNTS[tensor.rows])
-
-
 def _count(rows: RowArray) -> npt.NDArray[np.int32]:
     return np.array([len(rows)], np.int32)
-
-
-def _stack(parts: Sequence[Array], tensor: Tensor) -> Array:
-    if tensor.columns is None or tensor.dtype == "float32":
-        return np.concatenate(parts).astype(tensor.dtype, copy=False)
-    # The model server takes no rows of nothing: at least one column.
-    width = max(1, *(part.shape[1] for part in parts))
-    out = np.zeros((sum(len(part) for part in parts), width), tensor.dtype)
-    start = 0
-    for part in parts:
-        out[start : start + len(part), : part.shape[1]] = part
-        start += len(part)
-    return out

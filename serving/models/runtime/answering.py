@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
-from serving.models.contract import BatchError
+from serving.models.packing import BatchError
 
 # Whether a caller has gone is asked of the server, which takes half a millisecond: only behind a
 # call that took so long that somebody may have.

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.models.contract import HISTORIES, PART_NAMES, PARTS, BatchError, check, complete
+from serving.models.contract import HISTORIES, PART_NAMES, PARTS
+from serving.models.packing import BatchError, checked
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
 from serving.models.runtime.text_vectors import open_session, open_texts, row_keys
 
@@ -83,8 +84,7 @@ class VersionRanker:
         """
         if feature_names is not None:
             batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
-        batch = complete(batch)
-        check(batch, len(self._feature_names))
+        batch = checked(batch, len(self._feature_names))
         text = self._text_features(batch)
         features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
         parts = np.full((len(features), len(PARTS)), np.nan, np.float32)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog.item import content_key
-from serving.models.contract import Array, RowArray, pack, request_tensors
+from serving.models.contract import Array, RowArray, request_tensors
+from serving.models.packing import pack
 from serving.training.data.slates import Slates
 from serving.training.fit.network import TextTower
 

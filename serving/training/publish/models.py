@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.models.contract import MAX_TOKENS, BatchError, Limits
+from serving.models.contract import MAX_TOKENS, Limits
+from serving.models.packing import BatchError
 from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder

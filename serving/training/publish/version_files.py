@@ -19,6 +19,7 @@ CODE = (
     "serving/__init__.py",
     "serving/models/__init__.py",
     "serving/models/contract.py",
+    "serving/models/packing.py",
     "serving/models/runtime/scoring.py",
     "serving/models/runtime/__init__.py",
     "serving/models/runtime/answering.py",

@@ -18,7 +18,8 @@ from serving.errors import (
     ModelUnavailableError,
 )
 from serving.models.batcher import Ranker, RankerJob, RankerReply, unpack
-from serving.models.contract import PART_NAMES, Tensors, check, pack, request_tensors
+from serving.models.contract import PART_NAMES, Tensors, request_tensors
+from serving.models.packing import checked, pack
 from serving.models.settings import RankerSettings
 from serving.models.triton import RankerScores
 from tests.support.fakes import FakeModel, score_rows
@@ -233,7 +234,7 @@ def test_what_is_packed_together_is_unpacked_apart(
 ) -> None:
     jobs = [job(n, seed, u, s, width, b) for seed, (n, u, s, b, width) in enumerate(shapes)]
     batch = pack([each.tensors for each in jobs])
-    check(batch, len(FEATURE_NAMES))
+    checked(batch, len(FEATURE_NAMES))
     # The batch can be cut back into each request's own rows.
     start = dict.fromkeys(batch, 0)
     for each in jobs:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.models.contract import BatchError
+from serving.models.packing import BatchError
 from serving.models.runtime.ranking import MIN_ROWS, VersionRanker
 from serving.training.publish.models import publish_ranker
 from tests.support.ranker_batches import ITEMS, joined, slate
