@@ -71,7 +71,6 @@ INPUTS = (
     Tensor("ROW_COUNTS", "int32", Rows.REQUEST),
     Tensor("ITEM_KEYS", "int64", Rows.CANDIDATE),
     Tensor("ITEM_TOKENS", "int16", Rows.CANDIDATE, ANY),
-    Tensor("SEEN_PLACES", "int32", Rows.CANDIDATE, default=0),  # among the user's recent items
     # NaN = unknown. A version takes the columns that it was trained on, by the names that come
     # along.
     Tensor("FEATURES", "float32", Rows.CANDIDATE, ANY),
@@ -164,15 +163,8 @@ def request_tensors(
         "ROW_COUNTS": _count(candidates),
         "ITEM_KEYS": item_keys,
         "ITEM_TOKENS": item_tokens,
-        "SEEN_PLACES": _places(candidates, user_history),
         "FEATURES": features,
     }
-
-
-def _places(rows: RowArray, among: RowArray) -> npt.NDArray[np.int32]:
-    """1-based places of `rows` in `among`, (n,); 0 = not there."""
-    place = {row: number for number, row in enumerate(among.tolist(), start=1)}
-    return np.array([place.get(row, 0) for row in rows.tolist()], np.int32)
 
 
 def _count(rows: RowArray) -> npt.NDArray[np.int32]:

@@ -23,7 +23,6 @@ FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 PART_OF = {part.member: column for column, part in enumerate(PARTS) if part.member}
-FATIGUE = np.float32(0.5)  # of the item that was looked at just now
 MIN_ROWS = 128  # of a thread's share: for fewer, handing them over costs more than it saves
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
@@ -100,9 +99,7 @@ class VersionRanker:
         if self._query_prior is not None:
             query = text[:, TEXT_FEATURES.index("text_query")]
             parts[:, PART_NAMES.index("query")] = self._query_prior.contribution(query)
-        scores: FloatArray = np.nansum(parts[:, 1:], axis=1, dtype=np.float32)
-        scores[batch["SEEN_PLACES"] == 1] -= FATIGUE
-        return scores, parts
+        return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
 
     def _raw(self, member: str, features: FloatArray) -> FloatArray:
         """Scores (R,) of one member; many rows are shared out, each is scored as if alone."""
