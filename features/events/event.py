@@ -44,4 +44,3 @@ class BehaviorEvent:
     dwell_ms: int | None = None
     # W3C trace of the post, when sampled: the write of its features joins it.
     traceparent: str | None = field(default=None, metadata={TRANSPORT: True})
-    quantity: int | None = None  # pieces

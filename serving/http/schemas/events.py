@@ -22,7 +22,6 @@ class EventIn(Wire):
     position: Annotated[int, Field(ge=1, le=10_000)] | None = None
     value: Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)] | None = None
     dwell_ms: Annotated[int, Field(ge=0, le=86_400_000)] | None = None
-    quantity: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "EventIn":
