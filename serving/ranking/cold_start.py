@@ -59,7 +59,6 @@ def _signals(features: FeatureMatrix, rules: ColdStartRules) -> dict[str, FloatA
         + 0.5 * np.nan_to_num(column("user_brand")),
         "bought_before": column("user_times_bought"),
         "retrieval": column("retrieval_score"),
-        "cheapness": -column("item_log_price"),
     }
 
 

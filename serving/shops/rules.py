@@ -35,7 +35,6 @@ class Weights(Rule):
     taste: float = 1.0
     bought_before: float = 1.0
     retrieval: float = 1.0
-    cheapness: float = 0.0
 
     @property
     def by_signal(self) -> dict[str, float]:
