@@ -21,6 +21,7 @@ COPY features features
 COPY serving/*.py serving/
 COPY serving/cluster serving/cluster
 COPY serving/demo serving/demo
+COPY serving/experiments serving/experiments
 COPY serving/http serving/http
 COPY serving/models serving/models
 COPY serving/ranking serving/ranking
@@ -49,7 +50,7 @@ COPY LICENSE /app/LICENSE
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 WORKDIR /app
 RUN python -c "import importlib.util as u; assert u.find_spec('torch') is None, 'torch is here'" \
- && python -c "import serving.app, serving.telemetry.node_metrics, serving.cluster.setup" \
+ && python -c "import serving.app, serving.wiring, serving.telemetry.node_metrics, serving.cluster.setup" \
  && python -c "import features.ingest.__main__"
 ARG VERSION=0.1.0
 ARG REVISION=unknown

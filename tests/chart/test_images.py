@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ FOLDER = ROOT / "k8s" / "images"
 FILES = sorted(FOLDER.glob("*.Dockerfile"))
 PACKAGES = "/usr/local/lib/python3.11/site-packages"
 KNOWN = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "LABEL", "RUN", "USER", "WORKDIR"}
+
+OURS = re.compile(r"import (serving|features|loadtests)|, loadtests")
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 
@@ -283,3 +286,28 @@ def test_wrappers_may_be_started_and_hand_signals_on() -> None:
 )
 def test_what_no_image_needs_does_not_reach_the_builder(path: str) -> None:
     assert ignored(path)
+
+
+@each_file
+def test_the_code_that_is_copied_is_all_that_the_image_s_own_checks_import(
+    file: Path, tmp_path: Path
+) -> None:
+    (code,) = (stage for stage in stages(file) if stage[0].arguments[-1] == "code")
+    for one in (one for one in code if one.name == "COPY"):
+        *sources, target = one.arguments
+        for path in (path for source in sources for path in ROOT.glob(source)):
+            into = tmp_path / target
+            if path.is_dir():
+                shutil.copytree(path, into, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                into.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, into)
+    runs = " ".join(one.text for one in stages(file)[-1] if one.name == "RUN")
+    checks = [text for text in re.findall(r'python -c "([^"]*)"', runs) if OURS.search(text)]
+    assert checks
+    for check in checks:
+        done = subprocess.run(
+            [sys.executable, "-c", check], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
