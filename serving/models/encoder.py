@@ -1,5 +1,7 @@
 """Texts to vectors by the general encoder, which no shop's tuning touches."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,6 +10,8 @@ from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
 from serving.telemetry.stages import current_traceparent
 from serving.types import FloatArray
+
+_AT_ONCE = 2_000  # characters, tokenised in a millisecond; for more the event loop does not wait
 
 
 class Encoder(Protocol):
@@ -27,5 +31,10 @@ class TextVectors:
 
     async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
         """See Encoder."""
-        tokens = self._tokenizer.tokens(texts, MAX_TOKENS)
-        return await self._model.encode(tokens, budget_s, current_traceparent())
+        deadline_s = time.monotonic() + budget_s
+        if sum(map(len, texts)) <= _AT_ONCE:
+            tokens = self._tokenizer.tokens(texts, MAX_TOKENS)
+        else:
+            tokens = await asyncio.to_thread(self._tokenizer.tokens, texts, MAX_TOKENS)
+        left_s = deadline_s - time.monotonic()
+        return await self._model.encode(tokens, left_s, current_traceparent())

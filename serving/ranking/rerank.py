@@ -1,12 +1,13 @@
 """Free texts scored against a query: relevance without shopper or catalogue."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from features.catalog.words import words
-from serving.errors import OverloadedError, RankingError
+from serving.errors import ModelTimeoutError, OverloadedError, RankingError
 from serving.models.encoder import Encoder
 from serving.types import FloatArray, Route
 
@@ -21,6 +22,7 @@ class Rerank:
         self._budget_s = budget_s
         self._max_ongoing = max_ongoing
         self._ongoing = 0
+        self._turn = asyncio.Semaphore(1)
 
     async def relevance(self, query: str, texts: Sequence[str]) -> tuple[FloatArray, Route]:
         """float32 (n,) in -1..1, 0 for an empty text, and who scored; raises OverloadedError."""
@@ -38,13 +40,23 @@ class Rerank:
 
     async def _cosines(self, query: str, texts: Sequence[str]) -> FloatArray:
         deadline_s = time.monotonic() + self._budget_s
-        query_vector = (await self._encoder.encode([query], self._budget_s))[0]
+        query_vector = (await self._encode([query], deadline_s))[0]
         # Texts of like length together: those of one call take as long as the longest.
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         cosines = np.zeros(len(texts), np.float32)
         for start in range(0, len(texts), _CHUNK):
             chosen = by_length[start : start + _CHUNK]
-            left_s = deadline_s - time.monotonic()
-            vectors = await self._encoder.encode([texts[index] for index in chosen], left_s)
+            vectors = await self._encode([texts[index] for index in chosen], deadline_s)
             cosines[chosen] = vectors @ query_vector
         return cosines
+
+    async def _encode(self, texts: Sequence[str], deadline_s: float) -> FloatArray:
+        """One call at a time: a shopper's query waits for one chunk, however many ask."""
+        try:
+            await asyncio.wait_for(self._turn.acquire(), deadline_s - time.monotonic())
+        except TimeoutError:
+            raise ModelTimeoutError("others' texts were being encoded") from None
+        try:
+            return await self._encoder.encode(texts, deadline_s - time.monotonic())
+        finally:
+            self._turn.release()

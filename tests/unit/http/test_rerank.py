@@ -1,11 +1,17 @@
 """Free texts in the dialects of existing clients, and the document that describes the API."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
 from serving.errors import ModelUnavailableError
+from serving.models.tokenizer import Tokenizer
+from serving.ranking.rerank import Rerank
+from serving.types import FloatArray, Route
+from tests.support.fakes import FakeEncoder
 from tests.support.service import Service
 
 
@@ -85,3 +91,38 @@ def find_references(node: Any) -> list[str]:
 
 async def test_the_docs_page_is_served(shop: Service) -> None:
     assert (await shop.call("GET", "/docs", None)).status_code == 200
+
+
+class OneAtATime(FakeEncoder):
+    """Counts the calls that are in flight together."""
+
+    now = most = 0
+
+    async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.001)
+        self.now -= 1
+        return await super().encode(texts, budget_s)
+
+
+async def test_however_many_ask_one_chunk_is_encoded_at_a_time(encoder: Tokenizer) -> None:
+    model = OneAtATime(encoder)
+    rerank = Rerank(model, budget_s=5)
+    answers = await asyncio.gather(*(rerank.relevance("milk", ["a b"] * 70) for _ in range(4)))
+    assert [route for _, route in answers] == [Route.MODEL] * 4
+    assert model.most == 1
+
+
+async def test_who_gets_no_turn_in_time_is_answered_by_words(encoder: Tokenizer) -> None:
+    class Slow(FakeEncoder):
+        async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+            await asyncio.sleep(0.3)
+            return await super().encode(texts, budget_s)
+
+    rerank = Rerank(Slow(encoder), budget_s=0.05)
+    first = asyncio.create_task(rerank.relevance("milk", ["rye bread"]))
+    await asyncio.sleep(0.01)
+    relevance, route = await rerank.relevance("milk", ["rye bread", "whole milk"])
+    assert (relevance.tolist(), route) == ([0.0, 1.0], Route.FALLBACK)
+    await first
