@@ -41,6 +41,9 @@ class ItemChanges(NamedTuple):
     item_ids: list[str]
 
 
+DEFAULT_VARIANT = "default"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingRecord:
     """One answered request with what the ranker saw: a training row when joined with its events."""
@@ -59,7 +62,7 @@ class RankingRecord:
     features: npt.NDArray[np.float16] | FloatArray = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
     )
-    variant: str = "default"  # that the request was assigned to
+    variant: str = DEFAULT_VARIANT  # that the request was assigned to
 
 
 class RankingRoute(NamedTuple):

@@ -2,19 +2,21 @@
 
 import json
 import zlib
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from features.events.log import RankingRecord
+from features.events.log import DEFAULT_VARIANT, RankingRecord
 
+_FIELDS = frozenset(field.name for field in fields(RankingRecord))
 _KINDS = {"e": np.float16, "f": np.float32}
 
 
 def pack(ranking: RankingRecord) -> bytes:
     """The whole record: a JSON head, then its arrays, zlib-compressed."""
-    head = {
+    head: dict[str, Any] = {
         "ranking_id": ranking.ranking_id,
         "at_s": ranking.at_s,
         "route": ranking.route,
@@ -23,16 +25,17 @@ def pack(ranking: RankingRecord) -> bytes:
         "session_id": ranking.session_id,
         "query": ranking.query,
         "model_version": ranking.model_version,
-        "variant": ranking.variant,
         "arrays": [(name, array.dtype.char, array.shape) for name, array in _arrays(ranking)],
     }
+    if ranking.variant != DEFAULT_VARIANT:
+        head["variant"] = ranking.variant  # a release of before there were variants reads the rest
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
     # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
     return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
 
 
 def unpack(blob: bytes) -> RankingRecord:
-    """The record that `pack` was given."""
+    """The record that `pack` was given; what a newer release wrote besides is left out."""
     head_bytes, body = zlib.decompress(blob).split(b"\n", 1)
     head = json.loads(head_bytes)
     arrays: dict[str, Any] = {}
@@ -41,7 +44,8 @@ def unpack(blob: bytes) -> RankingRecord:
         array = np.frombuffer(body, _KINDS[kind], count=int(np.prod(shape)), offset=start)
         arrays[name] = array.reshape(shape)
         start += array.nbytes
-    return RankingRecord(**{**head, "item_ids": tuple(head["item_ids"])}, **arrays)
+    known = {name: value for name, value in (head | arrays).items() if name in _FIELDS}
+    return RankingRecord(**{**known, "item_ids": tuple(known["item_ids"])})
 
 
 def _arrays(ranking: RankingRecord) -> list[tuple[str, npt.NDArray[Any]]]:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
+from features.events.log import DEFAULT_VARIANT
 from serving.shops.rules import Rules
-
-DEFAULT_VARIANT = "default"
 
 
 @dataclass(frozen=True, slots=True)
