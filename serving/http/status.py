@@ -107,7 +107,7 @@ class Status:
         )
         source = Given(item_ids, candidates.retrieval_score)
         answers = {"features": False, "model": False}
-        shopper = await self._features.read(shop, context)
+        shopper = await self._features.read(shop, context, _PATIENCE_S)
         if not isinstance(shopper, Unavailable):
             answers["features"] = self._answered_once["features"] = True
         evidence = self._features.evidence(shop, context, shopper.states, source)

@@ -1,5 +1,8 @@
 """Triton over gRPC: one channel to one model, with errors of the transport as RankingErrors."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import tritonclient.grpc.aio as aio
@@ -62,7 +65,7 @@ class Connection:
         inputs = infer_inputs(tensors, aio)
 
         async def ask(left_s: float) -> aio.InferResult:
-            try:
+            with _told_as_ours(left_s):
                 return await self._client.infer(
                     self._model,
                     inputs,
@@ -71,8 +74,6 @@ class Connection:
                     headers=headers,
                     parameters=parameters,
                 )
-            except InferenceServerException as error:
-                raise_ranking_error(error, left_s)
 
         return await self._retries.call(ask, budget_s)
 
@@ -82,10 +83,8 @@ class Connection:
             raise ModelTimeoutError("no time left")
 
         async def ask(left_s: float) -> tuple[str, ...]:
-            try:
+            with _told_as_ours(left_s):
                 about = await self._client.get_model_metadata(self._model, client_timeout=left_s)
-            except InferenceServerException as error:
-                raise_ranking_error(error, left_s)
             return tuple(tensor.name for tensor in about.inputs)
 
         return await self._retries.call(ask, budget_s)
@@ -122,6 +121,21 @@ def infer_inputs(tensors: Tensors, client: Any) -> list[Any]:
         tensor.set_data_from_numpy(values)
         inputs.append(tensor)
     return inputs
+
+
+@contextmanager
+def _told_as_ours(budget_s: float) -> Iterator[None]:
+    """Errors of the transport as RankingErrors."""
+    try:
+        yield
+    except InferenceServerException as error:
+        raise_ranking_error(error, budget_s)
+    except asyncio.CancelledError:
+        # Either the caller is taken back, or gRPC has dropped the call with its channel.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ModelUnavailableError("the call was dropped") from None
 
 
 def raise_ranking_error(error: InferenceServerException, budget_s: float) -> NoReturn:

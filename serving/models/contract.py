@@ -126,9 +126,17 @@ class Limits:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """From training.json or the parameters of a configuration; what is missing is as usual."""
-        names = [field.name for field in fields(cls) if field.name in given]
-        return cls(**{name: int(given[name]) for name in names})
+        """From training.json or the parameters of a configuration; what is missing is as usual.
+
+        Raises ValueError for what is no number of items.
+        """
+        values = {
+            field.name: int(given[field.name]) for field in fields(cls) if field.name in given
+        }
+        for name, value in values.items():
+            if value < 0:
+                raise ValueError(f"{name}: {value} is less than nothing")
+        return cls(**values)
 
     def as_dict(self) -> dict[str, int]:
         """By name."""

@@ -29,6 +29,10 @@ class PublishedLimits:
         except RankingError as error:
             _LOG.debug("limits were not read: %s", error.code)
             return
+        except Exception as error:
+            # The thread goes on, whatever a version's configuration holds.
+            _LOG.warning("limits were not read: %s", type(error).__name__)
+            return
         if limits != self.current:
             _LOG.info("the version in use reads %s", limits)
         self.current = limits

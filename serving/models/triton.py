@@ -14,9 +14,7 @@ import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
-from serving.errors import (
-    BadModelOutputError,
-)
+from serving.errors import BadModelOutputError, RankingError
 from serving.models.connection import (
     Connection,
     channel_options,
@@ -77,15 +75,18 @@ class TritonRanker:
         headers = {"traceparent": traceparent} if traceparent else None
         if not self._inputs:
             self._inputs = await self._connection.inputs(budget_s)
+        sent = self._inputs
         try:
-            answer = await self._infer(batch, deadline_s, headers)
-        except BadModelOutputError:
+            answer = await self._infer(batch, sent, deadline_s, headers)
+        except BadModelOutputError as refusal:
             # Another version may have come into use, which takes other tensors.
-            before = self._inputs
-            self._inputs = await self._connection.inputs(deadline_s - time.monotonic())
-            if self._inputs == before:
+            try:
+                self._inputs = await self._connection.inputs(deadline_s - time.monotonic())
+            except RankingError:
+                raise refusal from None
+            if self._inputs == sent:
                 raise
-            answer = await self._infer(batch, deadline_s, headers)
+            answer = await self._infer(batch, self._inputs, deadline_s, headers)
         scores, parts, times = (answer.as_numpy(output.name) for output in OUTPUTS)
         n_rows = len(batch["ITEM_KEYS"])
         if scores.shape != (n_rows,) or parts.shape != (n_rows, len(PARTS)):
@@ -96,9 +97,13 @@ class TritonRanker:
         return RankerScores(scores, parts, answer.get_response().model_version, worked_ns)
 
     async def _infer(
-        self, batch: Tensors, deadline_s: float, headers: dict[str, str] | None
+        self,
+        batch: Tensors,
+        names: tuple[str, ...],
+        deadline_s: float,
+        headers: dict[str, str] | None,
     ) -> aio.InferResult:
-        tensors = {name: batch[name] for name in self._inputs if name in batch}
+        tensors = {name: batch[name] for name in names if name in batch}
         left_s = deadline_s - time.monotonic()
         return await self._connection.infer(tensors, left_s, headers, self._parameters)
 
@@ -194,7 +199,7 @@ def _tokens(tokens: npt.NDArray[np.integer[Any]]) -> TokenArray:
 
 
 def _vectors(answer: Any, n: int) -> FloatArray:
-    vectors: FloatArray = answer.as_numpy("VECTORS")
-    if len(vectors) != n or not np.isfinite(vectors).all():
-        raise BadModelOutputError(f"{vectors.shape} for {n} texts, or not finite")
+    vectors: FloatArray | None = answer.as_numpy("VECTORS")
+    if vectors is None or len(vectors) != n or not np.isfinite(vectors).all():
+        raise BadModelOutputError(f"no finite vector for each of {n} texts")
     return vectors

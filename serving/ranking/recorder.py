@@ -64,25 +64,28 @@ class Recorder:
             taken = [self._buffer.popleft() for _ in range(min(_BATCH, len(self._buffer)))]
             slates = [slate for _, slate, _ in taken]
             started_ns = time.time_ns()
-            by_shop: dict[str, tuple[Shop, list[RankingRecord]]] = {}
+            by_shop: dict[str, tuple[Shop, list[Slate]]] = {}
             for shop, slate, _ in taken:
-                by_shop.setdefault(shop.name, (shop, []))[1].append(_record(slate))
-            for shop, records in by_shop.values():
-                _write(shop, records)
-            self._observe(slates)
+                by_shop.setdefault(shop.name, (shop, []))[1].append(slate)
+            for shop, shown in by_shop.values():
+                _write(shop, shown)
+            try:
+                self._observe(slates)
+            except Exception:
+                _LOG.exception("%d rankings were not observed", len(slates))
             for _, _, traceparent in taken:
                 span_afterwards("ranking.record", context_of(traceparent), started_ns)
             with self._count:
                 self._rows -= sum(_rows(slate) for slate in slates)
 
 
-def _write(shop: Shop, records: list[RankingRecord]) -> None:
+def _write(shop: Shop, slates: list[Slate]) -> None:
     try:
-        shop.log.append_rankings(records)
+        shop.log.append_rankings([_record(slate) for slate in slates])
     except Exception:
         # A lost record costs a training row; a failed answer would cost a shopper.
-        RANKINGS_LOST.inc(len(records))
-        _LOG.exception("%d rankings were not recorded", len(records))
+        RANKINGS_LOST.inc(len(slates))
+        _LOG.exception("%d rankings were not recorded", len(slates))
 
 
 def _rows(slate: Slate) -> int:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
 
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
 from features.behavior.history import ItemHistory, bought_items
@@ -55,12 +57,15 @@ class ShopperFeatures:
         # Feast's read of SQLite blocks; the event loop must not wait for a disk.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="feast")
 
-    async def read(self, shop: Shop, context: Context) -> ShopperState:
-        """ONE read of the online store, within its budget and half of what is left."""
+    async def read(
+        self, shop: Shop, context: Context, at_most_s: float | None = None
+    ) -> ShopperState:
+        """ONE read of the online store, within half of what is left; at_most_s: else a setting."""
         if context.user_id is None and context.session_id is None:
             return Unknown()
         left_s = context.deadline_s - time.monotonic()
-        budget_s = max(_LEAST_BUDGET_S, min(self._settings.features_budget_s, left_s / 2))
+        at_most_s = self._settings.features_budget_s if at_most_s is None else at_most_s
+        budget_s = max(_LEAST_BUDGET_S, min(at_most_s, left_s / 2))
         started_s = time.perf_counter()
         outcome = "ok"
         read = asyncio.get_running_loop().run_in_executor(
@@ -74,10 +79,10 @@ class ShopperFeatures:
             states = await asyncio.wait_for(read, budget_s)
         except TimeoutError:
             outcome = "timeout"
-            return Unavailable()
+            return _unavailable()
         except Exception:
             outcome = "error"
-            return Unavailable()
+            return _unavailable()
         finally:
             spent_s = time.perf_counter() - started_s
             FEATURE_READ_SECONDS.labels(outcome=outcome).observe(spent_s)
@@ -134,6 +139,11 @@ class ShopperFeatures:
             features.rows,
             features.values,
         )
+
+
+def _unavailable() -> Unavailable:
+    trace.get_current_span().set_status(StatusCode.ERROR)
+    return Unavailable()
 
 
 def _newest(history: ItemHistory, at_most: int) -> RowArray:

@@ -4,7 +4,6 @@ import math
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -128,7 +127,7 @@ def response(slate: Slate) -> dict[str, Any]:
             "propensity": propensities[place],
         }
         if slate.context.explain:
-            item["explanation"] = asdict(explain(slate, index))
+            item["explanation"] = explain(slate, index).as_dict()
         items.append(item)
     return {
         "ranking_id": slate.context.ranking_id,

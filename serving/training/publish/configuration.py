@@ -5,6 +5,7 @@ from serving.training.publish.execution import CPU, GPU
 
 # Vectors of texts that a model keeps, 768 bytes each; no pair of a cross-encoder comes twice.
 _MEMORY = {"ranker": 200_000, "encoder": 20_000, "cross_encoder": 0}
+_GPU_MEMORY = {"ranker": 200_000, "encoder": 200_000, "cross_encoder": 0}
 _TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 
 
@@ -18,7 +19,7 @@ def configuration(model: str, precision: str, threads: int, limits: Limits | Non
     inputs, outputs = MODELS[model]
     parameters = {
         "threads": 1 if on_gpu else threads,
-        "memory": _MEMORY[model],
+        "memory": _GPU_MEMORY[model] if on_gpu else _MEMORY[model],
         "providers": ",".join(where.providers),
         "batch": where.batch,
         **(limits.as_dict() if limits else {}),

@@ -150,6 +150,19 @@ async def test_an_answer_that_takes_too_long_is_given_up(ranker: TritonRanker) -
     assert len((await ranker.score(batch(), BUDGET_S)).scores) == 6
 
 
+async def test_a_call_whose_channel_is_closed_is_told_as_one_and_not_as_a_cancel(
+    server: ModelServer,
+) -> None:
+    ranker = TritonRanker(server.grpc_address)
+    await ranker.score(batch((1,)), BUDGET_S)
+    calls = [asyncio.create_task(ranker.score(batch((1000,)), BUDGET_S)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    await ranker.close()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert any(isinstance(answer, ModelUnavailableError) for answer in answers), answers
+    assert not any(isinstance(answer, asyncio.CancelledError) for answer in answers), answers
+
+
 def answered(server: ModelServer) -> float:
     """Calls to the ranker that the server has answered."""
     exposition = httpx.get(server.metrics_url).text

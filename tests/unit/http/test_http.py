@@ -196,6 +196,13 @@ async def test_ready_means_that_features_and_model_have_answered_once(shop: Serv
     assert (await shop.call("GET", "/readyz", None)).status_code == 200
 
 
+async def test_a_store_too_slow_for_a_ranking_still_answers_whether_it_is_there(
+    shop: Service,
+) -> None:
+    shop.shoppers.delay_s = 0.3  # a ranking waits for 0.1 s
+    assert (await shop.call("GET", "/readyz", None)).json()["features"] is True
+
+
 async def test_the_status_tells_versions_routes_and_freshness_even_without_a_log(
     shop: Service,
 ) -> None:

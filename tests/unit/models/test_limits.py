@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from serving.errors import ModelUnavailableError
 from serving.models.contract import Limits
 from serving.models.limits import PublishedLimits
@@ -51,3 +53,17 @@ def test_a_thread_follows_the_version_in_use() -> None:
         assert server.asked.wait(5)
     limits.stop()
     assert limits.current == Limits(user_history=4)
+
+
+@pytest.mark.parametrize(
+    ("published", "problem"),
+    [({"max_tokens": "many"}, "many"), ({"user_history": "-1"}, "user_history: -1")],
+)
+def test_a_version_that_publishes_nonsense_changes_nothing(
+    published: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Limits.of(published)
+    limits = PublishedLimits(lambda: Limits.of(published))
+    limits.refresh()
+    assert limits.current == Limits()

@@ -107,3 +107,24 @@ def test_the_recorder_survives_a_failing_write(encoder: Tokenizer) -> None:
     recorder.record(shop, slate("kept"))  # the lost one takes no room any more
     recorder.stop()
     assert log.ids() == ["kept"]
+
+
+def test_the_recorder_survives_a_failing_metric_and_a_slate_it_cannot_record(
+    encoder: Tokenizer,
+) -> None:
+    log, observed = SlowLog(), []
+
+    def observe(slates: list[Slate]) -> None:
+        observed.extend(slates)
+        raise ValueError("no such label")
+
+    shop = shop_with(log, encoder)
+    recorder = Recorder(observe, capacity=3, interval_s=0.001)
+    recorder.record(shop, replace(slate("broken"), order=np.array([99])))
+    until_s = time.monotonic() + 5
+    while not observed and time.monotonic() < until_s:
+        time.sleep(0.001)
+    time.sleep(0.01)
+    recorder.record(shop, slate("kept"))
+    recorder.stop()
+    assert log.ids() == ["kept"]

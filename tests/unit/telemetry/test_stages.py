@@ -82,6 +82,17 @@ async def test_a_request_joins_the_trace_of_its_caller(
     assert not any("very-own-item" in span.to_json() for span in found.values())
 
 
+async def test_a_store_that_fails_is_seen_in_the_trace(
+    spans: InMemorySpanExporter, tokenizer_path: Any
+) -> None:
+    shop = Service(tokenizer_path)
+    shop.shoppers.error = OSError("down")
+    body = {"user_id": "ann", "candidates": candidates("milk")}
+    await shop.call("POST", "/v1/rank", json=body, headers={"traceparent": PARENT})
+    found = [span for span in spans.get_finished_spans() if span.name == "ranking.features"]
+    assert [span.status.status_code for span in found] == [StatusCode.ERROR, StatusCode.UNSET]
+
+
 @pytest.mark.parametrize("header", ["nonsense", f"00-{'0' * 32}-{'0' * 16}-01", ""])
 async def test_a_broken_traceparent_begins_a_trace_of_its_own(
     spans: InMemorySpanExporter, tokenizer_path: Any, header: str
