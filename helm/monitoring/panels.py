@@ -143,8 +143,8 @@ def _of_namespace(query: str) -> str:
     """`query` with every series narrowed to the namespace that was chosen."""
     matcher = 'namespace=~"$namespace"'
 
-    def narrowed(found: re.Match[str]) -> str:
-        return f"{found[0]}{matcher}, " if found[1] else f"{found[0]}{{{matcher}}}"
+    def narrowed(match: re.Match[str]) -> str:
+        return f"{match[0]}{matcher}, " if match[1] else f"{match[0]}{{{matcher}}}"
 
     return _SERIES.sub(narrowed, query)
 

@@ -30,9 +30,9 @@ def schema() -> dict[str, Any]:
     for place, model in (("Serving", Settings), ("Ingest", IngestSettings)):
         parts = _plain(model.model_json_schema())
         name = model.__name__
-        for part, found in {name: parts, **parts.pop("$defs")}.items():
+        for part, definition in {name: parts, **parts.pop("$defs")}.items():
             assert part not in definitions or part in ("RedisSettings", "StoreSettings"), part
-            definitions[part] = _partial(found, CHARTS_OWN.get(part, ()))
+            definitions[part] = _partial(definition, CHARTS_OWN.get(part, ()))
         definitions[place]["properties"]["settings"] = {"$ref": f"#/$defs/{name}"}
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return _used(whole)

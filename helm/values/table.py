@@ -25,8 +25,8 @@ def table() -> str:
 def with_table(readme: str) -> str:
     """`readme` with the table between its marks."""
     before, _, rest = readme.partition(_BEGIN)
-    _, found, after = rest.partition(_END)
-    assert found, f"{README} has no marks for the table"
+    _, mark, after = rest.partition(_END)
+    assert mark, f"{README} has no marks for the table"
     return f"{before}{_BEGIN}\n{table()}\n{_END}{after}"
 
 

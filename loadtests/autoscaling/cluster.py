@@ -142,7 +142,7 @@ class TritonPods:
         if wanted > self.target:
             most = max(2 * self.target, self.target + settings.up_pods)
             self._scale_to(min(wanted, most), now_s)
-        wanted = max(each for _, each in self._wanted)
+        wanted = max(replicas for _, replicas in self._wanted)
         if wanted < self.target and now_s >= self._down_from_s:
             self._down_from_s = now_s + settings.down_s
             self._scale_to(max(wanted, self.target - settings.down_pods), now_s)

@@ -94,10 +94,10 @@ def main() -> int:
         faults = [fault for fault in chosen if fault.rig == kind]
         if not faults:
             continue
-        with rig(options.state / kind, options.items, kind) as found:
+        with rig(options.state / kind, options.items, kind) as shop:
             for fault in faults:
                 console.print(f"{fault.name} ...")
-                outcomes.append(run(found, fault, options.rate))
+                outcomes.append(run(shop, fault, options.rate))
                 console.print(outcomes[-1])
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [{**asdict(outcome), "missed": outcome.missed} for outcome in outcomes]
@@ -150,10 +150,12 @@ def run(rig: Rig, fault: Fault, rate: float) -> Outcome:
         if steady_s is not None:
             outcome.recovery_s = round(steady_s - ended_s, 2)
     until_s = time.monotonic() if steady_s is None else steady_s
-    meanwhile = [each for each in traffic.answers if began_s <= each.due_s <= until_s]
-    outcome.rankings = dict(Counter(each.route for each in meanwhile))
-    outcome.failures = dict(Counter(each.detail for each in meanwhile if each.route == "failed"))
-    fallbacks = [each.latency_s for each in meanwhile if each.route == "fallback"]
+    meanwhile = [answer for answer in traffic.answers if began_s <= answer.due_s <= until_s]
+    outcome.rankings = dict(Counter(answer.route for answer in meanwhile))
+    outcome.failures = dict(
+        Counter(answer.detail for answer in meanwhile if answer.route == "failed")
+    )
+    fallbacks = [answer.latency_s for answer in meanwhile if answer.route == "fallback"]
     outcome.slowest_fallback_s = round(max(fallbacks), 3) if fallbacks else None
     outcome.accepted, outcome.unanswered = traffic.accepted, traffic.unanswered
     outcome.arrived = arrivals(rig, traffic.user, traffic.accepted)

@@ -58,9 +58,9 @@ def _latency(axes: Axes, over_time: pd.DataFrame, p99_ms: float) -> None:
 
 def _rate(axes: Axes, outcome: Outcome) -> None:
     seconds = np.arange(0, np.ceil(outcome.table["due_s"].max()) + 2 if len(outcome.table) else 2)
-    asked, _ = np.histogram(outcome.run.arrivals, seconds)
+    due, _ = np.histogram(outcome.run.arrivals, seconds)
     sent, _ = np.histogram(outcome.table["sent_s"], seconds)
-    axes.step(seconds[:-1], asked, where="post", label="asked", linewidth=2.5, alpha=0.5)
+    axes.step(seconds[:-1], due, where="post", label="asked", linewidth=2.5, alpha=0.5)
     axes.step(seconds[:-1], sent, where="post", label="achieved", linewidth=1)
     bounds = starts(outcome.run.stages)
     for stage, start_s in zip(outcome.run.stages, bounds, strict=False):

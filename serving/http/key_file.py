@@ -35,10 +35,10 @@ class KeyFile:
 
     def look(self) -> None:
         """Take the file over if it changed; one that cannot be used leaves the keys as they are."""
-        found = _identity(self._path)
-        if found == self._seen:
+        identity = _identity(self._path)
+        if identity == self._seen:
             return
-        self._seen = found
+        self._seen = identity
         try:
             keys = read_keys(self._path)
         except (OSError, ValidationError) as error:
@@ -63,7 +63,7 @@ class KeyFile:
 def _identity(path: Path) -> tuple[int, ...] | None:
     """Which file the path leads to and how it stands; None: to none."""
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

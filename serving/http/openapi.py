@@ -83,7 +83,7 @@ def takes(
     status: int = 200,
 ) -> dict[str, Any]:
     """What an operation that reads its body itself takes (one of several models) and gives."""
-    accepted = [_ref(each) for each in (model, *others)]
+    accepted = [_ref(body) for body in (model, *others)]
     schema = accepted[0] if len(accepted) == 1 else {"oneOf": accepted}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     return {"requestBody": body, **(gives(answer, status) if answer else {})}

@@ -76,10 +76,10 @@ def _add_page(app: FastAPI, path: str, page: Path, assets: dict[str, Path], poli
         return FileResponse(page, headers=headers)
 
     async def get_asset(name: str) -> Response:
-        found = assets.get(name)
-        if found is None:
+        asset = assets.get(name)
+        if asset is None:
             raise HTTPException(404)
-        return FileResponse(found, headers=headers)
+        return FileResponse(asset, headers=headers)
 
     app.get(path, include_in_schema=False)(get_page)
     app.get(f"{path}/{{name}}", include_in_schema=False)(get_asset)

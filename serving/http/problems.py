@@ -17,7 +17,7 @@ class Problem(BaseModel):
 def first_problem(error: ValidationError, branch: str = "") -> str:
     """The first problem with the name of its field; of a union, only within `branch`."""
     problems = error.errors(include_input=False, include_url=False, include_context=False)
-    chosen = next((each for each in problems if branch in each["loc"]), problems[0])
+    chosen = next((problem for problem in problems if branch in problem["loc"]), problems[0])
     return sentence(chosen["loc"], chosen["msg"], branch)
 
 

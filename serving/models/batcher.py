@@ -176,7 +176,9 @@ class Ranker:
         attributes: dict[str, str | int] = {
             "batch.rows": batch_rows, "batch.requests": len(jobs), "batch.dispatch": dispatch,
         }  # fmt: skip
-        spans = BatchSpans([each.waited for each in batch if each.waited is not None], attributes)
+        spans = BatchSpans(
+            [waiting.waited for waiting in batch if waiting.waited is not None], attributes
+        )
         outcome = "ok"
         try:
             # The latest deadline: an early caller gives up alone and does not spoil the others.

@@ -65,7 +65,7 @@ class Connection:
         inputs = infer_inputs(tensors, aio)
 
         async def ask(left_s: float) -> aio.InferResult:
-            with _told_as_ours(left_s):
+            with _as_ranking_errors(left_s):
                 return await self._client.infer(
                     self._model,
                     inputs,
@@ -83,7 +83,7 @@ class Connection:
             raise ModelTimeoutError("no time left")
 
         async def ask(left_s: float) -> tuple[str, ...]:
-            with _told_as_ours(left_s):
+            with _as_ranking_errors(left_s):
                 about = await self._client.get_model_metadata(self._model, client_timeout=left_s)
             return tuple(tensor.name for tensor in about.inputs)
 
@@ -124,7 +124,7 @@ def infer_inputs(tensors: Tensors, client: Any) -> list[Any]:
 
 
 @contextmanager
-def _told_as_ours(budget_s: float) -> Iterator[None]:
+def _as_ranking_errors(budget_s: float) -> Iterator[None]:
     """Errors of the transport as RankingErrors."""
     try:
         yield

@@ -90,5 +90,7 @@ class Sources:
         return vector
 
     async def _retrieved(self, shop: Shop, retrieve: Callable[[], Retrieved]) -> Candidates:
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, retrieve)
-        return Candidates(found.item_ids, shop.items.table.rows(found.item_ids), found.score)
+        retrieved = await asyncio.get_running_loop().run_in_executor(self._pool, retrieve)
+        return Candidates(
+            retrieved.item_ids, shop.items.table.rows(retrieved.item_ids), retrieved.score
+        )

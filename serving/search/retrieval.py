@@ -137,8 +137,8 @@ class Retrieval:
                 rows = table.rows([item_id for item_id, _ in often])
                 lists.append((1.5, rows[rows >= 0]))
             lists += [(0.5, popular[:_DEPTH]), (0.25, _kept(self._fresh, keep)[:_DEPTH])]
-        found = self._fuse(lists, keep, limit)
-        return found if found.item_ids else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
+        fused = self._fuse(lists, keep, limit)
+        return fused if fused.item_ids else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
 
     def _like(self, taken: RowArray, weights: npt.NDArray[np.float64]) -> list[WeightedList]:
         """Items taken together with, and items that read like, those of `taken` by `weights`."""

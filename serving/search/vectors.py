@@ -50,21 +50,21 @@ class StoredVectors:
         keys, tokens = keys[first], tokens[first]
         # Texts of one length together: padding is computed like text.
         by_length = np.argsort((tokens != 0).sum(axis=1), kind="stable")
-        found: list[npt.NDArray[np.float16]] = []
+        encoded: list[npt.NDArray[np.float16]] = []
         done: list[int] = []
         try:
             for start in range(0, len(keys), _CHUNK):
                 chosen = by_length[start : start + _CHUNK]
                 width = max(int((tokens[chosen] != 0).sum(axis=1).max()), 1)
                 vectors = self._encoder.encode_blocking(tokens[chosen, :width])
-                found.append(vectors.astype(np.float16))
+                encoded.append(vectors.astype(np.float16))
                 done += keys[chosen].tolist()
         finally:
             # An encoder that goes down halfway is not asked again for what it gave.
-            if found:
+            if encoded:
                 known = [self._vectors] if len(self._place) else []
                 self._place.update({key: len(self._place) + i for i, key in enumerate(done)})
-                self._vectors = np.concatenate(known + found)
+                self._vectors = np.concatenate(known + encoded)
         if len(self._place) - self._saved >= max(1, _SAVE_SHARE * len(self._place)):
             self._save()
 

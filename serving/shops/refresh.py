@@ -161,9 +161,9 @@ class Refresher:
         waiting = list(self._uncounted)
         for start in range(0, len(waiting), _CHUNK):
             item_ids = waiting[start : start + _CHUNK]
-            found = self._reader.read_items(item_ids)
+            counted = self._reader.read_items(item_ids)
             rows = self._items.table.rows(item_ids)
-            self._items.set_counters(rows, found.counts, found.at_s, found.first_s)
+            self._items.set_counters(rows, counted.counts, counted.at_s, counted.first_s)
             self._uncounted.difference_update(item_ids)
 
     def _run(self) -> None:
@@ -178,7 +178,7 @@ class Refresher:
 def _last(changes: CounterFeed) -> int:
     change = 0
     while True:
-        found = changes.changed_items_since(change)
-        if found.change == change:
+        changed = changes.changed_items_since(change)
+        if changed.change == change:
             return change
-        change = found.change
+        change = changed.change

@@ -153,9 +153,9 @@ class _Node(Collector):
         for pid in {int(path.stem.rsplit("_", 1)[1]) for path in live}:
             if not psutil.pid_exists(pid):
                 multiprocess.mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
-        every = multiprocess.MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
-        found = every.collect()  # type: ignore[no-untyped-call]
-        return (each for each in found if each.name.startswith("vitrine_"))
+        registry = multiprocess.MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
+        families = registry.collect()  # type: ignore[no-untyped-call]
+        return (family for family in families if family.name.startswith("vitrine_"))
 
 
 def rankings_by_route() -> dict[str, int]:

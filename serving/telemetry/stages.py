@@ -118,10 +118,10 @@ class BatchSpans:
 
     def __init__(self, waited: Sequence[Waited], attributes: dict[str, str | int]) -> None:
         self._started_ns = started_ns = time.time_ns()
-        parents = [trace.get_current_span(each.parent).get_span_context() for each in waited]
+        parents = [trace.get_current_span(share.parent).get_span_context() for share in waited]
         self._spans: list[trace.Span] = []
-        for index, each in enumerate(waited):
-            _TRACER.start_span("ranking.batch_wait", each.parent, start_time=each.arrived_ns).end(
+        for index, share in enumerate(waited):
+            _TRACER.start_span("ranking.batch_wait", share.parent, start_time=share.arrived_ns).end(
                 started_ns
             )
             links = [Link(mate) for mate in parents[:index] + parents[index + 1 :]]
@@ -130,7 +130,7 @@ class BatchSpans:
                 links.insert(0, Link(leader, {"leader": True}))
             self._spans.append(
                 _TRACER.start_span(
-                    "ranking.model", each.parent, trace.SpanKind.CLIENT, attributes, links,
+                    "ranking.model", share.parent, trace.SpanKind.CLIENT, attributes, links,
                     start_time=started_ns,
                 )
             )  # fmt: skip

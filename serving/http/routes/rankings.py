@@ -75,11 +75,11 @@ class RankingRoutes:
         async def similar(
             request: Request,
             item_id: PathId,
-            asked: Annotated[SimilarQuery, Query()],
+            query: Annotated[SimilarQuery, Query()],
             caller: Annotated[Any, rank],
         ) -> Response:
             """Items like this one."""
-            body = RecommendRequest(limit=asked.limit)
+            body = RecommendRequest(limit=query.limit)
             source = Recommend((item_id,))
             return await self._answer(caller, body, None, source, stages_of(request))
 

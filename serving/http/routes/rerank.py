@@ -22,20 +22,20 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
 
     async def rerank(request: Request) -> Response:
         """Score free texts: the dialects of text-embeddings-inference and of Cohere and Jina."""
-        body = await request.body()
+        raw = await request.body()
         try:
-            asked = _EITHER.validate_json(body)
+            body = _EITHER.validate_json(raw)
         except ValidationError as error:
-            dialect = TextsRerank if b'"texts"' in body else DocumentsRerank
+            dialect = TextsRerank if b'"texts"' in raw else DocumentsRerank
             raise invalid(error, dialect.__name__) from None
-        texts = asked.texts if isinstance(asked, TextsRerank) else _texts(asked)
-        relevance, route = await scorer.relevance(asked.query, texts)
+        texts = body.texts if isinstance(body, TextsRerank) else _texts(body)
+        relevance, route = await scorer.relevance(body.query, texts)
         answer: Any
-        if isinstance(asked, TextsRerank):
-            answer = _as_tei(asked, relevance)
+        if isinstance(body, TextsRerank):
+            answer = _as_tei(body, relevance)
         else:
-            results = _as_cohere(asked, texts, relevance)
-            answer = {"id": request.state.request_id, "model": asked.model, "results": results}
+            results = _as_cohere(body, texts, relevance)
+            answer = {"id": request.state.request_id, "model": body.model, "results": results}
         return json_response(answer, headers={"x-vitrine-route": route.value})
 
     rank = Depends(Scoped(keys, Scope.RANK))
@@ -44,38 +44,38 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         app.post(path, dependencies=[rank], openapi_extra=extra)(rerank)
 
 
-def _as_tei(asked: TextsRerank, relevance: FloatArray) -> list[dict[str, Any]]:
+def _as_tei(body: TextsRerank, relevance: FloatArray) -> list[dict[str, Any]]:
     """As text-embeddings-inference answers: best first, with the place in the request."""
-    shown = relevance if asked.raw_scores else (1 + relevance) / 2
+    shown = relevance if body.raw_scores else (1 + relevance) / 2
     entries = []
     for index in _best_first(relevance):
         entry: dict[str, Any] = {"index": index, "score": float(shown[index])}
-        if asked.return_text:
-            entry["text"] = asked.texts[index]
+        if body.return_text:
+            entry["text"] = body.texts[index]
         entries.append(entry)
     return entries
 
 
 def _as_cohere(
-    asked: DocumentsRerank, texts: list[str], relevance: FloatArray
+    body: DocumentsRerank, texts: list[str], relevance: FloatArray
 ) -> list[dict[str, Any]]:
     """As Cohere and Jina answer."""
     entries = []
-    for index in _best_first(relevance)[: asked.top_n]:
+    for index in _best_first(relevance)[: body.top_n]:
         entry: dict[str, Any] = {
             "index": index,
             "relevance_score": float((1 + relevance[index]) / 2),
         }
-        if asked.return_documents:
+        if body.return_documents:
             entry["document"] = {"text": texts[index]}
         entries.append(entry)
     return entries
 
 
-def _texts(asked: DocumentsRerank) -> list[str]:
+def _texts(body: DocumentsRerank) -> list[str]:
     return [
         document.text if isinstance(document, RerankDocument) else document
-        for document in asked.documents
+        for document in body.documents
     ]
 
 

@@ -101,11 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_ours(self) -> bool:
         return self.headers.get("host", "").partition(":")[0] in _HOSTS
 
-    def _answer_json(self, found: Mapping[str, Any] | None) -> None:
-        if found is None:
+    def _answer_json(self, document: Mapping[str, Any] | None) -> None:
+        if document is None:
             self._answer(HTTPStatus.NOT_FOUND)
         else:
-            self._answer(HTTPStatus.OK, orjson.dumps(found), {"content-type": "application/json"})
+            self._answer(
+                HTTPStatus.OK, orjson.dumps(document), {"content-type": "application/json"}
+            )
 
     def _answer(
         self, status: HTTPStatus, body: bytes = b"", headers: Mapping[str, str] | None = None

@@ -24,5 +24,5 @@ class PairScorer:
 
     def scores(self, tokens: TokenArray) -> FloatArray:
         """Scores float32 (n,) of `tokens` (n, length); 0 for a row without tokens."""
-        found: FloatArray = self._encoder.encode(tokens) @ self._scorer
-        return found
+        scores: FloatArray = self._encoder.encode(tokens) @ self._scorer
+        return scores

@@ -109,8 +109,8 @@ class VersionRanker:
             raw: FloatArray = run(None, {"features": features})[0][:, 0]
             return raw
         shares = np.array_split(features, n_parts)
-        found = self._pool.map(lambda share: run(None, {"features": share})[0][:, 0], shares)
-        return np.concatenate(list(found))
+        scores = self._pool.map(lambda share: run(None, {"features": share})[0][:, 0], shares)
+        return np.concatenate(list(scores))
 
     def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
         queries = np.asarray(batch["QUERY_TOKENS"], np.int16)

@@ -170,14 +170,14 @@ class RememberedTexts:
         has_text = tokens.any(axis=1)
         keys = np.where(has_text, keys, NO_KEY)
         distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
-        found = np.zeros((len(distinct), self._encoder.size), np.float32)
-        missing = self._memory.find(distinct, found)
+        vectors = np.zeros((len(distinct), self._encoder.size), np.float32)
+        missing = self._memory.find(distinct, vectors)
         missing = missing[distinct[missing] != NO_KEY]
         if len(missing):
             new = self._encoder.encode(tokens[first[missing]]).astype(np.float16)
-            found[missing] = new
+            vectors[missing] = new
             self._memory.put(distinct[missing], new)
-        out = found[place]
+        out = vectors[place]
         nameless = np.flatnonzero(has_text & (keys == NO_KEY))
         if len(nameless):
             out[nameless] = self._encoder.encode(tokens[nameless]).astype(np.float16)
