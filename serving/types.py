@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
+from features.arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 DEFAULT_SHOP = "default"
-RowArray = npt.NDArray[np.int64]  # rows of the catalogue's table, or places among candidates
 
 
 class Route(StrEnum):

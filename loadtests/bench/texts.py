@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
+from features.arrays import FloatArray
 from features.catalog.item import content_key
 from serving.models.batcher import RankerJob
 from serving.models.contract import request_tensors
 from serving.models.tokenizer import Tokenizer
 from serving.training.publish.texts import TokenArray, tokenize
-from serving.types import FloatArray
 
 N_RECENT = 3  # titles of a plain cross-encoder's context: more would only make it slower
 MAX_PAIR_TOKENS = 64

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from features.arrays import FloatArray
 from serving.errors import (
     ModelOverloadedError,
     ModelTimeoutError,
@@ -24,7 +25,6 @@ from serving.models.batcher import RankerClient, RankerJob, RankerReply
 from serving.models.encoder import Encoder
 from serving.models.settings import BreakerSettings
 from serving.telemetry.metrics import BREAKER_OPEN, BREAKER_OPENED
-from serving.types import FloatArray
 
 _LOG = logging.getLogger("vitrine.breaker")
 _T = TypeVar("_T")

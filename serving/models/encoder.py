@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from features.arrays import FloatArray
 from serving.models.contract import MAX_TOKENS
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
 from serving.telemetry.stages import current_traceparent
-from serving.types import FloatArray
 
 _AT_ONCE = 2_000  # characters, tokenised in a millisecond; for more the event loop does not wait
 

@@ -14,6 +14,7 @@ import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
+from features.arrays import FloatArray
 from serving.errors import BadModelOutputError, RankingError
 from serving.models.connection import (
     Connection,
@@ -23,7 +24,6 @@ from serving.models.connection import (
 )
 from serving.models.contract import OUTPUTS, PARTS, Limits, Tensors
 from serving.models.settings import TlsSettings
-from serving.types import FloatArray
 
 TokenArray = npt.NDArray[np.int16]
 

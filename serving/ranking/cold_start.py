@@ -3,10 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray
 from features.behavior.matrix import COLUMN
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
-from serving.types import FloatArray, Scores
+from serving.types import Scores
 
 
 def cold_start_scores(features: FeatureMatrix, rules: ColdStartRules) -> Scores:

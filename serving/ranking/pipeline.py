@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from features.arrays import FloatArray, RowArray
 from serving.errors import ModelTimeoutError, RankingError
 from serving.experiments.assignment import Assignment, assign
 from serving.models.batcher import RankerClient, RankerJob
@@ -29,7 +30,7 @@ from serving.ranking.values import (
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages, current_traceparent
-from serving.types import FloatArray, Reason, Route, RowArray, Scores, Stage
+from serving.types import Reason, Route, Scores, Stage
 
 
 class ColdStartClient(Protocol):

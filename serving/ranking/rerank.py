@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from features.arrays import FloatArray
 from features.catalog.words import words
 from serving.errors import ModelTimeoutError, OverloadedError, RankingError
 from serving.models.encoder import Encoder
-from serving.types import FloatArray, Route
+from serving.types import Route
 
 _CHUNK = 32  # texts encoded at once: a shopper's query waits for that long (40 ms on two cores)
 

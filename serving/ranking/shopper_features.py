@@ -13,6 +13,7 @@ import numpy.typing as npt
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
+from features.arrays import RowArray
 from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
 from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
@@ -37,7 +38,6 @@ from serving.ranking.values import (
 )
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
-from serving.types import RowArray
 
 _EXPOSURE_HALF_LIFE = HALF_LIFE["30d"]
 _LEAST_BUDGET_S = 0.001

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray
 from features.catalog.item import category_path
 from features.catalog.table import ItemTable
 from features.catalog.words import words
 from serving.ranking.values import Candidates, Context, FeatureMatrix
 from serving.shops.rules import Diversity, Match, Pin, Rules
-from serving.types import FloatArray
 
 Order = npt.NDArray[np.int64]
 _FREE = -1

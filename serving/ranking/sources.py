@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from features.arrays import FloatArray
 from features.behavior.matrix import Shopper
 from serving.errors import RankingError
 from serving.models.encoder import Encoder
@@ -17,7 +18,7 @@ from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
-from serving.types import FloatArray, Stage
+from serving.types import Stage
 
 
 class Sources:

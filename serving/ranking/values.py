@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, RowArray
 from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
 from serving.search.filters import Filters
-from serving.types import FloatArray, Reason, Route, RowArray, Scores
+from serving.types import Reason, Route, Scores
 
 
 @dataclass(frozen=True, slots=True)

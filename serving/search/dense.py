@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from usearch.index import Index
 
+from features.arrays import FloatArray, RowArray
 from serving.models.contract import VECTOR_SIZE
-from serving.types import FloatArray, RowArray
 
 _DEPTH = 1_000  # a search takes longer for each
 _BATCH = 16  # added at once: readers wait for that long

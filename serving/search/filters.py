@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import RowArray
 from features.catalog.item import category_path
 from features.catalog.table import ItemTable
-from serving.types import RowArray
 
 
 @dataclass(frozen=True, slots=True)

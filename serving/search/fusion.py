@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from serving.types import FloatArray, RowArray
+from features.arrays import FloatArray, RowArray
 
 WeightedList = tuple[float, RowArray]  # weight, rows with the best first
 _K = 60  # the constant of the paper

@@ -3,10 +3,10 @@
 import numpy as np
 import tantivy
 
+from features.arrays import RowArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from features.catalog.words import WORD
-from serving.types import RowArray
 
 _FIELDS = ("title", "brand", "category", "description")
 _BOOSTS = {"title": 2.0, "description": 0.5}

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, RowArray
 from features.behavior.fold import BehaviorState
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
@@ -15,7 +16,6 @@ from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.fusion import WeightedList, fused
 from serving.search.lexical import LexicalIndex
-from serving.types import FloatArray, RowArray
 
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from serving.types import FloatArray
+from features.arrays import FloatArray
 
 _LOG = logging.getLogger("vitrine.item_vectors")
 _CHUNK = 32  # encoded at once: a shopper's query waits for that long (40 ms on two cores)

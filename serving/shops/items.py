@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, RowArray
 from features.catalog.counters import ItemCounters
 from features.catalog.item import Item, content_key
 from features.catalog.table import ItemTable
 from serving.models.tokenizer import Tokenizer
-from serving.types import FloatArray, RowArray
 
 
 class ItemCache:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from features.arrays import RowArray
 from features.behavior.neighbor_file import NeighborFile
 from features.behavior.state_rows import ItemRows
 from features.catalog.store import CatalogChanges
@@ -16,7 +17,6 @@ from serving.errors import RankingError
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
 from serving.telemetry.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
-from serving.types import RowArray
 
 _LOG = logging.getLogger("vitrine.refresh")
 _CHUNK = 2_000  # items taken over at once: bounds memory, and how long others wait

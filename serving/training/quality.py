@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.training.arrays import FloatArray, RowArray
+from features.arrays import FloatArray, RowArray
 
 Array = npt.NDArray[np.float64]
 N_BOOTSTRAP = 2_000

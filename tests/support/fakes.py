@@ -18,6 +18,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
+from features.arrays import FloatArray, RowArray
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
@@ -34,7 +35,7 @@ from serving.models.triton import RankerScores
 from serving.ranking.values import Candidates, Context, FeatureMatrix, Given, Slate
 from serving.shops.items import ItemCache
 from serving.shops.rules import Rules
-from serving.types import FloatArray, Route, RowArray, Scores
+from serving.types import Route, Scores
 
 NOW_S = 1_790_000_000.0
 MAX_ITEM_TOKENS = 16

@@ -6,13 +6,13 @@ import numpy as np
 from fastapi import Depends, FastAPI, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
+from features.arrays import FloatArray
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import invalid, json_response
 from serving.http.dependencies import Scoped
 from serving.http.openapi import takes
 from serving.http.schemas.rerank import DocumentsRerank, RerankDocument, TextsRerank
 from serving.ranking.rerank import Rerank
-from serving.types import FloatArray
 
 _EITHER: TypeAdapter[TextsRerank | DocumentsRerank] = TypeAdapter(TextsRerank | DocumentsRerank)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from features.arrays import RowArray
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
-from serving.training.arrays import RowArray
 from serving.training.data.cases import Case, Draw
 
 MAX_NEW = 4

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from serving.training.arrays import FloatArray, RowArray
+from features.arrays import FloatArray, RowArray
 
 NO_ROWS: RowArray = np.zeros(0, np.int64)
 

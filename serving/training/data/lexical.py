@@ -6,8 +6,8 @@ Robertson and Zaragoza, 2009, "The Probabilistic Relevance Framework"; computed 
 import numpy as np
 from rank_bm25 import BM25Okapi
 
+from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
-from serving.training.arrays import FloatArray, RowArray
 
 
 class Lexical:

@@ -13,7 +13,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from serving.training.arrays import FloatArray
+from features.arrays import FloatArray
 from serving.training.data.impressions import Shown
 from serving.training.data.slates import Slates, in_slate_order
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.progress import Progress
 
+from features.arrays import FloatArray, IntArray, RowArray
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
@@ -13,7 +14,6 @@ from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.events.event import BehaviorEvent, EventType
-from serving.training.arrays import FloatArray, IntArray, RowArray
 from serving.training.data.cases import NO_ROWS, Case, Draw
 from serving.training.data.slates import LIMITS, Slates, concatenate
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, IntArray, RowArray
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN
 from serving.models.contract import Limits
-from serving.training.arrays import FloatArray, IntArray, RowArray
 from serving.training.data.cases import NO_ROWS, Case
 
 LIMITS = Limits()  # a bundle is trained on histories of these lengths

@@ -6,13 +6,13 @@ import numpy as np
 import scipy.sparse as sp
 from implicit.nearest_neighbours import CosineRecommender
 
+from features.arrays import FloatArray
 from features.behavior.matrix import COLUMN
 from features.behavior.neighbors import Interactions
 from features.catalog.table import ItemTable
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
-from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.tuning import TEXT_ALONE

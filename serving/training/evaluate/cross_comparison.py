@@ -18,11 +18,11 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from features.datasets.registry import load
-from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan, task_of
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, offsets_of

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
+from features.arrays import FloatArray
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.behavior.neighbors import item_interactions
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
-from serving.training.arrays import FloatArray
 from serving.training.data.plans import make_plan
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, in_slate_order

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from features.arrays import FloatArray
 from serving.models.runtime.text_vectors import TextEncoder
-from serving.training.arrays import FloatArray
 from serving.training.publish.base_model import base_folder, merged_weights
 from serving.training.publish.texts import tokenize
 from serving.training.publish.version_files import add_tower

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
+from features.arrays import FloatArray, RowArray
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.arrays import FloatArray, RowArray
 from serving.training.data.cases import Case
 from serving.training.data.lexical import Lexical
 from serving.training.data.slate_building import build_slates

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from serving.training.arrays import FloatArray
+from features.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.quality import coverage, interval, mean_known, quality
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.arrays import FloatArray
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
-from serving.training.arrays import FloatArray
 from serving.training.data.baskets import baskets, next_basket_cases, position_at
 from serving.training.data.cases import Case, Draw
 from serving.training.data.plans import Plan

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from features.arrays import FloatArray
 from serving.models.runtime.ranking import Member
-from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.quality import quality
 

@@ -17,10 +17,10 @@ import lightgbm
 import onnxruntime
 from safetensors.numpy import load_file, save_file
 
+from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.ranking import Member
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.arrays import FloatArray
 from serving.training.fit.blending import blend
 from serving.training.fit.forest import forest_onnx
 from serving.training.fit.head import head_onnx

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from features.arrays import FloatArray
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
-from serving.training.arrays import FloatArray
 from serving.training.data.slates import Slates
 from serving.training.fit.network import TextTower
 

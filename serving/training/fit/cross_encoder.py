@@ -24,9 +24,9 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from features.arrays import FloatArray, RowArray
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.pairs import PAIRS, SCORER, PairScorer
-from serving.training.arrays import FloatArray, RowArray
 from serving.training.data.slates import Slates, sampled_candidates, with_gain
 from serving.training.fit.bundle import write_tower
 from serving.training.fit.head import listwise_loss

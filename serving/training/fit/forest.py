@@ -11,7 +11,7 @@ import numpy.typing as npt
 from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from serving.training.arrays import FloatArray, RowArray
+from features.arrays import FloatArray, RowArray
 
 OPSET = 15
 MAX_GRADE = 30

@@ -8,8 +8,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from rich.progress import Progress
 from torch import Tensor
 
+from features.arrays import FloatArray, RowArray
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.arrays import FloatArray, RowArray
 from serving.training.data.slates import with_gain
 from serving.training.fit.network import CLIP, Head
 

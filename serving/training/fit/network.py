@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 from transformers.utils.logging import disable_progress_bar
 
+from features.arrays import FloatArray
 from serving.models.contract import Limits
 from serving.models.runtime.scoring import (
     LIKENESS,
@@ -24,7 +25,6 @@ from serving.models.runtime.scoring import (
     TEXT_FEATURES,
     UNLIKENESS,
 )
-from serving.training.arrays import FloatArray
 
 MAX_TOKENS = Limits().max_tokens
 RANK = 8

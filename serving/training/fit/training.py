@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from rich.progress import Progress
 
+from features.arrays import FloatArray
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
-from serving.training.arrays import FloatArray
 from serving.training.data.plans import Plan, make_plan
 from serving.training.data.propensities import debiased
 from serving.training.data.slate_building import build_slates

@@ -10,8 +10,8 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from features.arrays import RowArray
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.arrays import RowArray
 from serving.training.data.slates import Slates, sampled_candidates, with_gain
 from serving.training.fit.head import listwise_loss
 from serving.training.fit.network import Head, TextTower, text_match

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
-from serving.training.arrays import FloatArray
+from features.arrays import FloatArray
 
 Weights = Mapping[str, FloatArray]
 

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from serving.training.arrays import FloatArray, IntArray
+from features.arrays import FloatArray, IntArray
 from serving.training.publish.base_model import Weights, WeightsError, n_layers
 from serving.training.publish.onnx_graph import FUSED, FloatGraph, Graph
 from serving.training.publish.quantize import Int8Graph, Range, even_attention_outputs

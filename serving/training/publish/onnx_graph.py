@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from serving.training.arrays import FloatArray
+from features.arrays import FloatArray
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, IntArray
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
-from serving.training.arrays import FloatArray, IntArray
 from serving.training.publish.execution import CPU, Execution
 from serving.training.publish.texts import padded
 from serving.training.quality import quality

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.training.arrays import FloatArray
+from features.arrays import FloatArray
 from serving.training.publish.onnx_graph import FUSED, Graph
 
 _MAX_WEIGHT = 64  # 255 * 64 * 2 < 2 ** 15

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from serving.training.arrays import IntArray
+from features.arrays import IntArray
 
 TokenArray = npt.NDArray[np.int16]
 

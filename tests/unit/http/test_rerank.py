@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from features.arrays import FloatArray
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.rerank import Rerank
-from serving.types import FloatArray, Route
+from serving.types import Route
 from tests.support.fakes import FakeEncoder
 from tests.support.service import Service
 

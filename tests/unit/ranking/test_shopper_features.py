@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.arrays import FloatArray
 from features.behavior.matrix import COLUMN, Shopper
 from features.catalog.counters import DAY_S, Counter
 from features.catalog.item import content_key
@@ -26,7 +27,6 @@ from serving.ranking.values import (
     Unknown,
 )
 from serving.shops.items import ItemCache
-from serving.types import FloatArray
 from tests.support.fakes import NOW_S, FakeShoppers, candidates, context, groceries, state
 from tests.support.service import shop_of
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.arrays import FloatArray
 from features.behavior.matrix import Shopper
 from features.catalog.counters import Counter
 from features.catalog.item import Item
@@ -17,7 +18,6 @@ from serving.models.tokenizer import Tokenizer
 from serving.search.filters import Filters, allowed
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
-from serving.types import FloatArray
 from tests.support.fakes import (
     GROCERIES,
     NOW_S,

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from features.arrays import RowArray
 from features.behavior.history import shared_words
 from features.catalog.item import Item, category_path, content_key
 from features.catalog.words import words
 from serving.models.tokenizer import Tokenizer
 from serving.shops.items import ItemCache
-from serving.types import RowArray
 from tests.support.fakes import MAX_ITEM_TOKENS, groceries
 
 
