@@ -55,10 +55,9 @@ def endpoints(
     triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
     shops = Shops([_shop(settings, tokenizer, triton_encoder)])
     guarded = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
-    texts = TextVectors(tokenizer, triton_encoder)
-    encoder = GuardedEncoder(texts, Breaker("encoder", settings.breaker))
-    # A breaker of its own: long lists that time out say nothing of a shopper's query.
-    rerank_encoder = GuardedEncoder(texts, Breaker("rerank", settings.breaker))
+    encoder = GuardedEncoder(
+        TextVectors(tokenizer, triton_encoder), Breaker("encoder", settings.breaker)
+    )
     limits = PublishedLimits(
         partial(published_limits, model.grpc_address, model.ranker, model.tls, _LIMITS_S)
     )
@@ -80,7 +79,7 @@ def endpoints(
         shops=shops,
         rankings=RankingRoutes(pipeline, shops, settings.pipeline),
         events=EventRoutes(shops),
-        rerank=Rerank(rerank_encoder, settings.pipeline.max_budget_s),
+        rerank=Rerank(encoder, settings.pipeline.max_budget_s),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(settings.access.keys_path),
         max_body_bytes=settings.access.max_body_bytes,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from features.events.log import DEFAULT_VARIANT, RankingRecord
 
 _FIELDS = frozenset(field.name for field in fields(RankingRecord))
-_KINDS = {"e": np.float16, "f": np.float32}
+_KINDS = "ef"  # of features: float16, float32
 
 
 def pack(ranking: RankingRecord) -> bytes:
@@ -41,7 +41,7 @@ def unpack(blob: bytes) -> RankingRecord:
     arrays: dict[str, Any] = {}
     start = 0
     for name, kind, shape in head.pop("arrays"):
-        array = np.frombuffer(body, _KINDS[kind], count=int(np.prod(shape)), offset=start)
+        array = np.frombuffer(body, np.dtype(kind), count=int(np.prod(shape)), offset=start)
         arrays[name] = array.reshape(shape)
         start += array.nbytes
     known = {name: value for name, value in (head | arrays).items() if name in _FIELDS}

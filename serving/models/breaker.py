@@ -1,8 +1,7 @@
 """A circuit breaker before the model: once it is known to hang, nobody waits for it any more.
 
 It stands in the ingress, so that a call which is not worth making does not even cross to the
-Ranker, and a Ranker replica that hangs is covered, too. One breaker a use of a model (ranker,
-encoder, rerank) and ingress replica.
+Ranker, and a Ranker replica that hangs is covered, too. One breaker a model and ingress replica.
 
 Not `purgatory`: when half-open it lets every request through, and each would wait for the hung
 model (and it tells time by the wall clock). Here no caller ever is the probe: the caller is

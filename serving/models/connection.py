@@ -13,6 +13,7 @@ from serving.errors import (
     ModelTimeoutError,
     ModelUnavailableError,
     ModelUnreachableError,
+    RankingError,
 )
 from serving.models.contract import Tensors
 from serving.models.retries import Retries
@@ -91,14 +92,15 @@ class Connection:
 
     async def ready(self) -> bool:
         try:
-            return bool(await self._client.is_model_ready(self._model, client_timeout=_READY_S))
-        except InferenceServerException:
+            with _as_ranking_errors(_READY_S):
+                return bool(await self._client.is_model_ready(self._model, client_timeout=_READY_S))
+        except RankingError:
             return False
 
     async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
+        opened, self._opened = self._opened, None  # a call that begins now opens it anew
+        if opened is not None:
+            await opened.close()
 
 
 def channel_options(tls: TlsSettings | None) -> dict[str, Any]:

@@ -134,8 +134,8 @@ class Limits:
             field.name: int(given[field.name]) for field in fields(cls) if field.name in given
         }
         for name, value in values.items():
-            if value < 0:
-                raise ValueError(f"{name}: {value} is less than nothing")
+            if value < (1 if name == "max_tokens" else 0):
+                raise ValueError(f"{name}: {value} is too little")
         return cls(**values)
 
     def as_dict(self) -> dict[str, int]:

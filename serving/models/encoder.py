@@ -11,7 +11,7 @@ from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
 from serving.telemetry.stages import current_traceparent
 
-_AT_ONCE = 2_000  # characters, tokenised in a millisecond; for more the event loop does not wait
+_AT_ONCE = 1_000  # characters: a millisecond or two; for more the event loop does not wait
 
 
 class Encoder(Protocol):

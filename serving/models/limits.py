@@ -19,6 +19,7 @@ class PublishedLimits:
 
     def __init__(self, read: Callable[[], Limits]) -> None:
         self.current = Limits()
+        self._problem = ""
         self._read = read
         self._stop = threading.Event()
 
@@ -31,7 +32,9 @@ class PublishedLimits:
             return
         except Exception as error:
             # The thread goes on, whatever a version's configuration holds.
-            _LOG.warning("limits were not read: %s", type(error).__name__)
+            if str(error) != self._problem:
+                _LOG.warning("limits were not read: %s: %s", type(error).__name__, error)
+            self._problem = str(error)
             return
         if limits != self.current:
             _LOG.info("the version in use reads %s", limits)

@@ -89,6 +89,8 @@ class TritonRanker:
             answer = await self._infer(batch, self._inputs, deadline_s, headers)
         scores, parts, times = (answer.as_numpy(output.name) for output in OUTPUTS)
         n_rows = len(batch["ITEM_KEYS"])
+        if scores is None or parts is None:
+            raise BadModelOutputError("no scores")
         if scores.shape != (n_rows,) or parts.shape != (n_rows, len(PARTS)):
             raise BadModelOutputError(f"{scores.shape} and {parts.shape} for {n_rows} rows")
         if not np.isfinite(scores).all():

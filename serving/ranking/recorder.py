@@ -73,19 +73,26 @@ class Recorder:
                 self._observe(slates)
             except Exception:
                 _LOG.exception("%d rankings were not observed", len(slates))
-            for _, _, traceparent in taken:
-                span_afterwards("ranking.record", context_of(traceparent), started_ns)
             with self._count:
                 self._rows -= sum(_rows(slate) for slate in slates)
+            for _, _, traceparent in taken:
+                span_afterwards("ranking.record", context_of(traceparent), started_ns)
 
 
 def _write(shop: Shop, slates: list[Slate]) -> None:
+    # A lost record costs a training row; a failed answer would cost a shopper.
+    records = []
+    for slate in slates:
+        try:
+            records.append(_record(slate))
+        except Exception:
+            RANKINGS_LOST.inc()
+            _LOG.exception("a ranking could not be recorded")
     try:
-        shop.log.append_rankings([_record(slate) for slate in slates])
+        shop.log.append_rankings(records)
     except Exception:
-        # A lost record costs a training row; a failed answer would cost a shopper.
-        RANKINGS_LOST.inc(len(slates))
-        _LOG.exception("%d rankings were not recorded", len(slates))
+        RANKINGS_LOST.inc(len(records))
+        _LOG.exception("%d rankings were not recorded", len(records))
 
 
 def _rows(slate: Slate) -> int:

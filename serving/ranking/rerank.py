@@ -1,6 +1,7 @@
 """Free texts scored against a query: relevance without shopper or catalogue."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 
@@ -9,10 +10,13 @@ import numpy as np
 from features.arrays import FloatArray
 from features.catalog.words import words
 from serving.errors import ModelTimeoutError, OverloadedError, RankingError
+from serving.models.contract import VECTOR_SIZE
 from serving.models.encoder import Encoder
+from serving.models.latency import LatencyEstimate
 from serving.types import Route
 
 _CHUNK = 32  # texts encoded at once: a shopper's query waits for that long (40 ms on two cores)
+_CHUNK_S = 0.5  # patience with a chunk; one server that hangs must not hold everyone's turn
 
 
 class Rerank:
@@ -21,43 +25,67 @@ class Rerank:
     def __init__(self, encoder: Encoder, budget_s: float, max_ongoing: int = 16) -> None:
         self._encoder = encoder
         self._budget_s = budget_s
+        self._chunk_s = min(_CHUNK_S, budget_s / 2)
         self._max_ongoing = max_ongoing
         self._ongoing = 0
+        self._chunks = 0  # of all that are ongoing
         self._turn = asyncio.Semaphore(1)
+        self._latency = LatencyEstimate()  # of a turn: a chunk is its row
 
     async def relevance(self, query: str, texts: Sequence[str]) -> tuple[FloatArray, Route]:
         """float32 (n,) in -1..1, 0 for an empty text, and who scored; raises OverloadedError."""
         if self._ongoing >= self._max_ongoing:
             raise OverloadedError("too many texts are being scored", 1)
+        chunks = math.ceil((1 + len(texts)) / _CHUNK)
         self._ongoing += 1
+        self._chunks += chunks
         try:
             return await self._cosines(query, texts), Route.MODEL
         except RankingError:
-            wanted = words(query)
-            shared = [len(wanted & words(text)) / max(len(wanted), 1) for text in texts]
-            return np.array(shared, np.float32), Route.FALLBACK
+            # A megabyte of text takes a tenth of a second, and the event loop serves others.
+            return await asyncio.to_thread(_shared_words, query, texts), Route.FALLBACK
         finally:
             self._ongoing -= 1
+            self._chunks -= chunks
 
     async def _cosines(self, query: str, texts: Sequence[str]) -> FloatArray:
         deadline_s = time.monotonic() + self._budget_s
-        query_vector = (await self._encode([query], deadline_s))[0]
+        if self._chunks > self._latency.rows_within(self._budget_s):
+            # Turns go round: one list too many would make all of them late.
+            raise ModelTimeoutError("more texts are waiting than can be encoded in time")
+        everything = [query, *texts]
         # Texts of like length together: those of one call take as long as the longest.
-        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        cosines = np.zeros(len(texts), np.float32)
-        for start in range(0, len(texts), _CHUNK):
+        by_length = sorted(range(len(everything)), key=lambda index: len(everything[index]))
+        vectors = np.zeros((len(everything), VECTOR_SIZE), np.float32)
+        for start in range(0, len(everything), _CHUNK):
             chosen = by_length[start : start + _CHUNK]
-            vectors = await self._encode([texts[index] for index in chosen], deadline_s)
-            cosines[chosen] = vectors @ query_vector
+            vectors[chosen] = await self._encode([everything[i] for i in chosen], deadline_s)
+        cosines: FloatArray = vectors[1:] @ vectors[0]
         return cosines
 
     async def _encode(self, texts: Sequence[str], deadline_s: float) -> FloatArray:
-        """One call at a time: a shopper's query waits for one chunk, however many ask."""
+        """One chunk of this replica at a time: a query waits for one, however many callers ask.
+
+        It is begun only with time for a fair try, by which the breaker judges the model.
+        """
+        left_s = deadline_s - self._chunk_s - time.monotonic()
+        if left_s <= 0:
+            raise ModelTimeoutError("no time for another chunk")
         try:
-            await asyncio.wait_for(self._turn.acquire(), deadline_s - time.monotonic())
+            async with asyncio.timeout(left_s):
+                await self._turn.acquire()
         except TimeoutError:
             raise ModelTimeoutError("others' texts were being encoded") from None
         try:
-            return await self._encoder.encode(texts, deadline_s - time.monotonic())
+            started_s = time.monotonic()
+            vectors = await self._encoder.encode(texts, self._chunk_s)
+            self._latency.answered(1, time.monotonic() - started_s)
+            return vectors
         finally:
             self._turn.release()
+
+
+def _shared_words(query: str, texts: Sequence[str]) -> FloatArray:
+    wanted = words(query)
+    shared = [len(wanted & words(text)) / max(len(wanted), 1) for text in texts]
+    return np.array(shared, np.float32)

@@ -2,8 +2,11 @@
 
 import json
 import zlib
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from features.events import ranking_codec
 from features.events.log import RankingRecord
@@ -11,9 +14,10 @@ from features.events.log import RankingRecord
 RANKING = RankingRecord("r1", 5.0, "model", ("a", "b"), features=np.ones((2, 3), np.float16))
 
 
-def rewritten(blob: bytes, **changes: object) -> bytes:
+def rewritten(blob: bytes, more: npt.NDArray[np.float64], **changes: object) -> bytes:
     head, body = zlib.decompress(blob).split(b"\n", 1)
-    return zlib.compress(json.dumps({**json.loads(head), **changes}).encode() + b"\n" + body)
+    lines = json.dumps({**json.loads(head), **changes}).encode(), body + more.tobytes()
+    return zlib.compress(b"\n".join(lines))
 
 
 def head_of(blob: bytes) -> dict[str, object]:
@@ -27,11 +31,13 @@ def test_a_release_of_before_variants_reads_what_is_written_while_there_is_one()
 
 
 def test_what_a_newer_release_wrote_besides_is_left_out() -> None:
-    found = ranking_codec.unpack(rewritten(ranking_codec.pack(RANKING), colour="red"))
+    blob = ranking_codec.pack(RANKING)
+    arrays = [*cast(list[Any], head_of(blob)["arrays"]), ["gains", "d", [1]]]
+    found = ranking_codec.unpack(rewritten(blob, np.ones(1), colour="red", arrays=arrays))
     assert found.item_ids == ("a", "b")
     np.testing.assert_array_equal(found.features, RANKING.features)
 
 
 def test_a_variant_comes_back() -> None:
-    found = ranking_codec.unpack(rewritten(ranking_codec.pack(RANKING), variant="b"))
-    assert found.variant == "b"
+    ranking = replace(RANKING, variant="b")
+    assert ranking_codec.unpack(ranking_codec.pack(ranking)).variant == "b"

@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from features.arrays import FloatArray
-from serving.errors import ModelUnavailableError
+from serving.errors import ModelTimeoutError, ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.rerank import Rerank
 from serving.types import Route
@@ -118,12 +118,72 @@ async def test_however_many_ask_one_chunk_is_encoded_at_a_time(encoder: Tokenize
 async def test_who_gets_no_turn_in_time_is_answered_by_words(encoder: Tokenizer) -> None:
     class Slow(FakeEncoder):
         async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.4)
             return await super().encode(texts, budget_s)
 
-    rerank = Rerank(Slow(encoder), budget_s=0.05)
+    rerank = Rerank(Slow(encoder), budget_s=0.6)  # half of it for one chunk
     first = asyncio.create_task(rerank.relevance("milk", ["rye bread"]))
     await asyncio.sleep(0.01)
     relevance, route = await rerank.relevance("milk", ["rye bread", "whole milk"])
     assert (relevance.tolist(), route) == ([0.0, 1.0], Route.FALLBACK)
     await first
+
+
+class FirstHangs(FakeEncoder):
+    """Its first call uses up all that it is given."""
+
+    async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+        vectors = await super().encode(texts, budget_s)
+        if len(self.calls) == 1:
+            await asyncio.sleep(budget_s)
+            raise ModelTimeoutError("hangs")
+        return vectors
+
+
+async def test_a_call_that_hangs_costs_its_own_caller_only(encoder: Tokenizer) -> None:
+    rerank = Rerank(FirstHangs(encoder), budget_s=2)
+    answers = await asyncio.gather(*(rerank.relevance("milk", ["rye bread"]) for _ in range(4)))
+    assert [route for _, route in answers] == [Route.FALLBACK, *[Route.MODEL] * 3]
+
+
+async def test_a_list_that_would_make_all_late_is_answered_by_words_at_once(
+    encoder: Tokenizer,
+) -> None:
+    class Steady(FakeEncoder):
+        async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+            await asyncio.sleep(0.05)
+            return await super().encode(texts, budget_s)
+
+    model = Steady(encoder)
+    rerank = Rerank(model, budget_s=1)
+    await rerank.relevance("milk", ["rye bread"])
+    relevance, route = await rerank.relevance("milk", ["milk"] * 1000)  # 32 times 0.05 s
+    assert (relevance.tolist(), route) == ([1.0] * 1000, Route.FALLBACK)
+    assert len(model.calls) == 1
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.01])
+async def test_a_caller_that_leaves_gives_its_turn_to_the_next(
+    encoder: Tokenizer, wait_s: float
+) -> None:
+    class Gated(FakeEncoder):
+        gate: asyncio.Event
+
+        async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+            await self.gate.wait()
+            return await super().encode(texts, budget_s)
+
+    model = Gated(encoder)
+    model.gate = asyncio.Event()
+    rerank = Rerank(model, budget_s=5)
+    encoding, waiting, last = (
+        asyncio.create_task(rerank.relevance("milk", ["rye bread"])) for _ in range(3)
+    )
+    await asyncio.sleep(wait_s)
+    for task in (encoding, waiting):
+        task.cancel()
+    model.gate.set()
+    assert (await last)[1] is Route.MODEL
+    assert encoding.cancelled()
+    assert waiting.cancelled()
+    assert len(model.calls) == 1

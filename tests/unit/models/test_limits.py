@@ -57,13 +57,19 @@ def test_a_thread_follows_the_version_in_use() -> None:
 
 @pytest.mark.parametrize(
     ("published", "problem"),
-    [({"max_tokens": "many"}, "many"), ({"user_history": "-1"}, "user_history: -1")],
+    [
+        ({"max_tokens": "many"}, "many"),
+        ({"max_tokens": "0"}, "max_tokens: 0"),
+        ({"user_history": "-1"}, "user_history: -1"),
+    ],
 )
 def test_a_version_that_publishes_nonsense_changes_nothing(
     published: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
         Limits.of(published)
-    limits = PublishedLimits(lambda: Limits.of(published))
-    limits.refresh()
-    assert limits.current == Limits()
+    answers = iter([{"user_history": "4"}, published])
+    limits = PublishedLimits(lambda: Limits.of(next(answers)))
+    for _ in range(2):
+        limits.refresh()
+    assert limits.current == Limits(user_history=4)

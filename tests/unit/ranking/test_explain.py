@@ -1,0 +1,10 @@
+"""An explanation on the wire is the whole explanation."""
+
+from dataclasses import asdict
+
+from serving.ranking.explain import Explanation
+
+
+def test_every_field_of_an_explanation_is_told() -> None:
+    explanation = Explanation(True, 0.5, {"query": 1.0}, {"item_log_price": 0.1}, ["a rule"])
+    assert explanation.as_dict() == asdict(explanation)
