@@ -13,6 +13,7 @@ from features.ingest.settings import IngestSettings
 from features.store.settings import StoreSettings
 from helm.tools.paths import CHART, ROOT
 from serving.local.ray_environment import ray_environment
+from serving.local.tritonserver import Installation, server_command
 from serving.settings import Settings
 from serving.shops.rules import Rules
 from tests.support.chart.rendering import (
@@ -199,13 +200,20 @@ def source_of(module: str) -> str:
     return (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
 
 
+def option_names(command: list[str]) -> set[str]:
+    return {part[2:].partition("=")[0] for part in command if part.startswith("--")}
+
+
 def test_triton_gets_the_options_that_the_local_server_proves() -> None:
     (triton,) = one(render({}), "Deployment", "vitrine-model-server")["spec"]["template"]["spec"][
         "containers"
     ]
-    source = (ROOT / "serving" / "local" / "model_server.py").read_text()
-    given = {part[2:].partition("=")[0] for part in triton["command"] if part.startswith("--")}
-    assert {name for name in given if name not in source} == set()
+    installation = Installation(*[Path()] * 4)
+    ports = {"HTTP": 1, "gRPC": 2, "metrics": 3}
+    local = server_command(
+        installation, Path(), Path(), ports, ["ranker"], "vitrine", trace_url="http://collector"
+    )
+    assert option_names(triton["command"]) - option_names(local) == set()
     assert "--model-control-mode=explicit" in triton["command"]
 
 
