@@ -308,6 +308,6 @@ def test_the_code_that_is_copied_is_all_that_the_image_s_own_checks_import(
     for check in checks:
         done = subprocess.run(
             [sys.executable, "-c", check], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""},
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=110, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
