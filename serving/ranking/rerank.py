@@ -28,7 +28,7 @@ class Rerank:
         self._chunk_s = min(_CHUNK_S, budget_s / 2)
         self._max_ongoing = max_ongoing
         self._ongoing = 0
-        self._chunks = 0  # of all that are ongoing
+        self._chunks = 0  # of all lists that are being encoded
         self._turn = asyncio.Semaphore(1)
         self._latency = LatencyEstimate()  # of a turn: a chunk is its row
 
@@ -36,23 +36,28 @@ class Rerank:
         """float32 (n,) in -1..1, 0 for an empty text, and who scored; raises OverloadedError."""
         if self._ongoing >= self._max_ongoing:
             raise OverloadedError("too many texts are being scored", 1)
-        chunks = math.ceil((1 + len(texts)) / _CHUNK)
         self._ongoing += 1
-        self._chunks += chunks
         try:
-            return await self._cosines(query, texts), Route.MODEL
+            return await self._in_turns(query, texts), Route.MODEL
         except RankingError:
             # A megabyte of text takes a tenth of a second, and the event loop serves others.
             return await asyncio.to_thread(_shared_words, query, texts), Route.FALLBACK
         finally:
             self._ongoing -= 1
+
+    async def _in_turns(self, query: str, texts: Sequence[str]) -> FloatArray:
+        """The cosines, unless one list more would make all of them late: turns go round."""
+        chunks = math.ceil((1 + len(texts)) / _CHUNK)
+        if self._chunks + chunks > self._latency.rows_within(self._budget_s):
+            raise ModelTimeoutError("more texts are waiting than can be encoded in time")
+        self._chunks += chunks
+        try:
+            return await self._cosines(query, texts)
+        finally:
             self._chunks -= chunks
 
     async def _cosines(self, query: str, texts: Sequence[str]) -> FloatArray:
         deadline_s = time.monotonic() + self._budget_s
-        if self._chunks > self._latency.rows_within(self._budget_s):
-            # Turns go round: one list too many would make all of them late.
-            raise ModelTimeoutError("more texts are waiting than can be encoded in time")
         everything = [query, *texts]
         # Texts of like length together: those of one call take as long as the longest.
         by_length = sorted(range(len(everything)), key=lambda index: len(everything[index]))

@@ -157,9 +157,13 @@ async def test_a_list_that_would_make_all_late_is_answered_by_words_at_once(
     model = Steady(encoder)
     rerank = Rerank(model, budget_s=1)
     await rerank.relevance("milk", ["rye bread"])
-    relevance, route = await rerank.relevance("milk", ["milk"] * 1000)  # 32 times 0.05 s
+    lists = [["milk"] * 1000, ["milk"] * 5]  # 32 times 0.05 s, and once
+    (relevance, route), (_, short) = await asyncio.gather(
+        *(rerank.relevance("milk", texts) for texts in lists)
+    )
     assert (relevance.tolist(), route) == ([1.0] * 1000, Route.FALLBACK)
-    assert len(model.calls) == 1
+    assert short is Route.MODEL
+    assert len(model.calls) == 2
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.01])
