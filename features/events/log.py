@@ -4,7 +4,8 @@
 Entries have increasing positions (`seq`, from 1); a position is never used twice.
 """
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -42,6 +43,7 @@ class ItemChanges(NamedTuple):
 
 
 DEFAULT_VARIANT = "default"
+_POLL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,3 +159,14 @@ class EventLog(Protocol):
     def close(self) -> None:
         """Give back files and connections."""
         ...
+
+
+def wait_for(is_there: Callable[[], bool], timeout_s: float) -> bool:
+    """Ask every 10 ms until it is there; False when the time is over."""
+    deadline_s = time.monotonic() + timeout_s
+    while not is_there():
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            return False
+        time.sleep(min(_POLL_S, left_s))
+    return True

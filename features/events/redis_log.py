@@ -22,10 +22,10 @@ from features.events.log import (
     RankingRecord,
     RankingRoute,
     routes_of,
+    wait_for,
 )
 from features.events.ranking_codec import pack, unpack
 
-POLL_S = 0.01
 _SCAN = 1_000  # entries a round trip when the whole stream is walked
 _ERASURE = "erasure"
 
@@ -103,13 +103,10 @@ class RedisEventLog:
 
     def wait(self, after_seq: int, timeout_s: float) -> bool:
         # Not XREAD BLOCK: it would have to stay below the client's socket timeout.
-        deadline = time.monotonic() + timeout_s
-        while not self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", 1):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                return False
-            time.sleep(min(POLL_S, left_s))
-        return True
+        return wait_for(
+            lambda: bool(self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", 1)),
+            timeout_s,
+        )
 
     def offset(self, consumer: str) -> int:
         return int(self._client.hget(self._key["offsets"], consumer) or 0)

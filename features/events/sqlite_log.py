@@ -16,6 +16,7 @@ from features.events.log import (
     RankingRecord,
     RankingRoute,
     routes_of,
+    wait_for,
 )
 from features.events.ranking_codec import pack, unpack
 from features.events.sqlite_rows import (
@@ -28,8 +29,6 @@ from features.events.sqlite_rows import (
     row_to_entry,
 )
 from features.sqlite_file import SqliteFile
-
-POLL_S = 0.01
 
 
 class _Batch:
@@ -108,14 +107,11 @@ class SqliteEventLog:
         return float(row[0]) if row else None
 
     def wait(self, after_seq: int, timeout_s: float) -> bool:
-        deadline = time.monotonic() + timeout_s
         query = "SELECT 1 FROM events WHERE seq > ? LIMIT 1"
-        while self._file.connection.execute(query, (after_seq,)).fetchone() is None:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                return False
-            time.sleep(min(POLL_S, left_s))
-        return True
+        return wait_for(
+            lambda: self._file.connection.execute(query, (after_seq,)).fetchone() is not None,
+            timeout_s,
+        )
 
     def offset(self, consumer: str) -> int:
         row = self._file.connection.execute(
