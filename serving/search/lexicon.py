@@ -1,0 +1,159 @@
+"""The terms of a catalogue, and what a query's words mean in it: as written, misspelt, compound."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import tantivy
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from features.arrays import FloatArray, IntArray
+from serving.search.analysis import MAX_TERMS, STEMMERS, Analyzer
+
+_MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
+_COMPOUND = 0.9
+_SHORTEST_PART = 3  # letters of a part of a compound
+_MOST = 5  # terms that stand for one misspelt word
+_CONTAINING = 50  # terms that stand for a single character
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTerm:
+    """A word of a query. meant: codes of the terms that it may be, with what each counts."""
+
+    term: str
+    meant: tuple[tuple[int, float], ...]
+
+
+class Lexicon:
+    """Codes and frequencies of terms. One thread writes, others read.
+
+    frequency: int32 (capacity,), how many items have each term
+    """
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self.analyzer = analyzer
+        self.code_of: dict[str, int] = {}
+        self.terms: list[str] = []
+        self.frequency: IntArray = np.zeros(1024, np.int32)
+        self.n_items = 0
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        self._is_stop_word = _stop_words(analyzer.language)
+        self._similar = lru_cache(4096)(self._find_similar)
+        self._n_similar = 0  # terms when the memory of similar ones was begun
+
+    def codes(self, terms: Sequence[str]) -> list[int]:
+        """Codes of an item's terms; new ones are added. Of the writing thread only."""
+        code_of = self.code_of
+        codes = []
+        for term in terms:
+            code = code_of.get(term)
+            if code is None:
+                code = len(self.terms)
+                if code >= len(self.frequency):
+                    self.frequency = np.concatenate([self.frequency, np.zeros_like(self.frequency)])
+                self.terms.append(term)
+                self._by_length[len(term)].append(term)
+                code_of[term] = code
+            codes.append(code)
+        return codes
+
+    def rarity(self, codes: IntArray) -> FloatArray:
+        """Inverse document frequency of terms as BM25 has it, float32, any shape; -1 reads 0."""
+        frequency = self.frequency[codes]
+        idf = np.log1p((self.n_items - frequency + 0.5) / (frequency + 0.5))
+        return np.where(codes >= 0, idf, 0.0).astype(np.float32)
+
+    def query_terms(self, query: str) -> list[QueryTerm]:
+        """The distinct terms of a query with what they mean here; function words say nothing."""
+        spans = self.analyzer.spans(query)[:MAX_TERMS]
+        telling = [span for span in spans if not self._is_stop_word(span[1])] or spans
+        parts: list[tuple[str, str]] = []
+        for term, word in telling:
+            split = None if self._known(term) or self._similar_by(term, 1) else self._split(word)
+            parts += split or [(term, word)]
+        meant: dict[str, dict[int, float]] = {}
+        for term, _ in parts:
+            meant.setdefault(term, dict(self._meanings(term)))
+        for (first, word), (second, next_word) in pairwise(parts):
+            joined = self.code_of.get(self.analyzer.terms(word + next_word)[0])
+            if joined is not None and self.frequency[joined]:
+                for term in (first, second):
+                    meant[term].setdefault(joined, _COMPOUND)
+        return [QueryTerm(term, tuple(codes.items())) for term, codes in meant.items()]
+
+    def _known(self, term: str) -> bool:
+        code = self.code_of.get(term)
+        return code is not None and bool(self.frequency[code])
+
+    def _meanings(self, term: str) -> list[tuple[int, float]]:
+        if self._known(term):
+            return [(self.code_of[term], 1.0)]
+        if len(self.terms) > 1.01 * self._n_similar:
+            self._similar.cache_clear()
+            self._n_similar = len(self.terms)
+        return [(self.code_of[other], weight) for other, weight in self._similar(term)]
+
+    def _find_similar(self, term: str) -> list[tuple[str, float]]:
+        if len(term) == 1 and not term.isascii():  # a character of writing without spaces
+            pairs = [other for other in list(self._by_length[2]) if term in other]
+            return [(other, _COMPOUND) for other in pairs if self._known(other)][:_CONTAINING]
+        for distance, weight in _MISSPELT.items():
+            similar = self._similar_by(term, distance)
+            if similar:
+                return [(other, weight) for other in similar]
+        return []
+
+    def _similar_by(self, term: str, distance: int) -> list[str]:
+        """Terms so many edits away, most frequent first; no guesses at numbers and short words."""
+        n = len(term)
+        if n < (4 if distance == 1 else 8) or any(map(str.isdigit, term)) or not _spaced(term):
+            return []
+        choices = [
+            other for m in range(n - distance, n + distance + 1) for other in self._by_length[m]
+        ]
+        close = process.extract(
+            term, choices, scorer=OSA.distance, score_cutoff=distance, limit=4 * _MOST
+        )
+        known = [other for other, _, _ in close if self._known(other)]
+        # Most people get the first letter right.
+        known.sort(key=lambda o: (o[0] != term[0], -self.frequency[self.code_of[o]]))
+        return known[:_MOST]
+
+    def _split(self, word: str) -> list[tuple[str, str]] | None:
+        """A compound as two words of the catalogue, the one whose parts are most frequent."""
+        best, score = None, 0
+        for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
+            halves = [self.analyzer.spans(half) for half in (word[:at], word[at:])]
+            if all(len(half) == 1 and self._known(half[0][0]) for half in halves):
+                parts = [half[0] for half in halves]
+                both = min(int(self.frequency[self.code_of[term]]) for term, _ in parts)
+                if both > score:
+                    best, score = parts, both
+        return best
+
+
+def _spaced(term: str) -> bool:
+    """Whether `term` is of writing in words; characters of others are no letters to be swapped."""
+    return term[0] < "\u0e00"
+
+
+class _StopWords:
+    def __init__(self, language: str) -> None:
+        builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+        try:
+            builder = builder.filter(tantivy.Filter.stopword(STEMMERS.get(language, "")))
+            self._analyzer = builder.build()
+        except ValueError:  # no list for this language
+            self._analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).build()
+
+    def __call__(self, word: str) -> bool:
+        return not self._analyzer.analyze(word)
+
+
+def _stop_words(language: str) -> _StopWords:
+    return _StopWords(language)
