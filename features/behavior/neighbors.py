@@ -75,6 +75,9 @@ def neighbor_tables(log: Interactions, n_items: int, k: int = N_NEIGHBORS) -> Ne
     A catalogue above EASE_MAX_ITEMS gets the cosine of shoppers in place of EASE.
     """
     k = min(k, max(n_items - 1, 1))
+    if not len(log.row):  # a shop that begins, of any size: nothing to compare
+        counts = np.zeros(n_items, np.float32)
+        return NeighborTables(*_empty(n_items, k), *_empty(n_items, k), counts)
     shoppers = _incidence(log.shopper, log.row, n_items)
     baskets = _incidence(log.basket, log.row, n_items)
     neighbors = _ease(shoppers, k) if n_items <= EASE_MAX_ITEMS else _cosine(shoppers, k)

@@ -32,6 +32,8 @@ def summary(dataset: Dataset) -> list[str]:
     lines.append(
         f"{'items':<12}{len(items):>10,}  {int(items['price'].isna().sum()):,} without price"
     )
+    if events.empty:
+        lines.append(f"{'events':<12}{0:>10,}")
     lines += [f"{kind:<12}{count:>10,}" for kind, count in events["type"].value_counts().items()]
     if not events.empty:
         first, last = (

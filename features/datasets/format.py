@@ -1,7 +1,7 @@
-"""The one folder format of a data set: items, events and, optionally, judged queries.
+"""The one folder format of a data set: items and, optionally, events and judged queries.
 
-A folder holds `items.parquet` or `items.jsonl`, `events.parquet` or `events.jsonl`, optionally
-`queries.parquet` or `queries.jsonl`, and optionally `dataset.json`. docs/data.md is its reference.
+A folder holds `items.parquet` or `items.jsonl`, optionally `events` and `queries` in either form,
+and optionally `dataset.json`. docs/data.md is its reference.
 """
 
 import json
@@ -43,7 +43,10 @@ class DatasetInfo(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A loaded folder. Events are sorted by `at`; columns as in columns.py and event_rows.py."""
+    """A loaded folder. Events are sorted by `at`; columns as in columns.py and event_rows.py.
+
+    A shop that begins has no events: then the table is empty.
+    """
 
     info: DatasetInfo
     items: pd.DataFrame
@@ -57,7 +60,11 @@ def read_dataset(folder: Path) -> Dataset:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
     items = _table(folder, "items", ITEM_COLUMNS, required=("item_id", "title"))
-    events = _table(folder, "events", EVENT_COLUMNS, required=("type", "at"))
+    events = (
+        _table(folder, "events", EVENT_COLUMNS, required=("type", "at"))
+        if _path(folder, "events")
+        else _no_events(folder)
+    )
     queries = (
         _table(folder, "queries", QUERY_COLUMNS, required=tuple(QUERY_COLUMNS))
         if _path(folder, "queries")
@@ -74,6 +81,15 @@ def read_dataset(folder: Path) -> Dataset:
     return Dataset(_info(folder), items, events, queries, folder)
 
 
+def require_events(dataset: Dataset, why: str) -> None:
+    """Raises DatasetError, which names the file and says `why`, for a data set without events."""
+    if not dataset.events.empty:
+        return
+    path = _path(dataset.folder, "events")
+    names = "neither events.parquet nor events.jsonl is there"
+    raise DatasetError(f"{path}: no event; {why}" if path else f"{dataset.folder}: {names}; {why}")
+
+
 def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Write the folder as Parquet (zstd); `items` and `events` in the order given."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +98,14 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     for name, table in tables.items():
         if table is not None:
             table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
+
+
+def _no_events(folder: Path) -> pd.DataFrame:
+    """The events of a folder without them; a file that was meant to be them is not overlooked."""
+    for path in sorted(folder.iterdir()):
+        if path.name.lower().startswith("event"):
+            raise DatasetError(f"{path}: not read: call it events.parquet or events.jsonl")
+    return conform(pd.DataFrame(), EVENT_COLUMNS)
 
 
 def _path(folder: Path, name: str) -> Path | None:

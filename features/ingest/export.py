@@ -79,7 +79,7 @@ def main() -> int:
         return 2
     dataset = collected(store)
     if dataset.events.empty:
-        print("the log holds no event", file=sys.stderr)
+        print(f"{given.store or store.log_path}: the log holds no event to export", file=sys.stderr)
         return 2
     write_dataset(dataset, given.out)
     print(f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items")

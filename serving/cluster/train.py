@@ -35,6 +35,9 @@ def main() -> int:
         folder = Path(work)
         dataset = collected(store)
         source = given.data
+        if source is None and dataset.events.empty:
+            print("the event log holds no event to train on", file=sys.stderr)
+            return 2
         if source is None:
             write_dataset(dataset, folder / "collected")
             source = str(folder / "collected")

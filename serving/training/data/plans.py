@@ -7,7 +7,7 @@ import numpy as np
 
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
-from features.datasets.format import Dataset, DatasetError
+from features.datasets.format import Dataset, DatasetError, require_events
 from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.training.data.cases import Case, Draw
 from serving.training.data.impressions import LABEL_WEIGHTS, Shown, shown_slates
@@ -64,8 +64,8 @@ def task_of(dataset: Dataset) -> Task:
 def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
     """Training and validation cases of a log; its test period is left out.
 
-    Raises DatasetError for judged queries without events. They have no time to be split by and are
-    measured by cross-validation (`make evaluate`).
+    Raises DatasetError for a catalogue without events, and for judged queries without them: these
+    have no time to be split by and are measured by cross-validation (`make evaluate`).
     """
     task = task_of(dataset)
     if task == "judged":
@@ -73,6 +73,7 @@ def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Pl
             f"{dataset.info.name}: judged queries without events cannot train a bundle; "
             "measure on them with `make evaluate`"
         )
+    require_events(dataset, "a ranker is trained and measured on purchases or impressions")
     if task == "impressions":
         return _impression_plan(dataset, items, seed, n_train)
     return _purchase_plan(dataset, items, task, seed, n_train)
@@ -125,4 +126,9 @@ def _purchase_plan(dataset: Dataset, items: ItemTable, task: Task, seed: int, n_
             only = [basket for basket, _ in chosen]
             periods.append(next_basket_cases(only, NEXT_BASKET_DRAWS, rng, begun))
     train, valid = periods
+    if not train:
+        raise DatasetError(
+            f"{dataset.folder}: no purchases of known shoppers that a ranker could be trained on "
+            f"lie in the {train_days + valid_days + test_days} days before the last event"
+        )
     return Plan(task, train, valid, test_s)

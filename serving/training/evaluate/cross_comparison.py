@@ -21,7 +21,7 @@ from rich.progress import Progress
 from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
-from features.datasets.format import Dataset
+from features.datasets.format import Dataset, DatasetError, require_events
 from features.datasets.registry import load
 from serving.training.data.plans import make_plan, task_of
 from serving.training.data.slate_building import build_slates
@@ -198,7 +198,7 @@ def with_column(features: FloatArray, scores: FloatArray) -> FloatArray:
 
 
 def main() -> int:
-    """The command line; returns the exit status."""
+    """The command line; the exit status, 2 when the data set cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", required=True, help="grocery, or a folder")
     parser.add_argument("--bundle", type=Path, help="whose tuned tower is used; for purchases")
@@ -211,8 +211,14 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    dataset = load(given.data, given.cache, given.items)
-    task, console = task_of(dataset), Console()
+    try:
+        dataset = load(given.data, given.cache, given.items)
+        task, console = task_of(dataset), Console()
+        if task != "judged":
+            require_events(dataset, "purchases or judged queries are compared here")
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        return 2
     if task not in ("next_basket", "discovery", "judged"):
         print("only purchases and judged queries are compared here", file=sys.stderr)
         return 2

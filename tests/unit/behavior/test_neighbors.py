@@ -22,3 +22,13 @@ def test_ease_is_the_closed_form_of_steck_by_either_route(n_shoppers: int) -> No
     for row in (0, 17, 59):
         best = np.sort(weights[:, row])[::-1][:5]
         np.testing.assert_allclose(table.neighbor_weights[row], best, rtol=1e-3)
+
+
+def test_a_log_without_events_gives_empty_tables_at_once_for_a_catalogue_of_any_size() -> None:
+    shop = tiny_shop()
+    interactions = item_interactions(shop.events[:0], item_table(shop))
+    tables = neighbor_tables(interactions, 300_000, k=2)
+    assert tables.neighbors.shape == tables.basket_neighbor_weights.shape == (300_000, 2)
+    assert (tables.neighbors == -1).all()
+    assert (tables.basket_neighbors == -1).all()
+    assert not tables.interaction_counts.any()

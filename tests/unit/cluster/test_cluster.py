@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -107,6 +108,16 @@ def test_set_up_fills_a_demonstration_once_and_lets_the_others_start(
     set_up(settings, shared, data, 100, QUIET)  # an upgrade of the chart runs it again
     assert {item.item_id for item in catalog.all()} == {"oat", "rye"}
     catalog.close()
+
+
+def test_set_up_takes_a_catalogue_without_any_event(tmp_path: Path) -> None:
+    settings, shared = settings_in(tmp_path / "etc"), tmp_path / "shared"
+    data = shop(tmp_path / "shop")
+    (data / "events.jsonl").unlink()
+    set_up(settings, shared, str(data), 100, QUIET)
+    with np.load(settings.retrieval.neighbors_path) as tables:
+        assert len(tables["item_ids"]) == 3
+    assert len(open_catalog(settings.store)) == 3
 
 
 def test_set_up_of_a_shop_of_one_s_own_leaves_an_empty_catalogue(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from features.datasets.__main__ import main
-from features.datasets.format import DatasetError, read_dataset, write_dataset
+from features.datasets.event_rows import EVENT_COLUMNS
+from features.datasets.format import DatasetError, read_dataset, require_events, write_dataset
 from features.datasets.registry import load
 from features.datasets.replay import WEEK_S, shift_to_now
 
@@ -25,6 +26,8 @@ EVENTS = [
 
 def folder_with(tmp_path: Path, items: Any = ITEMS, events: Any = EVENTS) -> Path:
     for name, rows in {"items": items, "events": events}.items():
+        if rows is None:
+            continue
         text = rows if isinstance(rows, str) else "\n".join(json.dumps(row) for row in rows)
         (tmp_path / f"{name}.jsonl").write_text(text)
     return tmp_path
@@ -55,8 +58,37 @@ def test_an_empty_event_log_is_a_new_shop_and_no_error(tmp_path: Path) -> None:
     assert read_dataset(folder_with(tmp_path, events=[])).events.empty
 
 
-def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
-    dataset = read_dataset(folder_with(tmp_path))
+def test_a_catalogue_alone_is_a_new_shop_with_the_usual_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_with(tmp_path, events=None)
+    events = read_dataset(folder).events
+    assert events.empty
+    assert [*events.columns] == [*EVENT_COLUMNS]
+    assert main([str(folder)]) == 0
+    assert "events               0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["event.jsonl", "events.json", "Events.csv"])
+def test_events_of_another_name_are_not_overlooked(tmp_path: Path, name: str) -> None:
+    folder = folder_with(tmp_path, events=None)
+    (folder / name).write_text("")
+    with pytest.raises(DatasetError, match=rf"{name}: not read: call it events.parquet or"):
+        read_dataset(folder)
+
+
+def test_who_needs_events_names_the_file_that_has_none(tmp_path: Path) -> None:
+    require_events(read_dataset(folder_with(tmp_path)), "why")
+    with pytest.raises(DatasetError, match=r"events\.jsonl: no event; why$"):
+        require_events(read_dataset(folder_with(tmp_path, events=[])), "why")
+    (tmp_path / "events.jsonl").unlink()
+    with pytest.raises(DatasetError, match=r"neither events\.parquet nor events\.jsonl .*; why$"):
+        require_events(read_dataset(tmp_path), "why")
+
+
+@pytest.mark.parametrize("events", [EVENTS, None])
+def test_what_is_written_is_read_back_equal(tmp_path: Path, events: Any) -> None:
+    dataset = read_dataset(folder_with(tmp_path, events=events))
     write_dataset(dataset, tmp_path / "copy")
     again = read_dataset(tmp_path / "copy")
     pd.testing.assert_frame_equal(again.items, dataset.items)

@@ -10,6 +10,7 @@ import pytest
 from features.behavior.matrix import BEHAVIOR_OF_ITEM, COLUMN
 from features.behavior.replay import item_table
 from features.catalog.counters import DAY_S
+from features.datasets.format import DatasetError
 from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.training.data.cases import Draw
 from serving.training.data.plans import make_plan
@@ -29,6 +30,16 @@ def test_a_basket_is_ranked_from_what_was_known_before_it() -> None:
         before = shop.events.iloc[: basket.position]
         assert (before["at"] < basket.at_s).all()
         assert shop.events["at"].iloc[basket.position] == basket.at_s
+
+
+def test_a_log_that_can_teach_nothing_is_refused_in_one_line_that_names_it() -> None:
+    shop = replace(tiny_shop(), folder=Path("shops/tiny"))
+    begins = replace(shop, events=shop.events[:0])
+    with pytest.raises(DatasetError, match=r"^shops/tiny: neither events\.parquet nor .*purchases"):
+        make_plan(begins, item_table(begins), 0, 40)
+    guests = replace(shop, events=shop.events.assign(user_id=""))
+    with pytest.raises(DatasetError, match=r"^shops/tiny: no purchases of known shoppers"):
+        make_plan(guests, item_table(guests), 0, 40)
 
 
 def test_drawn_candidates_are_not_of_the_basket_and_come_once() -> None:
