@@ -5,7 +5,9 @@ import math
 from dataclasses import dataclass, field
 
 CATEGORY_SEPARATOR = " > "
-CATEGORY_LEVELS = 3  # deeper paths fold into their third level
+# What behaviour is learnt of: deeper paths fold into their third level. Filters know every level
+# (category_tree.py).
+CATEGORY_LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from features.arrays import FloatArray, IntArray, RowArray
+from features.arrays import BoolArray, FloatArray, IntArray, RowArray
+from features.catalog.category_tree import CategoryTree
 from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
-from features.catalog.words import words_in_order
+from features.catalog.words import folded, words_in_order
 
 MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text is not
 
@@ -14,7 +15,9 @@ MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text i
 class ItemTable:
     """The catalogue as columns; a row never changes its item, a removed item keeps its row.
 
-    category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none
+    category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none;
+    both as the ranker learnt them, by their exact writing (`in_category`, `of_brand`: any depth
+    and any capitals); path: int32 (n,) codes of `category_tree`, -1 = none
     log_price, created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
     neighbors: int32 (n, k) rows whose interactions speak for the row's item, -1 = none;
     neighbor_weights: float32 (n, k);
@@ -31,8 +34,11 @@ class ItemTable:
         self.facts: dict[str, ItemFacts] = {}
         self.category_code: dict[str, int] = {}
         self.brand_code: dict[str, int] = {}
+        self.category_tree = CategoryTree()
+        self._brand_writings: dict[str, tuple[int, ...]] = {}  # codes by folded name
         self.word_code: dict[str, int] = {}
         self.category = np.full((0, CATEGORY_LEVELS), -1, np.int32)
+        self.path = np.full(0, -1, np.int32)
         self.brand = np.full(0, -1, np.int32)
         self.words = np.full((0, MAX_WORDS), -1, np.int32)
         self.word_share = np.zeros(0, np.float32)
@@ -75,6 +81,22 @@ class ItemTable:
         row_of = self.row_of
         return np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
 
+    def in_category(self, rows: RowArray, path: str) -> BoolArray:
+        """Which items of `rows` lie in `path` or below it, (n,); a row of -1 lies nowhere.
+
+        A path of any depth; how its names are written in capitals and spaces does not count.
+        """
+        return self.category_tree.inside(_codes(self.path, rows), path)
+
+    def of_brand(self, rows: RowArray, *brands: str) -> BoolArray:
+        """Which items of `rows` are of one of `brands`, (n,), whatever their capitals and spaces.
+
+        A row of -1, or an item without a brand, is of none.
+        """
+        writings = [self._brand_writings.get(folded(brand), ()) for brand in brands]
+        codes = [code for of_one in writings for code in of_one]
+        return np.isin(_codes(self.brand, rows), np.array(codes, np.int32))
+
     def set_neighbors(
         self,
         neighbors: IntArray,
@@ -109,9 +131,8 @@ class ItemTable:
         self.category[row] = -1
         for level, name in enumerate(facts.category_levels):
             self.category[row, level] = self.category_code.setdefault(name, len(self.category_code))
-        self.brand[row] = (
-            self.brand_code.setdefault(item.brand, len(self.brand_code)) if item.brand else -1
-        )
+        self.path[row] = self.category_tree.add(item.category)
+        self.brand[row] = self._brand(item.brand)
         self.words[row] = -1
         text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
         # A word that no item keeps gets no code: long descriptions would fill the table with them.
@@ -123,10 +144,22 @@ class ItemTable:
         self.available[row] = item.available
         self.removed[row] = False
 
+    def _brand(self, brand: str) -> int:
+        if not brand:
+            return -1
+        code = self.brand_code.get(brand)
+        if code is None:
+            code = self.brand_code[brand] = len(self.brand_code)
+            name = folded(brand)
+            if name:
+                self._brand_writings[name] = (*self._brand_writings.get(name, ()), code)
+        return code
+
     def _grow(self, n_rows: int) -> None:
         """Arrays at least `n_rows` long; capacity doubles, so that single upserts stay cheap."""
         for name, empty in (
             ("category", -1),
+            ("path", -1),
             ("brand", -1),
             ("words", -1),
             ("log_price", np.nan),
@@ -144,3 +177,13 @@ class ItemTable:
                 grown = np.full(shape, empty, array.dtype)
                 grown[: len(array)] = array
                 setattr(self, name, grown)
+
+
+def _codes(column: IntArray, rows: RowArray) -> IntArray:
+    """`column` of `rows`; -1 for a row of -1."""
+    known = rows >= 0
+    if known.all():
+        return column[rows]
+    codes = np.full(len(rows), -1, np.int32)
+    codes[known] = column[rows[known]]
+    return codes
