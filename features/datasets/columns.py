@@ -23,7 +23,12 @@ QUERY_COLUMNS: dict[str, str] = {
     "query": "string",
     "item_id": "string",
     "gain": "float64",  # 0..1, what NDCG adds for this item at the top
+    # What follows may be missing.
+    "kind": "string",  # what sort of query it is, to report on
+    "language": "string",  # as in BCP 47, "" when unknown
+    "split": "string",  # "dev" or "test", "" when there are no halves
 }
+NEEDED_QUERY_COLUMNS = ("query_id", "query", "item_id", "gain")
 # Columns that hold a time: RFC 3339 text and Parquet timestamps are welcome there too.
 TIME_COLUMNS = frozenset({"at", "created_at"})
 

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.datasets.checks import check_events, check_items
-from features.datasets.columns import ITEM_COLUMNS, QUERY_COLUMNS, conform
+from features.datasets.columns import ITEM_COLUMNS, NEEDED_QUERY_COLUMNS, QUERY_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS
 
 # Read without complaint and not carried: the catalogue API knows them, the data set does not.
@@ -66,7 +66,7 @@ def read_dataset(folder: Path) -> Dataset:
         else _no_events(folder)
     )
     queries = (
-        _table(folder, "queries", QUERY_COLUMNS, required=tuple(QUERY_COLUMNS))
+        _table(folder, "queries", QUERY_COLUMNS, required=NEEDED_QUERY_COLUMNS)
         if _path(folder, "queries")
         else None
     )

@@ -1,0 +1,1 @@
+"""What shoppers ask a grocery shop for, and the product types that answer it."""
