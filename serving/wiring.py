@@ -31,6 +31,7 @@ from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.slate_metrics import RankingMetrics
 from serving.ranking.sources import Sources
+from serving.search.analysis import Analyzer
 from serving.search.retrieval import Retrieval
 from serving.search.vectors import StoredVectors
 from serving.settings import Settings
@@ -94,7 +95,11 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TritonEncoder) -> S
     catalog = open_catalog(settings.store)
     online = OnlineFeatures(open_store(settings.store))
     items = ItemCache(tokenizer, MAX_TOKENS)
-    retrieval = Retrieval(items, StoredVectors(settings.retrieval.vectors_path, encoder))
+    retrieval = Retrieval(
+        items,
+        StoredVectors(settings.retrieval.vectors_path, encoder),
+        Analyzer(settings.retrieval.language),
+    )
     neighbors = NeighborFile(settings.retrieval.neighbors_path)
     Refresher(
         catalog, log, online, items, retrieval, neighbors, settings.refresh_interval_s

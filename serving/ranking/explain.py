@@ -6,6 +6,7 @@ from typing import Any
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.ranking.values import Slate
+from serving.search.relevance import COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +14,15 @@ class Explanation:
     """Of one item of a slate.
 
     text_match: cosine with the query or the recent items, None = nothing to compare;
+    relevance: R of the query and the item; match: what it follows from, by name; both None without
+    a query;
     parts: what the score is the sum of; features: the known ones; rules: that moved the item
     """
 
     known_item: bool
     text_match: float | None
+    relevance: float | None
+    match: dict[str, float] | None
     parts: dict[str, float]
     features: dict[str, float]
     rules: list[str]
@@ -27,6 +32,8 @@ class Explanation:
         return {
             "known_item": self.known_item,
             "text_match": self.text_match,
+            "relevance": self.relevance,
+            "match": self.match,
             "parts": self.parts,
             "features": self.features,
             "rules": self.rules,
@@ -36,9 +43,12 @@ class Explanation:
 def explain(slate: Slate, index: int) -> Explanation:
     """Of the candidate `index`."""
     parts = _known(slate.scores.part_names, slate.scores.parts[index].tolist())
+    matches = slate.candidates.matches
     return Explanation(
         known_item=bool(slate.features.rows[index] >= 0),
         text_match=parts.pop("text", None),  # a cosine, not a part of the sum
+        relevance=None if matches is None else float(matches.values[index]),
+        match=None if matches is None else _known(COLUMNS, matches.columns[index].tolist()),
         parts=parts,
         features=_known(FEATURE_NAMES, slate.features.values[index].tolist()),
         rules=slate.notes.get(index, []),

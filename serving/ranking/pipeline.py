@@ -22,6 +22,7 @@ from serving.ranking.values import (
     Context,
     Evidence,
     FeatureMatrix,
+    Search,
     Slate,
     Source,
     Unavailable,
@@ -98,7 +99,8 @@ class RankingPipeline:
                 reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
                 slate = self._by_rules(resolved, Route.FALLBACK, reason)
             elif len(candidates) == 0:
-                slate = self._by_rules(resolved, Route.COLD_START, None)
+                nothing = Reason.NO_MATCH if isinstance(source, Search) else None
+                slate = self._by_rules(resolved, Route.COLD_START, nothing)
             elif not self._knows_enough(context, source, evidence):
                 slate = await self._for_new_shopper(resolved)
             else:
@@ -164,13 +166,14 @@ class RankingPipeline:
         self, resolved: "_Resolved", scores: Scores, route: Route, reason: Reason | None
     ) -> Slate:
         with resolved.stages.stage(Stage.SLATE):
-            order, propensity, notes = self._policy.order(
+            ordered = self._policy.order(
                 resolved.shop.items.table,
                 resolved.assignment.rules,
                 resolved.context,
                 resolved.candidates,
                 resolved.features,
                 scores.values,
+                self._settings.relevance_reach,
             )
             return Slate(
                 resolved.context,
@@ -178,9 +181,10 @@ class RankingPipeline:
                 resolved.candidates,
                 resolved.features,
                 scores,
-                order,
-                propensity,
-                notes,
+                ordered.values,
+                ordered.order,
+                ordered.propensity,
+                ordered.notes,
                 route,
                 reason,
             )

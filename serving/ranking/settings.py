@@ -1,6 +1,6 @@
 """How long a ranking may take, when the model answers, and what is refused."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -34,6 +34,16 @@ class PipelineSettings(Section):
         50,
         description="When time is short the model ranks only the best by rules, but as many as "
         "this (docs/quality.md has what that costs).",
+    )
+
+    relevance_reach: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2,
+        description="How much less relevant to the query, of 1, an item may be than one that it "
+        "stands before: what a shopper's history, boosts and diversity may do to a search.",
+    )
+    relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1,
+        description="A search returns nothing that is less relevant; when all is, no_match.",
     )
 
     def model_share_s(self, left_s: float) -> float:

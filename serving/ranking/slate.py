@@ -6,6 +6,7 @@ it stands, so that what shoppers then do can be evaluated off-policy.
 """
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from features.arrays import FloatArray
 from features.catalog.item import category_path
 from features.catalog.table import ItemTable
 from features.catalog.words import words
+from serving.ranking.bounds import Bounds
 from serving.ranking.values import Candidates, Context, FeatureMatrix
 from serving.shops.rules import Diversity, Match, Pin, Rules
 
@@ -22,6 +24,16 @@ _FREE = -1
 
 
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
+
+
+class Ordered(NamedTuple):
+    """Indices of the candidates in order (m,), their propensities (m,), what moved whom, and what
+    all candidates were ordered by (n,)."""
+
+    order: Order
+    propensity: FloatArray
+    notes: Notes
+    values: FloatArray
 
 
 class SlatePolicy:
@@ -37,30 +49,38 @@ class SlatePolicy:
         context: Context,
         candidates: Candidates,
         features: FeatureMatrix,
-        values: FloatArray,
-    ) -> tuple[Order, FloatArray, Notes]:
-        """All candidates in order, cut at the request's limit; propensities; what moved whom.
+        scores: FloatArray,
+        reach: float = 1.0,
+    ) -> Ordered:
+        """All candidates in order, cut at the request's limit.
 
-        values: float32 (n,), scores, higher is better
+        scores: float32 (n,), higher is better; reach: how much less relevant to the query an item
+        may be than one behind it (bounds.py)
         """
+        bounds = Bounds(candidates.relevance, reach)
         move = _Moves(table, rules, context, candidates, features)
-        values = move.boosted(values)
+        boosted = move.boosted(scores)
+        values = bounds.bounded(boosted)
         order = np.argsort(-values, kind="stable")  # ties keep the order that was given
         buried = move.buried()
-        lifted = _spread(order[~buried[order]], move.kinds(), rules.diversity)
+        lifted = _spread(order[~buried[order]], move.kinds(), rules.diversity, bounds)
         order = np.concatenate([lifted, order[buried[order]]])
         layout = move.layout()
         # Pinned and buried items take no part in exploration: the one stays, the other stays down.
         free = order if (layout == _FREE).all() else order[~np.isin(order, layout)]
         slot = _free_slot(layout, rules.exploration.position)
         explorable = (features.exposure <= rules.exploration.max_exposure) & ~buried
+        # What is explored passes everything behind the slot.
+        behind = free[slot:]
+        explorable[behind] &= bounds.may_lead(behind[~buried[behind]], behind)
         free, chance = _explore(
             free, explorable[free], slot, rules.exploration.share, self._rng, move.notes
         )
         order, propensity = layout.copy(), np.ones(len(layout), np.float32)
         order[layout == _FREE], propensity[layout == _FREE] = free, chance
-        end = context.limit or len(order)
-        return order[:end], propensity[:end], move.notes
+        part = slice(context.offset, context.offset + (context.limit or len(order)))
+        shown = scores if candidates.relevance is None else values
+        return Ordered(order[part], propensity[part], move.notes, shown)
 
 
 class _Moves:
@@ -139,8 +159,8 @@ class _Moves:
         return hit
 
 
-def _spread(order: Order, kinds: npt.NDArray[np.int32], rule: Diversity) -> Order:
-    """Take the best item that does not crowd its window; if all do, the best of them."""
+def _spread(order: Order, kinds: npt.NDArray[np.int32], rule: Diversity, bounds: Bounds) -> Order:
+    """Take the best item that does not crowd its window and may lead; if all do, the best."""
     if rule.depth == 0 or len(order) <= 2:
         return order
     left = order.tolist()
@@ -149,8 +169,16 @@ def _spread(order: Order, kinds: npt.NDArray[np.int32], rule: Diversity) -> Orde
     while left and len(placed) < rule.depth:
         window = [kind_of[index] for index in placed[-(rule.window - 1) :]]
         crowded = {kind for kind in window if kind >= 0 and window.count(kind) >= rule.max_same}
-        free = (place for place, index in enumerate(left) if kind_of[index] not in crowded)
-        placed.append(left.pop(next(free, 0)))
+        best = 0
+        if kind_of[left[0]] in crowded:
+            leads = bounds.may_lead(np.array(left, np.int64)).tolist()
+            free = (
+                place
+                for place, index in enumerate(left)
+                if leads[place] and kind_of[index] not in crowded
+            )
+            best = next(free, 0)
+        placed.append(left.pop(best))
     return np.array(placed + left, np.int64)
 
 

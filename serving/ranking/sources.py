@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,12 +15,13 @@ from serving.errors import RankingError
 from serving.models.encoder import Encoder
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Candidates, Context, Given, Recommend, Search, Source
-from serving.search.filters import allowed
 from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
 from serving.types import Stage
+
+_Result = TypeVar("_Result")
 
 
 class Sources:
@@ -39,7 +42,11 @@ class Sources:
         """What will be ranked. `states`: of the shopper, as far as known."""
         match source:
             case Given():
-                return self._given(shop, source)
+                given = self._given(shop, source)
+                if context.query is None or len(given) == 0:
+                    return given
+                with stages.stage(Stage.RETRIEVE):
+                    return await self._matched(shop, context, given, context.query)
             case Search():
                 with stages.stage(Stage.RETRIEVE):
                     return await self._search(shop, context, source)
@@ -51,7 +58,7 @@ class Sources:
         """The caller's candidates that the filters let through."""
         table, filters = shop.items.table, source.filters
         rows = table.rows(source.item_ids)
-        keep = allowed(table, rows, filters)
+        keep = shop.retrieval.allowed(rows, filters)
         if filters is not None and filters.exclude_item_ids:
             # An item outside the catalogue has no row to be excluded by.
             excluded = frozenset(filters.exclude_item_ids)
@@ -63,12 +70,21 @@ class Sources:
         ]
         return Candidates(kept, rows[keep], source.retrieval_score[keep])
 
+    async def _matched(
+        self, shop: Shop, context: Context, given: Candidates, query: str
+    ) -> Candidates:
+        """The caller's candidates with how they match the query."""
+        vector = await self._query_vector(context, query)
+        matches = await self._in_pool(lambda: shop.retrieval.matches(query, vector, given.rows))
+        return replace(given, matches=matches)
+
     async def _search(self, shop: Shop, context: Context, source: Search) -> Candidates:
-        """Items for the query, by words and by meaning; by words alone without the encoder."""
+        """The most relevant items; by words alone without the encoder."""
         vector = await self._query_vector(context, source.query)
+        limit, floor = self._n_candidates, self._settings.relevance_floor
         return await self._retrieved(
             shop,
-            lambda: shop.retrieval.search(source.query, vector, source.filters, self._n_candidates),
+            lambda: shop.retrieval.search(source.query, vector, source.filters, limit, floor),
         )
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
@@ -91,7 +107,11 @@ class Sources:
         return vector
 
     async def _retrieved(self, shop: Shop, retrieve: Callable[[], Retrieved]) -> Candidates:
-        retrieved = await asyncio.get_running_loop().run_in_executor(self._pool, retrieve)
+        found = await self._in_pool(retrieve)
+        item_ids = shop.items.table.item_ids
         return Candidates(
-            retrieved.item_ids, shop.items.table.rows(retrieved.item_ids), retrieved.score
+            [item_ids[row] for row in found.rows.tolist()], found.rows, found.score, found.matches
         )
+
+    async def _in_pool(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

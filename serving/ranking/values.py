@@ -10,6 +10,7 @@ from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
 from serving.search.filters import Filters
+from serving.search.relevance import Matches
 from serving.types import Reason, Route, Scores
 
 
@@ -27,6 +28,7 @@ class Context:
     session_id: str | None = None
     query: str | None = None
     limit: int | None = None
+    offset: int = 0  # places of the slate that are left out before it begins
     explain: bool = False
     locale: str | None = None
     device: str | None = None
@@ -70,15 +72,22 @@ def seeds_of(source: Source) -> tuple[str, ...]:
 class Candidates:
     """The items to be ranked.
 
-    rows: int64 (n,) of the shop's table, -1 = not in it; retrieval_score: float32 (n,), NaN = none
+    rows: int64 (n,) of the shop's table, -1 = not in it; retrieval_score: float32 (n,), NaN = none;
+    matches: with the query; None: there is none
     """
 
     item_ids: list[str]
     rows: RowArray
     retrieval_score: FloatArray
+    matches: Matches | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @property
+    def relevance(self) -> FloatArray | None:
+        """R of each, float32 (n,); None without a query."""
+        return None if self.matches is None else self.matches.values
 
 
 _NOBODY = Shopper()
@@ -181,6 +190,7 @@ class FeatureMatrix:
 class Slate:
     """The answer, in order. `order` holds indices into the candidates.
 
+    values: float32 (n,), what the candidates were ordered by before diversity, pins and exploration
     propensity: float32 (len(order),), probability that the policy put the item at its place
     notes: candidate index -> rules that moved it
     """
@@ -190,6 +200,7 @@ class Slate:
     candidates: Candidates
     features: FeatureMatrix
     scores: Scores
+    values: FloatArray
     order: npt.NDArray[np.int64]
     propensity: FloatArray
     notes: dict[int, list[str]]

@@ -26,6 +26,8 @@ _UNITS = {
     "mg": (0.001, "g"), "g": (1, "g"), "gr": (1, "g"), "kg": (1000, "g"), "ml": (1, "ml"),
     "cl": (10, "ml"), "dl": (100, "ml"), "l": (1000, "ml"), "ltr": (1000, "ml"),
     "liter": (1000, "ml"), "litre": (1000, "ml"), "liters": (1000, "ml"), "litres": (1000, "ml"),
+    "gal": (1, "gal"), "gallon": (1, "gal"), "gallons": (1, "gal"), "qt": (0.25, "gal"),
+    "ct": (1, "ct"), "count": (1, "ct"), "pack": (1, "pack"), "pk": (1, "pack"),
     "oz": (1, "oz"), "ounce": (1, "oz"), "ounces": (1, "oz"), "lb": (16, "oz"), "lbs": (16, "oz"),
     "mm": (0.1, "cm"), "cm": (1, "cm"), "m": (100, "cm"), "gb": (1, "gb"), "tb": (1000, "gb"),
     "mb": (0.001, "gb"), "inch": (1, "inch"), "inches": (1, "inch"), "w": (1, "w"), "v": (1, "v"),
@@ -47,11 +49,6 @@ _FOREIGN = str.maketrans(
     {"\u0131": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0451": "\u0435"}
 )
 MAX_TERMS = 64  # of a query; what comes behind says no more
-
-
-def folded(text: str) -> str:
-    """NFKC, case folded, one space between words: how names are compared."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 class Analyzer:

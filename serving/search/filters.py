@@ -1,25 +1,30 @@
 """Which items a request lets through."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from features.arrays import RowArray
-from features.catalog.item import category_path
 from features.catalog.table import ItemTable
+from serving.search.attributes import AttributeIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Only items that satisfy all of these are ranked; None asks nothing.
 
-    category: a path or a prefix of one; available: None: also items that are sold out
+    categories: paths of any depth, any of which will do; brands likewise; attributes: for each
+    name, values any of which will do; available: None: also items that are sold out.
+    Names are compared folded: capitals and widths do not count.
     """
 
-    category: str | None = None
+    categories: tuple[str, ...] | None = None
     brands: tuple[str, ...] | None = None
+    exclude_brands: tuple[str, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     min_price: float | None = None
     max_price: float | None = None
     exclude_item_ids: tuple[str, ...] = ()
@@ -28,14 +33,16 @@ class Filters:
     @property
     def asks_of_the_item(self) -> bool:
         """Whether an item outside the catalogue is held back, of which nothing is known."""
-        conditions = (self.category, self.brands, self.min_price, self.max_price)
-        return any(condition is not None for condition in conditions)
+        conditions = (self.categories, self.brands, self.min_price, self.max_price)
+        return bool(self.attributes) or any(condition is not None for condition in conditions)
 
 
 NO_FILTERS = Filters()
 
 
-def allowed(table: ItemTable, rows: RowArray, filters: Filters | None) -> npt.NDArray[np.bool_]:
+def allowed(
+    table: ItemTable, attributes: AttributeIndex, rows: RowArray, filters: Filters | None
+) -> npt.NDArray[np.bool_]:
     """Which of `rows` may be shown, (n,).
 
     Removed items never, sold-out ones only when asked for. An item outside the catalogue (-1) is
@@ -50,25 +57,34 @@ def allowed(table: ItemTable, rows: RowArray, filters: Filters | None) -> npt.ND
         keep[known] &= table.available[at] == filters.available
     if filters.asks_of_the_item:
         keep &= known
-        keep[known] &= _wanted(table, at, filters)
+        keep[known] &= _wanted(table, attributes, at, filters)
+    if filters.exclude_brands:
+        keep[known] &= ~table.of_brand(at, *filters.exclude_brands)
     if filters.exclude_item_ids:
         keep[known] &= ~np.isin(at, table.rows(filters.exclude_item_ids))
     return keep
 
 
-def _wanted(table: ItemTable, at: RowArray, filters: Filters) -> npt.NDArray[np.bool_]:
+def _wanted(
+    table: ItemTable, attributes: AttributeIndex, at: RowArray, filters: Filters
+) -> npt.NDArray[np.bool_]:
     wanted = np.ones(len(at), bool)
-    if filters.category is not None:
-        code = table.category_code.get(category_path(filters.category), -2)
-        wanted &= (table.category[at] == code).any(axis=1)
+    if filters.categories is not None:
+        wanted &= _any([table.in_category(at, path) for path in filters.categories])
     if filters.brands is not None:
-        codes = [table.brand_code.get(brand, -2) for brand in filters.brands]
-        wanted &= np.isin(table.brand[at], codes)
+        wanted &= table.of_brand(at, *filters.brands)
+    for name, values in filters.attributes.items():
+        wanted &= _any([attributes.having(at, name, value) for value in values])
     if filters.min_price is not None:
         wanted &= table.log_price[at] >= _log(filters.min_price)
     if filters.max_price is not None:
         wanted &= table.log_price[at] <= _log(filters.max_price)
     return wanted
+
+
+def _any(masks: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
+    either: npt.NDArray[np.bool_] = np.logical_or.reduce(masks)
+    return either
 
 
 def _log(price: float) -> float:

@@ -1,6 +1,7 @@
 """The terms of each item by row: what a query's words are compared with."""
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +9,15 @@ import numpy.typing as npt
 from features.arrays import IntArray, RowArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from serving.search.analysis import Analyzer, folded
+from features.catalog.words import folded
+from serving.search.analysis import Analyzer
 from serving.search.lexicon import Lexicon
 
 WIDTH = 48  # terms kept of an item; a description that goes on says no more
 # Attributes that are a code of the item itself: it is found by them alone.
-CODE_ATTRIBUTES = ("sku", "ean", "gtin", "upc", "barcode", "mpn", "isbn", "asin", "model")
+CODE_ATTRIBUTES = frozenset(
+    {"sku", "ean", "gtin", "upc", "barcode", "mpn", "isbn", "asin", "model", "model_number"}
+)
 
 
 class Field(IntEnum):
@@ -27,25 +31,15 @@ class Field(IntEnum):
 
 
 N_FIELDS = len(Field)
-
-
-def field_texts(item: Item) -> tuple[str, ...]:
-    """The texts of an item by Field."""
-    return (
-        item.title,
-        item.brand,
-        item.category.replace(">", " "),
-        " ".join(item.attributes.values()),
-        item.description,
-    )
+FieldTerms = tuple[list[str], ...]  # by Field
 
 
 class ItemTerms:
     """One thread writes, others read: arrays are replaced when they grow, never shrunk.
 
     codes: int32 (capacity, WIDTH) terms by field, each once a field, -1 = no more;
-    fields: int8 (capacity, WIDTH);
-    title: int64 (capacity,), a hash of the title's terms; rows_of_code: by folded id, SKU, barcode
+    fields: int8 (capacity, WIDTH); titles: int64 (capacity,), `title_key` of each, 0 = none;
+    rows_of_code: by folded id, SKU or barcode
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
@@ -54,52 +48,60 @@ class ItemTerms:
         self.fields: npt.NDArray[np.int8] = np.zeros((0, WIDTH), np.int8)
         self.titles: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.rows_of_code: dict[str, tuple[int, ...]] = {}
-        self._codes_of_row: dict[int, tuple[str, ...]] = {}
+        self._names_of_row: dict[int, tuple[str, ...]] = {}
+        # Brands and categories recur from item to item.
+        self._recurring = lru_cache(16_384)(lexicon.analyzer.terms)
 
-    def update(self, rows: RowArray, table: ItemTable) -> list[tuple[int, list[list[str]]]]:
-        """Take over new, changed and removed items; returns rows with the terms of each field."""
+    def update(self, rows: RowArray, table: ItemTable) -> list[tuple[int, FieldTerms]]:
+        """Take over new, changed and removed items; returns those that are there, with terms."""
         self._grow(int(rows.max(initial=-1)) + 1)
-        taken = []
         for row in rows.tolist():
             self._forget(row)
-            if table.removed[row]:
-                continue
-            item = table.items[row]
-            terms = [self.lexicon.analyzer.terms(text) for text in field_texts(item)]
-            self._keep(row, item, terms)
-            taken.append((row, terms))
+        present = [row for row in rows.tolist() if not table.removed[row]]
+        taken = [(row, self._terms(table.items[row])) for row in present]
+        for row, terms in taken:
+            self._keep(row, table.items[row], terms)
+        self.lexicon.count(self.codes[present], 1)
         return taken
 
-    def _keep(self, row: int, item: Item, terms: list[list[str]]) -> None:
+    def _terms(self, item: Item) -> FieldTerms:
+        terms = self.lexicon.analyzer.terms
+        attributes = " ".join(item.attributes.values())
+        return (
+            terms(item.title),
+            self._recurring(item.brand),
+            self._recurring(item.category.replace(">", " ")),
+            terms(attributes) if attributes else [],
+            terms(item.description) if item.description else [],
+        )
+
+    def _keep(self, row: int, item: Item, terms: FieldTerms) -> None:
         distinct = [
             (term, field) for field, part in enumerate(terms) for term in dict.fromkeys(part)
-        ]
-        kept = distinct[:WIDTH]
-        codes = self.lexicon.codes([term for term, _ in kept])
-        self.codes[row, : len(codes)] = codes
-        self.fields[row, : len(codes)] = [field for _, field in kept]
+        ][:WIDTH]
+        self.codes[row, : len(distinct)] = self.lexicon.codes([term for term, _ in distinct])
+        self.fields[row, : len(distinct)] = [field for _, field in distinct]
         self.titles[row] = title_key(terms[Field.TITLE])
-        np.add.at(self.lexicon.frequency, np.unique(codes), 1)
-        self.lexicon.n_items += 1
-        exact = [item.item_id] + [
-            value for name, value in item.attributes.items() if name.casefold() in CODE_ATTRIBUTES
-        ]
-        names = tuple({folded(name) for name in exact})
-        self._codes_of_row[row] = names
+        attributes = item.attributes.items()
+        exact = [value for name, value in attributes if name.casefold() in CODE_ATTRIBUTES]
+        names = tuple({folded(name) for name in (item.item_id, *exact)})
+        self._names_of_row[row] = names
         for name in names:
             self.rows_of_code[name] = (*self.rows_of_code.get(name, ()), row)
 
     def _forget(self, row: int) -> None:
-        names = self._codes_of_row.pop(row, None)
+        names = self._names_of_row.pop(row, None)
         if names is None:
             return
-        codes = self.codes[row]
-        np.subtract.at(self.lexicon.frequency, np.unique(codes[codes >= 0]), 1)
-        self.lexicon.n_items -= 1
+        self.lexicon.count(self.codes[[row]], -1)
         self.codes[row] = -1
         self.titles[row] = 0
         for name in names:
-            self.rows_of_code[name] = tuple(r for r in self.rows_of_code[name] if r != row)
+            rows = tuple(other for other in self.rows_of_code[name] if other != row)
+            if rows:
+                self.rows_of_code[name] = rows
+            else:
+                del self.rows_of_code[name]
 
     def _grow(self, n_rows: int) -> None:
         n_before = len(self.titles)
@@ -109,9 +111,8 @@ class ItemTerms:
         codes = np.full((capacity, WIDTH), -1, np.int32)
         fields = np.zeros((capacity, WIDTH), np.int8)
         titles = np.zeros(capacity, np.int64)
-        codes[:n_before], fields[:n_before], titles[:n_before] = (
-            self.codes, self.fields, self.titles,
-        )  # fmt: skip
+        codes[:n_before], fields[:n_before] = self.codes, self.fields
+        titles[:n_before] = self.titles
         self.codes, self.fields, self.titles = codes, fields, titles
 
 
@@ -121,5 +122,5 @@ def title_key(terms: list[str]) -> int:
 
 
 def query_key(analyzer: Analyzer, query: str) -> int:
-    """What `title_key` is of an item whose title is `query`."""
-    return title_key(analyzer.terms(query))
+    """What `title_key` is of an item whose title is `query`; -1, which no title has, for none."""
+    return title_key(analyzer.terms(query)) or -1

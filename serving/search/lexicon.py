@@ -7,12 +7,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-import tantivy
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from features.arrays import FloatArray, IntArray
-from serving.search.analysis import MAX_TERMS, STEMMERS, Analyzer
+from serving.search.analysis import MAX_TERMS, Analyzer
+from serving.search.stop_words import StopWords
 
 _MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
 _COMPOUND = 0.9
@@ -42,7 +42,7 @@ class Lexicon:
         self.frequency: IntArray = np.zeros(1024, np.int32)
         self.n_items = 0
         self._by_length: dict[int, list[str]] = defaultdict(list)
-        self._is_stop_word = _stop_words(analyzer.language)
+        self._is_stop_word = StopWords(analyzer.language)
         self._similar = lru_cache(4096)(self._find_similar)
         self._n_similar = 0  # terms when the memory of similar ones was begun
 
@@ -62,11 +62,23 @@ class Lexicon:
             codes.append(code)
         return codes
 
+    def count(self, codes: IntArray, sign: int) -> None:
+        """Count items in (1) or out (-1), given the terms of each: (n, any), -1 = no more."""
+        ordered = np.sort(codes, axis=1)
+        first = np.ones(ordered.shape, bool)  # of a term that the item has in several fields
+        first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        np.add.at(self.frequency, ordered[first & (ordered >= 0)], sign)
+        self.n_items += sign * len(codes)
+
     def rarity(self, codes: IntArray) -> FloatArray:
         """Inverse document frequency of terms as BM25 has it, float32, any shape; -1 reads 0."""
         frequency = self.frequency[codes]
         idf = np.log1p((self.n_items - frequency + 0.5) / (frequency + 0.5))
         return np.where(codes >= 0, idf, 0.0).astype(np.float32)
+
+    def rarity_of_unknown(self) -> np.float32:
+        """The rarity of a term that no item has."""
+        return np.float32(np.log1p(2 * self.n_items + 1))
 
     def query_terms(self, query: str) -> list[QueryTerm]:
         """The distinct terms of a query with what they mean here; function words say nothing."""
@@ -140,20 +152,3 @@ class Lexicon:
 def _spaced(term: str) -> bool:
     """Whether `term` is of writing in words; characters of others are no letters to be swapped."""
     return term[0] < "\u0e00"
-
-
-class _StopWords:
-    def __init__(self, language: str) -> None:
-        builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
-        try:
-            builder = builder.filter(tantivy.Filter.stopword(STEMMERS.get(language, "")))
-            self._analyzer = builder.build()
-        except ValueError:  # no list for this language
-            self._analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).build()
-
-    def __call__(self, word: str) -> bool:
-        return not self._analyzer.analyze(word)
-
-
-def _stop_words(language: str) -> _StopWords:
-    return _StopWords(language)

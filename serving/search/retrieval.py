@@ -1,21 +1,25 @@
 """Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.fold import BehaviorState
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
 from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
 from features.catalog.table import ItemTable
+from serving.search.analysis import Analyzer
+from serving.search.attributes import AttributeIndex
 from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.fusion import WeightedList, fused
-from serving.search.lexical import LexicalIndex
+from serving.search.matcher import Matcher
+from serving.search.relevance import Matches, RelevanceModel, usual_model
 
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
@@ -25,10 +29,11 @@ _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Candidates, best first. score: float32 (n,), fused."""
+    """Candidates, best first. rows: int64 (n,); score: float32 (n,); matches: None: no query."""
 
-    item_ids: list[str]
+    rows: RowArray
     score: FloatArray
+    matches: Matches | None = None
 
 
 class IndexedItems(Protocol):
@@ -53,13 +58,23 @@ class VectorSource(Protocol):
 
 
 class Retrieval:
-    """The indexes. One thread writes (`update`), others read."""
+    """The indexes. One thread writes (`update`), others read.
 
-    def __init__(self, items: IndexedItems, source: VectorSource) -> None:
+    analyzer: of the catalogue's language, English by default; model: of relevance, of the encoder in use
+    """
+
+    def __init__(
+        self,
+        items: IndexedItems,
+        source: VectorSource,
+        analyzer: Analyzer | None = None,
+        model: Callable[[], RelevanceModel] = usual_model,
+    ) -> None:
         self._items = items
         self._source = source
-        self._lexical = LexicalIndex()
         self._dense = DenseIndex()
+        self._matcher = Matcher(analyzer or Analyzer(), self._dense, model)
+        self._attributes = AttributeIndex()
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)
 
@@ -72,8 +87,10 @@ class Retrieval:
         self.update_vectors(rows)
 
     def update_words(self, rows: RowArray) -> None:
-        """Bring the lexical index up to date."""
-        self._lexical.update(rows, self._items.table)
+        """Bring what is found by words, codes and attributes up to date."""
+        table = self._items.table
+        self._matcher.update(rows, table)
+        self._attributes.update(rows, table)
 
     def update_vectors(self, rows: RowArray) -> None:
         """Bring the dense index up to date; raises a RankingError when the encoder is down."""
@@ -101,22 +118,42 @@ class Retrieval:
         self._fresh = np.argsort(-np.where(np.isfinite(born_s), born_s, 0.0), kind="stable")
 
     def search(
-        self, query: str, vector: FloatArray | None, filters: Filters | None, limit: int
+        self,
+        query: str,
+        vector: FloatArray | None,
+        filters: Filters | None,
+        limit: int,
+        floor: float = 0.0,
     ) -> Retrieved:
-        """Candidates for a query; `vector` (VECTOR_SIZE,) is None while the encoder is down."""
-        keep = allowed(self._items.table, self._all_rows(), filters)
+        """The most relevant items for a query, none below the relevance `floor`.
+
+        vector: float32 (VECTOR_SIZE,), None while the encoder is down
+        """
+        table = self._items.table
+        keep = self.allowed(self._all_rows(), filters)
         depth = _DEPTH if filters is None else _FILTERED_DEPTH
-        lists: list[WeightedList] = [(1.0, self._lexical.search(query, depth))]
-        if vector is not None:
-            lists.append((1.0, self._dense.nearest(vector, depth)))
-        return self._fuse(lists, keep, limit)
+        asked = self._matcher.read(query, vector, depth)
+        rows = _kept(asked.found, keep)
+        matches = self._matcher.matches(asked, table, rows)
+        order = np.argsort(-matches.values, kind="stable")[:limit]
+        order = order[matches.values[order] >= floor]
+        matches = matches.take(order)
+        return Retrieved(rows[order], matches.values, matches)
+
+    def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
+        """How the items in `rows`, -1 = outside the catalogue, match a query."""
+        return self._matcher.matches(self._matcher.read(query, vector), self._items.table, rows)
+
+    def allowed(self, rows: RowArray, filters: Filters | None) -> BoolArray:
+        """Which of `rows` may be shown, (n,)."""
+        return allowed(self._items.table, self._attributes, rows, filters)
 
     def recommend(
         self, shopper: Shopper, seed_item_ids: tuple[str, ...], filters: Filters | None, limit: int
     ) -> Retrieved:
         """Candidates for a shopper: near what was seen, bought before, popular, new."""
         table = self._items.table
-        keep = allowed(table, self._all_rows(), filters)
+        keep = self.allowed(self._all_rows(), filters)
         seeds = table.rows(seed_item_ids)
         keep[seeds[(seeds >= 0) & (seeds < len(keep))]] = False
         popular = _kept(self._popular, keep)
@@ -138,7 +175,7 @@ class Retrieval:
                 lists.append((1.5, rows[rows >= 0]))
             lists += [(0.5, popular[:_DEPTH]), (0.25, _kept(self._fresh, keep)[:_DEPTH])]
         fused = self._fuse(lists, keep, limit)
-        return fused if fused.item_ids else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
+        return fused if len(fused.rows) else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
 
     def _like(self, taken: RowArray, weights: npt.NDArray[np.float64]) -> list[WeightedList]:
         """Items taken together with, and items that read like, those of `taken` by `weights`."""
@@ -172,9 +209,7 @@ class Retrieval:
     def _fuse(
         self, lists: list[WeightedList], keep: npt.NDArray[np.bool_], limit: int
     ) -> Retrieved:
-        rows, score = fused(lists, keep, limit)
-        item_ids = self._items.table.item_ids
-        return Retrieved([item_ids[row] for row in rows.tolist()], score)
+        return Retrieved(*fused(lists, keep, limit))
 
 
 def _kept(rows: RowArray, keep: npt.NDArray[np.bool_]) -> RowArray:

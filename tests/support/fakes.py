@@ -120,6 +120,7 @@ def slate(features: FeatureMatrix, scored: Scores, *item_ids: str, **fields: Any
         candidates(*item_ids),
         features,
         scored,
+        scored.values,
         np.arange(n),
         np.ones(n, np.float32),
         {},

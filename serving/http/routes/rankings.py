@@ -118,11 +118,14 @@ def response(slate: Slate) -> dict[str, Any]:
     item_ids = slate.candidates.item_ids
     items = []
     propensities = slate.propensity.tolist()
-    values = slate.scores.values[slate.order].tolist()
+    values = slate.values[slate.order].tolist()
+    relevance = slate.candidates.relevance
+    relevances = None if relevance is None else relevance[slate.order].tolist()
     for place, index in enumerate(slate.order.tolist()):
         item: dict[str, Any] = {
             "item_id": item_ids[index],
             "score": values[place],
+            "relevance": None if relevances is None else relevances[place],
             "position": place + 1,
             "propensity": propensities[place],
         }
@@ -153,9 +156,13 @@ def _given(body: RankRequest) -> Given:
 def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
     if filters is None:
         return None
+    category = filters.category
+    categories = [category] if isinstance(category, str) else category
     return Filters(
-        category=filters.category,
+        categories=None if categories is None else tuple(categories),
         brands=None if filters.brand is None else tuple(filters.brand),
+        exclude_brands=tuple(filters.exclude_brand),
+        attributes={name: tuple(values) for name, values in filters.attributes.items()},
         min_price=filters.min_price,
         max_price=filters.max_price,
         exclude_item_ids=tuple(filters.exclude_item_ids),

@@ -24,13 +24,23 @@ class Context(Wire):
     at: Time | None = Field(None, description="Rank as of this time; now when absent.")
 
 
-class Filters(Wire):
-    """Only items that satisfy all of these are ranked."""
+CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Value = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
-    category: str | None = Field(
-        None, min_length=1, max_length=512, description="A category path or a prefix of it."
-    )
+
+class Filters(Wire):
+    """Only items that satisfy all of these are ranked. Capitals and widths do not count."""
+
+    category: (
+        CategoryPath | Annotated[list[CategoryPath], Field(min_length=1, max_length=50)] | None
+    ) = Field(None, description="A category path, whole or from its beginning; of several, any.")
     brand: Annotated[list[Id], Field(min_length=1, max_length=50)] | None = None
+    exclude_brand: Annotated[list[Id], Field(max_length=50)] = []
+    attributes: Annotated[
+        dict[Name, Annotated[list[Value], Field(min_length=1, max_length=50)]],
+        Field(max_length=20),
+    ] = Field({}, description="For each name, values any of which will do.")
     min_price: Annotated[FiniteFloat, Field(ge=0)] | None = None
     max_price: Annotated[FiniteFloat, Field(ge=0)] | None = None
     exclude_item_ids: Annotated[list[Id], Field(max_length=1000)] = []
@@ -85,6 +95,12 @@ class Explanation(Wire):
     text_match: float | None = Field(
         default=None, description="Cosine of the item's text with the query or the recent items."
     )
+    relevance: float | None = Field(
+        default=None, description="How likely the item answers the query, 0..1, whoever asks."
+    )
+    match: dict[str, float] | None = Field(
+        default=None, description="What the relevance follows from, by name."
+    )
     parts: dict[str, float] = Field(description="What the score is the sum of, by name.")
     features: dict[str, float] = Field(description="The features the ranker saw, known ones only.")
     rules: list[str] = Field(description="Rules that moved the item, in words.")
@@ -95,6 +111,9 @@ class RankedItem(Wire):
 
     item_id: str
     score: float
+    relevance: float | None = Field(
+        None, description="How likely the item answers the query, 0..1; null without a query."
+    )
     position: int
     propensity: float | None = None
     explanation: Explanation | None = None

@@ -6,5 +6,7 @@ from serving.ranking.explain import Explanation
 
 
 def test_every_field_of_an_explanation_is_told() -> None:
-    explanation = Explanation(True, 0.5, {"query": 1.0}, {"item_log_price": 0.1}, ["a rule"])
+    explanation = Explanation(
+        True, 0.5, 0.9, {"title": 1.0}, {"query": 1.0}, {"item_log_price": 0.1}, ["a rule"]
+    )
     assert explanation.as_dict() == asdict(explanation)

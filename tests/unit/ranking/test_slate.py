@@ -45,9 +45,18 @@ def ordered(
 ) -> Slate:
     about, offered = context(**fields), candidates(*(f"i{i}" for i in range(len(values))))
     parsed, scored = Rules.model_validate(rules), scores(*values)
-    order, propensity, notes = policy.order(ITEMS, parsed, about, offered, columns, scored.values)
+    made = policy.order(ITEMS, parsed, about, offered, columns, scored.values)
     return Slate(
-        about, assign(parsed), offered, columns, scored, order, propensity, notes, Route.MODEL
+        about,
+        assign(parsed),
+        offered,
+        columns,
+        scored,
+        made.values,
+        made.order,
+        made.propensity,
+        made.notes,
+        Route.MODEL,
     )
 
 

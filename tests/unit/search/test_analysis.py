@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.search.analysis import Analyzer, folded
+from serving.search.analysis import Analyzer
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,3 @@ def test_a_unit_is_none_inside_a_word() -> None:
 
 def test_punctuation_and_query_syntax_are_no_terms() -> None:
     assert Analyzer().terms('title:"a" AND (b~2) \\ *') == ["titl", "a", "and", "b", "2"]
-
-
-def test_names_are_compared_without_case_width_and_spaces() -> None:
-    assert folded("  Ｓtraße  X ") == "strasse x"

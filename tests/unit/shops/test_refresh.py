@@ -13,7 +13,7 @@ from features.catalog.counters import Counter
 from features.catalog.item import Item, content_key
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
-from serving.search.retrieval import Retrieval
+from serving.search.retrieval import Retrieval, Retrieved
 from serving.search.vectors import StoredVectors
 from serving.shops.items import ItemCache
 from serving.shops.refresh import Refresher
@@ -62,11 +62,14 @@ class Replica:
         self.refresher.refresh()
 
     def words(self, query: str) -> list[str]:
-        return self.retrieval.search(query, None, None, 50).item_ids
+        return self.ids(self.retrieval.search(query, None, None, 50))
 
     def nearest(self, text: str) -> list[str]:
         vector = token_vectors(self.encoder.tokens([text], MAX_ITEM_TOKENS))[0]
-        return self.retrieval.search("?", vector, None, 1).item_ids
+        return self.ids(self.retrieval.search("?", vector, None, 1))
+
+    def ids(self, found: Retrieved) -> list[str]:
+        return [self.items.table.item_ids[row] for row in found.rows.tolist()]
 
     def bought(self, item_id: str) -> float:
         row = self.items.table.rows([item_id])
@@ -84,7 +87,7 @@ def test_a_start_takes_everything_over(replica: Replica) -> None:
     assert len(replica.items.table) == len(GROCERIES)
     assert replica.bought("oat") == 3.0
     assert replica.words("butter") == ["butter"]
-    assert replica.retrieval.recommend(Shopper(), (), None, 1).item_ids == ["oat"]
+    assert replica.ids(replica.retrieval.recommend(Shopper(), (), None, 1)) == ["oat"]
     assert replica.nearest("Rye bread, Crust") == []  # vectors come behind the start
     replica.refresh()
     assert replica.nearest("Rye bread, Crust") == ["bread"]
@@ -98,7 +101,7 @@ def test_new_changed_and_deleted_items_are_followed(replica: Replica) -> None:
     assert replica.words("plum") == ["jam"]
     assert replica.words("sourdough") == ["bread"]
     assert replica.words("rye") == replica.words("butter") == []
-    assert "butter" not in replica.retrieval.recommend(Shopper(), (), None, 50).item_ids
+    assert "butter" not in replica.ids(replica.retrieval.recommend(Shopper(), (), None, 50))
 
 
 def test_changed_counters_are_followed(replica: Replica) -> None:
