@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from features.catalog.words import query_for
 from loadtests.bench.texts import N_ITEM, Jobs, Texts
-from loadtests.load.shop import query_of
 from serving.local.model_server import ModelServer
 from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.local.processes import free_port
@@ -178,7 +178,7 @@ async def _timed(ranker: TritonRanker, batch: Tensors) -> tuple[float, float]:
 
 def _texts(texts: list[str], seed: int) -> Texts:
     item_ids = [str(number) for number in range(len(texts))]
-    return Texts(item_ids, texts, [query_of(text) for text in texts], seed)
+    return Texts(item_ids, texts, [query_for(text) for text in texts], seed)
 
 
 def _show(report: Json, console: Console) -> None:

@@ -2,19 +2,18 @@
 
 import json
 import random
-import re
 import uuid
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
+from features.catalog.words import query_for
 from features.datasets.format import Dataset
 
 ZIPF_EXPONENT = 1.0  # item popularity in shops is near 1/rank
 NEW_SHARE = 0.1  # shoppers of whom nothing is known
 KNOWN_SHOPPERS = 2_000
-_WORD = re.compile(r"[A-Za-z]{3,}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Shop:
         users = events.loc[events["user_id"] != "", "user_id"].value_counts()
         return cls(
             item_ids=ranked["item_id"].tolist(),
-            queries=[query_of(title) for title in ranked["title"]],
+            queries=[query_for(title) for title in ranked["title"]],
             user_ids=users.index[:KNOWN_SHOPPERS].tolist(),
         )
 
@@ -49,11 +48,6 @@ class Shop:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self)))
-
-
-def query_of(title: str) -> str:
-    """What someone who wants the item would type."""
-    return " ".join(_WORD.findall(title)[:2]).lower() or title[:64]
 
 
 class Draws:

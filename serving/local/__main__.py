@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import ipaddress
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from serving.local.greeting import greeting
 from serving.local.machine import Address, StackError, check_machine
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
 from serving.local.stack import Layout, Stack
@@ -75,7 +75,9 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
         )
         stack.start(ready)
         try:
-            console.print(_greeting(address, ready, arguments.keys is None), markup=False)
+            key = DEV_KEY if arguments.keys is None else "YOUR-KEY"
+            plain = not console.encoding.startswith("utf")
+            console.print(greeting(address.url, ready.sample, key, plain), markup=False)
             if traces_at:
                 console.print(f"traces: {traces_at}\n", markup=False)
             stack.watch()
@@ -164,35 +166,6 @@ def _arguments(console: Console) -> argparse.Namespace:
     parser.add_argument("--triton-via", type=int, help="port of a proxy before it")
     parser.add_argument("--triton-python", type=Path, default=TRITON_PYTHON)
     return parser.parse_args()
-
-
-def _greeting(address: Address, ready: Prepared, has_dev_key: bool) -> str:
-    """The address and three lines to paste."""
-    url, sample = address.url, ready.sample
-    key = DEV_KEY if has_dev_key else "YOUR-KEY"
-    head = f"curl -s {url}%s -H 'Authorization: Bearer {key}' -d "
-    rank = {
-        "user_id": sample.user_id,
-        "candidates": [{"item_id": item_id} for item_id in sample.item_ids],
-    }
-    click = (
-        '"{\\"events\\":[{\\"event_id\\":\\"$(date +%s%N)\\",\\"type\\":\\"click\\",'
-        f'\\"user_id\\":\\"{sample.user_id}\\",\\"item_id\\":\\"{sample.item_ids[-1]}\\",'
-        '\\"at\\":\\"$(date -u +%FT%TZ)\\"}]}"'
-    )
-    search = {"query": sample.query, "user_id": sample.user_id, "limit": 5}
-    return "\n".join(
-        (
-            f"\nVitrine answers at {url}  (Ctrl-C stops)",
-            f"a shop to click in: {url}/demo#shopper={sample.user_id}   the API: {url}/docs\n",
-            "rank these items for a shopper:",
-            f"  {head % '/v1/rank'}'{json.dumps(rank)}'\n",
-            "the shopper clicks the last of them (then rank again, and see it move):",
-            f"  {head % '/v1/events'}{click}\n",
-            "search:",
-            f"  {head % '/v1/search'}'{json.dumps(search)}'\n",
-        )
-    )
 
 
 def _is_loopback(host: str) -> bool:

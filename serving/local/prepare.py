@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import secrets
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
 from serving.http.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
@@ -19,6 +19,7 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import read_source, seed, write_item_texts
 
 _HERE = Path(__file__).parent
+_SHOWN = 8  # items to rank
 
 
 def prepare(
@@ -59,7 +60,7 @@ def prepare(
     except BaseException:
         publishing.stop()
         raise
-    done = Prepared(data=source, n_items=len(items), sample=_sample(dataset))
+    done = Prepared(data=source, n_items=len(items), sample=sample_of(dataset))
     (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
     console.print(f"prepared in {time.monotonic() - started_s:.0f} s")
     return done
@@ -102,21 +103,24 @@ def write_secrets(folder: Path) -> None:
         path.write_text(content)
 
 
-def _sample(dataset: Dataset) -> Sample:
-    """A regular shopper, what is popular now, and a query that finds something."""
+def sample_of(dataset: Dataset) -> Sample:
+    """A regular shopper, what is popular now, and a query that finds something.
+
+    Of a shop that begins: a new shopper, and the catalogue's first items.
+    """
     events, items = dataset.events, dataset.items
     recent = events[events["item_id"].isin(items["item_id"]) & (events["user_id"] != "")].tail(
         50_000
     )
     popular = recent["item_id"].value_counts()
-    shown = popular.index[:40:5].tolist() or items["item_id"].head(8).tolist()
+    first = items["item_id"].head(_SHOWN)
+    shown = [*dict.fromkeys([*popular.index[: 5 * _SHOWN : 5], *first])][:_SHOWN]
     users = recent["user_id"].value_counts()
     title = items.loc[items["item_id"] == shown[0], "title"].iloc[0]
-    words = re.findall(r"[A-Za-z]{3,}", title)[:2]
     return Sample(
         user_id=str(users.index[0]) if len(users) else "new-shopper",
         item_ids=shown,
-        query=" ".join(words).lower() or "gift",
+        query=query_for(title),
     )
 
 
