@@ -97,8 +97,8 @@ def main() -> int:
     what.add_argument("--bundle", type=Path)
     what.add_argument("--rollback", action="store_true")
     options = parser.parse_args()
-    folder = folder_of(options.state, options.data)
     try:
+        folder = folder_of(options.state, options.data)
         if prepared(folder) is None:
             raise StateFolderError(f"nothing is prepared for {options.data}: run make serve first")
     except StateFolderError as error:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import blake2b
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -45,9 +46,21 @@ class Prepared(BaseModel):
 
 
 def folder_of(state: Path, source: str) -> Path:
-    """Where the state of a data source lies: one folder a source."""
-    name = re.sub(r"[^\w.-]+", "-", Path(source).name if "/" in source else source).strip("-")
-    return (state / (name or "data")).resolve()
+    """Where the state of a data source lies: one folder a source, by a name of ASCII only.
+
+    Triton's Python stub imports models from nowhere else, whatever the locale. Raises
+    StateFolderError when `state` itself lies elsewhere.
+    """
+    given = Path(source).name if "/" in source else source
+    name = re.sub(r"[^\w.-]+", "-", given, flags=re.ASCII).strip("-")
+    if not given.isascii():
+        name = f"{name or 'data'}-{blake2b(given.encode(), digest_size=4).hexdigest()}"
+    folder = (state / (name or "data")).resolve()
+    if not str(folder).isascii():
+        raise StateFolderError(
+            f"{folder}: the model server reads only paths of ASCII: choose another with STATE="
+        )
+    return folder
 
 
 def prepared(folder: Path) -> Prepared | None:

@@ -104,6 +104,15 @@ def test_a_folder_of_another_version_is_not_overwritten(tmp_path: Path) -> None:
         prepared(folder)
 
 
+def test_a_source_of_any_name_has_its_own_folder_that_triton_can_read(tmp_path: Path) -> None:
+    names = {folder_of(tmp_path, name).name for name in ("data/店", "data/书", "café", "caf", "x")}
+    assert len(names) == 5
+    assert all(name.isascii() for name in names)
+    assert folder_of(tmp_path, "shops/my shop").name == "my-shop"
+    assert "STATE=" in refusal(tmp_path / "é", "--port", str(free_port()))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_was_never_finished_counts_as_not_prepared(tmp_path: Path) -> None:
     assert prepared(tmp_path) is None
 
