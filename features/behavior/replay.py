@@ -8,6 +8,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -18,8 +19,10 @@ from features.behavior.neighbors import Interactions, item_interactions, neighbo
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
+from features.datasets.columns import ITEM_COLUMNS
 from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
+from features.datasets.item_details import attributes_of
 from features.events.event import BehaviorEvent
 
 
@@ -36,20 +39,16 @@ class Stop:
 
 def item_table(dataset: Dataset) -> ItemTable:
     """The catalogue of a data set; rows in the order of its items."""
-    columns = dataset.items
-    return ItemTable(
-        Item(item_id, title, description, category, brand, price, currency, created_s)
-        for item_id, title, description, category, brand, price, currency, created_s in zip(
-            *(
-                columns[name].tolist()
-                for name in (
-                    "item_id", "title", "description", "category",
-                    "brand", "price", "currency", "created_at",
-                )
-            ),
-            strict=True,
-        )
-    )  # fmt: skip
+    columns = [dataset.items[name].tolist() for name in ITEM_COLUMNS]
+    return ItemTable(_item(*values) for values in zip(*columns, strict=True))
+
+
+def _item(*values: Any) -> Item:
+    """An item from the values of ITEM_COLUMNS."""
+    fields = dict(zip(ITEM_COLUMNS, values, strict=True))
+    fields["created_s"] = fields.pop("created_at")
+    fields["attributes"] = attributes_of(fields["attributes"])
+    return Item(**fields)
 
 
 def replay(

@@ -29,9 +29,9 @@ def summary(dataset: Dataset) -> list[str]:
     """A few lines: name, counts by type, time span, and what is worth a second look."""
     items, events = dataset.items, dataset.events
     lines = [f"{dataset.info.name}{' (simulated)' if dataset.info.simulated else ''}"]
-    lines.append(
-        f"{'items':<12}{len(items):>10,}  {int(items['price'].isna().sum()):,} without price"
-    )
+    without_price, sold_out = int(items["price"].isna().sum()), int((~items["available"]).sum())
+    noted = f"{without_price:,} without price" + (f", {sold_out:,} sold out" if sold_out else "")
+    lines.append(f"{'items':<12}{len(items):>10,}  {noted}")
     if events.empty:
         lines.append(f"{'events':<12}{0:>10,}")
     lines += [f"{kind:<12}{count:>10,}" for kind, count in events["type"].value_counts().items()]

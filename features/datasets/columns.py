@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.datasets.item_details import attributes_column, flag_column
+
 ITEM_COLUMNS: dict[str, str] = {
     "item_id": "string",
     "title": "string",
@@ -17,6 +19,9 @@ ITEM_COLUMNS: dict[str, str] = {
     "price": "float64",  # NaN when unknown; as of the start of the log, never a later average
     "currency": "string",
     "created_at": "float64",  # unix seconds the item entered the catalogue; NaN: always there
+    "image_url": "url",
+    "available": "bool",  # True when it is not said
+    "attributes": "attributes",  # JSON text of an object of texts, "" for none: item_details.py
 }
 QUERY_COLUMNS: dict[str, str] = {
     "query_id": "string",
@@ -32,36 +37,48 @@ NEEDED_QUERY_COLUMNS = ("query_id", "query", "item_id", "gain")
 # Columns that hold a time: RFC 3339 text and Parquet timestamps are welcome there too.
 TIME_COLUMNS = frozenset({"at", "created_at"})
 
+_EMPTY: dict[str, Any] = {
+    "string": "",
+    "url": "",
+    "float64": float("nan"),
+    "int64": 0,
+    "bool": True,
+    "attributes": "",
+}
+
 
 def conform(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     """The table with exactly `columns`, in their order and types; missing ones filled as empty.
 
     Whole numbers are welcome as ids (42 becomes "42"); nothing else is converted. Raises ValueError
-    that names the column.
+    that names the column, and the row where it can.
     """
-    empty: dict[str, Any] = {"string": "", "float64": float("nan"), "int64": 0}
     out: dict[str, Any] = {}
     for name, dtype in columns.items():
-        storage = object if dtype == "string" else np.dtype(dtype)
+        storage = object if _EMPTY[dtype] == "" else np.dtype(dtype)
         if name not in table:
-            out[name] = np.full(len(table), empty[dtype], dtype=storage)
-        elif dtype == "string":
-            out[name] = _text(name, table[name])
+            out[name] = np.full(len(table), _EMPTY[dtype], dtype=storage)
+        elif dtype in ("string", "url"):
+            out[name] = _text(name, table[name], {str} if dtype == "url" else {str, int})
+        elif dtype == "attributes":
+            out[name] = np.array(attributes_column(name, table[name].tolist()), storage)
+        elif dtype == "bool":
+            out[name] = np.array(flag_column(name, table[name].tolist(), _EMPTY[dtype]), storage)
         else:
-            out[name] = _number(name, table[name]).fillna(empty[dtype]).to_numpy(storage)
+            out[name] = _number(name, table[name]).fillna(_EMPTY[dtype]).to_numpy(storage)
     return pd.DataFrame(out)
 
 
-def _text(name: str, column: pd.Series) -> Any:
+def _text(name: str, column: pd.Series, welcome: set[type]) -> Any:
     missing = column.isna()
     if missing.any():
         column = column.astype(object).where(~missing, "")
     values = column.to_numpy(object)
     if pd.api.types.infer_dtype(values, skipna=False) not in ("string", "empty"):
-        kinds = {type(value) for value in values}
-        if not kinds <= {str, int}:
-            wrong = sorted(kind.__name__ for kind in kinds - {str, int})[0]
-            raise ValueError(f"column {name!r} holds {wrong} where text belongs")
+        for row, value in enumerate(values, start=1):
+            if type(value) not in welcome:
+                kind = type(value).__name__
+                raise ValueError(f"row {row}: column {name!r} holds {kind} where text belongs")
         values = np.array([str(value) for value in values], dtype=object)
     return values
 

@@ -17,9 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from features.datasets.checks import check_events, check_items
 from features.datasets.columns import ITEM_COLUMNS, NEEDED_QUERY_COLUMNS, QUERY_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS
-
-# Read without complaint and not carried: the catalogue API knows them, the data set does not.
-IGNORED_COLUMNS = frozenset({"attributes", "image_url", "available"})
+from features.datasets.item_details import telling
 
 
 class DatasetError(Exception):
@@ -91,10 +89,13 @@ def require_events(dataset: Dataset, why: str) -> None:
 
 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write the folder as Parquet (zstd); `items` and `events` in the order given."""
+    """Write the folder as Parquet (zstd); `items` and `events` in the order given.
+
+    A column of details (item_details.py) that says nothing of any item is left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dataset.json").write_text(dataset.info.model_dump_json(indent=2) + "\n")
-    tables = {"items": dataset.items, "events": dataset.events, "queries": dataset.queries}
+    tables = {"items": telling(dataset.items), "events": dataset.events, "queries": dataset.queries}
     for name, table in tables.items():
         if table is not None:
             table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
@@ -123,7 +124,7 @@ def _table(
         raise DatasetError(f"{folder}: neither {name}.parquet nor {name}.jsonl is there")
     table = _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
     for column in table.columns:
-        if column not in columns and column not in IGNORED_COLUMNS:
+        if column not in columns:
             raise DatasetError(f"{path}: unknown column {column!r}")
     for column in required:
         # An empty .jsonl has no columns at all and is simply a table without rows.

@@ -109,6 +109,7 @@ def sample_of(dataset: Dataset) -> Sample:
     Of a shop that begins: a new shopper, and the catalogue's first items.
     """
     events, items = dataset.events, dataset.items
+    items = items[items["available"]] if items["available"].any() else items
     recent = events[events["item_id"].isin(items["item_id"]) & (events["user_id"] != "")].tail(
         50_000
     )

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from features.arrays import FloatArray
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from features.datasets.item_details import telling
 from serving.training.data.plans import Plan, make_plan
 from serving.training.data.propensities import debiased
 from serving.training.data.slate_building import build_slates
@@ -150,7 +151,7 @@ def fit(
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 of all items, events and queries."""
     digest = hashlib.sha256()
-    for table in (dataset.items, dataset.events, dataset.queries):
+    for table in (telling(dataset.items), dataset.events, dataset.queries):
         if table is not None:
             digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     return digest.hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.behavior.replay import item_table
 from features.catalog.item import Item
 from features.datasets.format import read_dataset, write_dataset
 from features.events.event import BehaviorEvent, EventType
@@ -16,7 +17,7 @@ from features.store.settings import StoreSettings
 
 ITEMS = [
     Item("oat", "Oat Drink", category="Dairy > Milk", brand="Norvane", price=2.5, created_s=10.0),
-    Item("rye", "Rye Bread"),
+    Item("rye", "Rye Bread", available=False, image_url="/rye.png", attributes={"grain": "rye"}),
     Item("jam", "Plum Jam"),
 ]
 
@@ -47,6 +48,7 @@ def test_events_and_items_read_back_as_they_were_posted(tmp_path: Path) -> None:
     oat = found.items.set_index("item_id").loc["oat"]
     assert (oat["brand"], oat["price"], oat["created_at"]) == ("Norvane", 2.5, 10.0)
     assert found.info.replay == "as_is"
+    assert repr(ITEMS[1]) in repr(item_table(found).items)
 
 
 def test_what_was_erased_is_not_exported(tmp_path: Path) -> None:
