@@ -63,11 +63,14 @@ def made_queries(items: pd.DataFrame, seed: int = DEFAULT_SEED) -> list[MadeQuer
 
 
 def query_table(made: list[MadeQuery]) -> pd.DataFrame:
-    """The judged queries as the data set's table `queries`: a row an item that answers."""
+    """The judged queries as the data set's table `queries`: a row an item that answers.
+
+    What nothing answers has one row, of gain 0 and without an item.
+    """
     rows = [
-        (f"{one.kind}-{number}", one.query, item, 1.0, one.kind, "en", one.split)
+        (f"{one.kind}-{number}", one.query, item, float(item != ""), one.kind, "en", one.split)
         for number, one in enumerate(made)
-        for item in one.relevant
+        for item in one.relevant or ("",)
     ]
     return conform(pd.DataFrame(rows, columns=list(QUERY_COLUMNS)), QUERY_COLUMNS)
 

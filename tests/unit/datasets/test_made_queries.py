@@ -81,7 +81,8 @@ def test_brand_and_size_narrow_what_answers(items: pd.DataFrame, made: list[Made
 
 def test_the_table_has_a_row_for_each_item_that_answers(made: list[MadeQuery]) -> None:
     table = query_table(made)
-    assert len(table) == sum(len(one.relevant) for one in made)
+    assert (table["gain"] == 1.0).sum() == sum(len(one.relevant) for one in made)
+    assert set(table.loc[table["gain"] == 0.0, "kind"]) == {"absent"}
     assert set(table["language"]) == {"en"}
     assert set(table["split"]) == {"dev", "test"}
 
