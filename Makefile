@@ -21,10 +21,10 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view)
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
@@ -75,6 +75,9 @@ fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its O
 
 evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines (BUNDLE=, else one is trained; CASES=)
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
+
+evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what was asked? DATA= grocery or a folder with queries (URL= SPLIT= SEARCH_OPTIONS=)
+	.venv-dev/bin/python -m loadtests.search_quality --data "$(DATA)" $(if $(URL),--url "$(URL)") $(if $(SPLIT),--split "$(SPLIT)") $(SEARCH_OPTIONS)
 
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
 	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")

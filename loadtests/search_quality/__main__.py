@@ -9,7 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from features.datasets.format import Dataset, DatasetError
@@ -27,7 +26,6 @@ from serving.local.state_folder import DEV_KEY
 def main(arguments: list[str] | None = None) -> int:
     """The exit status; 2 when the data set or the stack cannot be used."""
     options = _options(arguments)
-    torch.set_num_threads(options.threads)
     # A log has no width of its own, and 80 columns cut the tables.
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
@@ -52,7 +50,7 @@ def _evaluate(
     asker = Asker(url, options.key, options.workers)
     plan = Plan(
         options.shoppers, options.shopper_queries, not options.no_baselines, options.seed,
-        options.threads,
+        options.threads, options.cache,
     )  # fmt: skip
     report = Evaluation(dataset, cases, asker, plan, console).run()
     rows = list(report.rows())

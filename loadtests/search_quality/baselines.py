@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
+from loadtests.search_quality.vectors import Encoder
 from serving.training.data.lexical import Lexical
 
 RRF_K = 60  # Cormack, Clarke and Buettcher, 2009, "Reciprocal rank fusion"
@@ -28,15 +29,10 @@ def by_words(items: ItemTable, queries: Sequence[str]) -> FloatArray:
     return np.where(scores > 0, scores, -np.inf).astype(np.float32)
 
 
-def by_meaning(items: ItemTable, queries: Sequence[str]) -> FloatArray:
-    """Cosine of zero-shot MiniLM's vectors of query and item."""
-    # torch is slow to import, and only needed here.
-    from serving.training.fit.network import TextTower
-    from serving.training.publish.base_model import base_folder
-
-    tower = TextTower(base_folder())
+def by_meaning(items: ItemTable, queries: Sequence[str], encoder: Encoder) -> FloatArray:
+    """Cosine of the vectors of query and item."""
     texts = [item.ranker_text for item in items.items]
-    cosines: FloatArray = tower.encode(queries) @ tower.encode(texts).T
+    cosines: FloatArray = encoder.vectors(queries) @ encoder.vectors(texts).T
     return cosines
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -15,6 +16,7 @@ from loadtests.search_quality.cases import Case, sampled
 from loadtests.search_quality.measures import RECALL_DEPTH, Measures, mean_of, measure
 from loadtests.search_quality.progress import steps
 from loadtests.search_quality.report import OURS, Report, TestSet
+from loadtests.search_quality.vectors import Encoder
 
 BM25, MINILM = "BM25", "zero-shot MiniLM"
 BY_RANK, BY_SCORE = "both, by rank", "both, by score"
@@ -31,6 +33,7 @@ class Plan:
     with_baselines: bool = True
     seed: int = 7
     threads: int = 2
+    cache: Path = Path("build/data")
 
 
 class Evaluation:
@@ -48,30 +51,27 @@ class Evaluation:
     def run(self) -> Report:
         """Search as a stranger and as known shoppers, then ranking; each beside the baselines."""
         report = Report(self._dataset.info.name, len(self._items))
-        scores = self._scores()
-        crossing = self._cross_encoder(report)
+        report.titles = {item.item_id: item.title for item in self._items.items}
         answers = self._ask([Question(case.query) for case in self._cases], "search")
         report.answers = list(zip(self._cases, answers, strict=True))
-        report.titles = {item.item_id: item.title for item in self._items.items}
+        known = self._known({case.query: answer for case, answer in report.answers})
+        scores = self._scores()
+        crossing = self._cross_encoder(report)
         report.test_sets.append(self._searched(answers, scores, crossing))
-        if known := self._known(dict(zip(self._cases_by_query(), answers, strict=True))):
-            report.test_sets.append(known)
+        report.test_sets += known
         report.test_sets.append(self._ranked(scores, crossing))
         report.routes = dict(self._asker.routes)
         return report
 
-    def _cases_by_query(self) -> list[str]:
-        return [case.query for case in self._cases]
-
     def _scores(self) -> dict[str, FloatArray]:
         """Each baseline's scores of all items, (n_cases, n_items); BM25's always."""
-        queries = self._cases_by_query()
+        queries = [case.query for case in self._cases]
         self._console.print(f"BM25 over {len(self._items)} items", markup=False)
         words = baselines.by_words(self._items, queries)
         if not self._plan.with_baselines:
             return {BM25: words}
-        self._console.print("vectors of MiniLM", markup=False)
-        meaning = baselines.by_meaning(self._items, queries)
+        encoder = Encoder(self._plan.cache, self._plan.threads, self._console)
+        meaning = baselines.by_meaning(self._items, queries, encoder)
         return {
             BM25: words,
             MINILM: meaning,
@@ -102,14 +102,14 @@ class Evaluation:
             found |= {name: self._ids(of) for name, of in rows.items()}
         return TestSet("search", self._cases, self._measured(self._cases, found))
 
-    def _known(self, stranger: dict[str, list[str]]) -> TestSet | None:
+    def _known(self, stranger: dict[str, list[str]]) -> list[TestSet]:
         """The same queries by the shoppers of the log who did most, each query's mean over them."""
         events = self._dataset.events
         users = events.loc[events["user_id"] != "", "user_id"].value_counts()
         heaviest = users.sort_index().sort_values(ascending=False, kind="stable")
         shoppers = heaviest.index[: self._plan.shoppers].tolist()
         if not shoppers or self._plan.shopper_queries < 1:
-            return None
+            return []
         asked = [case for case in self._cases if case.relevant]
         asked = sampled(asked, self._plan.shopper_queries, self._plan.seed)
         questions = [Question(case.query, user) for user in shoppers for case in asked]
@@ -119,7 +119,8 @@ class Evaluation:
             for start in range(0, len(answers), len(asked))
         ]
         without = measure(asked, [stranger[case.query] for case in asked], self._titles)
-        return TestSet("known shoppers", asked, {OURS: without, KNOWN: mean_of(by_shopper)})
+        measures = {OURS: without, KNOWN: mean_of(by_shopper)}
+        return [TestSet("known shoppers", asked, measures)]
 
     def _ranked(
         self, scores: dict[str, FloatArray], crossing: baselines.CrossEncoder | None
