@@ -66,7 +66,7 @@ def judged_cases(dataset: Dataset, split: str = "") -> list[Case]:
 
 
 def sampled(cases: list[Case], n: int, seed: int) -> list[Case]:
-    """At most `n` cases, as many of each kind as its share, in their order."""
+    """About `n` cases in their order: of each kind its share, and at least one; 0: all of them."""
     if n <= 0 or n >= len(cases):
         return cases
     places: dict[str, list[int]] = {}

@@ -45,7 +45,7 @@ class Evaluation:
         self._dataset, self._cases, self._asker = dataset, cases, asker
         self._plan, self._console = plan, console
         self._items = item_table(dataset)
-        self._texts = [item.ranker_text for item in self._items.items]
+        self._texts = [item.title for item in self._items.items]  # what a cross-encoder reads
         self._titles = frozenset(item.title for item in self._items.items)
 
     def run(self) -> Report:
