@@ -36,6 +36,8 @@ _UNITS = {
     "グラム": (1, "g"), "キロ": (1000, "g"), "リットル": (1000, "ml"), "インチ": (1, "inch"),
 }  # fmt: skip
 _LONGEST_UNITS = "|".join(sorted(_UNITS, key=len, reverse=True))
+# A number with its unit in a folded text.
+MEASURE = rf"\d[\d.,]*[ -]?(?:{_LONGEST_UNITS})(?![a-z0-9])"
 _TERM = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:[.,]\d+)?)"
     rf"[ -]?(?P<unit>{_LONGEST_UNITS})(?![a-z0-9])"
