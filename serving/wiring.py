@@ -33,6 +33,7 @@ from serving.ranking.slate_metrics import RankingMetrics
 from serving.ranking.sources import Sources
 from serving.search.analysis import Analyzer
 from serving.search.retrieval import Retrieval
+from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
 from serving.settings import Settings
 from serving.shops.intake import Intake
@@ -100,14 +101,23 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TritonEncoder) -> S
         StoredVectors(settings.retrieval.vectors_path, encoder),
         Analyzer(settings.retrieval.language),
     )
+    suggestions = Suggestions(items, settings.retrieval.language)
     neighbors = NeighborFile(settings.retrieval.neighbors_path)
     Refresher(
-        catalog, log, online, items, retrieval, neighbors, settings.refresh_interval_s
+        catalog,
+        log,
+        online,
+        items,
+        retrieval,
+        suggestions,
+        neighbors,
+        settings.refresh_interval_s,
     ).start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
         retrieval=retrieval,
+        suggestions=suggestions,
         rules=read_rules(settings.rules_path),
         pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
         shoppers=online,

@@ -20,6 +20,7 @@ from serving.http.routes.items import add_items
 from serving.http.routes.operations import add_operations
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
+from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_user_features
 from serving.http.status import Status
 from serving.ranking.rerank import Rerank
@@ -65,6 +66,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_error_answers(app)
     # The order is that of the OpenAPI document.
     endpoints.rankings.add_to(app, endpoints.keys)
+    add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
     add_items(app, endpoints.shops, endpoints.keys, endpoints.clock)

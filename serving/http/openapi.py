@@ -17,6 +17,7 @@ from serving.http.schemas.rankings import (
     SearchRequest,
 )
 from serving.http.schemas.rerank import DocumentsRerank, TextsRerank
+from serving.http.schemas.suggest import SuggestResponse
 from serving.http.schemas.users import UserFeatures
 
 _MODELS = (
@@ -24,6 +25,7 @@ _MODELS = (
     SearchRequest,
     RecommendRequest,
     RankResponse,
+    SuggestResponse,
     EventsResponse,
     ItemsRequest,
     UserFeatures,

@@ -1,4 +1,4 @@
-"""Keeps a replica's items up to date: catalogue, behaviour counters, neighbours, indexes."""
+"""Keeps a replica's items up to date: catalogue, counters, neighbours, indexes, suggestions."""
 
 import logging
 import threading
@@ -15,6 +15,7 @@ from features.catalog.store import CatalogChanges
 from features.events.log import ItemChanges
 from serving.errors import RankingError
 from serving.search.retrieval import Retrieval
+from serving.search.suggest.suggestions import Suggestions
 from serving.shops.items import ItemCache
 from serving.telemetry.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
 
@@ -60,6 +61,7 @@ class Refresher:
         reader: ItemReader,
         items: ItemCache,
         retrieval: Retrieval,
+        suggestions: Suggestions,
         neighbors: NeighborFile,
         interval_s: float,
         clock: Callable[[], float] = time.time,
@@ -69,6 +71,7 @@ class Refresher:
         self._reader = reader
         self._items = items
         self._retrieval = retrieval
+        self._suggestions = suggestions
         self._neighbors = neighbors
         self._interval_s = interval_s
         self._clock = clock
@@ -117,12 +120,14 @@ class Refresher:
     def _index_words(self) -> None:
         if len(self._unindexed):
             self._retrieval.update_words(self._unindexed)
+            self._suggestions.update(self._unindexed)
             self._unencoded = np.union1d(self._unencoded, self._unindexed)
             self._unindexed = np.zeros(0, np.int64)
         now_s = self._clock()
         if now_s - self._ordered_s >= _POPULARITY_EVERY_S:
             self._retrieval.refresh_popularity(now_s)
             self._ordered_s = now_s
+        self._suggestions.refresh(now_s)
         CATALOG_ITEMS.set(len(self._items.table))
 
     def _index_vectors(self) -> None:
@@ -165,6 +170,7 @@ class Refresher:
             rows = self._items.table.rows(item_ids)
             self._items.set_counters(rows, counted.counts, counted.at_s, counted.first_s)
             self._uncounted.difference_update(item_ids)
+            self._suggestions.touch()
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):

@@ -7,6 +7,7 @@ from typing import Protocol
 from features.behavior.matrix import Shopper
 from features.events.log import RankingRecord
 from serving.search.retrieval import Retrieval
+from serving.search.suggest.suggestions import Suggestions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -53,6 +54,7 @@ class Shop:
     name: str
     items: ItemCache
     retrieval: Retrieval
+    suggestions: Suggestions
     rules: Rules
     pseudonyms: Pseudonyms
     shoppers: ShopperReader

@@ -25,6 +25,7 @@ from serving.ranking.slate import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval
+from serving.search.suggest.suggestions import Suggestions
 from serving.settings import Settings
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
@@ -89,11 +90,15 @@ def shop_of(
     retrieval = Retrieval(items, FakeVectors())
     retrieval.update(np.arange(len(items.table)))
     retrieval.refresh_popularity(NOW_S)
+    suggestions = Suggestions(items)
+    suggestions.update(np.arange(len(items.table)))
+    suggestions.rebuild(NOW_S)
     log = log or FakeLog()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
         retrieval=retrieval,
+        suggestions=suggestions,
         rules=rules,
         pseudonyms=Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from features.arrays import BoolArray, DoubleArray, IntArray, LongArray
 from serving.search.suggest.words import CHARACTER, NO_BEGIN, NO_END, NUMBER, SEPARATOR
 
-LENGTH = 8  # characters of a phrase in writing without spaces
+LENGTH = 16  # characters of a phrase in writing without spaces
 _WORDS = 4  # of a phrase of other words
 # A phrase of which so much goes on with one and the same word is only a part: "extra virgin".
 _GOES_ON = 0.8

@@ -86,7 +86,8 @@ class Suggestions:
                 answer.add_popular()
             return Suggested(answer.suggestions)
         apart = [word.apart for word in words]
-        readings = [as_typed(index.keys, words), as_begun(index.keys, words)]
+        typed, begun = as_typed(index.keys, words), as_begun(index.keys, words)
+        readings = [typed] if begun == typed else [typed, begun]
         for reading in readings:
             answer.add_phrases(reading, apart)
         found = bool(answer.suggestions)

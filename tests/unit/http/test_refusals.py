@@ -27,6 +27,7 @@ CALLS = [
     ("POST", "/v1/search", "rank"),
     ("POST", "/v1/recommend", "rank"),
     ("GET", "/v1/items/milk/similar", "rank"),
+    ("GET", "/v1/suggest?q=mil", "rank"),
     ("POST", "/rerank", "rank"),
     ("GET", "/v1/status", "rank"),
     ("POST", "/v1/events", "events"),

@@ -74,6 +74,7 @@ async def test_the_openapi_document_is_valid_and_its_references_resolve(shop: Se
         ("/v1/rank", "post"), ("/v1/search", "post"), ("/v1/recommend", "post"),
         ("/v1/events", "post"), ("/v1/items", "put"), ("/v1/items/{item_id}", "delete"),
         ("/v1/items/{item_id}/similar", "get"), ("/v1/users/{user_id}", "delete"),
+        ("/v1/suggest", "get"),
         ("/v1/users/{user_id}/features", "get"), ("/rerank", "post"), ("/healthz", "get"),
         ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     } <= served  # fmt: skip

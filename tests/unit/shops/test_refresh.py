@@ -14,6 +14,7 @@ from features.catalog.item import Item, content_key
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.search.retrieval import Retrieval, Retrieved
+from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
 from serving.shops.items import ItemCache
 from serving.shops.refresh import Refresher
@@ -41,6 +42,7 @@ class Replica:
         self.source = FakeVectors()
         self.items = ItemCache(encoder, MAX_ITEM_TOKENS)
         self.retrieval = Retrieval(self.items, self.source)
+        self.suggestions = Suggestions(self.items)
         self.now_s = NOW_S
         self.refresher = Refresher(
             self.catalog,
@@ -48,6 +50,7 @@ class Replica:
             self.counters,
             self.items,
             self.retrieval,
+            self.suggestions,
             NeighborFile(neighbors),
             interval_s,
             lambda: self.now_s,
@@ -110,6 +113,22 @@ def test_changed_counters_are_followed(replica: Replica) -> None:
     replica.counters.buy("not in the catalogue", 2.0)
     replica.refresh()
     assert replica.bought("milk") == 2.0
+
+
+def test_suggestions_follow_the_catalogue_and_what_sells(replica: Replica) -> None:
+    def suggested(typed: str) -> list[str]:
+        return [each.text for each in replica.suggestions.suggest(typed, 8).suggestions]
+
+    replica.start()
+    assert suggested("plu") == []
+    assert suggested("m") == ["Milk", "Meadow", "Whole milk"]
+    replica.catalog.upsert([Item("jam", "Plum jam")])
+    replica.catalog.delete("oat")
+    replica.counters.buy("butter", 9.0)
+    replica.refresh()
+    assert suggested("plu") == ["Plum jam"]
+    assert suggested("oat") == []
+    assert suggested("m") == ["Meadow", "Milk", "Whole milk"]
 
 
 def test_what_happened_to_an_item_before_its_catalogue_entry_counts(replica: Replica) -> None:
