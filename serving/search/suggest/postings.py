@@ -42,6 +42,8 @@ class Postings:
             here, somewhere = self._masks(ranges, place)
             leading &= here
             anywhere &= somewhere
+            if not anywhere.any():
+                return [], []
         anywhere &= ~leading
         others = np.flatnonzero(anywhere)[:_REACH]
         if not all(apart[1:]) and len(others):

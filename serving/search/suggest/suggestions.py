@@ -68,8 +68,8 @@ class Suggestions:
 
     def rebuild(self, now_s: float) -> None:
         """Make the index anew, with popularity as of `now_s`."""
-        self._stale = False
         self._index = index_of(self._texts, self._items.table, self._items.counters, now_s)
+        self._stale = False
 
     def suggest(self, text: str, limit: int) -> Suggested:
         """At most `limit` suggestions for what was typed; for nothing, what is popular.

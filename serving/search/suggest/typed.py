@@ -8,6 +8,7 @@ from serving.search.suggest.typos import exactly, meant, with_prefix
 from serving.search.suggest.words import plain, tokens, word_key
 
 Reading = list[Ranges]  # one for each word
+_MAX_WORDS = 16  # of what was typed; what comes behind says no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def typed_words(text: str) -> list[TypedWord]:
             apart = not (character and before == "character")
             found.append(TypedWord(key, word, ended or character, character, apart))
         before = kind
-    return found
+    return found[:_MAX_WORDS]
 
 
 def as_typed(keys: Sequence[str], words: Sequence[TypedWord]) -> Reading:

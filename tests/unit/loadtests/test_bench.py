@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from loadtests.bench.bars import bars
 from loadtests.bench.clients import Endpoint, closed_loop, open_loop
 from loadtests.bench.report import compare, draw, show
+from loadtests.bench.suggest import measure
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Request, Texts
 from loadtests.load.shop import Shop
 from serving.local.models import tokenizer_path
@@ -164,3 +165,10 @@ def a_report(ours_ms: float) -> dict[str, Any]:
             cell("infinity", 100, 1, 1000.0),
         ],
     }
+
+
+def test_suggestions_are_found_for_most_that_is_typed_in_the_shop_that_is_measured() -> None:
+    figures = measure(300)
+    assert figures["typed_found"] > 0.9
+    assert figures["mistyped_found"] > 0.5
+    assert figures["typed_p50_ms"] <= figures["typed_p99_ms"] <= figures["typed_max_ms"]

@@ -264,3 +264,9 @@ def test_a_keystroke_is_answered_soon_in_a_shop_of_many_items() -> None:
         shop.suggested(typed)
         took_s.append(time.thread_time() - started_s)
     assert np.percentile(took_s, 90) < 0.02
+
+
+def test_a_long_text_is_read_as_far_as_it_says_anything() -> None:
+    shop = Shop("a " * 20 + "tea", "茶" * 40)
+    for typed in ("a " * 64, "茶" * 128):
+        assert len(shop.suggested(typed)) == 1
