@@ -1,6 +1,6 @@
 """Which entries have a word: entries are found by the ranges of words that a query may mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +37,15 @@ class Postings:
 
         Both best first. apart: whether a word may stand anywhere, not only behind the one before.
         """
-        leading, anywhere = self._masks(words[0], 0)
-        for place, ranges in enumerate(words[1:], start=1):
-            here, somewhere = self._masks(ranges, place)
+        leading, anywhere = np.ones(self.n_entries, bool), np.ones(self.n_entries, bool)
+        # The rarest word first: of the others, only what is left has to be looked at.
+        for place in sorted(range(len(words)), key=lambda place: self._size(words[place])):
+            here, somewhere = np.zeros(self.n_entries, bool), np.zeros(self.n_entries, bool)
+            for entries, places in self._parts(words[place], anywhere):
+                somewhere[entries] = True
+                here[entries[places == place]] = True
             leading &= here
-            anywhere &= somewhere
+            anywhere = somewhere
             if not anywhere.any():
                 return [], []
         anywhere &= ~leading
@@ -59,15 +63,18 @@ class Postings:
                 return int(np.searchsorted(self._starts, start + found[0], side="right")) - 1
         return -1
 
-    def _masks(self, ranges: Ranges, place: int) -> tuple[BoolArray, BoolArray]:
-        """Which entries have such a word at `place`, and which anywhere."""
-        here, anywhere = np.zeros(self.n_entries, bool), np.zeros(self.n_entries, bool)
+    def _size(self, ranges: Ranges) -> int:
+        return sum(int(self._starts[high] - self._starts[low]) for low, high in ranges)
+
+    def _parts(
+        self, ranges: Ranges, among: BoolArray
+    ) -> Iterator[tuple[IntArray, npt.NDArray[np.int8]]]:
+        """Entries of `among` with such words, and the places of these."""
         for low, high in ranges:
             part = slice(self._starts[low], self._starts[high])
             entries = self._entries[part]
-            anywhere[entries] = True
-            here[entries[self._places[part] == place]] = True
-        return here, anywhere
+            known = np.flatnonzero(among[entries])
+            yield entries[known], self._places[part][known]
 
     def _together(
         self, entries: LongArray, words: Sequence[Ranges], apart: Sequence[bool]
@@ -88,12 +95,8 @@ class Postings:
         runs: LongArray | None = None
         for step, ranges in enumerate(words):
             keys = []
-            for low, high in ranges:
-                part = slice(self._starts[low], self._starts[high])
-                entries = self._entries[part]
-                known = among[entries]
-                at = self._places[part][known].astype(np.int64) - step + 128
-                keys.append(entries[known].astype(np.int64) * 256 + at)
+            for entries, places in self._parts(ranges, among):
+                keys.append(entries.astype(np.int64) * 256 + (places.astype(np.int64) - step + 128))
             these = np.concatenate(keys) if keys else np.zeros(0, np.int64)
             runs = these if runs is None else np.intersect1d(runs, these)
         assert runs is not None

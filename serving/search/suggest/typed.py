@@ -65,9 +65,14 @@ def as_mistyped(
     words: Sequence[TypedWord],
     known: Callable[[tuple[int, int]], bool],
 ) -> Reading:
-    """Each word as it is or corrected, as far as `known`."""
+    """Each word as it is or corrected, as far as `known`; a whole one that is known stays.
+
+    If all of them are, then one that is known must be mistyped.
+    """
     reading: list[Ranges] = []
-    for word, [own] in zip(words, as_typed(keys, words), strict=True):
-        corrected = [] if word.character else meant(keys, letters, word.key, word.complete)
+    whole = [known(exactly(keys, word.key)) for word in words]
+    for word, [own], stays in zip(words, as_typed(keys, words), whole, strict=True):
+        asked = not word.character and (not stays or all(whole))
+        corrected = meant(keys, letters, word.key, word.complete) if asked else []
         reading.append([pair for pair in (own, *corrected) if known(pair)])
     return reading

@@ -34,7 +34,7 @@ def meant(keys: Sequence[str], letters: str, word: str, complete: bool) -> list[
         return []
     find = exactly if complete else with_prefix
     found = {find(keys, edited) for edited in set(_edits(word, letters, complete))}
-    ranges = sorted(pair for pair in found if pair[0] < pair[1])
+    ranges = _merged(sorted(pair for pair in found if pair[0] < pair[1]))
     if ranges or len(word) < _TWO_TYPOS:
         return ranges
     low, high = with_prefix(keys, word[0])
@@ -44,7 +44,17 @@ def meant(keys: Sequence[str], letters: str, word: str, complete: bool) -> list[
     choices = [key[:length] for length in lengths for key in part]
     close = process.extract(word, choices, scorer=OSA.distance, score_cutoff=2, limit=_MOST)
     places = {low + place % len(part) for _, _, place in close}
-    return [(place, place + 1) for place in sorted(places)]
+    return _merged([(place, place + 1) for place in sorted(places)])
+
+
+def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for low, high in ranges:
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
 
 
 def _edits(word: str, letters: str, complete: bool) -> Iterator[str]:

@@ -109,6 +109,7 @@ def test_only_the_mistyped_word_is_corrected(grocery: Shop) -> None:
 def test_a_word_that_is_known_is_not_taken_for_a_mistyped_one() -> None:
     shop = Shop("Milk whole", "Milk lean", "Silk scarf", "Silk dress")
     assert [text for text in shop.suggested("milk") if "ilk" in text and text[0] in "sS"] == []
+    assert all("milk" in text.lower() for text in shop.suggested("milk whoel"))
     # What may yet become another word is completed first, and corrected below.
     assert shop.suggested("sill")[0] == "silk"
 
