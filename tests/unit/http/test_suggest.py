@@ -62,3 +62,8 @@ async def test_a_deleted_item_is_not_suggested_any_more(tokenizer_path: Path) ->
     shop.items.table.remove("bread")
     found = (await shop.call("GET", "/v1/suggest?q=rye")).json()
     assert found["suggestions"] == []
+
+
+@pytest.mark.parametrize("typed", ["%ff", "%ED%A0%80", "%F0%9F", "a%00b", "+", "%"])
+async def test_bytes_that_are_no_text_are_no_500(shop: Service, typed: str) -> None:
+    assert (await shop.call("GET", f"/v1/suggest?q={typed}")).status_code == 200

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.catalog.counters import Counter, ItemCounters
 from features.catalog.item import Item
@@ -271,3 +273,28 @@ def test_a_long_text_is_read_as_far_as_it_says_anything() -> None:
     shop = Shop("a " * 20 + "tea", "茶" * 40)
     for typed in ("a " * 64, "茶" * 128):
         assert len(shop.suggested(typed)) == 1
+
+
+TYPED = st.text(max_size=40) | st.text("olive shampo,.-'&1 跑鞋らんกไ런\u0301", max_size=40)
+MIXED = Shop(
+    *GROCERY, "耐克男子跑鞋", "ランニング 1 kg", "런닝화", "กาแฟ 100 g", "Salt & pepper", "!!!", " "
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TYPED, st.integers(1, 20))
+def test_whatever_is_typed_gets_distinct_suggestions_up_to_the_limit(
+    typed: str, limit: int
+) -> None:
+    found = MIXED.suggested(typed, limit)
+    assert len(found) == len(set(found)) <= limit
+    assert all(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=5))
+def test_a_title_of_any_characters_is_found_by_its_beginning(titles: list[str]) -> None:
+    shop = Shop(*dict.fromkeys(titles))
+    for title in titles:
+        if any(map(str.isalpha, title)):
+            assert shop.suggested(title[:1] if title[0].isalpha() else title, 20)
