@@ -55,11 +55,10 @@ def endpoints(
     model = settings.model
     tokenizer = Tokenizer(model.tokenizer_path)
     triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
-    shops = Shops([_shop(settings, tokenizer, triton_encoder)])
+    text_vectors = TextVectors(tokenizer, triton_encoder)
+    shops = Shops([_shop(settings, tokenizer, text_vectors)])
     guarded = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
-    encoder = GuardedEncoder(
-        TextVectors(tokenizer, triton_encoder), Breaker("encoder", settings.breaker)
-    )
+    encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
     limits = PublishedLimits(
         partial(published_limits, model.grpc_address, model.ranker, model.tls, _LIMITS_S)
     )
@@ -90,7 +89,7 @@ def endpoints(
     )
 
 
-def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TritonEncoder) -> Shop:
+def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:
     """The one shop, filled, and followed by its refresher."""
     log = open_event_log(settings.store)
     catalog = open_catalog(settings.store)

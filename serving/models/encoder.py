@@ -38,3 +38,7 @@ class TextVectors:
             tokens = await asyncio.to_thread(self._tokenizer.tokens, texts, MAX_TOKENS)
         left_s = deadline_s - time.monotonic()
         return await self._model.encode(tokens, left_s, current_traceparent())
+
+    def encode_blocking(self, texts: Sequence[str]) -> FloatArray:
+        """As `encode`, for a thread that builds an index and may wait."""
+        return self._model.encode_blocking(self._tokenizer.tokens(texts, MAX_TOKENS))

@@ -1,6 +1,6 @@
 """Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,23 +44,23 @@ class IndexedItems(Protocol):
     @property
     def counters(self) -> ItemCounters: ...
 
-    def texts_of(self, rows: RowArray) -> tuple[RowArray, npt.NDArray[np.int16]]:
-        """Content keys (n,) and token ids (n, longest) of `rows`."""
-        ...
-
 
 class VectorSource(Protocol):
     """Encodes item texts for the dense index. Rows of zeros stay out of it."""
 
-    def vectors(self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]) -> FloatArray:
-        """Unit vectors (n, VECTOR_SIZE); raises a RankingError when the encoder is down."""
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """Unit vectors (n, VECTOR_SIZE), zeros for an empty text.
+
+        Raises a RankingError when the encoder is down.
+        """
         ...
 
 
 class Retrieval:
     """The indexes. One thread writes (`update`), others read.
 
-    analyzer: of the catalogue's language, English by default; model: of relevance, of the encoder in use
+    analyzer: of the catalogue's language, English by default; model: of relevance, as it goes with
+    the encoder in use
     """
 
     def __init__(
@@ -98,7 +98,9 @@ class Retrieval:
         self._dense.remove(rows[gone])
         rows = rows[~gone]
         if len(rows):
-            self._dense.replace(rows, self._source.vectors(*self._items.texts_of(rows)))
+            items = self._items.table.items
+            texts = [items[row].ranker_text for row in rows.tolist()]
+            self._dense.replace(rows, self._source.vectors(texts))
 
     def refresh_popularity(self, now_s: float) -> None:
         """Order items by what is popular and by what is new."""

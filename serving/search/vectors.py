@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import FloatArray
+from features.catalog.item import content_key
 
 _LOG = logging.getLogger("vitrine.item_vectors")
 _CHUNK = 32  # encoded at once: a shopper's query waits for that long (40 ms on two cores)
@@ -17,10 +19,10 @@ _SAVE_SHARE = 0.02  # the file is written anew when this share of it is missing
 
 
 class BlockingEncoder(Protocol):
-    """Texts to vectors, for a thread that may wait. `triton.TritonEncoder` is one."""
+    """Texts to vectors, for a thread that may wait. `encoder.TextVectors` is one."""
 
-    def encode_blocking(self, tokens: npt.NDArray[np.int16]) -> FloatArray:
-        """Unit vectors (n, size); raises a RankingError."""
+    def encode_blocking(self, texts: Sequence[str]) -> FloatArray:
+        """Unit vectors (n, size), zeros for an empty text; raises a RankingError."""
         ...
 
 
@@ -38,27 +40,26 @@ class StoredVectors:
         self._saved = 0
         self._read()
 
-    def vectors(self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]) -> FloatArray:
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
         """Unit vectors (n, size); see retrieval.VectorSource."""
-        missing = [i for i, key in enumerate(keys.tolist()) if key not in self._place]
+        keys = [content_key(text) for text in texts]
+        pairs = zip(keys, texts, strict=True)
+        missing = {key: text for key, text in pairs if key not in self._place}
         if missing:
-            self._encode(keys[missing], tokens[missing])
-        return self._vectors[[self._place[key] for key in keys.tolist()]].astype(np.float32)
+            self._encode(missing)
+        return self._vectors[[self._place[key] for key in keys]].astype(np.float32)
 
-    def _encode(self, keys: npt.NDArray[np.int64], tokens: npt.NDArray[np.int16]) -> None:
-        _, first = np.unique(keys, return_index=True)
-        keys, tokens = keys[first], tokens[first]
-        # Texts of one length together: padding is computed like text.
-        by_length = np.argsort((tokens != 0).sum(axis=1), kind="stable")
+    def _encode(self, missing: Mapping[int, str]) -> None:
+        # Texts of about one length together: a shorter one is sent padded to the longest.
+        keys = sorted(missing, key=lambda key: len(missing[key]))
         encoded: list[npt.NDArray[np.float16]] = []
         done: list[int] = []
         try:
             for start in range(0, len(keys), _CHUNK):
-                chosen = by_length[start : start + _CHUNK]
-                width = max(int((tokens[chosen] != 0).sum(axis=1).max()), 1)
-                vectors = self._encoder.encode_blocking(tokens[chosen, :width])
+                chosen = keys[start : start + _CHUNK]
+                vectors = self._encoder.encode_blocking([missing[key] for key in chosen])
                 encoded.append(vectors.astype(np.float16))
-                done += keys[chosen].tolist()
+                done += chosen
         finally:
             # An encoder that goes down halfway is not asked again for what it gave.
             if encoded:

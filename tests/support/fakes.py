@@ -18,7 +18,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import FloatArray
 from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
@@ -244,21 +244,22 @@ def token_vectors(tokens: npt.NDArray[np.int16]) -> FloatArray:
 class FakeVectors:
     """A `retrieval.VectorSource` and an encoder to be called from a thread."""
 
+    tokenizer: Tokenizer
     error: Exception | None = None
     asked: int = 0
     calls: int = 0
     longest: int = 0  # texts in one call
 
-    def vectors(self, keys: RowArray, tokens: npt.NDArray[np.int16]) -> FloatArray:
-        return self.encode_blocking(tokens)
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        return self.encode_blocking(texts)
 
-    def encode_blocking(self, tokens: npt.NDArray[np.int16]) -> FloatArray:
+    def encode_blocking(self, texts: Sequence[str]) -> FloatArray:
         self.calls += 1
         if self.error:
             raise self.error
-        self.asked += len(tokens)
-        self.longest = max(self.longest, len(tokens))
-        return token_vectors(tokens)
+        self.asked += len(texts)
+        self.longest = max(self.longest, len(texts))
+        return token_vectors(self.tokenizer.tokens(texts, MAX_ITEM_TOKENS))
 
 
 @dataclass

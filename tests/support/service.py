@@ -87,7 +87,7 @@ def shop_of(
     rules: Rules = NO_EXPLORATION,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
-    retrieval = Retrieval(items, FakeVectors())
+    retrieval = Retrieval(items, FakeVectors(items._tokenizer))
     retrieval.update(np.arange(len(items.table)))
     retrieval.refresh_popularity(NOW_S)
     suggestions = Suggestions(items)

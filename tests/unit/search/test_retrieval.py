@@ -35,7 +35,7 @@ class Shop:
     def __init__(self, encoder: Tokenizer, items: ItemCache | None = None) -> None:
         self.encoder = encoder
         self.items = groceries(encoder) if items is None else items
-        self.source = FakeVectors()
+        self.source = FakeVectors(encoder)
         self.retrieval = Retrieval(self.items, self.source)
         self.retrieval.update(np.arange(len(self.items.table)))
         self.retrieval.refresh_popularity(NOW_S)

@@ -1,6 +1,7 @@
 """A replica's items follow the catalogue and the counters, and wait for who is down."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from features.behavior.matrix import Shopper
 from features.behavior.neighbor_file import NeighborFile, write_neighbors
 from features.behavior.neighbors import NeighborTables
 from features.catalog.counters import Counter
-from features.catalog.item import Item, content_key
+from features.catalog.item import Item
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.search.retrieval import Retrieval, Retrieved
@@ -39,7 +40,7 @@ class Replica:
         self.catalog = FakeCatalog()
         self.catalog.upsert(GROCERIES)
         self.counters = FakeCounters()
-        self.source = FakeVectors()
+        self.source = FakeVectors(encoder)
         self.items = ItemCache(encoder, MAX_ITEM_TOKENS)
         self.retrieval = Retrieval(self.items, self.source)
         self.suggestions = Suggestions(self.items)
@@ -193,21 +194,17 @@ def test_the_thread_survives_a_failure(encoder: Tokenizer) -> None:
         replica.refresher.stop()
 
 
-def texts(encoder: Tokenizer, *found: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([content_key(text) for text in found]), encoder.tokens(found, 8)
-
-
 def test_vectors_are_made_once_and_kept_through_a_restart(
     encoder: Tokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep" / "vectors.npz"
-    first = FakeVectors()
-    keys, tokens = texts(encoder, "a", "bb", "a")
-    made = StoredVectors(path, first).vectors(keys, tokens)
+    first = FakeVectors(encoder)
+    texts = ["a", "bb", "a"]
+    made = StoredVectors(path, first).vectors(texts)
     assert first.asked == 2
-    np.testing.assert_allclose(made, token_vectors(tokens), atol=1e-3)
-    second = FakeVectors()
-    np.testing.assert_array_equal(StoredVectors(path, second).vectors(keys, tokens), made)
+    np.testing.assert_allclose(made, token_vectors(encoder.tokens(texts, 8)), atol=1e-3)
+    second = FakeVectors(encoder)
+    np.testing.assert_array_equal(StoredVectors(path, second).vectors(texts), made)
     assert second.asked == 0
     assert [each.name for each in path.parent.iterdir()] == ["vectors.npz"]
 
@@ -218,9 +215,9 @@ def test_a_broken_file_of_vectors_is_written_anew(
 ) -> None:
     path = tmp_path / "vectors.npz"
     path.write_bytes(content)
-    StoredVectors(path, FakeVectors()).vectors(*texts(encoder, "a"))
-    again = FakeVectors()
-    StoredVectors(path, again).vectors(*texts(encoder, "a"))
+    StoredVectors(path, FakeVectors(encoder)).vectors(["a"])
+    again = FakeVectors(encoder)
+    StoredVectors(path, again).vectors(["a"])
     assert again.asked == 0
 
 
@@ -228,17 +225,15 @@ def test_vectors_that_cannot_be_kept_are_given_all_the_same(
     encoder: Tokenizer, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    found = StoredVectors(tmp_path / "file" / "v.npz", FakeVectors()).vectors(*texts(encoder, "a"))
+    found = StoredVectors(tmp_path / "file" / "v.npz", FakeVectors(encoder)).vectors(["a"])
     assert found.shape[0] == 1
 
 
 def test_a_query_never_waits_for_more_than_a_few_items_to_be_encoded(
     encoder: Tokenizer, tmp_path: Path
 ) -> None:
-    source = FakeVectors()
-    StoredVectors(tmp_path / "v.npz", source).vectors(
-        *texts(encoder, *(f"{n}" for n in range(300)))
-    )
+    source = FakeVectors(encoder)
+    StoredVectors(tmp_path / "v.npz", source).vectors([f"{n}" for n in range(300)])
     assert source.asked == 300
     assert source.longest <= 32
 
@@ -247,18 +242,18 @@ def test_an_encoder_that_goes_down_halfway_is_not_asked_twice(
     encoder: Tokenizer, tmp_path: Path
 ) -> None:
     class Fading(FakeVectors):
-        def encode_blocking(self, tokens: np.ndarray) -> np.ndarray:
+        def encode_blocking(self, texts: Sequence[str]) -> np.ndarray:
             if self.calls == 1:
                 self.calls += 1
                 raise ModelUnavailableError("down")
-            return super().encode_blocking(tokens)
+            return super().encode_blocking(texts)
 
-    fading = Fading()
+    fading = Fading(encoder)
     stored = StoredVectors(tmp_path / "v.npz", fading)
-    many = texts(encoder, *(f"{n}" for n in range(300)))
+    many = [f"{n}" for n in range(300)]
     with pytest.raises(ModelUnavailableError):
-        stored.vectors(*many)
-    assert stored.vectors(*many).shape[0] == 300
+        stored.vectors(many)
+    assert stored.vectors(many).shape[0] == 300
     assert fading.asked == 300
 
 
