@@ -92,7 +92,8 @@ class Part:
     member: str | None = None
 
 
-# The text match is a cosine; the score is the sum of the others.
+# The text match is a cosine; the score is the sum of the others. "query" is a prior for queries,
+# which only versions of before have: relevance is judged outside the ranker now.
 PARTS = (Part("text"), Part("query"), Part("network", "head"), Part("forest", "forest"))
 PART_NAMES = tuple(part.name for part in PARTS)
 OUTPUTS = (

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.models.contract import HISTORIES, PART_NAMES, PARTS
+from serving.models.contract import HISTORIES, PARTS
 from serving.models.packing import BatchError, checked
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
 from serving.models.runtime.text_vectors import open_session, open_texts, row_keys
@@ -63,9 +63,13 @@ class VersionRanker:
         if tuple(training["text_feature_names"]) != TEXT_FEATURES:
             raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
         self._members = [Member(name, **values) for name, values in training["blend"].items()]
-        # A log without searches teaches nothing of queries: then their match counts by this prior.
-        prior = training.get("query_prior")
-        self._query_prior = Member("query", **prior) if prior else None
+        # A log without searches teaches nothing of queries: then the columns that tell of one are
+        # as they were in training. Relevance to it is judged outside (serving/search/relevance.py).
+        names = (*self._feature_names, *TEXT_FEATURES)
+        self._unlearnt = {
+            names.index(name): np.float32(np.nan if value is None else value)
+            for name, value in training.get("unlearnt", {}).items()
+        }
         self._sessions = {m.name: open_session(folder / f"{m.name}.onnx") for m in self._members}
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
@@ -93,12 +97,11 @@ class VersionRanker:
         best = text[:, _TEXT_PART]
         parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
         parts[np.isinf(parts[:, 0]), 0] = np.nan
+        for column, value in self._unlearnt.items():
+            features[:, column] = value
         for member in self._members:
             raw = self._raw(member.name, features)
             parts[:, PART_OF[member.name]] = member.contribution(raw)
-        if self._query_prior is not None:
-            query = text[:, TEXT_FEATURES.index("text_query")]
-            parts[:, PART_NAMES.index("query")] = self._query_prior.contribution(query)
         return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
 
     def _raw(self, member: str, features: FloatArray) -> FloatArray:

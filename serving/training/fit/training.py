@@ -18,9 +18,11 @@ import torch
 from rich.progress import Progress
 
 from features.arrays import FloatArray
+from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from features.datasets.item_details import telling
+from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.plans import Plan, make_plan
 from serving.training.data.propensities import debiased
 from serving.training.data.slate_building import build_slates
@@ -35,10 +37,7 @@ from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
 from serving.training.publish.base_model import base_folder
 
-# A log without searches does not teach how much a query's match is worth. The ranker then adds
-# weight * (cosine - mean) / std to the score. Mean and std are those of MiniLM's cosines between
-# queries and items that a search found.
-QUERY_PRIOR = {"weight": 2.0, "mean": 0.3, "std": 0.12}
+OF_QUERY = ("retrieval_score", "retrieval_rank", "has_query", "query_words", "text_query")
 N_HELD_OUT = 60  # slates, on which publishing compares int8 with float32
 
 
@@ -105,8 +104,9 @@ def train(
     fitted = fit(training, columns(training, *after), options, progress)
     members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
     everything = concatenate([training, valid])
-    final = fit(everything, columns(everything, *after), options, progress)
-    about = _about(dataset, plan, options, metrics, propensities)
+    learnt_from = columns(everything, *after)
+    final = fit(everything, learnt_from, options, progress)
+    about = _about(dataset, plan, options, metrics, propensities, unlearnt_columns(learnt_from))
     write_bundle(out, tower, final.head, final.forest, members, about)
     held_out = valid.take(np.arange(min(N_HELD_OUT, len(valid))))
     write_held_out(out / "held_out.npz", held_out, texts, tower)
@@ -148,6 +148,19 @@ def fit(
     return HeadAndForest(head, forest)
 
 
+def unlearnt_columns(features: FloatArray) -> dict[str, float | None]:
+    """The columns OF_QUERY that are the same in all rows of `features` (R, F + T), and as what.
+
+    None: always unknown. A version is shown them so whatever a request says (runtime/ranking.py).
+    """
+    names = (*FEATURE_NAMES, *TEXT_FEATURES)
+    first = features[0]
+    same = ((features == first) | (np.isnan(features) & np.isnan(first))).all(axis=0)
+    constant = [name for name in OF_QUERY if same[names.index(name)]]
+    values = {name: float(first[names.index(name)]) for name in constant}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}
+
+
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 of all items, events and queries."""
     digest = hashlib.sha256()
@@ -163,6 +176,7 @@ def _about(
     options: TrainingOptions,
     metrics: dict[str, float],
     propensities: FloatArray | None,
+    unlearnt: dict[str, float | None],
 ) -> dict[str, Any]:
     return {
         "propensities": None if propensities is None else np.round(propensities, 4).tolist(),
@@ -172,7 +186,7 @@ def _about(
         "limits": LIMITS.as_dict(),
         "slates": {"train": len(plan.train), "valid": len(plan.valid)},
         "label_weights": plan.label_weights,
-        "query_prior": QUERY_PRIOR if plan.task in ("next_basket", "discovery") else None,
+        "unlearnt": unlearnt,
         "options": asdict(options),
         "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},
     }

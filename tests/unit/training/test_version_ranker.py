@@ -28,18 +28,19 @@ def test_a_score_is_the_sum_of_its_parts(ranker: VersionRanker) -> None:
     assert np.isnan(parts[:, 1]).all()  # trained with queries, it needs no prior for them
 
 
-def test_a_ranker_trained_without_queries_still_heeds_them(tmp_path: Path) -> None:
+def test_a_ranker_trained_without_queries_does_not_guess_at_them(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "bundle")
     training = json.loads((bundle / "training.json").read_text())
-    training["query_prior"] = {"weight": 50.0, "mean": 0.3, "std": 0.1}
+    training["unlearnt"] = {"text_query": None, "price": 3.0}
     (bundle / "training.json").write_text(json.dumps(training))
     publish_ranker(tmp_path / "repository", bundle)
     ranker = VersionRanker(tmp_path / "repository" / "ranker" / "1")
-    scores, parts = ranker.score(slate("red mug", 0, 0))
-    assert np.argmax(scores) == ITEMS.index("red mug")
-    np.testing.assert_allclose(scores, parts[:, 1:].sum(axis=1), rtol=1e-5)
-    _, parts = ranker.score(slate("", 0, 0))
-    assert np.isnan(parts[:, 1]).all()
+    asked, parts = ranker.score(slate("red mug"))
+    np.testing.assert_array_equal(asked, ranker.score(slate(""))[0])
+    assert parts[:, 0].max() > 0.95  # what is told of the match stays
+    batch = slate("red mug")
+    dearer = {**batch, "FEATURES": batch["FEATURES"] + np.array([1, 0, 0], np.float32)}
+    np.testing.assert_array_equal(ranker.score(dearer)[0], asked)
 
 
 def test_features_are_taken_by_name_and_a_missing_one_is_unknown(ranker: VersionRanker) -> None:
