@@ -3,6 +3,7 @@
     VitrineError
     ├── RequestError            the caller can mend it
     │   ├── InvalidRequestError         422
+    │   ├── UnknownItemError            404
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
     │   ├── RateLimitedError            429
@@ -42,6 +43,13 @@ class InvalidRequestError(RequestError):
 
     code = "invalid_request"
     status_code = 422
+
+
+class UnknownItemError(RequestError):
+    """The catalogue has no such item."""
+
+    code = "unknown_item"
+    status_code = 404
 
 
 class UnauthenticatedError(RequestError):

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     MODEL_OVERLOADED = "model_overloaded"
     BAD_MODEL_OUTPUT = "bad_model_output"
     FEATURES_UNAVAILABLE = "features_unavailable"
+    SORTED = "sorted"  # the caller wanted an order of its own
     NO_MATCH = "no_match"  # nothing that the catalogue has answers the query
 
 

@@ -31,10 +31,10 @@ from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.slate_metrics import RankingMetrics
 from serving.ranking.sources import Sources
-from serving.search.analysis import Analyzer
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
+from serving.search.words.analysis import Analyzer
 from serving.settings import Settings
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache

@@ -15,6 +15,7 @@ from serving.http.schemas.rankings import (
     RankResponse,
     RecommendRequest,
     SearchRequest,
+    SearchResponse,
 )
 from serving.http.schemas.rerank import DocumentsRerank, TextsRerank
 from serving.http.schemas.suggest import SuggestResponse
@@ -25,6 +26,7 @@ _MODELS = (
     SearchRequest,
     RecommendRequest,
     RankResponse,
+    SearchResponse,
     SuggestResponse,
     EventsResponse,
     ItemsRequest,

@@ -94,13 +94,15 @@ class RankingPipeline:
                 evidence = self._features.evidence(shop, context, shopper.states, source)
                 features = self._features.matrix(shop, context, candidates, evidence)
             resolved = _Resolved(shop, context, assignment, candidates, evidence, features, stages)
-            if isinstance(shopper, Unavailable):
+            if isinstance(shopper, Unavailable) and candidates.sort_key is None:
                 in_time = self._left_s(context) > 0
                 reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
                 slate = self._by_rules(resolved, Route.FALLBACK, reason)
             elif len(candidates) == 0:
                 nothing = Reason.NO_MATCH if isinstance(source, Search) else None
                 slate = self._by_rules(resolved, Route.COLD_START, nothing)
+            elif candidates.sort_key is not None:
+                slate = self._by_rules(resolved, Route.COLD_START, Reason.SORTED)
             elif not self._knows_enough(context, source, evidence):
                 slate = await self._for_new_shopper(resolved)
             else:

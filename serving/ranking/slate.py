@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray
+from features.arrays import DoubleArray, FloatArray
 from features.catalog.item import category_path
 from features.catalog.table import ItemTable
 from features.catalog.words import words
@@ -59,6 +59,8 @@ class SlatePolicy:
         """
         bounds = Bounds(candidates.relevance, reach)
         move = _Moves(table, rules, context, candidates, features)
+        if candidates.sort_key is not None:
+            return _as_asked(candidates.sort_key, move, context)
         boosted = move.boosted(scores)
         values = bounds.bounded(boosted)
         order = np.argsort(-values, kind="stable")  # ties keep the order that was given
@@ -78,9 +80,19 @@ class SlatePolicy:
         )
         order, propensity = layout.copy(), np.ones(len(layout), np.float32)
         order[layout == _FREE], propensity[layout == _FREE] = free, chance
-        part = slice(context.offset, context.offset + (context.limit or len(order)))
+        part = context.part(len(order))
         shown = scores if candidates.relevance is None else values
         return Ordered(order[part], propensity[part], move.notes, shown)
+
+
+def _as_asked(sort_key: DoubleArray, move: "_Moves", context: Context) -> Ordered:
+    """In the caller's own order, where only a bury moves anything."""
+    order = np.argsort(sort_key, kind="stable")
+    buried = move.buried()
+    order = np.concatenate([order[~buried[order]], order[buried[order]]])
+    part = context.part(len(order))
+    sure = np.ones(len(order), np.float32)
+    return Ordered(order[part], sure[part], move.notes, (-sort_key).astype(np.float32))
 
 
 class _Moves:

@@ -9,12 +9,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from features.arrays import FloatArray
+from features.arrays import DoubleArray, FloatArray, RowArray
 from features.behavior.matrix import Shopper
+from features.catalog.table import ItemTable
 from serving.errors import RankingError
 from serving.models.encoder import Encoder
 from serving.ranking.settings import PipelineSettings
-from serving.ranking.values import Candidates, Context, Given, Recommend, Search, Source
+from serving.ranking.values import (
+    Candidates,
+    Context,
+    Found,
+    Given,
+    Recommend,
+    Search,
+    Sort,
+    Source,
+)
+from serving.search.facets import facets_of
 from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
 from serving.shops.shop import Shop
@@ -22,6 +33,8 @@ from serving.telemetry.stages import Stages
 from serving.types import Stage
 
 _Result = TypeVar("_Result")
+_MOST_FOUND = 1_000  # items of a search that are counted, or put into another order
+_SORTED_SHARE = 0.5  # of the best one's relevance that an item needs to be sorted by price
 
 
 class Sources:
@@ -49,7 +62,7 @@ class Sources:
                     return await self._matched(shop, context, given, context.query)
             case Search():
                 with stages.stage(Stage.RETRIEVE):
-                    return await self._search(shop, context, source)
+                    return await self._search(shop, states, context, source)
             case Recommend():
                 with stages.stage(Stage.RETRIEVE):
                     return await self._recommend(shop, states, source)
@@ -78,13 +91,32 @@ class Sources:
         matches = await self._in_pool(lambda: shop.retrieval.matches(query, vector, given.rows))
         return replace(given, matches=matches)
 
-    async def _search(self, shop: Shop, context: Context, source: Search) -> Candidates:
-        """The most relevant items; by words alone without the encoder."""
-        vector = await self._query_vector(context, source.query)
-        limit, floor = self._n_candidates, self._settings.relevance_floor
-        return await self._retrieved(
-            shop,
-            lambda: shop.retrieval.search(source.query, vector, source.filters, limit, floor),
+    async def _search(
+        self, shop: Shop, states: Shopper, context: Context, source: Search
+    ) -> Candidates:
+        """The most relevant items; by words alone without the encoder; browsing without a query."""
+        # Facets and another order are of all that is found, not only of the best.
+        wide = bool(source.facets) or source.sort is not Sort.RELEVANCE
+        counted: RowArray | None = None
+        if context.query is None:
+            limit = self._n_candidates + len(source.shown)
+            found = await self._in_pool(
+                lambda: shop.retrieval.recommend(states, (), source.filters, limit)
+            )
+            if wide:
+                counted = await self._in_pool(lambda: shop.retrieval.browse(source.filters))
+                if source.sort is not Sort.RELEVANCE:
+                    found = Retrieved(counted, np.full(len(counted), np.nan, np.float32))
+        else:
+            query = context.query
+            vector = await self._query_vector(context, query)
+            limit = _MOST_FOUND if wide else self._n_candidates + len(source.shown)
+            floor = self._settings.relevance_floor
+            found = await self._in_pool(
+                lambda: shop.retrieval.search(query, vector, source.filters, limit, floor)
+            )
+        return await self._in_pool(
+            lambda: searched(shop.items.table, source, found, counted, self._n_candidates)
         )
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
@@ -115,3 +147,43 @@ class Sources:
 
     async def _in_pool(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def searched(
+    table: ItemTable, source: Search, found: Retrieved, counted: RowArray | None, limit: int
+) -> Candidates:
+    """What was found as candidates: without what was shown, at most `limit`, in the order asked.
+
+    counted: the rows of all that was found, when `found` has only the best of them
+    """
+    counted = found.rows if counted is None else counted
+    facets = facets_of(table, counted, source.facets)
+    item_ids = [table.item_ids[row] for row in found.rows.tolist()]
+    keep = source.shown.unseen(item_ids)
+    key = None
+    if source.sort is not Sort.RELEVANCE:
+        if found.matches is not None and len(found.rows):
+            keep &= found.score >= _SORTED_SHARE * found.score.max()
+        key = _sort_key(table, found.rows, source.sort)
+        places = np.argsort(np.where(keep, key, np.inf), kind="stable")[: int(keep.sum())]
+    else:
+        places = np.flatnonzero(keep)
+    places = places[:limit]
+    nearest = tuple((table.item_ids[row], relevance) for row, relevance in found.below)
+    return Candidates(
+        [item_ids[place] for place in places.tolist()],
+        found.rows[places],
+        found.score[places],
+        found.matches and found.matches.take(places),
+        None if key is None else key[places],
+        Found(len(counted), facets, nearest),
+    )
+
+
+def _sort_key(table: ItemTable, rows: RowArray, sort: Sort) -> DoubleArray:
+    """Lowest first, (n,); what has no price or time comes last."""
+    key = table.created_s[rows] if sort is Sort.NEWEST else table.log_price[rows]
+    if sort is not Sort.PRICE_ASC:
+        key = -key
+    # Finite: the last place is that of what was shown before.
+    return np.where(np.isfinite(key), key, float(np.finfo(np.float32).max))

@@ -1,14 +1,17 @@
 """The values that the ranking path passes along; each is complete when it is made."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import DoubleArray, FloatArray, RowArray
 from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
+from serving.search.cursor import NOTHING_SHOWN, Cursor
+from serving.search.facets import Facets
 from serving.search.filters import Filters
 from serving.search.relevance import Matches
 from serving.types import Reason, Route, Scores
@@ -34,6 +37,10 @@ class Context:
     device: str | None = None
     placement: str | None = None
 
+    def part(self, n: int) -> slice:
+        """The places that are asked for of a slate of `n`."""
+        return slice(self.offset, self.offset + (n if self.limit is None else self.limit))
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -44,12 +51,27 @@ class Given:
     filters: Filters | None = None
 
 
+class Sort(StrEnum):
+    """What a search is ordered by."""
+
+    RELEVANCE = "relevance"  # and, within it, by what the shopper prefers
+    PRICE_ASC = "price_asc"
+    PRICE_DESC = "price_desc"
+    NEWEST = "newest"
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Candidates are found for the query."""
+    """Candidates are found for the query; without one, for the shopper: browsing.
+
+    shown: on earlier pages; facets: names to be counted over all that is found
+    """
 
     query: str
     filters: Filters | None = None
+    sort: Sort = Sort.RELEVANCE
+    shown: Cursor = NOTHING_SHOWN
+    facets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +91,30 @@ def seeds_of(source: Source) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Beside the candidates of a search. total: items found, at least; nearest: item ids and their
+    relevance, when nothing was relevant enough."""
+
+    total: int
+    facets: Facets = field(default_factory=Facets)
+    nearest: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """The items to be ranked.
 
     rows: int64 (n,) of the shop's table, -1 = not in it; retrieval_score: float32 (n,), NaN = none;
-    matches: with the query; None: there is none
+    matches: with the query; None: there is none; sort_key: float64 (n,), lowest first, where the
+    caller wants another order than ours; found: what else a search tells
     """
 
     item_ids: list[str]
     rows: RowArray
     retrieval_score: FloatArray
     matches: Matches | None = None
+    sort_key: DoubleArray | None = None
+    found: Found | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)

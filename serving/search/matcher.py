@@ -8,12 +8,12 @@ import numpy as np
 from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
 from features.catalog.words import folded
-from serving.search.analysis import Analyzer
 from serving.search.dense import DenseIndex
-from serving.search.item_terms import ItemTerms
-from serving.search.lexical import LexicalIndex
-from serving.search.lexicon import Lexicon, QueryTerm
 from serving.search.relevance import EXACT_CODE, Matches, RelevanceModel, match_columns
+from serving.search.words.analysis import Analyzer
+from serving.search.words.item_terms import ItemTerms
+from serving.search.words.lexical import LexicalIndex
+from serving.search.words.lexicon import Lexicon, QueryTerm
 
 REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a query is
 

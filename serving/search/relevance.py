@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
-from serving.search.item_terms import N_FIELDS, Field, ItemTerms, query_key
-from serving.search.lexicon import QueryTerm
+from serving.search.words.item_terms import N_FIELDS, Field, ItemTerms, query_key
+from serving.search.words.lexicon import QueryTerm
 
 COLUMNS = (
     "cosine",  # of query and item text by the general encoder

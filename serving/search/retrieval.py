@@ -13,27 +13,32 @@ from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
 from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
 from features.catalog.table import ItemTable
-from serving.search.analysis import Analyzer
 from serving.search.attributes import AttributeIndex
 from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.fusion import WeightedList, fused
 from serving.search.matcher import Matcher
 from serving.search.relevance import Matches, RelevanceModel, usual_model
+from serving.search.words.analysis import Analyzer
 
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
+_NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Candidates, best first. rows: int64 (n,); score: float32 (n,); matches: None: no query."""
+    """Candidates, best first. rows: int64 (n,); score: float32 (n,); matches: None: no query.
+
+    below: rows (any,) that came nearest among those that are not relevant enough
+    """
 
     rows: RowArray
     score: FloatArray
     matches: Matches | None = None
+    below: tuple[tuple[int, float], ...] = ()
 
 
 class IndexedItems(Protocol):
@@ -137,10 +142,17 @@ class Retrieval:
         asked = self._matcher.read(query, vector, depth)
         rows = _kept(asked.found, keep)
         matches = self._matcher.matches(asked, table, rows)
-        order = np.argsort(-matches.values, kind="stable")[:limit]
-        order = order[matches.values[order] >= floor]
+        order = np.argsort(-matches.values, kind="stable")
+        n_relevant = int((matches.values >= floor).sum())
+        below = order[n_relevant : n_relevant + _NEAREST]
+        nearest = zip(rows[below].tolist(), matches.values[below].tolist(), strict=True)
+        order = order[: min(n_relevant, limit)]
         matches = matches.take(order)
-        return Retrieved(rows[order], matches.values, matches)
+        return Retrieved(rows[order], matches.values, matches, tuple(nearest))
+
+    def browse(self, filters: Filters | None) -> RowArray:
+        """All items that the filters let through, (n,)."""
+        return np.flatnonzero(self.allowed(self._all_rows(), filters))
 
     def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
         """How the items in `rows`, -1 = outside the catalogue, match a query."""

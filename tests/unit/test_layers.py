@@ -24,7 +24,7 @@ PLACES = {
     "fastapi": ("serving/http/",),
     "tritonclient": ("serving/models/connection.py", "serving/models/triton.py"),
     "grpc": ("serving/models/connection.py", "serving/models/triton.py"),
-    "tantivy": ("serving/search/lexical.py", "serving/search/stop_words.py"),
+    "tantivy": ("serving/search/words/lexical.py", "serving/search/words/stop_words.py"),
     "usearch": ("serving/search/dense.py",),
     "tokenizers": ("serving/models/tokenizer.py", *TRAINING),
     "redis": ("features/",),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
+from serving.errors import InvalidRequestError, UnknownItemError
 from serving.http import schemas
 from serving.http.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
@@ -19,12 +20,14 @@ from serving.http.schemas.rankings import (
     RankResponse,
     RecommendRequest,
     SearchRequest,
+    SearchResponse,
     SimilarQuery,
 )
 from serving.ranking.explain import explain
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Context, Given, Recommend, Search, Slate, Source
+from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
@@ -57,12 +60,14 @@ class RankingRoutes:
             body = await read_body(request, RankRequest)
             return await self._answer(caller, body, body.query, _given(body), stages_of(request))
 
-        @app.post("/v1/search", openapi_extra=takes(SearchRequest, RankResponse))
+        @app.post("/v1/search", openapi_extra=takes(SearchRequest, SearchResponse))
         async def search(request: Request, caller: Annotated[Any, rank]) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
-            source = Search(body.query, _filters(body.filters))
-            return await self._answer(caller, body, body.query, source, stages_of(request))
+            source = _search(body)
+            query = body.query.strip() or None
+            slate = await self._slate(caller, body, query, source, stages_of(request))
+            return _ranked(slate, search_response(slate, source, body))
 
         @app.post("/v1/recommend", openapi_extra=takes(RecommendRequest, RankResponse))
         async def recommend(request: Request, caller: Annotated[Any, rank]) -> Response:
@@ -80,18 +85,23 @@ class RankingRoutes:
         ) -> Response:
             """Items like this one."""
             body = RecommendRequest(limit=query.limit)
+            if item_id not in self._shops.of(caller.shop).items.table.row_of:
+                raise UnknownItemError("item_id: the catalogue has no such item")
             source = Recommend((item_id,))
             return await self._answer(caller, body, None, source, stages_of(request))
 
     async def _answer(
         self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
     ) -> Response:
+        slate = await self._slate(caller, body, query, source, stages)
+        return _ranked(slate, response(slate))
+
+    async def _slate(
+        self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
+    ) -> Slate:
         shop = self._shops.of(caller.shop)
         context = self._context(shop, body, query, stages)
-        slate = await self._pipeline.rank(shop, source, context, stages)
-        return json_response(
-            response(slate), headers={"x-vitrine-variant": slate.assignment.variant}
-        )
+        return await self._pipeline.rank(shop, source, context, stages)
 
     def _context(self, shop: Shop, body: _AnyRequest, query: str | None, stages: Stages) -> Context:
         limits = self._settings
@@ -106,6 +116,7 @@ class RankingRoutes:
             session_id=shop.pseudonyms.session(body.session_id),
             query=query,
             limit=body.limit,
+            offset=body.offset if isinstance(body, SearchRequest) else 0,
             explain=body.explain,
             locale=given.locale,
             device=given.device,
@@ -139,6 +150,39 @@ def response(slate: Slate) -> dict[str, Any]:
         "model_version": slate.scores.model_version,
         "items": items,
     }
+
+
+def search_response(slate: Slate, source: Search, body: SearchRequest) -> dict[str, Any]:
+    """The body of a SearchResponse."""
+    answer = response(slate)
+    found, shown = slate.candidates.found, [item["item_id"] for item in answer["items"]]
+    assert found is not None
+    more = len(slate.candidates) > body.offset + len(shown)
+    answer["total"] = found.total
+    answer["cursor"] = source.shown.after(shown) if more and shown else None
+    if body.facets:
+        answer["facets"] = found.facets.counts
+        if found.facets.prices:
+            answer["prices"] = dict(zip(("min", "max", "mean"), found.facets.prices, strict=True))
+    if body.suggestions:
+        answer["suggestions"] = [
+            {"item_id": item_id, "relevance": relevance}
+            for item_id, relevance in found.nearest
+            if not shown
+        ]
+    return answer
+
+
+def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
+    return json_response(body, headers={"x-vitrine-variant": slate.assignment.variant})
+
+
+def _search(body: SearchRequest) -> Search:
+    try:
+        shown = Cursor.read(body.cursor)
+    except CursorError as error:
+        raise InvalidRequestError(f"cursor: {error}") from None
+    return Search(body.query.strip(), _filters(body.filters), body.sort, shown, tuple(body.facets))
 
 
 def _given(body: RankRequest) -> Given:

@@ -5,7 +5,12 @@ from typing import Annotated
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
+from serving.ranking.values import Sort
 from serving.types import Reason, Route
+
+CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Value = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class Candidate(Wire):
@@ -22,11 +27,6 @@ class Context(Wire):
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     page: Annotated[str, StringConstraints(max_length=64)] | None = None
     at: Time | None = Field(None, description="Rank as of this time; now when absent.")
-
-
-CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Value = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class Filters(Wire):
@@ -75,10 +75,26 @@ class RankRequest(_Ranking):
 
 
 class SearchRequest(_Ranking):
-    """Find items for a query and rank them."""
+    """Find items for a query and rank them; an empty query browses."""
 
-    query: Query
+    query: Annotated[str, StringConstraints(max_length=512)]
     limit: Annotated[int, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="Places that are left out. What the shopper does may move items meanwhile."
+    )
+    cursor: Annotated[str, StringConstraints(max_length=11_000)] | None = Field(
+        None, description="Of the answer before: nothing that was shown comes again."
+    )
+    # An enum is strict in Python, where JSON has strings.
+    sort: Annotated[Sort, Field(strict=False)] = Field(
+        Sort.RELEVANCE, description="Other orders leave out what is half as relevant as the best."
+    )
+    facets: Annotated[list[Name], Field(max_length=20)] = Field(
+        [], description='"category", "brand", "price" or names of attributes, to be counted.'
+    )
+    suggestions: bool = Field(
+        False, description="Whether to tell what came nearest when nothing matches."
+    )
 
 
 class RecommendRequest(_Ranking):
@@ -127,6 +143,33 @@ class RankResponse(Wire):
     reason: Reason | None = None
     model_version: str | None = None
     items: list[RankedItem]
+
+
+class Prices(Wire):
+    """Of the items found."""
+
+    min: float
+    max: float
+    mean: float
+
+
+class Nearest(Wire):
+    """An item that is not relevant enough."""
+
+    item_id: str
+    relevance: float
+
+
+class SearchResponse(RankResponse):
+    """A page of a search."""
+
+    total: int = Field(description="Items found; when it is 1000, at least so many.")
+    cursor: str | None = Field(description="For the next page; null at the end.")
+    facets: dict[str, dict[str, int]] | None = Field(
+        None, description="Items by value, most frequent first."
+    )
+    prices: Prices | None = None
+    suggestions: list[Nearest] | None = None
 
 
 class SimilarQuery(Wire):

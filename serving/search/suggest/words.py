@@ -12,8 +12,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from serving.search.analysis import MEASURE, unfold_marks
-from serving.search.stop_words import StopWords
+from serving.search.words.analysis import MEASURE, unfold_marks
+from serving.search.words.stop_words import StopWords
 
 SEPARATOR = 0  # the code of what no phrase reaches across
 # Flags of a word.

@@ -26,7 +26,6 @@ from features.datasets.registry import load
 from serving.models.contract import MAX_TOKENS
 from serving.models.runtime.text_vectors import TextEncoder
 from serving.models.tokenizer import Tokenizer
-from serving.search.analysis import Analyzer
 from serving.search.dense import DenseIndex
 from serving.search.matcher import Matcher
 from serving.search.relevance import (
@@ -35,6 +34,7 @@ from serving.search.relevance import (
     RelevanceModel,
     model_inputs,
 )
+from serving.search.words.analysis import Analyzer
 
 _DEPTH = 150  # of what words find, and of what vectors find: candidates of a judged query
 _STRANGERS = 30  # items drawn from the rest of the catalogue

@@ -136,7 +136,6 @@ async def test_similar_items_do_not_hold_the_item_itself(shop: Service) -> None:
     found = ids(await shop.call("GET", "/v1/items/milk/similar?limit=4"))
     assert len(found) == 4
     assert "milk" not in found
-    assert ids(await shop.call("GET", "/v1/items/who/similar"))
 
 
 async def test_events_items_and_erasures_are_taken(shop: Service) -> None:

@@ -10,8 +10,8 @@ from features.arrays import IntArray, RowArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from features.catalog.words import folded
-from serving.search.analysis import Analyzer
-from serving.search.lexicon import Lexicon
+from serving.search.words.analysis import Analyzer
+from serving.search.words.lexicon import Lexicon
 
 WIDTH = 48  # terms kept of an item; a description that goes on says no more
 # Attributes that are a code of the item itself: it is found by them alone.

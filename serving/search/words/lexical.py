@@ -6,8 +6,8 @@ import numpy as np
 import tantivy
 
 from features.arrays import RowArray
-from serving.search.item_terms import Field
-from serving.search.lexicon import Lexicon, QueryTerm
+from serving.search.words.item_terms import Field
+from serving.search.words.lexicon import Lexicon, QueryTerm
 
 _BOOSTS = {
     Field.TITLE: 2.0,
@@ -27,7 +27,7 @@ class LexicalIndex:
         schema = tantivy.SchemaBuilder()
         schema.add_unsigned_field("row", indexed=True, fast=True)
         for name in _NAMES.values():
-            # Terms come as they are to be kept: the analysis is ours (search/analysis.py).
+            # Terms come as they are to be kept: the analysis is ours (search/words/analysis.py).
             schema.add_text_field(name, tokenizer_name="whitespace")
         self._schema = schema.build()
         self._index = tantivy.Index(self._schema)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.search.analysis import Analyzer
+from serving.search.words.analysis import Analyzer
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import tantivy
 
-from serving.search.analysis import STEMMERS
+from serving.search.words.analysis import STEMMERS
 
 
 class StopWords:

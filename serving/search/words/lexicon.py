@@ -11,8 +11,8 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from features.arrays import FloatArray, IntArray
-from serving.search.analysis import MAX_TERMS, Analyzer
-from serving.search.stop_words import StopWords
+from serving.search.words.analysis import MAX_TERMS, Analyzer
+from serving.search.words.stop_words import StopWords
 
 _MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
 _COMPOUND = 0.9

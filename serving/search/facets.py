@@ -1,0 +1,54 @@
+"""How many of the items that were found have each category, brand or attribute."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from features.arrays import RowArray
+from features.catalog.item import CATEGORY_SEPARATOR
+from features.catalog.table import ItemTable
+
+_MOST_VALUES = 100  # told of one facet
+_MOST_ITEMS = 20_000  # whose attributes are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """counts: by name and value, most frequent first; prices: lowest, highest and mean, if any."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    prices: tuple[float, float, float] | None = None
+
+
+def facets_of(table: ItemTable, rows: RowArray, names: Sequence[str]) -> Facets:
+    """Of the items in `rows`. names: "category" (every level of a path counts), "brand", "price" or
+    those of attributes."""
+    counts: dict[str, dict[str, int]] = {}
+    prices = None
+    items = [table.items[row] for row in rows[:_MOST_ITEMS].tolist()]
+    for name in names:
+        if name == "price":
+            known = np.exp(table.log_price[rows])
+            known = known[np.isfinite(known)]
+            if len(known):
+                figures = (float(known.min()), float(known.max()), float(known.mean()))
+                prices = (round(figures[0], 2), round(figures[1], 2), round(figures[2], 2))
+            continue
+        values: Counter[str] = Counter()
+        if name == "category":
+            for path, n in Counter(item.category for item in items if item.category).items():
+                for prefix in _prefixes(path):
+                    values[prefix] += n
+        elif name == "brand":
+            values.update(item.brand for item in items if item.brand)
+        else:
+            values.update(v for item in items if (v := item.attributes.get(name)))
+        counts[name] = dict(values.most_common(_MOST_VALUES))
+    return Facets(counts, prices)
+
+
+def _prefixes(path: str) -> list[str]:
+    names = [name.strip() for name in path.split(">") if name.strip()]
+    return [CATEGORY_SEPARATOR.join(names[: depth + 1]) for depth in range(len(names))]
