@@ -70,6 +70,17 @@ def test_a_folder_without_a_log_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_log_without_events_is_named_and_nothing_is_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = store(tmp_path / "state", [])
+    command = ["export", "--state", str(settings.state), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", command)
+    assert export.main() == 2
+    assert capsys.readouterr().err == f"{settings.log_path}: the log holds no event to export\n"
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("enough", "written"), [(4, True), (5, False)])
 def test_neighbours_are_found_anew_once_the_log_knows_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, written: bool

@@ -1,0 +1,51 @@
+"""The first day of a shop: a catalogue, in any script, and not one event."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.stack import RunningStack, run_stack
+from serving.local.processes import free_port
+
+TEAS = ["西湖龙井绿茶", "普洱熟茶饼", "茉莉花茶", "乌龙茶礼盒", "无线蓝牙耳机", "智能手表"]
+
+
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    folder: Path = tmp_path_factory.mktemp("first") / "店"
+    folder.mkdir()
+    items: list[dict[str, Any]] = [
+        {"item_id": f"茶-{number}", "title": title, "attributes": {"原产地": "中国"}}
+        for number, title in enumerate(TEAS)
+    ]
+    items[-1]["available"] = False
+    (folder / "items.jsonl").write_text(
+        "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+    )
+    state = tmp_path_factory.mktemp("first_state")
+    yield from run_stack(state, free_port(), "--data", str(folder))
+
+
+def test_the_greeting_s_own_lines_work_when_they_are_pasted(first_day: RunningStack) -> None:
+    lines = [line for line in first_day.greeting.splitlines() if line.startswith("  curl")]
+    assert len(lines) == 3
+    answers = [
+        json.loads(subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout)
+        for line in lines
+    ]
+    ranked, taken, found = answers
+    assert {each["item_id"] for each in ranked["items"]} == {f"茶-{n}" for n in range(5)}
+    assert taken == {"accepted": 1, "duplicates": 0, "rejected": []}
+    assert found["items"][0]["item_id"] == "茶-0"
+
+
+def test_a_new_shop_recommends_what_can_be_had(first_day: RunningStack) -> None:
+    body: dict[str, Any] = {"user_id": "nobody-yet", "limit": 10}
+    answer = first_day.client.post("/v1/recommend", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["route"] == "cold_start"
+    assert {each["item_id"] for each in answer.json()["items"]} == {f"茶-{n}" for n in range(5)}
