@@ -43,7 +43,7 @@ def draw(rows: list[Row], title: str, path: Path) -> None:
     axes.set_yticks(places, names)
     axes.set_xlim(0, 1)
     axes.set_title("search: precision@10 by kind")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
