@@ -35,6 +35,7 @@ from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
+from serving.search.words.synonyms import meanings
 from serving.settings import Settings
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
@@ -95,10 +96,12 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     catalog = open_catalog(settings.store)
     online = OnlineFeatures(open_store(settings.store))
     items = ItemCache(tokenizer, MAX_TOKENS)
+    rules = read_rules(settings.rules_path)
     retrieval = Retrieval(
         items,
         StoredVectors(settings.retrieval.vectors_path, encoder),
         Analyzer(settings.retrieval.language),
+        synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
     )
     suggestions = Suggestions(items, settings.retrieval.language)
     neighbors = NeighborFile(settings.retrieval.neighbors_path)
@@ -117,7 +120,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         items=items,
         retrieval=retrieval,
         suggestions=suggestions,
-        rules=read_rules(settings.rules_path),
+        rules=rules,
         pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
         shoppers=online,
         log=log,

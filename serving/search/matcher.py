@@ -1,6 +1,6 @@
 """Queries against the catalogue of a replica: what a query means here, and how items match it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,12 @@ from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
 from features.catalog.words import folded
 from serving.search.dense import DenseIndex
-from serving.search.relevance import EXACT_CODE, Matches, RelevanceModel, match_columns
+from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, RelevanceModel, match_columns
 from serving.search.words.analysis import Analyzer
 from serving.search.words.item_terms import ItemTerms
 from serving.search.words.lexical import LexicalIndex
 from serving.search.words.lexicon import Lexicon, QueryTerm
+from serving.search.words.synonyms import Meaning, Synonyms
 
 REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a query is
 
@@ -22,12 +23,12 @@ REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a
 class Asked:
     """A query, read in this catalogue.
 
+    readings: its words, and those that mean the same, with their terms;
     vector: float32 (VECTOR_SIZE,), None while the encoder is down; by_words, nearest, exact: int64
     (any,), rows that words, the vector and a code find, best first; best_cosine: of any item
     """
 
-    query: str
-    terms: list[QueryTerm]
+    readings: list[tuple[str, list[QueryTerm]]]
     vector: FloatArray | None
     by_words: RowArray
     nearest: RowArray
@@ -52,13 +53,18 @@ class Matcher:
     """
 
     def __init__(
-        self, analyzer: Analyzer, dense: DenseIndex, model: Callable[[], RelevanceModel]
+        self,
+        analyzer: Analyzer,
+        dense: DenseIndex,
+        model: Callable[[], RelevanceModel],
+        synonyms: Iterable[Meaning] = (),
     ) -> None:
         self.lexicon = Lexicon(analyzer)
         self._items = ItemTerms(self.lexicon)
         self._lexical = LexicalIndex(self.lexicon)
         self._dense = dense
         self._model = model
+        self._synonyms = Synonyms(analyzer, synonyms)
 
     def update(self, rows: RowArray, table: ItemTable) -> None:
         """Take over new, changed and removed items."""
@@ -66,15 +72,18 @@ class Matcher:
 
     def read(self, query: str, vector: FloatArray | None, depth: int = REFERENCE_DEPTH) -> Asked:
         """What is asked, with the rows that are found for it, at most `depth` by each list."""
-        terms = self.lexicon.query_terms(query)
+        readings = [
+            (reading, self.lexicon.query_terms(reading))
+            for reading in (query, *self._synonyms.readings(query))
+        ]
         nearest, best = np.zeros(0, np.int64), 0.0
         if vector is not None:
             nearest = self._dense.nearest(vector, depth)
             _, vectors = self._dense.known(nearest[:1])
             best = float((vectors @ vector).max(initial=0.0))
         exact = np.array(self._items.rows_of_code.get(folded(query), ()), np.int64)
-        by_words = self._lexical.search(terms, depth)
-        return Asked(query, terms, vector, by_words, nearest, exact, best)
+        by_words = [self._lexical.search(terms, depth) for _, terms in readings]
+        return Asked(readings, vector, _in_turn(by_words), nearest, exact, best)
 
     def matches(self, asked: Asked, table: ItemTable, rows: RowArray) -> Matches:
         """How the items in `rows` match; one of -1, outside the catalogue, matches nothing.
@@ -87,11 +96,16 @@ class Matcher:
         if asked.vector is not None:
             has_vector, vectors = self._dense.known(at)
             cosines[has_vector] = vectors @ asked.vector
-        n_asked = int(known.sum())
-        columns = match_columns(
-            asked.query, asked.terms, self._items, table, at, cosines, asked.best_cosine, n_asked
-        )
-        values = self._model().probability(columns, np.isfinite(cosines[:n_asked]))
+        n_asked, model = int(known.sum()), self._model()
+        values = np.full(n_asked, -1.0, np.float32)
+        columns = np.zeros((n_asked, len(COLUMNS)), np.float32)
+        for query, terms in asked.readings:
+            read = match_columns(
+                query, terms, self._items, table, at, cosines, asked.best_cosine, n_asked
+            )
+            likely = model.probability(read, np.isfinite(cosines[:n_asked]))
+            better = likely > values
+            values[better], columns[better] = likely[better], read[better]
         values[np.isin(at[:n_asked], asked.exact)] = EXACT_CODE
         if known.all():
             return Matches(values, columns)
@@ -100,3 +114,14 @@ class Matcher:
         )
         everywhere.values[known], everywhere.columns[known] = values, columns
         return everywhere
+
+
+def _in_turn(lists: Sequence[RowArray]) -> RowArray:
+    """The lists as one: the best of each, then the second of each."""
+    if len(lists) == 1:
+        return lists[0]
+    places = np.concatenate([np.arange(len(rows)) for rows in lists])
+    rows = np.concatenate(lists)[np.argsort(places, kind="stable")]
+    _, first = np.unique(rows, return_index=True)
+    merged: RowArray = rows[np.sort(first)]
+    return merged

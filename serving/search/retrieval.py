@@ -1,6 +1,6 @@
 """Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from serving.search.fusion import WeightedList, fused
 from serving.search.matcher import Matcher
 from serving.search.relevance import Matches, RelevanceModel, usual_model
 from serving.search.words.analysis import Analyzer
+from serving.search.words.synonyms import Meaning
 
 _DEPTH = 400  # places of each list that take part
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
@@ -74,11 +75,12 @@ class Retrieval:
         source: VectorSource,
         analyzer: Analyzer | None = None,
         model: Callable[[], RelevanceModel] = usual_model,
+        synonyms: Iterable[Meaning] = (),
     ) -> None:
         self._items = items
         self._source = source
         self._dense = DenseIndex()
-        self._matcher = Matcher(analyzer or Analyzer(), self._dense, model)
+        self._matcher = Matcher(analyzer or Analyzer(), self._dense, model, synonyms)
         self._attributes = AttributeIndex()
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)

@@ -3,14 +3,25 @@
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 
 class RulesError(Exception):
     """The rules file cannot be used; the message names the place in it."""
+
+
+Phrase = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Rule(BaseModel):
@@ -131,9 +142,18 @@ class Exploration(Rule):
     )
 
 
-class Rules(Rule):
-    """The whole file."""
+class OneWay(Rule):
+    """Whoever asks for the one also means the others; who asks for those does not mean it."""
 
+    asked: Phrase
+    means: list[Phrase] = Field(min_length=1)
+
+
+class Rules(Rule):
+    """The whole file. synonyms: groups of phrases that mean the same."""
+
+    synonyms: list[Annotated[list[Phrase], Field(min_length=2)]] = []
+    one_way: list[OneWay] = []
     cold_start: ColdStartRules = ColdStartRules()
     boosts: list[Boost] = []
     buries: list[Bury] = []

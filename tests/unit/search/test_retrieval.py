@@ -235,6 +235,28 @@ def test_misspelt_and_compound_words_are_understood(shop: Shop, query: str, item
     assert shop.search(query)[0] == item_id
 
 
+def test_a_synonym_finds_what_shares_no_word(shop: Shop, encoder: Tokenizer) -> None:
+    assert shop.search("spread") == []
+    shop.retrieval = Retrieval(shop.items, shop.source, synonyms=[("spread", ["butter"])])
+    shop.retrieval.update(np.arange(len(shop.items.table)))
+    assert shop.search("salted spread")[0] == "butter"
+
+
+def test_the_relevance_of_an_item_does_not_depend_on_what_else_is_asked_about(shop: Shop) -> None:
+    vector = shop.vector("whole milk")
+    everything = shop.retrieval.matches("whole milk", vector, np.arange(8))
+    alone = shop.retrieval.matches("whole milk", vector, np.array([3]))
+    assert alone.values[0] == everything.values[3]
+    found = shop.retrieval.search("whole milk", vector, None, 50)
+    assert found.score.tolist() == everything.values[found.rows].tolist()
+
+
+def test_what_is_outside_the_catalogue_is_not_relevant(shop: Shop) -> None:
+    matches = shop.retrieval.matches("milk", None, np.array([-1, 0]))
+    assert matches.values[0] == 0.0
+    assert matches.values[1] > 0.5
+
+
 def test_what_is_sold_out_is_shown_only_to_who_asks_for_it(shop: Shop) -> None:
     shop.put(Item("milk", "Whole milk", available=False))
     assert "milk" not in shop.search("milk")
