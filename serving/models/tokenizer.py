@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 
+_UNKNOWN = "[UNK]"
+_MOST_UNKNOWN = 0.5  # of a text's tokens: texts of unknown words all look alike to a network
+
 
 class Tokenizer:
     """Texts to BERT's token ids, int16, zero-padded on the right. Threads may share one."""
@@ -19,10 +22,16 @@ class Tokenizer:
         self._making = threading.Lock()
 
     def tokens(self, texts: Sequence[str], max_tokens: int) -> npt.NDArray[np.int16]:
-        """Token ids of `texts`, int16 (n, longest); an empty text is a row of zeros."""
-        encodings = self._tokenizer(max_tokens).encode_batch_fast(list(texts))
+        """Token ids of `texts`, int16 (n, longest).
+
+        An empty text is a row of zeros, and so is one whose words the network does not know.
+        """
+        tokenizer = self._tokenizer(max_tokens)
+        encodings = tokenizer.encode_batch_fast(list(texts))
+        unknown = tokenizer.token_to_id(_UNKNOWN)
         ids = [
-            encoding.ids if text else [] for encoding, text in zip(encodings, texts, strict=True)
+            encoding.ids if text and _readable(encoding.ids, unknown) else []
+            for encoding, text in zip(encodings, texts, strict=True)
         ]
         width = max((len(row) for row in ids), default=0) or 1
         out = np.zeros((len(ids), width), np.int16)
@@ -39,3 +48,9 @@ class Tokenizer:
                 tokenizer.enable_truncation(max_tokens)
                 self._tokenizers[max_tokens] = tokenizer
             return tokenizer
+
+
+def _readable(ids: list[int], unknown: int | None) -> bool:
+    n_unknown = ids.count(unknown) if unknown is not None else 0
+    # [CLS] and [SEP] are no words.
+    return n_unknown == 0 or n_unknown <= _MOST_UNKNOWN * (len(ids) - 2)

@@ -3,16 +3,18 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from features.arrays import FloatArray
-from features.catalog.words import words
 from serving.errors import ModelTimeoutError, OverloadedError, RankingError
 from serving.models.contract import VECTOR_SIZE
 from serving.models.encoder import Encoder
 from serving.models.latency import LatencyEstimate
+from serving.search.relevance import RelevanceModel, usual_models
+from serving.search.text_relevance import TextRelevance
 from serving.types import Route
 
 _CHUNK = 32  # texts encoded at once: a shopper's query waits for that long (40 ms on two cores)
@@ -20,10 +22,21 @@ _CHUNK_S = 0.5  # patience with a chunk; one server that hangs must not hold eve
 
 
 class Rerank:
-    """Cosines of texts with a query by the general encoder; without it, by shared words."""
+    """How likely texts answer a query: by the general encoder and words; without it, by words.
 
-    def __init__(self, encoder: Encoder, budget_s: float, max_ongoing: int = 16) -> None:
+    model: of texts, as it goes with the encoder in use, asked for each time
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        budget_s: float,
+        max_ongoing: int = 16,
+        model: Callable[[], RelevanceModel] = lambda: usual_models().texts,
+    ) -> None:
         self._encoder = encoder
+        self._model = model
+        self._texts = TextRelevance()
         self._budget_s = budget_s
         self._chunk_s = min(_CHUNK_S, budget_s / 2)
         self._max_ongoing = max_ongoing
@@ -33,15 +46,23 @@ class Rerank:
         self._latency = LatencyEstimate()  # of a turn: a chunk is its row
 
     async def relevance(self, query: str, texts: Sequence[str]) -> tuple[FloatArray, Route]:
-        """float32 (n,) in -1..1, 0 for an empty text, and who scored; raises OverloadedError."""
+        """Probabilities float32 (n,), 0 for an empty text, and who scored.
+
+        Raises OverloadedError.
+        """
         if self._ongoing >= self._max_ongoing:
             raise OverloadedError("too many texts are being scored", 1)
         self._ongoing += 1
         try:
-            return await self._in_turns(query, texts), Route.MODEL
-        except RankingError:
+            route = Route.MODEL
+            try:
+                cosines = await self._in_turns(query, texts)
+            except RankingError:
+                route = Route.FALLBACK
+                cosines = np.full(len(texts), np.nan, np.float32)
             # A megabyte of text takes a tenth of a second, and the event loop serves others.
-            return await asyncio.to_thread(_shared_words, query, texts), Route.FALLBACK
+            judge = partial(self._texts.probability, self._model(), query, texts, cosines)
+            return await asyncio.to_thread(judge), route
         finally:
             self._ongoing -= 1
 
@@ -66,6 +87,10 @@ class Rerank:
             chosen = by_length[start : start + _CHUNK]
             vectors[chosen] = await self._encode([everything[i] for i in chosen], deadline_s)
         cosines: FloatArray = vectors[1:] @ vectors[0]
+        # A text that the encoder cannot read has no vector, and nothing is alike without one.
+        cosines[~vectors[1:].any(axis=1)] = np.nan
+        if not vectors[0].any():
+            cosines[:] = np.nan
         return cosines
 
     async def _encode(self, texts: Sequence[str], deadline_s: float) -> FloatArray:
@@ -88,9 +113,3 @@ class Rerank:
             return vectors
         finally:
             self._turn.release()
-
-
-def _shared_words(query: str, texts: Sequence[str]) -> FloatArray:
-    wanted = words(query)
-    shared = [len(wanted & words(text)) / max(len(wanted), 1) for text in texts]
-    return np.array(shared, np.float32)

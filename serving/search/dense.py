@@ -1,6 +1,7 @@
 """The dense index: items by the vectors of their texts, in process."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,5 +49,9 @@ class DenseIndex:
             return np.zeros(0, bool), np.zeros((0, VECTOR_SIZE), np.float32)
         with self._lock:
             known = np.asarray(self._index.contains(rows))
-            vectors = self._index.get(rows[known]) if known.any() else ()
-        return known, np.asarray(vectors, np.float32).reshape(-1, VECTOR_SIZE)
+            vectors: Any = self._index.get(rows[known], "f32") if known.any() else ()
+        if not known.any():
+            return known, np.zeros((0, VECTOR_SIZE), np.float32)
+        # A tenth of the time of an array of arrays.
+        joined: FloatArray = np.concatenate(vectors).reshape(-1, VECTOR_SIZE)
+        return known, joined

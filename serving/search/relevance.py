@@ -82,11 +82,6 @@ class RelevanceModel:
             )
         return cls(**weights)
 
-    @classmethod
-    def of_profile(cls, profile: str) -> Self:
-        """The one that was fitted for an encoder of this profile; raises OSError, ValueError."""
-        return cls.of(json.loads((_WEIGHTS / f"{profile}.json").read_text()))
-
     def probability(self, columns: FloatArray, has_vector: npt.NDArray[np.bool_]) -> FloatArray:
         """R of `columns` (n, len(COLUMNS)), (n,)."""
         read = model_inputs(columns)
@@ -99,10 +94,29 @@ class RelevanceModel:
         return values
 
 
+@dataclass(frozen=True, slots=True)
+class RelevanceModels:
+    """Of one encoder: of items of a catalogue, and of texts of which nothing else is known."""
+
+    items: RelevanceModel
+    texts: RelevanceModel
+
+    @classmethod
+    def of_profile(cls, profile: str) -> Self:
+        """Those that were fitted for an encoder of this profile; raises OSError, ValueError."""
+        given = json.loads((_WEIGHTS / f"{profile}.json").read_text())
+        return cls(RelevanceModel.of(given["items"]), RelevanceModel.of(given["texts"]))
+
+
 @cache
-def usual_model() -> RelevanceModel:
+def usual_models() -> RelevanceModels:
     """Of the English encoder."""
-    return RelevanceModel.of_profile("english")
+    return RelevanceModels.of_profile("english")
+
+
+def usual_model() -> RelevanceModel:
+    """Of items, with the English encoder."""
+    return usual_models().items
 
 
 def model_inputs(columns: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import Meaning
 
 _DEPTH = 400  # places of each list that take part
+_SEARCH_DEPTH = 200  # the same of a search: each is matched with the query
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
 _NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
@@ -140,7 +141,7 @@ class Retrieval:
         """
         table = self._items.table
         keep = self.allowed(self._all_rows(), filters)
-        depth = _DEPTH if filters is None else _FILTERED_DEPTH
+        depth = _FILTERED_DEPTH if filters else max(_SEARCH_DEPTH, limit)
         asked = self._matcher.read(query, vector, depth)
         rows = _kept(asked.found, keep)
         matches = self._matcher.matches(asked, table, rows)

@@ -46,7 +46,7 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
 
 def _as_tei(body: TextsRerank, relevance: FloatArray) -> list[dict[str, Any]]:
     """As text-embeddings-inference answers: best first, with the place in the request."""
-    shown = relevance if body.raw_scores else (1 + relevance) / 2
+    shown = _logits(relevance) if body.raw_scores else relevance
     entries = []
     for index in _best_first(relevance):
         entry: dict[str, Any] = {"index": index, "score": float(shown[index])}
@@ -64,12 +64,19 @@ def _as_cohere(
     for index in _best_first(relevance)[: body.top_n]:
         entry: dict[str, Any] = {
             "index": index,
-            "relevance_score": float((1 + relevance[index]) / 2),
+            "relevance_score": float(relevance[index]),
         }
         if body.return_documents:
             entry["document"] = {"text": texts[index]}
         entries.append(entry)
     return entries
+
+
+def _logits(relevance: FloatArray) -> FloatArray:
+    """What the logistic function makes the relevance of; finite also for certainty."""
+    sure = np.clip(relevance, 1e-6, 1 - 1e-6)
+    logits: FloatArray = np.log(sure / (1 - sure))
+    return logits
 
 
 def _texts(body: DocumentsRerank) -> list[str]:

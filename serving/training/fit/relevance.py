@@ -34,6 +34,7 @@ from serving.search.relevance import (
     RelevanceModel,
     model_inputs,
 )
+from serving.search.text_relevance import TextRelevance
 from serving.search.words.analysis import Analyzer
 
 _DEPTH = 150  # of what words find, and of what vectors find: candidates of a judged query
@@ -106,6 +107,55 @@ def judged_queries(
         yield Judged(columns, chance, 1.0 / len(asked))
 
 
+def judged_texts(
+    dataset: Dataset, encoder: Encoder, seed: int = 7, split: str | None = None
+) -> Iterator[Judged]:
+    """The same queries, with items as texts of which nothing else is known: their titles."""
+    items = item_table(dataset)
+    rng = np.random.default_rng(seed)
+    asked = list(_asked(dataset, split))
+    vectors = encoder.encode([query for query, _, _ in asked])
+    titles = [item.title for item in items.items]
+    of_titles = encoder.encode(titles)
+    judge = TextRelevance()
+    for (query, gains, complete), vector in zip(asked, vectors, strict=True):
+        judged = items.rows(list(gains))
+        judged, gain = judged[judged >= 0], np.array(list(gains.values()))[judged >= 0]
+        if complete:
+            near = np.argsort(-(of_titles @ vector))[:_DEPTH]
+            judged = np.union1d(near, rng.permutation(judged)[:_DEPTH])
+            chance = np.isin(judged, items.rows(list(gains))).astype(np.float32)
+        else:
+            chance = np.array([_chance(value) for value in gain], np.float32)
+        strangers = rng.integers(0, len(titles), _STRANGERS)
+        strangers = np.setdiff1d(strangers, items.rows(list(gains)))
+        rows = np.concatenate([judged, strangers])
+        chance = np.concatenate([chance, np.zeros(len(strangers), np.float32)])
+        columns = judge.columns(query, [titles[row] for row in rows], of_titles[rows] @ vector)
+        yield Judged(columns, chance, 1.0 / len(asked))
+
+
+def judged_pairs(path: Path, encoder: Encoder, split: str = "dev") -> Iterator[Judged]:
+    """Texts far from shops, from JSON lines of `query`, `text`, `relevant`, `split`."""
+    lines = pd.read_json(path, lines=True)
+    judge = TextRelevance()
+    chosen = lines[lines["split"] == split]
+    n_queries = chosen["query"].nunique()
+    for query, pairs in chosen.groupby("query", sort=True):
+        texts = pairs["text"].tolist()
+        vectors = encoder.encode([str(query), *texts])
+        columns = judge.columns(str(query), texts, vectors[1:] @ vectors[0])
+        yield Judged(columns, pairs["relevant"].to_numpy(np.float32), 1.0 / n_queries)
+
+
+def _fitted(judged: list[Judged]) -> dict[str, object]:
+    return {
+        "queries": len(judged),
+        "with_vector": fit_relevance(judged),
+        "words_only": fit_relevance(judged, words_only=True),
+    }
+
+
 def fit_relevance(judged: list[Judged], words_only: bool = False) -> dict[str, float]:
     """Weights by input, and the bias; words_only: as if there were no vectors."""
     inputs = model_inputs(np.concatenate([one.columns for one in judged]))
@@ -158,6 +208,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", type=Path, required=True, help="a version of the encoder")
     parser.add_argument("--data", nargs="+", default=["grocery"])
+    parser.add_argument(
+        "--texts", nargs="*", type=Path, default=[], help="JSON lines of query, text, relevant"
+    )
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--split", choices=["dev", "test"], help="of the made queries")
     parser.add_argument("--out", type=Path, required=True)
@@ -168,16 +221,21 @@ def main() -> None:
         for source in given.data
         for one in judged_queries(load(source, given.cache), encoder, split=given.split)
     ]
+    of_texts = [
+        one
+        for source in given.data
+        for one in judged_texts(load(source, given.cache), encoder, split=given.split)
+    ]
+    for path in given.texts:
+        of_texts += judged_pairs(path, encoder)
     model = {
-        "data": given.data,
-        "queries": len(judged),
-        "with_vector": fit_relevance(judged),
-        "words_only": fit_relevance(judged, words_only=True),
+        "data": [*given.data, *map(str, given.texts)],
+        "items": _fitted(judged),
+        "texts": _fitted(of_texts),
     }
-    RelevanceModel.of(model)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(model, indent=1) + "\n")
-    print(f"{len(judged)} queries: {given.out}")
+    print(f"{len(judged)} queries of items, {len(of_texts)} of texts: {given.out}")
 
 
 if __name__ == "__main__":
