@@ -26,10 +26,10 @@ INSTALL = $(UV) pip sync --quiet --no-config --python
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view)
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view ENCODER=multilingual)
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
 	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
-	  $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
+	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")

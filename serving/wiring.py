@@ -22,7 +22,7 @@ from serving.models.encoder import TextVectors
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
-from serving.models.triton import TritonEncoder, published_limits
+from serving.models.triton import published_limits
 from serving.ranking.admission import Admission
 from serving.ranking.pipeline import ColdStartClient, RankingPipeline
 from serving.ranking.recorder import Recorder
@@ -31,6 +31,7 @@ from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate import SlatePolicy
 from serving.ranking.slate_metrics import RankingMetrics
 from serving.ranking.sources import Sources
+from serving.search.relevance import RelevanceModels
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
@@ -55,8 +56,7 @@ def endpoints(
     """Everything behind HTTP, constructed and filled."""
     model = settings.model
     tokenizer = Tokenizer(model.tokenizer_path)
-    triton_encoder = TritonEncoder(model.grpc_address, model.encoder, model.tls)
-    text_vectors = TextVectors(tokenizer, triton_encoder)
+    text_vectors = TextVectors.of(model)
     shops = Shops([_shop(settings, tokenizer, text_vectors)])
     guarded = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
     encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
@@ -81,7 +81,11 @@ def endpoints(
         shops=shops,
         rankings=RankingRoutes(pipeline, shops, settings.pipeline),
         events=EventRoutes(shops),
-        rerank=Rerank(encoder, settings.pipeline.max_budget_s),
+        rerank=Rerank(
+            encoder,
+            settings.pipeline.max_budget_s,
+            model=lambda: texts,
+        ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(settings.access.keys_path),
         max_body_bytes=settings.access.max_body_bytes,
@@ -97,10 +101,13 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     online = OnlineFeatures(open_store(settings.store))
     items = ItemCache(tokenizer, MAX_TOKENS)
     rules = read_rules(settings.rules_path)
+    profile = settings.model.encoder_profile
+    models = RelevanceModels.of_profile(profile)
     retrieval = Retrieval(
         items,
-        StoredVectors(settings.retrieval.vectors_path, encoder),
+        StoredVectors(settings.retrieval.vectors_path, encoder, profile),
         Analyzer(settings.retrieval.language),
+        lambda: models.items,
         synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
     )
     suggestions = Suggestions(items, settings.retrieval.language)

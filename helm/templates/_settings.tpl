@@ -35,6 +35,10 @@ model:
   # A headless Service: the name stands for every server, and calls go round among them.
   grpc_address: {{ include "vitrine.fullname" . }}-model-server:8001
   tokenizer_path: /opt/vitrine/tokenizer.json
+  encoder_profile: {{ .Values.modelServer.encoder }}
+  {{- if eq .Values.modelServer.encoder "multilingual" }}
+  encoder_tokenizer_path: /opt/vitrine/multilingual.model
+  {{- end }}
 store:
   {{- include "vitrine.store" . | nindent 2 }}
 retrieval:

@@ -16,7 +16,13 @@ TARGET = CHART / "values.schema.json"
 CHARTS_OWN = {
     "Settings": ("store", "rules_path"),
     "AccessSettings": ("keys_path", "pseudonym_key_path"),
-    "ModelSettings": ("grpc_address", "tls", "tokenizer_path"),
+    "ModelSettings": (
+        "grpc_address",
+        "tls",
+        "tokenizer_path",
+        "encoder_profile",
+        "encoder_tokenizer_path",
+    ),
     "RetrievalSettings": ("vectors_path", "neighbors_path"),
     "LogSettings": ("folder",),
     "IngestSettings": ("store", "dataset_folders"),

@@ -120,6 +120,7 @@ class ModelServer(Placed):
     rollout: Rollout
     threads: Annotated[int, Field(ge=1, le=256)]
     precision: Literal["int8", "float16"]
+    encoder: Literal["english", "multilingual"]
     gpu: Gpu
     autoscaling: ModelAutoscaling
 

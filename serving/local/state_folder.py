@@ -3,6 +3,7 @@
 import json
 import re
 from hashlib import blake2b
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from features.behavior.matrix import FEATURE_NAMES
 from features.store.settings import RedisSettings, StoreSettings
 from serving.http.settings import AccessSettings
+from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
 from serving.search.settings import RetrievalSettings
 from serving.settings import DeploymentsSettings, Settings
@@ -33,6 +35,14 @@ class Sample(BaseModel):
     query: str
 
 
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Which encoder a folder was prepared with, and where its tokenizer lies."""
+
+    profile: EncoderProfile
+    tokenizer: Path
+
+
 class Prepared(BaseModel):
     """What a prepared folder says of itself; written last, so an interrupted set-up starts anew."""
 
@@ -43,6 +53,8 @@ class Prepared(BaseModel):
     data: str
     n_items: int
     sample: Sample
+    encoder: EncoderProfile = EncoderProfile.ENGLISH
+    language: str = "en"  # of most titles, ISO 639-1
 
 
 def folder_of(state: Path, source: str) -> Path:
@@ -95,15 +107,22 @@ def settings_for(
     keys: Path | None,
     redis: str | None = None,
     replicas: int = 1,
+    encoder: Encoder | None = None,
 ) -> Settings:
-    """The embedded default over a prepared folder."""
+    """The embedded default over a prepared folder; `encoder`: None for the English one."""
+    encoder = encoder or Encoder(EncoderProfile.ENGLISH, tokenizer)
     several = {"min_replicas": replicas, "max_replicas": replicas}
     usual = DeploymentsSettings()
     return Settings(
         access=AccessSettings(
             keys_path=keys or folder / "keys.json", pseudonym_key_path=folder / "pseudonym.key"
         ),
-        model=ModelSettings(grpc_address=f"127.0.0.1:{grpc_port}", tokenizer_path=tokenizer),
+        model=ModelSettings(
+            grpc_address=f"127.0.0.1:{grpc_port}",
+            tokenizer_path=tokenizer,
+            encoder_profile=encoder.profile,
+            encoder_tokenizer_path=encoder.tokenizer,
+        ),
         store=store_for(folder, redis),
         retrieval=RetrievalSettings(
             vectors_path=folder / "vectors.npz", neighbors_path=folder / "neighbors.npz"

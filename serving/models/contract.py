@@ -6,7 +6,7 @@ from these tables. A published version carries a copy of this module: it needs N
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Self
 
 import numpy as np
@@ -102,13 +102,23 @@ OUTPUTS = (
     Tensor("TIMES", "int64", Rows.CALL, 2),  # when the work began and ended, unix nanoseconds
 )
 
-# The models beside the ranker, by what goes in and comes out. A row of TOKENS is a text.
+
+class EncoderProfile(StrEnum):
+    """Which network and tokenizer the general encoder is made of; a version has one."""
+
+    ENGLISH = "english"
+    MULTILINGUAL = "multilingual"
+
+
+# The models beside the ranker, by what goes in and comes out. A row of TOKENS is a text; the
+# multilingual encoder's vocabulary is larger than int16 holds.
 VECTOR_SIZE = 384
-_TOKENS = (Tensor("TOKENS", "int16", Rows.REQUEST, ANY),)
+_TOKENS = (Tensor("TOKENS", "int32", Rows.REQUEST, ANY),)
+_PAIR_TOKENS = (Tensor("TOKENS", "int16", Rows.REQUEST, ANY),)
 MODELS: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {
     "ranker": (INPUTS, OUTPUTS),
     "encoder": (_TOKENS, (Tensor("VECTORS", "float32", Rows.REQUEST, VECTOR_SIZE),)),
-    "cross_encoder": (_TOKENS, (Tensor("SCORES", "float32", Rows.REQUEST),)),
+    "cross_encoder": (_PAIR_TOKENS, (Tensor("SCORES", "float32", Rows.REQUEST),)),
 }
 
 

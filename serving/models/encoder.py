@@ -3,10 +3,13 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
+
+import numpy as np
 
 from features.arrays import FloatArray
 from serving.models.contract import MAX_TOKENS
+from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import TritonEncoder
 from serving.telemetry.stages import current_traceparent
@@ -23,11 +26,19 @@ class Encoder(Protocol):
 
 
 class TextVectors:
-    """An `Encoder`: the tokenizer here, the network in the model server."""
+    """An `Encoder`: the tokenizer here, the network in the model server. Of one profile both."""
 
     def __init__(self, tokenizer: Tokenizer, model: TritonEncoder) -> None:
         self._tokenizer = tokenizer
         self._model = model
+
+    @classmethod
+    def of(cls, settings: ModelSettings) -> Self:
+        """With the tokenizer and the network of the profile."""
+        path = settings.encoder_tokenizer_path or settings.tokenizer_path
+        address, profile = settings.grpc_address, settings.encoder_profile
+        model = TritonEncoder(address, settings.encoder, settings.tls, profile)
+        return cls(Tokenizer(path, np.int32), model)
 
     async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
         """See Encoder."""

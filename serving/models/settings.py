@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from serving.models.contract import EncoderProfile
 from serving.section import Section
 
 
@@ -29,7 +30,19 @@ class ModelSettings(Section):
     tls: TlsSettings | None = Field(None, description="null: in the clear, as on loopback.")
     ranker: str = "ranker"
     encoder: str = "encoder"
-    tokenizer_path: Path = Field(description="tokenizer.json of the BERT family.")
+    tokenizer_path: Path = Field(description="The ranker's: tokenizer.json of the BERT family.")
+    encoder_profile: EncoderProfile = Field(
+        EncoderProfile.ENGLISH, description="Of the encoder's version in use."
+    )
+    encoder_tokenizer_path: Path | None = Field(
+        None, description="That profile's tokenizer.json or .model; null: the ranker's."
+    )
+
+    @model_validator(mode="after")
+    def _tokenizer_of_the_profile(self) -> Self:
+        if self.encoder_profile is not EncoderProfile.ENGLISH and not self.encoder_tokenizer_path:
+            raise ValueError(f"give encoder_tokenizer_path for {self.encoder_profile}")
+        return self
 
 
 class RankerSettings(Section):

@@ -22,10 +22,10 @@ from serving.models.connection import (
     infer_inputs,
     raise_ranking_error,
 )
-from serving.models.contract import OUTPUTS, PARTS, Limits, Tensors
+from serving.models.contract import OUTPUTS, PARTS, EncoderProfile, Limits, Tensors
 from serving.models.settings import TlsSettings
 
-TokenArray = npt.NDArray[np.int16]
+TokenType = type[np.int16] | type[np.int32]
 
 _BLOCKING_S = 60.0
 
@@ -119,36 +119,76 @@ class TritonRanker:
 
 
 class TritonEncoder:
-    """The `encoder` model: token rows to unit vectors, the same through all ranker versions."""
+    """The `encoder` model: token rows to unit vectors, the same through all ranker versions.
+
+    profile: whose tokens they are; a version of another profile refuses them.
+    """
 
     def __init__(
-        self, address: str, model: str = "encoder", tls: TlsSettings | None = None
+        self,
+        address: str,
+        model: str = "encoder",
+        tls: TlsSettings | None = None,
+        profile: EncoderProfile = EncoderProfile.ENGLISH,
     ) -> None:
         self._address = address
         self._model = model
         self._tls = tls
+        self._parameters = {"profile": profile.value}
         self._connection = Connection(address, model, tls)
+        # Of the ids: what the version in use takes comes first. Older versions took int16.
+        self._types: tuple[TokenType, TokenType] = (np.int32, np.int16)
 
     async def encode(
         self, tokens: npt.NDArray[np.integer[Any]], budget_s: float, traceparent: str | None = None
     ) -> FloatArray:
         """Unit vectors float32 (n, size) of `tokens` (n, any); a row of zeros has none: zeros."""
         headers = {"traceparent": traceparent} if traceparent else None
-        answer = await self._connection.infer({"TOKENS": _tokens(tokens)}, budget_s, headers)
+        deadline_s = time.monotonic() + budget_s
+
+        async def ask(dtype: TokenType) -> aio.InferResult:
+            left_s = deadline_s - time.monotonic()
+            tensors = {"TOKENS": _tokens(tokens, dtype)}
+            return await self._connection.infer(tensors, left_s, headers, self._parameters)
+
+        usual, other = self._types
+        try:
+            answer = await ask(usual)
+        except BadModelOutputError as refusal:
+            try:
+                answer = await ask(other)
+            except RankingError:
+                raise refusal from None
+            self._types = (other, usual)
         return _vectors(answer, len(tokens))
 
     def encode_blocking(
         self, tokens: npt.NDArray[np.integer[Any]], budget_s: float = _BLOCKING_S
     ) -> FloatArray:
         """As `encode`, for a thread that builds an index."""
+        usual, other = self._types
+        try:
+            return self._infer_blocking(tokens, usual, budget_s)
+        except BadModelOutputError as refusal:
+            try:
+                vectors = self._infer_blocking(tokens, other, budget_s)
+            except RankingError:
+                raise refusal from None
+            self._types = (other, usual)
+            return vectors
+
+    def _infer_blocking(
+        self, tokens: npt.NDArray[np.integer[Any]], dtype: TokenType, budget_s: float
+    ) -> FloatArray:
         try:
             options = channel_options(self._tls)
             with blocking.InferenceServerClient(self._address, **options) as client:
                 answer = client.infer(
                     self._model,
-                    infer_inputs({"TOKENS": _tokens(tokens)}, blocking),
+                    infer_inputs({"TOKENS": _tokens(tokens, dtype)}, blocking),
                     outputs=[blocking.InferRequestedOutput("VECTORS")],
                     client_timeout=budget_s,
+                    parameters=self._parameters,
                 )
         except InferenceServerException as error:
             raise_ranking_error(error, budget_s)
@@ -171,7 +211,7 @@ class TritonCrossEncoder:
 
     async def score(self, tokens: npt.NDArray[np.integer[Any]], budget_s: float) -> FloatArray:
         """Scores float32 (n,) of `tokens` (n, any); raises a RankingError."""
-        answer = await self._connection.infer({"TOKENS": _tokens(tokens)}, budget_s, None)
+        answer = await self._connection.infer({"TOKENS": _tokens(tokens, np.int16)}, budget_s, None)
         scores: FloatArray | None = answer.as_numpy("SCORES")
         if scores is None or scores.shape != (len(tokens),) or not np.isfinite(scores).all():
             raise BadModelOutputError(f"no score for each of {len(tokens)} pairs")
@@ -193,11 +233,11 @@ def published_limits(address: str, model: str, tls: TlsSettings | None, budget_s
     return Limits.of({name: parameters[name].string_value for name in parameters})
 
 
-def _tokens(tokens: npt.NDArray[np.integer[Any]]) -> TokenArray:
-    """int16, and at least one column: the server takes no rows of nothing."""
+def _tokens(tokens: npt.NDArray[np.integer[Any]], dtype: TokenType) -> npt.NDArray[Any]:
+    """Of the type that the model takes, and with a column: the server takes no rows of nothing."""
     if tokens.shape[1] == 0:
-        return np.zeros((len(tokens), 1), np.int16)
-    return tokens.astype(np.int16, copy=False)
+        return np.zeros((len(tokens), 1), dtype)
+    return tokens.astype(dtype, copy=False)
 
 
 def _vectors(answer: Any, n: int) -> FloatArray:

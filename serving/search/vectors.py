@@ -32,9 +32,11 @@ class StoredVectors:
     The file is a cache: it may be deleted, and a broken one is written anew.
     """
 
-    def __init__(self, path: Path, encoder: BlockingEncoder) -> None:
+    def __init__(self, path: Path, encoder: BlockingEncoder, profile: str = "english") -> None:
+        """profile: of the encoder; a file of another one is written anew."""
         self._path = path
         self._encoder = encoder
+        self._profile = profile
         self._place: dict[int, int] = {}
         self._vectors: npt.NDArray[np.float16] = np.zeros((0, 0), np.float16)
         self._saved = 0
@@ -76,8 +78,11 @@ class StoredVectors:
             # Opened here: np.load leaves a broken file open.
             with self._path.open("rb") as file, np.load(file) as stored:
                 vectors, keys = stored["vectors"], stored["keys"].tolist()
+                profile = str(stored["profile"]) if "profile" in stored else "english"
             if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(keys):
                 raise ValueError("keys and vectors do not go together")
+            if profile != self._profile:
+                raise ValueError(f"its vectors are of the profile {profile}")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             _LOG.warning("%s is written anew: %s", self._path, error)
             return
@@ -92,7 +97,12 @@ class StoredVectors:
             with tempfile.NamedTemporaryFile(
                 dir=self._path.parent, suffix=".part", delete=False
             ) as part:
-                np.savez(part, keys=np.array(list(self._place), np.int64), vectors=self._vectors)
+                np.savez(
+                    part,
+                    keys=np.array(list(self._place), np.int64),
+                    vectors=self._vectors,
+                    profile=np.array(self._profile),
+                )
             Path(part.name).replace(self._path)
             self._saved = len(self._place)
         except OSError as error:

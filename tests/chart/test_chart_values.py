@@ -75,8 +75,8 @@ def test_a_typo_in_values_is_refused_by_name(place: Path, key: str) -> None:
     "path",
     [
         ("store",), ("rules_path",), ("access", "keys_path"), ("access", "pseudonym_key_path"),
-        ("model", "grpc_address"), ("model", "tokenizer_path"), ("retrieval", "vectors_path"),
-        ("logs", "folder"),
+        ("model", "grpc_address"), ("model", "tokenizer_path"), ("model", "encoder_profile"),
+        ("model", "encoder_tokenizer_path"), ("retrieval", "vectors_path"), ("logs", "folder"),
     ],
 )  # fmt: skip
 def test_where_things_lie_is_the_charts_to_say(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Publish versions into a Triton model repository, and roll back.
 
     python -m serving.training.publish ranker --repository R --bundle B [--item-texts T]
-    python -m serving.training.publish encoder --repository R [--item-texts T]
+    python -m serving.training.publish encoder --repository R [--profile P] [--item-texts T]
     python -m serving.training.publish cross_encoder --repository R --bundle B [--reload URL]
     python -m serving.training.publish rollback --repository R [--reload URL]
     python -m serving.training.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
@@ -20,13 +20,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from serving.models.contract import EncoderProfile
+from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.models import (
     CROSS_ENCODER,
-    ENCODER,
     RANKER,
     ensure,
     publish_cross_encoder,
-    publish_encoder,
     publish_ranker,
 )
 from serving.training.publish.repository import PublishError, repository_lock, rollback
@@ -61,6 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if name in (RANKER, CROSS_ENCODER, "ensure"):
             command.add_argument("--bundle", type=Path, required=True)
+        if name in (ENCODER, "ensure"):
+            command.add_argument(
+                "--profile",
+                type=EncoderProfile,
+                choices=list(EncoderProfile),
+                default=EncoderProfile.ENGLISH,
+                help="of the encoder: which network and tokenizer",
+            )
         if name == RANKER:
             command.add_argument("--slates", type=Path, help="held-out slates, .npz")
         if name == "ensure":

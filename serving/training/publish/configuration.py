@@ -9,10 +9,13 @@ _GPU_MEMORY = {"ranker": 200_000, "encoder": 200_000, "cross_encoder": 0}
 _TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 
 
-def configuration(model: str, precision: str, threads: int, limits: Limits | None) -> str:
+def configuration(
+    model: str, precision: str, threads: int, limits: Limits | None, profile: str | None = None
+) -> str:
     """config.pbtxt of a version, without a version policy.
 
-    threads: texts encoded at a time, on a CPU; limits: of the ranker, what it reads of a request.
+    threads: texts encoded at a time, on a CPU; limits: of the ranker, what it reads of a request;
+    profile: of the encoder.
     """
     on_gpu = precision == "float16"
     where = GPU if on_gpu else CPU
@@ -23,6 +26,7 @@ def configuration(model: str, precision: str, threads: int, limits: Limits | Non
         "providers": ",".join(where.providers),
         "batch": where.batch,
         **(limits.as_dict() if limits else {}),
+        **({"profile": profile} if profile else {}),
     }
     # Batches are formed in front of the model server (serving/models/batcher.py): a second batcher
     # would only add a wait.

@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from serving.models.contract import MAX_TOKENS, Limits
+from serving.models.contract import EncoderProfile, Limits
 from serving.models.packing import BatchError
 from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
-from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder
+from serving.models.runtime.text_vectors import BrokenVersionError
 from serving.training.publish.base_model import (
     WeightsError,
     base_folder,
     merged_weights,
 )
+from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.execution import execution_of
 from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
 from serving.training.publish.repository import (
@@ -34,8 +35,6 @@ from serving.training.publish.repository import (
     version_in_use,
 )
 from serving.training.publish.texts import (
-    padded,
-    random_texts,
     read_texts,
     tokenize,
     with_slate_texts,
@@ -48,9 +47,7 @@ from serving.training.publish.version_files import (
 )
 
 RANKER = "ranker"
-ENCODER = "encoder"
 CROSS_ENCODER = "cross_encoder"
-_PROBE_NUMBERS = 16
 
 
 def publish_ranker(
@@ -115,40 +112,6 @@ def publish_ranker(
         return put_in_use(repository, RANKER, folder, about, threads, reload_urls)
 
 
-def publish_encoder(
-    repository: Path,
-    base: Path | None = None,
-    item_texts: Path | None = None,
-    limits: ParityLimits | None = None,
-    precision: str = "int8",
-    threads: int = 2,
-    reload_urls: Sequence[str] = (),
-) -> int:
-    """Put the base model, not fine-tuned, into use as the encoder's next version.
-
-    Returns its number. Raises PublishError, and then the version before stays in use.
-    """
-    base = base or base_folder()
-    with staging(repository, ENCODER) as scratch:
-        folder = scratch / "version"
-        texts = read_texts(item_texts) if item_texts else []
-        tokens = tokenize(base / "tokenizer.json", texts, MAX_TOKENS)
-        weights = merged_weights(None, base)
-        try:
-            parity = add_tower_alone(folder, ENCODER, base, weights, tokens, precision, limits)
-        except (ParityError, BrokenVersionError) as error:
-            raise PublishError(f"{base}: {error}") from None
-        about = {
-            "data": None,
-            "max_tokens": MAX_TOKENS,
-            "precision": precision,
-            "parity": parity and asdict(parity),
-            # Of float16, the float32 answer: it is as near as the check of a server asks for.
-            "probe": _probe((scratch if precision == "float16" else folder) / "text_encoder.onnx"),
-        }
-        return put_in_use(repository, ENCODER, folder, about, threads, reload_urls)
-
-
 def publish_cross_encoder(
     repository: Path,
     bundle: Path,
@@ -188,11 +151,13 @@ def ensure(
     bundle: Path,
     item_texts: Path | None = None,
     wait: float = 0.0,
+    profile: EncoderProfile = EncoderProfile.ENGLISH,
     **options: Any,
 ) -> None:
     """Publish the first version of each model that has none; raises PublishError.
 
-    wait: seconds to wait for the file `item_texts`, which the set-up job writes.
+    wait: seconds to wait for the file `item_texts`, which the set-up job writes; profile: of the
+    encoder.
     """
     missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
     deadline_s = time.monotonic() + wait
@@ -202,7 +167,7 @@ def ensure(
         time.sleep(0.5)
     for model in missing:
         if model == ENCODER:
-            publish_encoder(repository, item_texts=item_texts, **options)
+            publish_encoder(repository, profile=profile, item_texts=item_texts, **options)
         else:
             publish_ranker(repository, bundle, item_texts=item_texts, **options)
         print(f"{model}: first version published")
@@ -222,11 +187,3 @@ def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]
     if training["base_sha256"] != digest:
         raise PublishError(f"{bundle}: trained on other base weights than {base}")
     return training
-
-
-def _probe(tower: Path) -> dict[str, Any]:
-    """Two texts and what their vectors begin with, for the check of a freshly started server."""
-    texts = random_texts(2, seed=1)
-    tokens = padded(texts, max(len(ids) for ids in texts))
-    vectors = TextEncoder(tower, 1, MAX_TOKENS).encode(tokens)
-    return {"tokens": tokens.tolist(), "vectors": vectors[:, :_PROBE_NUMBERS].tolist()}

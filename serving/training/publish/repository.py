@@ -82,7 +82,9 @@ def put_in_use(
     before = version_in_use(repository, model)
     number = max(versions(repository, model), default=0) + 1
     limits = Limits.of(about["limits"]) if "limits" in about else None
-    (folder / _CONFIG).write_text(configuration(model, about["precision"], threads, limits))
+    (folder / _CONFIG).write_text(
+        configuration(model, about["precision"], threads, limits, about.get("profile"))
+    )
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

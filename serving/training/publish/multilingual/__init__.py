@@ -1,1 +1,1 @@
-"""The multilingual text encoder: a published sentence encoder's weights, and what we add to them."""
+"""The multilingual encoder: a published sentence encoder, and the map that we add to it."""

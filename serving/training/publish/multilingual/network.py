@@ -40,7 +40,9 @@ class _Network(Graph):
         x = self._words()
         branches = [x, *(self._convolved(y, width) for y, width in self._branches(x))]
         x = self.node("Concat", branches, "features", axis=-1)
-        x = self._dense(self._summed(self._normed(x, self._floats("ln_g"), self._floats("ln_b"), "normed")))
+        x = self._dense(
+            self._summed(self._normed(x, self._floats("ln_g"), self._floats("ln_b"), "normed"))
+        )
         size = self._weights["d3"].shape[1]
         if adapter is not None:
             size = adapter[0].shape[1]
