@@ -18,7 +18,7 @@ from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.processors import TemplateProcessing
 
 SUFFIX = ".model"  # of SentencePiece's files; `tokenizers` has its own in .json
-_NO_TEXT = "\x00"  # id 0: no text has it, the normalisation takes it away
+_NO_TEXT = "\uff21"  # id 0: no text has it, the normalisation makes an A of it
 _UNKNOWN, _FIRST, _LAST = "<unk>", "<s>", "</s>"
 
 

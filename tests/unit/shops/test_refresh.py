@@ -209,6 +209,30 @@ def test_vectors_are_made_once_and_kept_through_a_restart(
     assert [each.name for each in path.parent.iterdir()] == ["vectors.npz"]
 
 
+def test_vectors_of_another_encoder_are_made_anew(encoder: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.npz"
+    StoredVectors(path, FakeVectors(encoder)).vectors(["a"])
+    other = FakeVectors(encoder)
+    StoredVectors(path, other, "multilingual").vectors(["a"])
+    assert other.asked == 1
+    again = FakeVectors(encoder)
+    StoredVectors(path, again, "multilingual").vectors(["a"])
+    assert again.asked == 0
+
+
+def test_a_file_that_names_no_encoder_is_the_english_ones(
+    encoder: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "vectors.npz"
+    StoredVectors(path, FakeVectors(encoder)).vectors(["a"])
+    with np.load(path) as stored:
+        before = {name: stored[name] for name in ("keys", "vectors")}
+    np.savez(path, **before)
+    source = FakeVectors(encoder)
+    StoredVectors(path, source).vectors(["a"])
+    assert source.asked == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04broken"])
 def test_a_broken_file_of_vectors_is_written_anew(
     encoder: Tokenizer, tmp_path: Path, content: bytes

@@ -15,18 +15,20 @@ import onnx
 from onnx import TensorProto, helper
 
 from features.arrays import FloatArray
-from serving.training.publish.multilingual.weights import N_TABLES, MultilingualWeights
+from serving.training.publish.multilingual.weights import (
+    N_TABLES,
+    Adapter,
+    MultilingualWeights,
+)
 from serving.training.publish.onnx_graph import Graph
 
 _OPSET = 18
 _IR_VERSION = 9
 _WINDOWS = {2: (0, 1), 3: (1, 1), 5: (2, 2)}  # pieces: those before and behind that count
 
-Adapter = tuple[FloatArray, FloatArray]
-
 
 def build(weights: MultilingualWeights, adapter: Adapter | None) -> bytes:
-    """The network with the adapter (weight (512, size), bias (size,)); None: as the package is."""
+    """The network with the adapter; None: as the package is."""
     return _Network(weights).model(adapter).SerializeToString()  # type: ignore[no-any-return]
 
 
@@ -40,15 +42,13 @@ class _Network(Graph):
         x = self._words()
         branches = [x, *(self._convolved(y, width) for y, width in self._branches(x))]
         x = self.node("Concat", branches, "features", axis=-1)
-        x = self._dense(
-            self._summed(self._normed(x, self._floats("ln_g"), self._floats("ln_b"), "normed"))
-        )
+        x = self._normed(x, self._floats("ln_g"), self._floats("ln_b"), "normed")
+        total, root = self._summed(x)
+        x = self._dense(self._projected(total, root))
         size = self._weights["d3"].shape[1]
         if adapter is not None:
-            size = adapter[0].shape[1]
-            x = self.node("LpNormalization", [x], "unit", axis=-1, p=2)
-            x = self.node("MatMul", [x, self.floats("adapter.w", adapter[0])], "adapter.product")
-            x = self.node("Add", [x, self.floats("adapter.b", adapter[1])], "adapted")
+            size = len(adapter.bias)
+            x = self._adapted(x, self.node("Div", [total, root], "features_mean"), adapter)
         self.node("LpNormalization", [x], "vectors", axis=-1, p=2)
         tokens = helper.make_tensor_value_info("tokens", TensorProto.INT32, ["n", "length"])
         vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", size])
@@ -104,16 +104,32 @@ class _Network(Graph):
             y = self.node("Add", [kept, y], f"{name}.layer{layer}")
         return self.node("Transpose", [y], f"{name}.pieces", perm=[0, 2, 1])
 
-    def _summed(self, x: str) -> str:
-        """(n, 512): the projections of all pieces, summed and divided by the root of how many."""
+    def _summed(self, x: str) -> tuple[str, str]:
+        """The features of all pieces summed, (n, 1280), and the root of how many there are."""
         axes = self.constant("over_pieces", np.array([1], np.int64))
         total = self.node("ReduceSum", [x, axes], "total", keepdims=0)
-        product = self.node("MatMul", [total, self._half("cnn_W")], "projected")
         self.node("Shape", ["tokens"], "length", start=1, end=2)
         length = self.node("Cast", ["length"], "length_float", to=TensorProto.FLOAT)
-        bias = self.node("Mul", [length, self.floats("bias", self._floats("cnn_b"))], "bias_total")
-        x = self.node("Add", [product, bias], "projected_total")
-        return self.node("Div", [x, self.node("Sqrt", [length], "root")], "summed")
+        return total, self.node("Sqrt", [length], "root")
+
+    def _projected(self, total: str, root: str) -> str:
+        """(n, 512): the projections of all pieces, summed and divided by the root."""
+        product = self.node("MatMul", [total, self._half("cnn_W")], "projected")
+        x = self.node("Div", [product, root], "projected_mean")
+        bias = self.node("Mul", [root, self.floats("bias", self._floats("cnn_b"))], "bias_mean")
+        return self.node("Add", [x, bias], "summed")
+
+    def _adapted(self, x: str, features: str, adapter: Adapter) -> str:
+        unit = self.node("LpNormalization", [x], "unit", axis=-1, p=2)
+        parts = [
+            self.node("MatMul", [part, self._halved(f"adapter.{name}", weight)], f"by_{name}")
+            for part, name, weight in (
+                (unit, "vector", adapter.vector),
+                (features, "features", adapter.features),
+            )
+        ]
+        both = self.node("Add", parts, "by_both")
+        return self.node("Add", [both, self.floats("adapter.bias", adapter.bias)], "adapted")
 
     def _dense(self, x: str) -> str:
         def product(x: str, name: str) -> str:

