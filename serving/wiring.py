@@ -84,7 +84,7 @@ def endpoints(
         rerank=Rerank(
             encoder,
             settings.pipeline.max_budget_s,
-            model=lambda: texts,
+            model=RelevanceModels.of_profile(model.encoder_profile).texts,
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(settings.access.keys_path),
@@ -102,12 +102,11 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     items = ItemCache(tokenizer, MAX_TOKENS)
     rules = read_rules(settings.rules_path)
     profile = settings.model.encoder_profile
-    models = RelevanceModels.of_profile(profile)
     retrieval = Retrieval(
         items,
         StoredVectors(settings.retrieval.vectors_path, encoder, profile),
         Analyzer(settings.retrieval.language),
-        lambda: models.items,
+        RelevanceModels.of_profile(profile).items,
         synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
     )
     suggestions = Suggestions(items, settings.retrieval.language)

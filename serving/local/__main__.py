@@ -85,7 +85,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             Layout(
                 arguments.triton_port, arguments.triton_via, arguments.redis, arguments.replicas
             ),
-            Encoder(ready.encoder, tokenizer_path(ready.encoder)),
+            Encoder(ready.encoder, tokenizer_path(ready.encoder), ready.language),
         )
         stack.start(ready)
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from features.catalog.words import query_for
 from features.catalog.language import dominant_language, nearly_all_english
+from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
 from serving.http.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError
@@ -72,7 +72,11 @@ def prepare(
         publishing.stop()
         raise
     done = Prepared(
-        data=source, n_items=len(items), sample=sample_of(dataset), encoder=encoder, language=language
+        data=source,
+        n_items=len(items),
+        sample=sample_of(dataset),
+        encoder=encoder,
+        language=language,
     )
     (folder / "prepared.json").write_text(done.model_dump_json(indent=2))
     console.print(f"prepared in {time.monotonic() - started_s:.0f} s")

@@ -2,8 +2,8 @@
 
 import json
 import re
-from hashlib import blake2b
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -37,10 +37,11 @@ class Sample(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Which encoder a folder was prepared with, and where its tokenizer lies."""
+    """Which encoder a folder was prepared with, where its tokenizer lies, and for what language."""
 
     profile: EncoderProfile
     tokenizer: Path
+    language: str = "en"
 
 
 class Prepared(BaseModel):
@@ -125,7 +126,9 @@ def settings_for(
         ),
         store=store_for(folder, redis),
         retrieval=RetrievalSettings(
-            vectors_path=folder / "vectors.npz", neighbors_path=folder / "neighbors.npz"
+            language=encoder.language,
+            vectors_path=folder / "vectors.npz",
+            neighbors_path=folder / "neighbors.npz",
         ),
         rules_path=folder / "rules.yaml",
         logs=LogSettings(folder=folder / "logs"),

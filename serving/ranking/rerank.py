@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,7 @@ _CHUNK_S = 0.5  # patience with a chunk; one server that hangs must not hold eve
 class Rerank:
     """How likely texts answer a query: by the general encoder and words; without it, by words.
 
-    model: of texts, as it goes with the encoder in use, asked for each time
+    model: of texts, that goes with the encoder in use; by default the English one
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Rerank:
         encoder: Encoder,
         budget_s: float,
         max_ongoing: int = 16,
-        model: Callable[[], RelevanceModel] = lambda: usual_models().texts,
+        model: RelevanceModel | None = None,
     ) -> None:
         self._encoder = encoder
-        self._model = model
+        self._model = model or usual_models().texts
         self._texts = TextRelevance()
         self._budget_s = budget_s
         self._chunk_s = min(_CHUNK_S, budget_s / 2)
@@ -61,7 +61,7 @@ class Rerank:
                 route = Route.FALLBACK
                 cosines = np.full(len(texts), np.nan, np.float32)
             # A megabyte of text takes a tenth of a second, and the event loop serves others.
-            judge = partial(self._texts.probability, self._model(), query, texts, cosines)
+            judge = partial(self._texts.probability, self._model, query, texts, cosines)
             return await asyncio.to_thread(judge), route
         finally:
             self._ongoing -= 1

@@ -1,6 +1,6 @@
 """Queries against the catalogue of a replica: what a query means here, and how items match it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,16 +47,13 @@ class Asked:
 
 
 class Matcher:
-    """Reads queries and judges items. One thread writes, others read.
-
-    model: the relevance model of the encoder in use, asked for each time.
-    """
+    """Reads queries and judges items. One thread writes, others read."""
 
     def __init__(
         self,
         analyzer: Analyzer,
         dense: DenseIndex,
-        model: Callable[[], RelevanceModel],
+        model: RelevanceModel,
         synonyms: Iterable[Meaning] = (),
     ) -> None:
         self.lexicon = Lexicon(analyzer)
@@ -96,14 +93,14 @@ class Matcher:
         if asked.vector is not None:
             has_vector, vectors = self._dense.known(at)
             cosines[has_vector] = vectors @ asked.vector
-        n_asked, model = int(known.sum()), self._model()
+        n_asked = int(known.sum())
         values = np.full(n_asked, -1.0, np.float32)
         columns = np.zeros((n_asked, len(COLUMNS)), np.float32)
         for query, terms in asked.readings:
             read = match_columns(
                 query, terms, self._items, table, at, cosines, asked.best_cosine, n_asked
             )
-            likely = model.probability(read, np.isfinite(cosines[:n_asked]))
+            likely = self._model.probability(read, np.isfinite(cosines[:n_asked]))
             better = likely > values
             values[better], columns[better] = likely[better], read[better]
         values[np.isin(at[:n_asked], asked.exact)] = EXACT_CODE

@@ -114,11 +114,6 @@ def usual_models() -> RelevanceModels:
     return RelevanceModels.of_profile("english")
 
 
-def usual_model() -> RelevanceModel:
-    """Of items, with the English encoder."""
-    return usual_models().items
-
-
 def model_inputs(columns: FloatArray) -> FloatArray:
     """INPUTS of `columns`, (n, len(INPUTS))."""
     products = [columns[:, COLUMN[one]] * columns[:, COLUMN[other]] for one, other in _PRODUCTS]

@@ -1,6 +1,6 @@
 """Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.fusion import WeightedList, fused
 from serving.search.matcher import Matcher
-from serving.search.relevance import Matches, RelevanceModel, usual_model
+from serving.search.relevance import Matches, RelevanceModel, usual_models
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import Meaning
 
@@ -66,8 +66,8 @@ class VectorSource(Protocol):
 class Retrieval:
     """The indexes. One thread writes (`update`), others read.
 
-    analyzer: of the catalogue's language, English by default; model: of relevance, as it goes with
-    the encoder in use
+    analyzer: of the catalogue's language, English by default; model: of relevance, that goes with
+    the encoder in use, by default the English one
     """
 
     def __init__(
@@ -75,13 +75,15 @@ class Retrieval:
         items: IndexedItems,
         source: VectorSource,
         analyzer: Analyzer | None = None,
-        model: Callable[[], RelevanceModel] = usual_model,
+        model: RelevanceModel | None = None,
         synonyms: Iterable[Meaning] = (),
     ) -> None:
         self._items = items
         self._source = source
         self._dense = DenseIndex()
-        self._matcher = Matcher(analyzer or Analyzer(), self._dense, model, synonyms)
+        self._matcher = Matcher(
+            analyzer or Analyzer(), self._dense, model or usual_models().items, synonyms
+        )
         self._attributes = AttributeIndex()
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.training.publish.models import publish_encoder, publish_ranker
+from serving.training.publish.encoders import publish_encoder
+from serving.training.publish.models import publish_ranker
 from tests.support.tiny_bundle import write_bundle
 
 

@@ -83,7 +83,7 @@ def judged_queries(
     dense = DenseIndex()
     dense.replace(rows, encoder.encode([item.ranker_text for item in items.items]))
     unfitted = RelevanceModel(*np.zeros((2, len(INPUTS) + 1), np.float32))
-    matcher = Matcher(Analyzer("en"), dense, lambda: unfitted)
+    matcher = Matcher(Analyzer("en"), dense, unfitted)
     matcher.update(rows, items)
     asked = list(_asked(dataset, split))
     vectors = encoder.encode([query for query, _, _ in asked])

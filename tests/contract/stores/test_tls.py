@@ -21,7 +21,7 @@ from serving.local.models import TRITON_PYTHON
 from serving.local.processes import free_port
 from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
-from serving.training.publish.models import publish_encoder
+from serving.training.publish.encoders import publish_encoder
 from tests.support.certificates import Certificates, Pair, certificates
 from tests.support.redis_server import redis_server, skip_without_redis
 

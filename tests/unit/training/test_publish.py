@@ -11,8 +11,9 @@ import pytest
 
 from serving.models.runtime.text_vectors import check_version
 from serving.training.publish.__main__ import addresses_of, main
+from serving.training.publish.encoders import publish_encoder
 from serving.training.publish.execution import execution_of
-from serving.training.publish.models import publish_encoder, publish_ranker
+from serving.training.publish.models import publish_ranker
 from serving.training.publish.repository import (
     PublishError,
     version_in_use,
