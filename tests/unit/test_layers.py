@@ -26,7 +26,7 @@ PLACES = {
     "grpc": ("serving/models/connection.py", "serving/models/triton.py"),
     "tantivy": ("serving/search/words/lexical.py", "serving/search/words/stop_words.py"),
     "usearch": ("serving/search/dense.py",),
-    "tokenizers": ("serving/models/tokenizer.py", *TRAINING),
+    "tokenizers": ("serving/models/tokenizer.py", "serving/models/sentencepiece.py", *TRAINING),
     "redis": ("features/",),
     "torch": ("serving/training/",),
     "transformers": ("serving/training/",),
