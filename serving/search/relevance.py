@@ -29,6 +29,7 @@ COLUMNS = (
     "name",  # the same of title, brand and category together
     "all_words",  # 1: the item has every word
     "title_share",  # share of the title, by rarity, that the query asks for
+    "leaf_share",  # the same share of the last level of the category
     "exact_title",  # 1: the query is the title
     "affinity",  # share of the best matches that are of the item's category
     "unknown",  # share of the query, by rarity, that no item has
@@ -41,6 +42,7 @@ _PRODUCTS = (
     ("cosine", "cosine"),
     ("name", "name"),
     ("title", "title_share"),
+    ("name", "leaf_share"),
     ("unknown", "cosine"),
 )
 _WEIGHTS = Path(__file__).parent / "weights"
@@ -166,13 +168,15 @@ def _match_words(
     held = np.zeros((len(rows), len(terms), N_FIELDS), np.float32)
     np.maximum.at(held, (row, places[row, at] - 1, fields[row, at]), counts[codes[row, at]])
     anywhere = held.max(axis=2)
-    title_rarity = lexicon.rarity(np.where(fields == Field.TITLE, codes, -1))
-    asked = np.where(places > 0, title_rarity, 0.0).sum(axis=1)
+    rarities = lexicon.rarity(codes)
     out[:, COLUMN["title"]] = held[:, :, Field.TITLE] @ share
     out[:, COLUMN["any_field"]] = anywhere @ share
     out[:, COLUMN["name"]] = held[:, :, : Field.CATEGORY + 1].max(axis=2) @ share
     out[:, COLUMN["all_words"]] = (anywhere > 0).all(axis=1)
-    out[:, COLUMN["title_share"]] = asked / np.maximum(title_rarity.sum(axis=1), 1e-6)
+    for name, field in (("title_share", Field.TITLE), ("leaf_share", Field.LEAF)):
+        of_field = np.where(fields == field, rarities, 0.0)
+        asked = np.where(places > 0, of_field, 0.0).sum(axis=1)
+        out[:, COLUMN[name]] = asked / np.maximum(of_field.sum(axis=1), 1e-6)
     out[:, COLUMN["exact_title"]] = items.titles[rows] == query_key(lexicon.analyzer, query)
     out[:, COLUMN["unknown"]] = share[[not term.meant for term in terms]].sum()
 

@@ -28,6 +28,8 @@ _UNITS = {
     "liter": (1000, "ml"), "litre": (1000, "ml"), "liters": (1000, "ml"), "litres": (1000, "ml"),
     "gal": (1, "gal"), "gallon": (1, "gal"), "gallons": (1, "gal"), "qt": (0.25, "gal"),
     "ct": (1, "ct"), "count": (1, "ct"), "pack": (1, "pack"), "pk": (1, "pack"),
+    "pint": (0.125, "gal"), "pints": (0.125, "gal"), "pt": (0.125, "gal"), "quart": (0.25, "gal"),
+    "pound": (16, "oz"), "pounds": (16, "oz"),
     "oz": (1, "oz"), "ounce": (1, "oz"), "ounces": (1, "oz"), "lb": (16, "oz"), "lbs": (16, "oz"),
     "mm": (0.1, "cm"), "cm": (1, "cm"), "m": (100, "cm"), "gb": (1, "gb"), "tb": (1000, "gb"),
     "mb": (0.001, "gb"), "inch": (1, "inch"), "inches": (1, "inch"), "w": (1, "w"), "v": (1, "v"),
@@ -60,8 +62,9 @@ class Analyzer:
         self.language = language
         name = STEMMERS.get(language)
         self._stemmer = Stemmer.Stemmer(name, 0) if name else None
-        # The same few thousand words make up a catalogue. Threads may both fill it.
+        # The same few thousand words make up a catalogue. Threads may both fill these.
         self._term_of: dict[str, str] = {}
+        self._word_of: dict[str, str] = {}
 
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, in order."""
@@ -72,6 +75,10 @@ class Analyzer:
         # Turkish capital i folds to an i with a dot of its own, which is no letter.
         plain = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
         return list(self._spans(plain))
+
+    def word_of(self, term: str) -> str:
+        """A word that has been met with this term, the first one; of a catalogue, one of its own."""
+        return self._word_of.get(term, term)
 
     def _spans(self, text: str) -> Iterator[tuple[str, str]]:
         for match in _TERM.finditer(text):
@@ -98,6 +105,7 @@ class Analyzer:
             term = self._stemmer.stemWord(plain) if self._stemmer else plain
             if len(self._term_of) < 500_000:
                 self._term_of[word] = term
+                self._word_of.setdefault(term, word)
         return term
 
 

@@ -25,9 +25,10 @@ class Field(IntEnum):
 
     TITLE = 0
     BRAND = 1
-    CATEGORY = 2
-    ATTRIBUTES = 3
-    DESCRIPTION = 4
+    LEAF = 2  # the last level of the category
+    CATEGORY = 3  # the levels above it
+    ATTRIBUTES = 4
+    DESCRIPTION = 5
 
 
 N_FIELDS = len(Field)
@@ -67,10 +68,12 @@ class ItemTerms:
     def _terms(self, item: Item) -> FieldTerms:
         terms = self.lexicon.analyzer.terms
         attributes = " ".join(item.attributes.values())
+        above, _, leaf = item.category.rpartition(">")
         return (
             terms(item.title),
             self._recurring(item.brand),
-            self._recurring(item.category.replace(">", " ")),
+            self._recurring(leaf),
+            self._recurring(above.replace(">", " ")),
             terms(attributes) if attributes else [],
             terms(item.description) if item.description else [],
         )

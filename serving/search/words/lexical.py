@@ -12,7 +12,8 @@ from serving.search.words.lexicon import Lexicon, QueryTerm
 _BOOSTS = {
     Field.TITLE: 2.0,
     Field.BRAND: 1.0,
-    Field.CATEGORY: 1.0,
+    Field.LEAF: 1.0,
+    Field.CATEGORY: 0.5,
     Field.ATTRIBUTES: 0.7,
     Field.DESCRIPTION: 0.5,
 }

@@ -98,6 +98,18 @@ class Lexicon:
                     meant[term].setdefault(joined, _COMPOUND)
         return [QueryTerm(term, tuple(codes.items())) for term, codes in meant.items()]
 
+    def corrected(self, query: str) -> str:
+        """The query as it may have been meant: words that no item has, as the likeliest ones."""
+        words, changed = [], False
+        for term, word in self.analyzer.spans(query)[:MAX_TERMS]:
+            meant = [] if self._known(term) else self._meanings(term)
+            likeliest = max(meant, key=lambda meaning: meaning[1], default=None)
+            changed |= likeliest is not None
+            words.append(
+                self.analyzer.word_of(self.terms[likeliest[0]]) if likeliest else word
+            )
+        return " ".join(words) if changed else query
+
     def _known(self, term: str) -> bool:
         code = self.code_of.get(term)
         return code is not None and bool(self.frequency[code])
