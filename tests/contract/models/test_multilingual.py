@@ -72,3 +72,21 @@ async def test_tokens_of_another_profile_are_refused(server: ModelServer) -> Non
     encoder = vectors_of(server, EncoderProfile.ENGLISH)
     with pytest.raises(BadModelOutputError, match="profile english, this is multilingual"):
         await encoder.encode(SHOES, BUDGET_S)
+
+
+async def test_a_version_of_before_is_asked_with_int16(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    publish_encoder(repository)
+    configuration = repository / "encoder" / "config.pbtxt"
+    configuration.write_text(configuration.read_text().replace("TYPE_INT32", "TYPE_INT16"))
+    server = model_server(repository, tmp_path / "triton", models=("encoder",))
+    server.start()
+    try:
+        encoder = vectors_of(server, EncoderProfile.ENGLISH)
+        for _ in range(2):
+            found = await encoder.encode(["running shoes"], BUDGET_S)
+            assert abs(float((found[0] ** 2).sum()) - 1) < 1e-3
+        again = vectors_of(server, EncoderProfile.ENGLISH).encode_blocking(["running shoes"])
+        assert float(again[0] @ found[0]) > 0.999
+    finally:
+        server.stop()
