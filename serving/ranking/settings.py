@@ -37,12 +37,12 @@ class PipelineSettings(Section):
     )
 
     relevance_reach: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.2,
+        0.1,
         description="How much less relevant to the query, of 1, an item may be than one that it "
         "stands before: what a shopper's history, boosts and diversity may do to a search.",
     )
     relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1,
+        0.15,
         description="A search returns nothing that is less relevant; when all is, no_match.",
     )
 

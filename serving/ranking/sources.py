@@ -25,6 +25,7 @@ from serving.ranking.values import (
     Sort,
     Source,
 )
+from serving.search.dense import between
 from serving.search.facets import facets_of
 from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
@@ -87,7 +88,7 @@ class Sources:
         self, shop: Shop, context: Context, given: Candidates, query: str
     ) -> Candidates:
         """The caller's candidates with how they match the query."""
-        vector = await self._query_vector(context, query)
+        vector = await self._query_vector(shop, context, query)
         matches = await self._in_pool(lambda: shop.retrieval.matches(query, vector, given.rows))
         return replace(given, matches=matches)
 
@@ -109,7 +110,7 @@ class Sources:
                     found = Retrieved(counted, np.full(len(counted), np.nan, np.float32))
         else:
             query = context.query
-            vector = await self._query_vector(context, query)
+            vector = await self._query_vector(shop, context, query)
             limit = _MOST_FOUND if wide else self._n_candidates + len(source.shown)
             floor = self._settings.relevance_floor
             found = await self._in_pool(
@@ -128,15 +129,17 @@ class Sources:
             ),
         )
 
-    async def _query_vector(self, context: Context, query: str) -> FloatArray | None:
+    async def _query_vector(self, shop: Shop, context: Context, query: str) -> FloatArray | None:
+        """Of the query; a misspelt one lies halfway to what may have been meant."""
+        corrected = await self._in_pool(lambda: shop.retrieval.corrected(query))
         left_s = context.deadline_s - time.monotonic()
         budget_s = min(left_s / 2, self._settings.model_share_s(left_s))
+        texts = [query] if corrected == query else [query, corrected]
         try:
-            vectors = await self._encoder.encode([query], budget_s)
+            vectors = await self._encoder.encode(texts, budget_s)
         except RankingError:
             return None
-        vector: FloatArray = vectors[0]
-        return vector
+        return between(vectors)
 
     async def _retrieved(self, shop: Shop, retrieve: Callable[[], Retrieved]) -> Candidates:
         found = await self._in_pool(retrieve)

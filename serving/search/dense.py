@@ -55,3 +55,13 @@ class DenseIndex:
         # A tenth of the time of an array of arrays.
         joined: FloatArray = np.concatenate(vectors).reshape(-1, VECTOR_SIZE)
         return known, joined
+
+
+def between(vectors: FloatArray) -> FloatArray | None:
+    """The unit vector (d,) in the middle of unit vectors (n, d); None when there is none."""
+    total = vectors.sum(axis=0)
+    length = float(np.linalg.norm(total))
+    if length == 0:  # a text that the encoder cannot read has zeros
+        return None
+    middle: FloatArray = total / np.float32(length)
+    return middle

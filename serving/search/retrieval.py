@@ -159,6 +159,10 @@ class Retrieval:
         """All items that the filters let through, (n,)."""
         return np.flatnonzero(self.allowed(self._all_rows(), filters))
 
+    def corrected(self, query: str) -> str:
+        """The query with the likeliest words of the catalogue for those that no item has."""
+        return self._matcher.lexicon.corrected(query)
+
     def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
         """How the items in `rows`, -1 = outside the catalogue, match a query."""
         return self._matcher.matches(self._matcher.read(query, vector), self._items.table, rows)

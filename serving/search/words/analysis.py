@@ -77,7 +77,7 @@ class Analyzer:
         return list(self._spans(plain))
 
     def word_of(self, term: str) -> str:
-        """A word that has been met with this term, the first one; of a catalogue, one of its own."""
+        """The first word that was met with this term; of a catalogue's term, a word of its own."""
         return self._word_of.get(term, term)
 
     def _spans(self, text: str) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,9 @@ class Lexicon:
         self.terms: list[str] = []
         self.frequency: IntArray = np.zeros(1024, np.int32)
         self.n_items = 0
+        # Terms, and a word of each: a slip near the end of a word can change what is cut off.
         self._by_length: dict[int, list[str]] = defaultdict(list)
+        self._term_of_word: dict[str, str] = {}
         self._is_stop_word = StopWords(analyzer.language)
         self._similar = lru_cache(4096)(self._find_similar)
         self._n_similar = 0  # terms when the memory of similar ones was begun
@@ -57,7 +59,9 @@ class Lexicon:
                 if code >= len(self.frequency):
                     self.frequency = np.concatenate([self.frequency, np.zeros_like(self.frequency)])
                 self.terms.append(term)
-                self._by_length[len(term)].append(term)
+                for written in {term, self.analyzer.word_of(term)}:
+                    self._by_length[len(written)].append(written)
+                    self._term_of_word[written] = term
                 code_of[term] = code
             codes.append(code)
         return codes
@@ -86,11 +90,12 @@ class Lexicon:
         telling = [span for span in spans if not self._is_stop_word(span[1])] or spans
         parts: list[tuple[str, str]] = []
         for term, word in telling:
-            split = None if self._known(term) or self._similar_by(term, 1) else self._split(word)
+            guessed = self._known(term) or self._similar_by(term, 1) or self._similar_by(word, 1)
+            split = None if guessed else self._split(word)
             parts += split or [(term, word)]
         meant: dict[str, dict[int, float]] = {}
-        for term, _ in parts:
-            meant.setdefault(term, dict(self._meanings(term)))
+        for term, word in parts:
+            meant.setdefault(term, dict(self._meanings(term, word)))
         for (first, word), (second, next_word) in pairwise(parts):
             joined = self.code_of.get(self.analyzer.terms(word + next_word)[0])
             if joined is not None and self.frequency[joined]:
@@ -102,32 +107,30 @@ class Lexicon:
         """The query as it may have been meant: words that no item has, as the likeliest ones."""
         words, changed = [], False
         for term, word in self.analyzer.spans(query)[:MAX_TERMS]:
-            meant = [] if self._known(term) else self._meanings(term)
+            meant = [] if self._known(term) else self._meanings(term, word)
             likeliest = max(meant, key=lambda meaning: meaning[1], default=None)
             changed |= likeliest is not None
-            words.append(
-                self.analyzer.word_of(self.terms[likeliest[0]]) if likeliest else word
-            )
+            words.append(self.analyzer.word_of(self.terms[likeliest[0]]) if likeliest else word)
         return " ".join(words) if changed else query
 
     def _known(self, term: str) -> bool:
         code = self.code_of.get(term)
         return code is not None and bool(self.frequency[code])
 
-    def _meanings(self, term: str) -> list[tuple[int, float]]:
+    def _meanings(self, term: str, word: str) -> list[tuple[int, float]]:
         if self._known(term):
             return [(self.code_of[term], 1.0)]
         if len(self.terms) > 1.01 * self._n_similar:
             self._similar.cache_clear()
             self._n_similar = len(self.terms)
-        return [(self.code_of[other], weight) for other, weight in self._similar(term)]
+        return [(self.code_of[other], weight) for other, weight in self._similar(term, word)]
 
-    def _find_similar(self, term: str) -> list[tuple[str, float]]:
+    def _find_similar(self, term: str, word: str) -> list[tuple[str, float]]:
         if len(term) == 1 and not term.isascii():  # a character of writing without spaces
             pairs = [other for other in list(self._by_length[2]) if term in other]
             return [(other, _COMPOUND) for other in pairs if self._known(other)][:_CONTAINING]
         for distance, weight in _MISSPELT.items():
-            similar = self._similar_by(term, distance)
+            similar = self._similar_by(term, distance) or self._similar_by(word, distance)
             if similar:
                 return [(other, weight) for other in similar]
         return []
@@ -143,7 +146,8 @@ class Lexicon:
         close = process.extract(
             term, choices, scorer=OSA.distance, score_cutoff=distance, limit=4 * _MOST
         )
-        known = [other for other, _, _ in close if self._known(other)]
+        terms = dict.fromkeys(self._term_of_word[other] for other, _, _ in close)
+        known = [other for other in terms if self._known(other)]
         # Most people get the first letter right.
         known.sort(key=lambda o: (o[0] != term[0], -self.frequency[self.code_of[o]]))
         return known[:_MOST]

@@ -1,0 +1,92 @@
+"""What a query's words mean in a catalogue."""
+
+import numpy as np
+import pytest
+
+from features.catalog.item import Item
+from features.catalog.table import ItemTable
+from serving.search.words.analysis import Analyzer
+from serving.search.words.item_terms import ItemTerms
+from serving.search.words.lexicon import Lexicon
+
+TITLES = (
+    "Shampoo for dogs",
+    "Sport shoes",
+    "Ice cream",
+    "Tortillas",
+    "跑鞋 男",
+    "Model AB1234 lamp",
+)
+
+
+@pytest.fixture
+def items() -> ItemTerms:
+    table = ItemTable(Item(str(n), title) for n, title in enumerate(TITLES))
+    terms = ItemTerms(Lexicon(Analyzer()))
+    terms.update(np.arange(len(table)), table)
+    return terms
+
+
+def meant(items: ItemTerms, query: str) -> list[list[str]]:
+    lexicon = items.lexicon
+    return [[lexicon.terms[code] for code, _ in term.meant] for term in lexicon.query_terms(query)]
+
+
+@pytest.mark.parametrize(
+    ("query", "terms"),
+    [
+        ("shampoos", [["shampoo"]]),
+        ("shmapoo", [["shampoo"]]),
+        ("shamppo", [["shampoo"]]),
+        ("sportshoes", [["sport"], ["shoe"]]),
+        ("icecream", [["ice"], ["cream"]]),
+        ("shampoo for the dogs", [["shampoo"], ["dog"]]),
+        ("跑", [["跑鞋"]]),
+        ("zxqv", [[]]),
+        ("for", [["for"]]),  # said of nothing else, it is what is asked
+    ],
+)
+def test_words_mean_what_the_catalogue_has(
+    items: ItemTerms, query: str, terms: list[list[str]]
+) -> None:
+    assert meant(items, query) == terms
+
+
+@pytest.mark.parametrize("query", ["dgo", "ab1235", "9876543210", "跑鞍"])
+def test_short_words_numbers_and_characters_are_not_guessed_at(
+    items: ItemTerms, query: str
+) -> None:
+    assert meant(items, query) == [[]]
+
+
+def test_a_guess_counts_less_than_the_word_itself(items: ItemTerms) -> None:
+    ((_, exact),) = items.lexicon.query_terms("shampoo")[0].meant
+    ((_, guessed),) = items.lexicon.query_terms("shmapoo")[0].meant
+    assert guessed < exact == 1.0
+
+
+def test_a_query_is_corrected_to_words_of_the_catalogue(items: ItemTerms) -> None:
+    assert items.lexicon.corrected("shmapoo for dogs") == "shampoo for dogs"
+    assert items.lexicon.corrected("tortilals") == "tortillas"
+    assert items.lexicon.corrected("Ice Cream!") == "Ice Cream!"  # nothing to correct
+
+
+def test_words_of_removed_and_changed_items_are_forgotten(items: ItemTerms) -> None:
+    table = ItemTable(Item(str(n), title) for n, title in enumerate(TITLES))
+    table.remove("0")
+    table.upsert([Item("3", "Bread")])
+    items.update(np.array([0, 3]), table)
+    assert meant(items, "shampoo") == [[]]
+    assert meant(items, "tortillas") == [[]]
+    assert meant(items, "bread") == [["bread"]]
+    assert items.lexicon.n_items == len(TITLES) - 1
+
+
+def test_rare_words_weigh_more(items: ItemTerms) -> None:
+    lexicon = items.lexicon
+    table = ItemTable(Item(str(n), "Sport towel") for n in range(6, 30))
+    fresh = ItemTerms(lexicon)
+    fresh.update(np.arange(len(table)), table)
+    common, rare = (lexicon.code_of[term] for term in ("sport", "cream"))
+    rarity = lexicon.rarity(np.array([common, rare, -1]))
+    assert 0 == rarity[2] < rarity[0] < rarity[1] < lexicon.rarity_of_unknown()
