@@ -5,7 +5,9 @@ import { Behavior } from "./behavior.js";
 import { duration, el } from "./dom.js";
 import { Items } from "./items.js";
 import { known } from "./known.js";
+import { Results } from "./results.js";
 import { Shelf } from "./shelf.js";
+import { SearchBox } from "./suggest.js";
 import { EVENTS, PROBLEMS } from "./words.js";
 
 const SHELF_ITEMS = 12;
@@ -16,9 +18,9 @@ const api = new Api();
 const items = new Items(api);
 const behavior = new Behavior(api, tellProblem);
 const recommended = new Shelf($("recommended"), items, behavior, onEvent);
-const found = new Shelf($("found"), items, behavior, onEvent);
+const found = new Results((fields, signal) => ranking("v1/search", fields, signal), items, behavior, onEvent, attempt);
+const searchBox = new SearchBox($("search"), api, search);
 
-let query = "";
 let interactions = 0; // that the ranking on screen knew of, and those told since
 let visit = new AbortController(); // ends with the shopper
 let following = new AbortController(); // ends with the next event
@@ -28,10 +30,6 @@ $("who").addEventListener("submit", (event) => {
   enter($("shopper").value.trim());
 });
 $("new-shopper").addEventListener("click", () => enter(`shopper-${randomId(4)}`));
-$("search").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(() => search($("query").value.trim()));
-});
 window.addEventListener("hashchange", () => {
   if (shopperOfAddress() !== (behavior.who.user_id ?? "")) enter(shopperOfAddress());
 });
@@ -51,13 +49,11 @@ function enter(shopper) {
   api.key = $("key").value;
   behavior.become({ ...(shopper ? { user_id: shopper } : {}), session_id: randomId() });
   interactions = 0;
-  query = "";
-  $("query").value = "";
+  searchBox.set("");
   $("shopper").value = shopper;
   history.replaceState(null, "", `#${new URLSearchParams({ shopper })}`);
   recommended.clear();
   found.clear();
-  $("found").hidden = true;
   $("problem").hidden = true;
   $("known-body").replaceChildren();
   tellNews();
@@ -83,9 +79,10 @@ async function attempt(work, shelf) {
   }
 }
 
-function ranking(path, fields, signal) {
-  const content = { ...behavior.who, ...fields, limit: SHELF_ITEMS, explain: true, context: { page: "demo" } };
-  return api.call("POST", path, content, signal);
+async function ranking(path, fields, signal) {
+  const content = { ...behavior.who, limit: SHELF_ITEMS, explain: true, context: { page: "demo" }, ...fields };
+  const answer = await api.call("POST", path, content, signal);
+  return { ...answer, query: fields.query ?? "" };
 }
 
 async function recommend(signal) {
@@ -95,22 +92,10 @@ async function recommend(signal) {
 }
 
 async function search(asked) {
-  query = asked;
+  const { signal } = visit;
   $("problem").hidden = true;
-  $("found").hidden = !query;
-  found.clear();
-  if (!query) return;
-  $("found-title").textContent = `Results for “${query}”`;
-  await showFound(visit.signal);
-  await behavior.tell("search", { query }, visit.signal);
-}
-
-async function showFound(signal) {
-  const asked = query;
-  if (!asked) return;
-  const answer = await ranking("v1/search", { query: asked }, signal);
-  await items.load(answer.body.items.map((item) => item.item_id), signal);
-  if (asked === query) found.show(answer);
+  await found.search(asked, signal);
+  if (asked.query) await attempt(() => behavior.tell("search", { query: asked.query }, signal));
 }
 
 /** How many interactions the ranker knew of when it made this answer. */
@@ -147,7 +132,7 @@ async function follow(type, shown) {
   const place = answer.body.items.find((item) => item.item_id === shown.item_id)?.position;
   tellNews(...news(type, known >= expected ? ms : null, storedMs, changed, place));
   interactions = Math.max(known, expected);
-  await Promise.all([showFound(signal), showKnown(signal)]);
+  await Promise.all([found.again(signal), showKnown(signal)]);
 }
 
 function news(type, ms, storedMs, changed, place) {

@@ -2,7 +2,8 @@
 
 import { bar, el, hidden } from "./dom.js";
 import { money } from "./items.js";
-import { part, sentences } from "./words.js";
+import { reasons } from "./reasons.js";
+import { part } from "./words.js";
 
 export class Card {
   #tile = el("div", { class: "tile", "aria-hidden": "true" });
@@ -12,18 +13,20 @@ export class Card {
   #facts = el("p", { class: "facts" });
   #price = el("p", { class: "price" });
   #cart = el("button", { class: "cart", type: "button" });
-  #score = el("span", { class: "score" });
-  #why = el("div", { class: "why-body" });
+  #rank = el("div", { class: "rank" }, this.#place, this.#moved);
+  #because = el("span", { class: "because" });
+  #whyBody = el("div", { class: "why-body" });
+  #why = el("details", { class: "why" }, el("summary", {}, el("span", { class: "ask" }, "Why here?"), this.#because), this.#whyBody);
 
   constructor(onEvent) {
     this.element = el(
       "li", { class: "card" },
-      el("div", { class: "rank" }, this.#place, this.#moved),
+      this.#rank,
       this.#tile,
       el("h3", {}, this.#title),
       this.#facts,
       el("div", { class: "buy" }, this.#price, this.#cart),
-      el("details", { class: "why" }, el("summary", {}, "Why here?", this.#score), this.#why),
+      this.#why,
     );
     this.#title.addEventListener("click", () => onEvent("click", this.shown, this.element));
     this.#cart.addEventListener("click", () => {
@@ -32,24 +35,46 @@ export class Card {
     });
   }
 
-  /** Show `ranked` of an answer; `was` is the place before, null for a newcomer, undefined at first. */
-  show(item, ranked, rankingId, was, scale) {
-    this.item = item;
+  /**
+   * Show `ranked` of an answer to `query` at a place of the shelf; `was` is the place before, null for a
+   * newcomer, undefined at first.
+   */
+  show(item, ranked, { rankingId, query, scale }, place, was) {
+    this.#showItem(item);
+    this.place = place;
     this.shown = { item_id: ranked.item_id, ranking_id: rankingId, position: ranked.position };
+    this.#place.replaceChildren(hidden("place "), String(place));
+    this.#showMove(was, place);
+    const { explanation } = ranked;
+    const told = explanation ? reasons(explanation, query) : [];
+    this.#because.textContent = told[0] ?? "";
+    this.#whyBody.replaceChildren(...(explanation ? why(explanation, told, ranked.score, scale) : []));
+  }
+
+  /** Show an item that no ranking has put anywhere. */
+  offer(item) {
+    this.#showItem(item);
+    this.shown = { item_id: item.item_id };
+    this.#rank.hidden = true;
+    this.#why.hidden = true;
+  }
+
+  focus() {
+    this.#title.focus();
+  }
+
+  #showItem(item) {
+    this.item = item;
     const leaf = item.category.split(">").at(-1).trim();
-    this.element.dataset.itemId = ranked.item_id;
+    this.element.dataset.itemId = item.item_id;
     this.element.style.setProperty("--hue", hue(item.category || item.brand || item.title));
     this.#tile.textContent = Array.from(item.title.trim())[0]?.toUpperCase() ?? "";
-    this.#place.replaceChildren(hidden("place "), String(ranked.position));
     this.#title.textContent = item.title;
     this.#title.title = item.title;
     this.#facts.textContent = [item.brand, leaf].filter(Boolean).join(" · ");
     this.#facts.title = item.category;
     this.#price.textContent = money(item.price, item.currency);
     this.#cart.replaceChildren("Add to cart", hidden(`: ${item.title}`));
-    this.#score.replaceChildren(hidden("score "), ranked.score.toFixed(3));
-    this.#showMove(was, ranked.position);
-    this.#why.replaceChildren(...(ranked.explanation ? why(ranked.explanation, scale) : []));
   }
 
   #showMove(was, now) {
@@ -66,20 +91,21 @@ export class Card {
   }
 }
 
-function why(explanation, scale) {
+/** The reasons, and what the score is made of for those who keep the shop. */
+function why(explanation, told, score, scale) {
   const parts = Object.entries(explanation.parts).filter(([, value]) => Math.abs(value) > 1e-4);
   parts.sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
-  const told = sentences(explanation.features);
   return [
     explanation.known_item ? null : el("p", {}, "The catalogue does not know this item."),
-    parts.length ? el("h4", {}, "What the score is made of") : null,
+    told.length ? list(told) : el("p", { class: "quiet" }, "Nothing that can be told in words."),
     parts.length
-      ? el("ul", { class: "parts" }, ...parts.slice(0, 6).map(([name, value]) => row(name, value, scale)))
+      ? el(
+          "details", { class: "made" },
+          el("summary", {}, "How it was scored"),
+          el("p", { class: "quiet" }, `Score ${score.toFixed(3)}, made of`),
+          el("ul", { class: "parts" }, ...parts.slice(0, 6).map(([name, value]) => row(name, value, scale))),
+        )
       : null,
-    told.length ? el("h4", {}, "What the ranker saw") : null,
-    told.length ? list(told) : null,
-    explanation.rules.length ? el("h4", {}, "Rules") : null,
-    explanation.rules.length ? list(explanation.rules) : null,
   ].filter(Boolean);
 }
 

@@ -3,7 +3,7 @@
 import { Card } from "./card.js";
 import { el, hidden } from "./dom.js";
 import { timeline } from "./timing.js";
-import { REASONS, ROUTES } from "./words.js";
+import { REASONS, ROUTES, UNRANKED } from "./words.js";
 
 const TRAVEL_MS = 650;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -13,16 +13,23 @@ export class Shelf {
   #items;
   #behavior;
   #onEvent;
+  #nothing;
   #cards = new Map();
   #meta = el("div", { class: "meta" });
   #list = el("ol", { class: "cards" });
 
-  constructor(section, items, behavior, onEvent) {
+  /** `nothing` is said of an empty answer; null: somebody else says it. */
+  constructor(section, items, behavior, onEvent, nothing = "Nothing was found.") {
     this.#section = section;
     this.#items = items;
     this.#behavior = behavior;
     this.#onEvent = onEvent;
+    this.#nothing = nothing;
     section.append(this.#meta, this.#list);
+  }
+
+  get size() {
+    return this.#cards.size;
   }
 
   /** Back to an empty shelf that waits for its first answer. */
@@ -37,13 +44,15 @@ export class Shelf {
     this.#section.setAttribute("aria-busy", String(is));
   }
 
-  /** Show an answer; returns how many items changed place or are new since the last one. */
-  show(answer) {
+  /**
+   * Show an answer; returns how many items changed place or are new since the last one. `first`: it answers
+   * another question than the last one.
+   */
+  show(answer, first = this.#cards.size === 0) {
     const { body } = answer;
-    const first = this.#cards.size === 0;
     const before = new Map([...this.#cards].map(([id, card]) => [id, card.element.getBoundingClientRect()]));
-    const places = new Map([...this.#cards].map(([id, card]) => [id, card.shown.position]));
-    const scale = Math.max(1e-6, ...body.items.flatMap((each) => Object.values(each.explanation?.parts ?? {}).map(Math.abs)));
+    const places = new Map([...this.#cards].map(([id, card]) => [id, card.place]));
+    const told = about(answer);
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
 
     const cards = new Map();
@@ -51,7 +60,7 @@ export class Shelf {
     for (const ranked of body.items) {
       const card = this.#cards.get(ranked.item_id) ?? new Card(this.#onEvent);
       const was = first ? undefined : (places.get(ranked.item_id) ?? null);
-      card.show(this.#items.get(ranked.item_id), ranked, body.ranking_id, was, scale);
+      card.show(this.#items.get(ranked.item_id), ranked, told, ranked.position, was);
       if (was !== undefined && was !== ranked.position) changed += 1;
       cards.set(ranked.item_id, card);
     }
@@ -60,13 +69,28 @@ export class Shelf {
     }
     this.#cards = cards;
     this.#list.replaceChildren(...[...cards.values()].map((card) => card.element));
-    if (!cards.size) this.#list.append(el("li", { class: "nothing" }, "Nothing was found."));
+    if (!cards.size && this.#nothing) this.#list.append(el("li", { class: "nothing" }, this.#nothing));
     focused?.focus({ preventScroll: true });
     const open = this.#meta.querySelector("details")?.open ?? false;
     this.#meta.replaceChildren(...meta(answer, open));
     this.#travel(before, first);
     for (const card of cards.values()) this.#behavior.watch(card.element, card.shown);
     return changed;
+  }
+
+  /** Show the next page behind what is there, and lead the keyboard to it. */
+  append(answer) {
+    const told = about(answer);
+    const added = [];
+    for (const ranked of answer.body.items) {
+      const card = new Card(this.#onEvent);
+      this.#cards.set(ranked.item_id, card);
+      card.show(this.#items.get(ranked.item_id), ranked, told, this.#cards.size);
+      added.push(card);
+    }
+    this.#list.append(...added.map((card) => card.element));
+    for (const card of added) this.#behavior.watch(card.element, card.shown);
+    added[0]?.focus();
   }
 
   #travel(before, first) {
@@ -84,6 +108,12 @@ export class Shelf {
   }
 }
 
+/** What the cards of an answer have in common. */
+function about({ body, query }) {
+  const parts = body.items.flatMap((each) => Object.values(each.explanation?.parts ?? {}).map(Math.abs));
+  return { rankingId: body.ranking_id, query, scale: Math.max(1e-6, ...parts) };
+}
+
 /** Who ranked, with which version, in what time. */
 function meta(answer, open) {
   const { route, reason, model_version: version } = answer.body;
@@ -93,9 +123,13 @@ function meta(answer, open) {
       "p", { class: "route", "data-route": route },
       el("span", { class: "badge" }, code),
       " ",
-      el("span", {}, ROUTES[route] ?? route, reason ? `: ${REASONS[reason] ?? reason}` : ""),
+      el("span", {}, words(route, reason)),
       version ? el("span", { class: "version" }, hidden(", "), `version ${version}`) : null,
     ),
     timeline(answer, open),
   ];
+}
+
+function words(route, reason) {
+  return UNRANKED[reason] ?? [ROUTES[route] ?? route, REASONS[reason] ?? reason].filter(Boolean).join(": ");
 }

@@ -8,31 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Route, expect
 
 from loadtests.stack import RunningStack
+from tests.browser.shop import SHELF, order, search, shop
 from tests.support.window import Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
 
-SHELF = "#recommended .card"
 PHONE = {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True}
-
-
-def shop(window: Window, shopper: str | None = None) -> Locator:
-    """The cards of the recommended shelf, once they are there."""
-    window.open(f"/demo#shopper={shopper}" if shopper else "/demo")
-    cards = window.page.locator(SHELF)
-    expect(cards).to_have_count(12)
-    return cards
-
-
-def order(window: Window, shelf: str = SHELF) -> list[str]:
-    """Item ids in the order of a shelf."""
-    found: list[str] = window.page.locator(shelf).evaluate_all(
-        "cards => cards.map(card => card.dataset.itemId)"
-    )
-    return found
 
 
 def click(window: Window, item_id: str) -> None:
@@ -139,16 +123,20 @@ def test_why_tells_parts_of_the_score_and_where_the_time_went(
     window: Window, stack: RunningStack
 ) -> None:
     cards = shop(window, stack.sample["user_id"])
-    cards.first.locator(".why summary").click()
-    expect(cards.first.locator(".why .parts li")).not_to_have_count(0)
-    expect(cards.first.locator(".why .lines li")).not_to_have_count(0)
+    cards.first.locator(".why > summary").click()
+    reasons = cards.first.locator(".why .lines li")
+    expect(reasons).not_to_have_count(0)
+    assert len(reasons.all()) <= 3
+    expect(cards.first.locator(".why .parts")).to_be_hidden()
+    cards.first.locator(".made summary").click()
+    expect(cards.first.locator(".why .parts li").first).to_be_visible()
     window.page.locator("#recommended .timing summary").click()
     expect(window.page.locator("#recommended .legend")).to_contain_text("features")
 
 
 def test_a_search_shows_ranked_results(window: Window, stack: RunningStack) -> None:
     shop(window)
-    _search(window, stack.sample["query"])
+    search(window, stack.sample["query"])
     expect(window.page.locator("#found .card")).not_to_have_count(0)
     expect(window.page.locator("#found h2")).to_contain_text(stack.sample["query"])
     assert window.faults == []
@@ -166,7 +154,7 @@ def test_a_hostile_title_is_text_and_runs_nothing(window: Window, stack: Running
         _until_found(stack, narrow)
         window.page.route("**/v1/search", lambda route: _narrowed(route, narrow))
         shop(window)
-        _search(window, "marmalade")
+        search(window, "marmalade")
         card = window.page.locator(f'#found .card[data-item-id="{item_id}"]')
         expect(card.locator(".open")).to_have_text(title)
         expect(card.locator(".facts")).to_contain_text(brand)
@@ -192,9 +180,14 @@ def test_a_wrong_key_is_told_in_words(window: Window) -> None:
 @pytest.mark.parametrize("window_options", [PHONE])
 def test_nothing_is_wider_than_a_phone(window: Window, stack: RunningStack) -> None:
     cards = shop(window, stack.sample["user_id"])
-    cards.first.locator(".why summary").click()
-    _search(window, stack.sample["query"])
+    cards.first.locator(".why > summary").click()
+    search(window, stack.sample["query"])
     expect(window.page.locator("#found .card")).not_to_have_count(0)
+    search(window, "")
+    window.page.locator("#facets summary").click()
+    window.page.locator("#query").focus()
+    window.page.keyboard.press("ArrowDown")
+    expect(window.page.locator(".suggestions")).to_be_visible()
     widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     page, screen = window.page.evaluate(widths)
     assert page <= screen
@@ -230,11 +223,6 @@ def _moved(mark: str) -> int | str:
     if arrow is None:
         return mark.strip() or 0
     return int(arrow[2]) if arrow[1] == "▲" else -int(arrow[2])
-
-
-def _search(window: Window, query: str) -> None:
-    window.page.fill("#query", query)
-    window.page.press("#query", "Enter")
 
 
 def _narrowed(route: Route, fields: dict[str, Any]) -> None:
