@@ -25,6 +25,7 @@ from serving.search.words.synonyms import Meaning
 _DEPTH = 400  # places of each list that take part
 _SEARCH_DEPTH = 200  # the same of a search: each is matched with the query
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
+_TAIL = 0.25  # what is so much less relevant than the best, as a share of it, is no answer
 _NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
@@ -137,7 +138,7 @@ class Retrieval:
         limit: int,
         floor: float = 0.0,
     ) -> Retrieved:
-        """The most relevant items for a query, none below the relevance `floor`.
+        """The most relevant items for a query, none below the relevance `floor` or in the tail.
 
         vector: float32 (VECTOR_SIZE,), None while the encoder is down
         """
@@ -148,7 +149,8 @@ class Retrieval:
         rows = _kept(asked.found, keep)
         matches = self._matcher.matches(asked, table, rows)
         order = np.argsort(-matches.values, kind="stable")
-        n_relevant = int((matches.values >= floor).sum())
+        least = max(floor, _TAIL * float(matches.values.max(initial=0.0)))
+        n_relevant = int((matches.values >= least).sum())
         below = order[n_relevant : n_relevant + _NEAREST]
         nearest = zip(rows[below].tolist(), matches.values[below].tolist(), strict=True)
         order = order[: min(n_relevant, limit)]
