@@ -106,7 +106,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         items,
         StoredVectors(settings.retrieval.vectors_path, encoder, profile),
         Analyzer(settings.retrieval.language),
-        RelevanceModels.of_profile(profile).items,
+        RelevanceModels.of_profile(profile),
         synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
     )
     suggestions = Suggestions(items, settings.retrieval.language)

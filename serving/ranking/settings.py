@@ -41,9 +41,10 @@ class PipelineSettings(Section):
         description="How much less relevant to the query, of 1, an item may be than one that it "
         "stands before: what a shopper's history, boosts and diversity may do to a search.",
     )
-    relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.15,
-        description="A search returns nothing that is less relevant; when all is, no_match.",
+    relevance_floor: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="A search returns nothing that is less relevant, and no_match when all is; "
+        "null: as it was fitted with the encoder.",
     )
 
     def model_share_s(self, left_s: float) -> float:

@@ -27,6 +27,7 @@ from serving.ranking.values import (
 )
 from serving.search.dense import between
 from serving.search.facets import facets_of
+from serving.search.relevance import Least
 from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
 from serving.shops.shop import Shop
@@ -113,8 +114,9 @@ class Sources:
             vector = await self._query_vector(shop, context, query)
             limit = _MOST_FOUND if wide else self._n_candidates + len(source.shown)
             floor = self._settings.relevance_floor
+            least = None if floor is None else Least(floor)
             found = await self._in_pool(
-                lambda: shop.retrieval.search(query, vector, source.filters, limit, floor)
+                lambda: shop.retrieval.search(query, vector, source.filters, limit, least)
             )
         return await self._in_pool(
             lambda: searched(shop.items.table, source, found, counted, self._n_candidates)

@@ -97,17 +97,37 @@ class RelevanceModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Least:
+    """What an answer needs: relevance of its own, and a share of the best one's."""
+
+    relevance: float = 0.0
+    of_best: float = 0.0
+
+    def of(self, values: FloatArray) -> float:
+        """The least relevance of an answer among candidates of `values`, (n,)."""
+        return max(self.relevance, self.of_best * float(values.max(initial=0.0)))
+
+
+@dataclass(frozen=True, slots=True)
 class RelevanceModels:
-    """Of one encoder: of items of a catalogue, and of texts of which nothing else is known."""
+    """Of one encoder: of items of a catalogue, and of texts of which nothing else is known.
+
+    least: of an item, to be found by a search
+    """
 
     items: RelevanceModel
     texts: RelevanceModel
+    least: Least
 
     @classmethod
     def of_profile(cls, profile: str) -> Self:
         """Those that were fitted for an encoder of this profile; raises OSError, ValueError."""
         given = json.loads((_WEIGHTS / f"{profile}.json").read_text())
-        return cls(RelevanceModel.of(given["items"]), RelevanceModel.of(given["texts"]))
+        return cls(
+            RelevanceModel.of(given["items"]),
+            RelevanceModel.of(given["texts"]),
+            Least(**given["least"]),
+        )
 
 
 @cache

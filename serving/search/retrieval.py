@@ -18,14 +18,13 @@ from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.fusion import WeightedList, fused
 from serving.search.matcher import Matcher
-from serving.search.relevance import Matches, RelevanceModel, usual_models
+from serving.search.relevance import Least, Matches, RelevanceModels, usual_models
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import Meaning
 
 _DEPTH = 400  # places of each list that take part
 _SEARCH_DEPTH = 200  # the same of a search: each is matched with the query
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
-_TAIL = 0.25  # what is so much less relevant than the best, as a share of it, is no answer
 _NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
@@ -67,8 +66,8 @@ class VectorSource(Protocol):
 class Retrieval:
     """The indexes. One thread writes (`update`), others read.
 
-    analyzer: of the catalogue's language, English by default; model: of relevance, that goes with
-    the encoder in use, by default the English one
+    analyzer: of the catalogue's language, English by default; models: of relevance, that go
+    with the encoder in use, by default the English one
     """
 
     def __init__(
@@ -76,15 +75,14 @@ class Retrieval:
         items: IndexedItems,
         source: VectorSource,
         analyzer: Analyzer | None = None,
-        model: RelevanceModel | None = None,
+        models: RelevanceModels | None = None,
         synonyms: Iterable[Meaning] = (),
     ) -> None:
         self._items = items
         self._source = source
+        self._models = models or usual_models()
         self._dense = DenseIndex()
-        self._matcher = Matcher(
-            analyzer or Analyzer(), self._dense, model or usual_models().items, synonyms
-        )
+        self._matcher = Matcher(analyzer or Analyzer(), self._dense, self._models.items, synonyms)
         self._attributes = AttributeIndex()
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)
@@ -136,9 +134,9 @@ class Retrieval:
         vector: FloatArray | None,
         filters: Filters | None,
         limit: int,
-        floor: float = 0.0,
+        least: Least | None = None,
     ) -> Retrieved:
-        """The most relevant items for a query, none below the relevance `floor` or in the tail.
+        """The most relevant items for a query. least: that they need, else as the encoder has it.
 
         vector: float32 (VECTOR_SIZE,), None while the encoder is down
         """
@@ -149,8 +147,8 @@ class Retrieval:
         rows = _kept(asked.found, keep)
         matches = self._matcher.matches(asked, table, rows)
         order = np.argsort(-matches.values, kind="stable")
-        least = max(floor, _TAIL * float(matches.values.max(initial=0.0)))
-        n_relevant = int((matches.values >= least).sum())
+        least = least or self._models.least
+        n_relevant = int((matches.values >= least.of(matches.values)).sum())
         below = order[n_relevant : n_relevant + _NEAREST]
         nearest = zip(rows[below].tolist(), matches.values[below].tolist(), strict=True)
         order = order[: min(n_relevant, limit)]

@@ -26,6 +26,7 @@ from serving.search.text_relevance import TextRelevance
 from serving.search.words.analysis import Analyzer
 
 _DEPTH = 150  # of what words find, and of what vectors find: candidates of a judged query
+_DOUBTFUL = 20  # nearest names, of which more than the same one may be right
 _STRANGERS = 30  # items drawn from the rest of the catalogue
 # How often an item with so much gain is what a shopper would call an answer (ESCI: exact,
 # substitute, complement, irrelevant).
@@ -181,9 +182,12 @@ def names_across(path: Path, encoder: TextEncoding, n: int = 60, seed: int = 7) 
         for row, vector in zip(chosen.tolist(), vectors, strict=True):
             read = matcher.read(leaf[asked_in][row], vector, _DEPTH)
             same = [place for place in rows if leaf[sold_in][place] == leaf[sold_in][row]]
-            candidates = np.union1d(read.found[:_DEPTH], same)
+            # What is nearest may be right as well, under another name: only the rest is wrong.
+            rest = np.setdiff1d(read.nearest[_DOUBTFUL:], same)
+            wrong = rng.choice(rest, min(_STRANGERS, len(rest)), replace=False)
+            candidates = np.concatenate([same, wrong])
             columns = matcher.matches(read, table, candidates).columns
-            yield Judged(columns, np.isin(candidates, same).astype(np.float32), 0.1 / n)
+            yield Judged(columns, np.isin(candidates, same).astype(np.float32), 0.2 / n)
 
 
 def _matcher(items: ItemTable, encoder: TextEncoding) -> tuple[Matcher, RowArray]:

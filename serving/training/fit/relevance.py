@@ -78,6 +78,10 @@ def main() -> None:
     parser.add_argument(
         "--texts", nargs="*", type=Path, default=[], help="JSON lines of query, text, relevant"
     )
+    parser.add_argument(
+        "--least", nargs=2, type=float, default=(0.15, 0.25),
+        help="relevance that an answer needs: of its own, and as a share of the best one's",
+    )  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--split", choices=["dev", "test"], help="of the made queries")
     parser.add_argument("--out", type=Path, required=True)
@@ -99,6 +103,7 @@ def main() -> None:
         of_texts += judged_pairs(path, encoder)
     model = {
         "data": [Path(source).name for source in (*given.data, *given.texts)],
+        "least": {"relevance": given.least[0], "of_best": given.least[1]},
         "items": _fitted(judged),
         "texts": _fitted(of_texts),
     }

@@ -17,6 +17,7 @@ from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.search.attributes import AttributeIndex
 from serving.search.filters import Filters, allowed
+from serving.search.relevance import Least
 from serving.search.retrieval import Retrieval, Retrieved
 from serving.shops.items import ItemCache
 from tests.support.fakes import (
@@ -27,6 +28,8 @@ from tests.support.fakes import (
     state,
     token_vectors,
 )
+
+ANYTHING = Least()  # made-up vectors are near anything: what is found is looked at
 
 
 class Shop:
@@ -47,7 +50,7 @@ class Shop:
     def search(self, query: str, dense: bool = False, **filters: Any) -> list[str]:
         asked = Filters(**filters) if filters else None
         vector = self.vector(query) if dense else None
-        return self.ids(self.retrieval.search(query, vector, asked, 50))
+        return self.ids(self.retrieval.search(query, vector, asked, 50, ANYTHING))
 
     def ids(self, found: Retrieved) -> list[str]:
         return [self.items.table.item_ids[row] for row in found.rows.tolist()]
@@ -147,7 +150,7 @@ def test_a_changed_title_is_found_under_its_new_words_and_not_the_old(shop: Shop
     shop.put(Item("bread", "Sourdough loaf"))
     assert shop.search("sourdough") == ["bread"]
     assert shop.search("rye") == []
-    found = shop.retrieval.search("?", shop.vector("Sourdough loaf"), None, 1)
+    found = shop.retrieval.search("?", shop.vector("Sourdough loaf"), None, 1, ANYTHING)
     assert shop.ids(found) == ["bread"]
 
 
@@ -249,6 +252,16 @@ def test_the_relevance_of_an_item_does_not_depend_on_what_else_is_asked_about(sh
     assert alone.values[0] == everything.values[3]
     found = shop.retrieval.search("whole milk", vector, None, 50)
     assert found.score.tolist() == everything.values[found.rows].tolist()
+
+
+def test_what_is_not_relevant_enough_is_not_found_but_told_of(shop: Shop) -> None:
+    everything = shop.retrieval.search("salted butter", None, None, 50, ANYTHING)
+    assert shop.ids(everything)[0] == "butter"
+    best = float(everything.score[0])
+    near = shop.retrieval.search("salted butter", None, None, 50, Least(of_best=0.999))
+    assert near.score.tolist() == [best]
+    none = shop.retrieval.search("salted butter", None, None, 50, Least(relevance=1.1))
+    assert (len(none.rows), none.below[0]) == (0, (int(everything.rows[0]), best))
 
 
 def test_what_is_outside_the_catalogue_is_not_relevant(shop: Shop) -> None:
