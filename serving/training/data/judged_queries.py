@@ -131,7 +131,8 @@ def judged_texts(
         rows = np.concatenate([judged, strangers])
         chance = np.concatenate([chance, np.zeros(len(strangers), np.float32)])
         columns = judge.columns(query, [titles[row] for row in rows], of_titles[rows] @ vector)
-        yield Judged(columns, chance, (1.0 if complete else _POOL_WEIGHT) / len(asked))
+        # Lists to be reranked are pools themselves: here those teach how likely an answer is.
+        yield Judged(columns, chance, (0.1 if complete else 0.5) / len(asked))
 
 
 def judged_pairs(path: Path, encoder: TextEncoding, split: str = "dev") -> Iterator[Judged]:
@@ -144,7 +145,7 @@ def judged_pairs(path: Path, encoder: TextEncoding, split: str = "dev") -> Itera
         texts = pairs["text"].tolist()
         vectors = encoder.encode([str(query), *texts])
         columns = judge.columns(str(query), texts, vectors[1:] @ vectors[0])
-        yield Judged(columns, pairs["relevant"].to_numpy(np.float32), 1.0 / n_queries)
+        yield Judged(columns, pairs["relevant"].to_numpy(np.float32), 2.0 / n_queries)
 
 
 def _asked(dataset: Dataset, split: str | None) -> Iterator[tuple[str, dict[str, float], bool]]:
