@@ -40,7 +40,7 @@ class Tokenizer:
         encodings = tokenizer.encode_batch_fast(list(texts))
         unknown = {tokenizer.token_to_id(name) for name in _UNKNOWN}
         ids = [
-            encoding.ids if text and _readable(encoding.ids, unknown) else []
+            encoding.ids if text.strip() and _readable(encoding.ids, unknown) else []
             for encoding, text in zip(encodings, texts, strict=True)
         ]
         width = max((len(row) for row in ids), default=0) or 1

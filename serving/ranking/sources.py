@@ -99,9 +99,11 @@ class Sources:
         """The most relevant items; by words alone without the encoder; browsing without a query."""
         # Facets and another order are of all that is found, not only of the best.
         wide = bool(source.facets) or source.sort is not Sort.RELEVANCE
+        n_shown = context.offset + (context.limit or 0) + len(source.shown)
+        n_candidates = max(self._n_candidates, context.offset + (context.limit or 0))
         counted: RowArray | None = None
         if context.query is None:
-            limit = self._n_candidates + len(source.shown)
+            limit = self._n_candidates + n_shown
             found = await self._in_pool(
                 lambda: shop.retrieval.recommend(states, (), source.filters, limit)
             )
@@ -112,14 +114,14 @@ class Sources:
         else:
             query = context.query
             vector = await self._query_vector(shop, context, query)
-            limit = _MOST_FOUND if wide else self._n_candidates + len(source.shown)
+            limit = _MOST_FOUND if wide else self._n_candidates + n_shown
             floor = self._settings.relevance_floor
             least = None if floor is None else Least(floor)
             found = await self._in_pool(
                 lambda: shop.retrieval.search(query, vector, source.filters, limit, least)
             )
         return await self._in_pool(
-            lambda: searched(shop.items.table, source, found, counted, self._n_candidates)
+            lambda: searched(shop.items.table, source, found, counted, n_candidates)
         )
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
@@ -163,25 +165,24 @@ def searched(
     """
     counted = found.rows if counted is None else counted
     facets = facets_of(table, counted, source.facets)
-    item_ids = [table.item_ids[row] for row in found.rows.tolist()]
-    keep = source.shown.unseen(item_ids)
-    key = None
+    key, places = None, np.arange(len(found.rows))
     if source.sort is not Sort.RELEVANCE:
         if found.matches is not None and len(found.rows):
-            keep &= found.score >= _SORTED_SHARE * found.score.max()
+            places = np.flatnonzero(found.score >= _SORTED_SHARE * found.score.max())
         key = _sort_key(table, found.rows, source.sort)
-        places = np.argsort(np.where(keep, key, np.inf), kind="stable")[: int(keep.sum())]
-    else:
-        places = np.flatnonzero(keep)
-    places = places[:limit]
+        places = places[np.argsort(key[places], kind="stable")]
+    # Marks are made of no more items than are needed: a catalogue may be browsed in its order.
+    places = places[: limit + 1 + len(source.shown)]
+    places = places[source.shown.unseen([table.item_ids[row] for row in found.rows[places]])]
+    more, places = len(places) > limit, places[:limit]
     nearest = tuple((table.item_ids[row], relevance) for row, relevance in found.below)
     return Candidates(
-        [item_ids[place] for place in places.tolist()],
+        [table.item_ids[row] for row in found.rows[places].tolist()],
         found.rows[places],
         found.score[places],
         found.matches and found.matches.take(places),
         None if key is None else key[places],
-        Found(len(counted), facets, nearest),
+        Found(len(counted), more, facets, nearest),
     )
 
 

@@ -92,10 +92,11 @@ def seeds_of(source: Source) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Beside the candidates of a search. total: items found, at least; nearest: item ids and their
-    relevance, when nothing was relevant enough."""
+    """Beside the candidates of a search. total: items found, at least; more: than the candidates;
+    nearest: item ids and their relevance, when nothing was relevant enough."""
 
     total: int
+    more: bool = False
     facets: Facets = field(default_factory=Facets)
     nearest: tuple[tuple[str, float], ...] = ()
 

@@ -9,6 +9,7 @@ import numpy as np
 from features.arrays import RowArray
 from features.catalog.item import CATEGORY_SEPARATOR
 from features.catalog.table import ItemTable
+from features.catalog.words import folded
 
 _MOST_VALUES = 100  # told of one facet
 _MOST_ITEMS = 20_000  # whose attributes are looked at
@@ -37,6 +38,7 @@ def facets_of(table: ItemTable, rows: RowArray, names: Sequence[str]) -> Facets:
                 prices = (round(figures[0], 2), round(figures[1], 2), round(figures[2], 2))
             continue
         values: Counter[str] = Counter()
+        wanted = folded(name)
         if name == "category":
             for path, n in Counter(item.category for item in items if item.category).items():
                 for prefix in _prefixes(path):
@@ -44,9 +46,23 @@ def facets_of(table: ItemTable, rows: RowArray, names: Sequence[str]) -> Facets:
         elif name == "brand":
             values.update(item.brand for item in items if item.brand)
         else:
-            values.update(v for item in items if (v := item.attributes.get(name)))
-        counts[name] = dict(values.most_common(_MOST_VALUES))
+            values.update(
+                value
+                for item in items
+                for given, value in item.attributes.items()
+                if value and folded(given) == wanted
+            )
+        counts[name] = _by_writing(values)
     return Facets(counts, prices)
+
+
+def _by_writing(values: Counter[str]) -> dict[str, int]:
+    """Counts by the most frequent writing of each value, most frequent first."""
+    writing: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for value, n in values.most_common():
+        counts[writing.setdefault(folded(value), value)] += n
+    return dict(counts.most_common(_MOST_VALUES))
 
 
 def _prefixes(path: str) -> list[str]:

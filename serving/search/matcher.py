@@ -7,7 +7,6 @@ import numpy as np
 
 from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
-from features.catalog.words import folded
 from serving.search.dense import DenseIndex
 from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, RelevanceModel, match_columns
 from serving.search.words.analysis import Analyzer
@@ -78,7 +77,7 @@ class Matcher:
             nearest = self._dense.nearest(vector, depth)
             _, vectors = self._dense.known(nearest[:1])
             best = float((vectors @ vector).max(initial=0.0))
-        exact = np.array(self._items.rows_of_code.get(folded(query), ()), np.int64)
+        exact = self._items.rows_of_code(query)
         by_words = [self._lexical.search(terms, depth) for _, terms in readings]
         return Asked(readings, vector, _in_turn(by_words), nearest, exact, best)
 

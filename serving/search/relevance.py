@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import FloatArray, IntArray, RowArray
 from features.catalog.table import ItemTable
 from serving.search.words.item_terms import N_FIELDS, Field, ItemTerms, query_key
 from serving.search.words.lexicon import QueryTerm
@@ -157,13 +157,14 @@ def match_columns(
     rows: behind those, what matches best in the whole catalogue; cosines: of all, (n,), NaN = no
     vector; best_cosine: of the whole catalogue
     """
+    paths = table.path[rows]  # read before the tree is: it knows them all then
     out = np.zeros((len(rows), len(COLUMNS)), np.float32)
     out[:, COLUMN["cosine"]] = np.nan_to_num(cosines)
     out[:, COLUMN["below_best"]] = np.nan_to_num(cosines - best_cosine)
     if terms and len(rows):
         _match_words(out, query, terms, items, rows)
-    share = _category_shares(out[n_asked:], table, rows[n_asked:])
-    out[:n_asked, COLUMN["affinity"]] = share[table.path[rows[:n_asked]]]
+    share = _category_shares(out[n_asked:], paths[n_asked:], len(table.category_tree))
+    out[:n_asked, COLUMN["affinity"]] = share[paths[:n_asked]]
     return out[:n_asked]
 
 
@@ -171,22 +172,29 @@ def _match_words(
     out: FloatArray, query: str, terms: list[QueryTerm], items: ItemTerms, rows: RowArray
 ) -> None:
     lexicon = items.lexicon
-    n_codes = len(lexicon.frequency) + 1
+    codes, fields = items.codes[rows], items.fields[rows]
+    n_codes = len(lexicon.frequency) + 1  # read after the codes: it has room for them all
     place_of = np.zeros(n_codes, np.int16)  # of a term's word in the query, from 1; 0 = not in it
     counts = np.zeros(n_codes, np.float32)
     rarity = np.empty(len(terms), np.float32)
+    shared: list[tuple[int, int, float]] = []  # terms that stand for a second word: code, its place
     for place, term in enumerate(terms):
-        codes = np.array([code for code, _ in term.meant], np.int32)
-        free = place_of[codes] == 0  # a term may stand for two words: it is the first one's
-        place_of[codes[free]] = place + 1
-        counts[codes] = [weight for _, weight in term.meant]
-        rarity[place] = lexicon.rarity(codes).min(initial=lexicon.rarity_of_unknown())
+        for code, weight in term.meant:
+            if place_of[code]:
+                shared.append((code, place, weight))
+            else:
+                place_of[code], counts[code] = place + 1, weight
+        meant = np.array([code for code, _ in term.meant], np.int32)
+        rarity[place] = lexicon.rarity(meant).min(initial=lexicon.rarity_of_unknown())
     share = rarity / rarity.sum()
-    codes, fields = items.codes[rows], items.fields[rows]
     places = place_of[codes]  # a code of -1 reads the last, which is 0
     row, at = np.nonzero(places)
     held = np.zeros((len(rows), len(terms), N_FIELDS), np.float32)
     np.maximum.at(held, (row, places[row, at] - 1, fields[row, at]), counts[codes[row, at]])
+    for code, place, weight in shared:
+        row, at = np.nonzero(codes == code)
+        of_term = np.full(len(row), place)
+        np.maximum.at(held, (row, of_term, fields[row, at]), np.float32(weight))
     anywhere = held.max(axis=2)
     rarities = lexicon.rarity(codes)
     out[:, COLUMN["title"]] = held[:, :, Field.TITLE] @ share
@@ -201,12 +209,12 @@ def _match_words(
     out[:, COLUMN["unknown"]] = share[[not term.meant for term in terms]].sum()
 
 
-def _category_shares(out: FloatArray, table: ItemTable, rows: RowArray) -> FloatArray:
-    """The share of the best of `rows`, by words and cosine, by code of their category."""
-    share = np.zeros(len(table.category_tree) + 1, np.float32)
-    if len(rows):
+def _category_shares(out: FloatArray, paths: IntArray, n_categories: int) -> FloatArray:
+    """The share of the best items, by words and cosine, by code of their category."""
+    share = np.zeros(n_categories + 1, np.float32)
+    if len(paths):
         strength = np.maximum(out[:, COLUMN["cosine"]] + out[:, COLUMN["name"]], 1e-3)
         best = np.argsort(-strength, kind="stable")[:_AFFINITY_DEPTH]
-        np.add.at(share, table.path[rows[best]], strength[best] / strength[best].sum())
+        np.add.at(share, paths[best], strength[best] / strength[best].sum())
         share[-1] = 0.0  # no category, which is no category to have in common
     return share

@@ -25,6 +25,7 @@ from serving.search.words.synonyms import Meaning
 _DEPTH = 400  # places of each list that take part
 _SEARCH_DEPTH = 200  # the same of a search: each is matched with the query
 _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
+_FEW = 2_000  # items that filters leave, of which each is matched with the query
 _NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 _POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
@@ -141,10 +142,12 @@ class Retrieval:
         vector: float32 (VECTOR_SIZE,), None while the encoder is down
         """
         table = self._items.table
-        keep = self.allowed(self._all_rows(), filters)
         depth = _FILTERED_DEPTH if filters else max(_SEARCH_DEPTH, limit)
         asked = self._matcher.read(query, vector, depth)
-        rows = _kept(asked.found, keep)
+        few = self.browse(filters) if filters else asked.exact[:0]
+        # Where filters leave few, none of them is too far down to be found.
+        rows = few if 0 < len(few) <= _FEW else asked.found
+        rows = rows[self.allowed(rows, filters)]
         matches = self._matcher.matches(asked, table, rows)
         order = np.argsort(-matches.values, kind="stable")
         least = least or self._models.least

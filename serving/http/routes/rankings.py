@@ -31,6 +31,7 @@ from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
+from serving.types import Reason
 
 _AnyRequest = RankRequest | SearchRequest | RecommendRequest
 
@@ -58,7 +59,8 @@ class RankingRoutes:
         async def rank_candidates(request: Request, caller: Annotated[Any, rank]) -> Response:
             """Put the given candidates in the best order for this shopper."""
             body = await read_body(request, RankRequest)
-            return await self._answer(caller, body, body.query, _given(body), stages_of(request))
+            query = (body.query or "").strip() or None
+            return await self._answer(caller, body, query, _given(body), stages_of(request))
 
         @app.post("/v1/search", openapi_extra=takes(SearchRequest, SearchResponse))
         async def search(request: Request, caller: Annotated[Any, rank]) -> Response:
@@ -157,7 +159,7 @@ def search_response(slate: Slate, source: Search, body: SearchRequest) -> dict[s
     answer = response(slate)
     found, shown = slate.candidates.found, [item["item_id"] for item in answer["items"]]
     assert found is not None
-    more = len(slate.candidates) > body.offset + len(shown)
+    more = found.more or len(slate.candidates) > body.offset + len(shown)
     answer["total"] = found.total
     answer["cursor"] = source.shown.after(shown) if more and shown else None
     if body.facets:
@@ -168,7 +170,7 @@ def search_response(slate: Slate, source: Search, body: SearchRequest) -> dict[s
         answer["suggestions"] = [
             {"item_id": item_id, "relevance": relevance}
             for item_id, relevance in found.nearest
-            if not shown
+            if slate.reason is Reason.NO_MATCH
         ]
     return answer
 
@@ -198,7 +200,7 @@ def _given(body: RankRequest) -> Given:
 
 
 def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
-    if filters is None:
+    if filters is None or not filters.model_fields_set:
         return None
     category = filters.category
     categories = [category] if isinstance(category, str) else category

@@ -163,7 +163,7 @@ class Nearest(Wire):
 class SearchResponse(RankResponse):
     """A page of a search."""
 
-    total: int = Field(description="Items found; when it is 1000, at least so many.")
+    total: int = Field(description="So many items are found, at least.")
     cursor: str | None = Field(description="For the next page; null at the end.")
     facets: dict[str, dict[str, int]] | None = Field(
         None, description="Items by value, most frequent first."

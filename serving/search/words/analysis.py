@@ -52,6 +52,7 @@ _MARKS = re.compile(r"[\u0300-\u036f]+")
 _FOREIGN = str.maketrans(
     {"\u0131": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0451": "\u0435"}
 )
+_LONGEST, _MOST_WORDS = 40, 500_000  # letters of a word, and words, that are remembered
 MAX_TERMS = 64  # of a query; what comes behind says no more
 
 
@@ -62,51 +63,61 @@ class Analyzer:
         self.language = language
         name = STEMMERS.get(language)
         self._stemmer = Stemmer.Stemmer(name, 0) if name else None
-        # The same few thousand words make up a catalogue. Threads may both fill these.
+        # The same few thousand words make up a catalogue.
         self._term_of: dict[str, str] = {}
         self._word_of: dict[str, str] = {}
 
-    def terms(self, text: str) -> list[str]:
-        """The terms of `text`, in order."""
-        return [term for term, _ in self.spans(text)]
+    def terms(self, text: str, learn: bool = False) -> list[str]:
+        """The terms of `text`, in order. learn: it is of an item, whose words recur."""
+        return [term for term, _ in self.spans(text, learn)]
 
-    def spans(self, text: str) -> list[tuple[str, str]]:
+    def spans(self, text: str, learn: bool = False) -> list[tuple[str, str]]:
         """The terms of `text` in order, each with the folded word that it is of."""
-        # Turkish capital i folds to an i with a dot of its own, which is no letter.
-        plain = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
-        return list(self._spans(plain))
+        plain = plain_text(text)
+        return [(term, plain[start:end]) for term, start, end in self._located(plain, learn)]
+
+    def located(self, text: str) -> tuple[str, list[tuple[str, int, int]]]:
+        """The folded text, and its terms in order with where each begins and ends in it."""
+        plain = plain_text(text)
+        return plain, list(self._located(plain, False))
 
     def word_of(self, term: str) -> str:
-        """The first word that was met with this term; of a catalogue's term, a word of its own."""
+        """The first word of an item that had this term; the term itself when no item has."""
         return self._word_of.get(term, term)
 
-    def _spans(self, text: str) -> Iterator[tuple[str, str]]:
+    def _located(self, text: str, learn: bool) -> Iterator[tuple[str, int, int]]:
         for match in _TERM.finditer(text):
-            kind, value = match.lastgroup, match.group()
+            kind, (start, end) = match.lastgroup, match.span()
             if kind == "unit":
                 factor, unit = _UNITS[match["unit"]]
-                yield f"{_number(match['number']) * factor:.6g}{unit}", value
+                yield f"{_number(match['number']) * factor:.6g}{unit}", start, end
             elif kind == "run":
-                if len(value) == 1:
-                    yield value, value
-                for at in range(len(value) - 1):
-                    yield value[at : at + 2], value[at : at + 2]
+                if end - start == 1:
+                    yield match.group(), start, end
+                for at in range(start, end - 1):
+                    yield text[at : at + 2], at, at + 2
             elif kind == "decimal":
-                yield value.replace(",", "."), value
+                yield match.group().replace(",", "."), start, end
             else:
-                yield self._term(value), value
+                yield self._term(match.group(), learn), start, end
 
-    def _term(self, word: str) -> str:
+    def _term(self, word: str, learn: bool) -> str:
         term = self._term_of.get(word)
         if term is None:
             plain = unfold_marks(word)
             for mark in ("'", "\u2019"):
                 plain = plain.removesuffix(f"{mark}s").replace(mark, "")
             term = self._stemmer.stemWord(plain) if self._stemmer else plain
-            if len(self._term_of) < 500_000:
+            # What shoppers type is not kept.
+            if learn and len(word) <= _LONGEST and len(self._term_of) < _MOST_WORDS:
                 self._term_of[word] = term
                 self._word_of.setdefault(term, word)
         return term
+
+
+def plain_text(text: str) -> str:
+    """NFKC and case folded; a Turkish capital i folds to an i with a dot of its own: without it."""
+    return unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
 
 
 def _number(text: str) -> float:

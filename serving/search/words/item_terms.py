@@ -20,6 +20,9 @@ CODE_ATTRIBUTES = frozenset(
 )
 
 
+_MOST_OF_CODE = 20  # items: what more of them share ("N/A") is no code of theirs
+
+
 class Field(IntEnum):
     """Of an item, in the order in which its terms are kept."""
 
@@ -39,8 +42,7 @@ class ItemTerms:
     """One thread writes, others read: arrays are replaced when they grow, never shrunk.
 
     codes: int32 (capacity, WIDTH) terms by field, each once a field, -1 = no more;
-    fields: int8 (capacity, WIDTH); titles: int64 (capacity,), `title_key` of each, 0 = none;
-    rows_of_code: by folded id, SKU or barcode
+    fields: int8 (capacity, WIDTH); titles: int64 (capacity,), `title_key` of each, 0 = none
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
@@ -48,63 +50,72 @@ class ItemTerms:
         self.codes: IntArray = np.full((0, WIDTH), -1, np.int32)
         self.fields: npt.NDArray[np.int8] = np.zeros((0, WIDTH), np.int8)
         self.titles: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self.rows_of_code: dict[str, tuple[int, ...]] = {}
+        self._rows_of_name: dict[str, dict[int, None]] = {}
         self._names_of_row: dict[int, tuple[str, ...]] = {}
         # Brands and categories recur from item to item.
         self._recurring = lru_cache(16_384)(lexicon.analyzer.terms)
 
     def update(self, rows: RowArray, table: ItemTable) -> list[tuple[int, FieldTerms]]:
-        """Take over new, changed and removed items; returns those that are there, with terms."""
+        """Take over new, changed and removed items; returns those that are there, with terms.
+
+        Row by row: an item of the batch is never without its terms meanwhile.
+        """
         self._grow(int(rows.max(initial=-1)) + 1)
-        for row in rows.tolist():
-            self._forget(row)
         present = [row for row in rows.tolist() if not table.removed[row]]
         taken = [(row, self._terms(table.items[row])) for row in present]
+        before = self.codes[rows]  # a copy; of new rows nothing but -1
+        n_before = sum(row in self._names_of_row for row in rows.tolist())
         for row, terms in taken:
             self._keep(row, table.items[row], terms)
-        self.lexicon.count(self.codes[present], 1)
+        self.lexicon.count(self.codes[present], len(present))
+        gone = np.setdiff1d(rows, present)
+        for row in gone.tolist():
+            self._rename(row, ())
+        self.codes[gone], self.titles[gone] = -1, 0
+        self.lexicon.count(before, -n_before)
         return taken
+
+    def rows_of_code(self, code: str) -> RowArray:
+        """Rows of the items whose id, SKU or barcode is `code`; none where it tells none apart."""
+        rows = list(self._rows_of_name.get(folded(code), ()))
+        return np.array(rows if len(rows) <= _MOST_OF_CODE else (), np.int64)
 
     def _terms(self, item: Item) -> FieldTerms:
         terms = self.lexicon.analyzer.terms
         attributes = " ".join(item.attributes.values())
         above, _, leaf = item.category.rpartition(">")
         return (
-            terms(item.title),
-            self._recurring(item.brand),
-            self._recurring(leaf),
-            self._recurring(above.replace(">", " ")),
-            terms(attributes) if attributes else [],
-            terms(item.description) if item.description else [],
+            terms(item.title, True),
+            self._recurring(item.brand, True),
+            self._recurring(leaf, True),
+            self._recurring(above.replace(">", " "), True),
+            terms(attributes, True) if attributes else [],
+            terms(item.description, True) if item.description else [],
         )
 
     def _keep(self, row: int, item: Item, terms: FieldTerms) -> None:
         distinct = [
             (term, field) for field, part in enumerate(terms) for term in dict.fromkeys(part)
         ][:WIDTH]
-        self.codes[row, : len(distinct)] = self.lexicon.codes([term for term, _ in distinct])
-        self.fields[row, : len(distinct)] = [field for _, field in distinct]
+        codes, fields = np.full(WIDTH, -1, np.int32), np.zeros(WIDTH, np.int8)
+        codes[: len(distinct)] = self.lexicon.codes([term for term, _ in distinct])
+        fields[: len(distinct)] = [field for _, field in distinct]
+        self.codes[row], self.fields[row] = codes, fields
         self.titles[row] = title_key(terms[Field.TITLE])
         attributes = item.attributes.items()
         exact = [value for name, value in attributes if name.casefold() in CODE_ATTRIBUTES]
-        names = tuple({folded(name) for name in (item.item_id, *exact)})
-        self._names_of_row[row] = names
-        for name in names:
-            self.rows_of_code[name] = (*self.rows_of_code.get(name, ()), row)
+        self._rename(row, tuple({folded(name) for name in (item.item_id, *exact)}))
 
-    def _forget(self, row: int) -> None:
-        names = self._names_of_row.pop(row, None)
-        if names is None:
-            return
-        self.lexicon.count(self.codes[[row]], -1)
-        self.codes[row] = -1
-        self.titles[row] = 0
+    def _rename(self, row: int, names: tuple[str, ...]) -> None:
         for name in names:
-            rows = tuple(other for other in self.rows_of_code[name] if other != row)
-            if rows:
-                self.rows_of_code[name] = rows
-            else:
-                del self.rows_of_code[name]
+            self._rows_of_name.setdefault(name, {})[row] = None
+        for name in self._names_of_row.pop(row, ()):
+            if name not in names:
+                del self._rows_of_name[name][row]
+                if not self._rows_of_name[name]:
+                    del self._rows_of_name[name]
+        if names:
+            self._names_of_row[row] = names
 
     def _grow(self, n_rows: int) -> None:
         n_before = len(self.titles)

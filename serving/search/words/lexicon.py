@@ -16,9 +16,11 @@ from serving.search.words.stop_words import StopWords
 
 _MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
 _COMPOUND = 0.9
+_COMPOUND_OF_TWO = 0.7  # a guess that counts less is less likely than a compound of two words
+_MOST_GUESSES = 8  # unknown words of a query that are guessed at: each is compared with all words
 _SHORTEST_PART = 3  # letters of a part of a compound
 _MOST = 5  # terms that stand for one misspelt word
-_CONTAINING = 50  # terms that stand for a single character
+_CONTAINING = 20  # terms that stand for a single character
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,19 @@ class Lexicon:
                     self.frequency = np.concatenate([self.frequency, np.zeros_like(self.frequency)])
                 self.terms.append(term)
                 for written in {term, self.analyzer.word_of(term)}:
-                    self._by_length[len(written)].append(written)
                     self._term_of_word[written] = term
+                    self._by_length[len(written)].append(written)
                 code_of[term] = code
             codes.append(code)
         return codes
 
-    def count(self, codes: IntArray, sign: int) -> None:
-        """Count items in (1) or out (-1), given the terms of each: (n, any), -1 = no more."""
+    def count(self, codes: IntArray, n_items: int) -> None:
+        """Count so many items in, or out (negative), given their terms: (n, any), -1 = no more."""
         ordered = np.sort(codes, axis=1)
         first = np.ones(ordered.shape, bool)  # of a term that the item has in several fields
         first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        np.add.at(self.frequency, ordered[first & (ordered >= 0)], sign)
-        self.n_items += sign * len(codes)
+        np.add.at(self.frequency, ordered[first & (ordered >= 0)], 1 if n_items > 0 else -1)
+        self.n_items += n_items
 
     def rarity(self, codes: IntArray) -> FloatArray:
         """Inverse document frequency of terms as BM25 has it, float32, any shape; -1 reads 0."""
@@ -88,30 +90,48 @@ class Lexicon:
         """The distinct terms of a query with what they mean here; function words say nothing."""
         spans = self.analyzer.spans(query)[:MAX_TERMS]
         telling = [span for span in spans if not self._is_stop_word(span[1])] or spans
-        parts: list[tuple[str, str]] = []
-        for term, word in telling:
-            guessed = self._known(term) or self._similar_by(term, 1) or self._similar_by(word, 1)
-            split = None if guessed else self._split(word)
-            parts += split or [(term, word)]
         meant: dict[str, dict[int, float]] = {}
-        for term, word in parts:
-            meant.setdefault(term, dict(self._meanings(term, word)))
+        parts: list[tuple[str, str]] = []
+        n_unknown = 0
+        for term, word in telling:
+            n_unknown += not self._known(term)
+            meanings = self._meanings(term, word) if n_unknown <= _MOST_GUESSES else []
+            close = any(weight > _COMPOUND_OF_TWO for _, weight in meanings)
+            split = None if close or n_unknown > _MOST_GUESSES else self._split(word)
+            for part in split or [(term, word)]:
+                parts.append(part)
+                known = [(self.code_of[part[0]], 1.0)] if split else meanings
+                meant.setdefault(part[0], dict(known))
         for (first, word), (second, next_word) in pairwise(parts):
-            joined = self.code_of.get(self.analyzer.terms(word + next_word)[0])
-            if joined is not None and self.frequency[joined]:
+            joined = self._joined(word, next_word)
+            if joined is not None:
                 for term in (first, second):
                     meant[term].setdefault(joined, _COMPOUND)
         return [QueryTerm(term, tuple(codes.items())) for term, codes in meant.items()]
 
     def corrected(self, query: str) -> str:
         """The query as it may have been meant: words that no item has, as the likeliest ones."""
-        words, changed = [], False
-        for term, word in self.analyzer.spans(query)[:MAX_TERMS]:
-            meant = [] if self._known(term) else self._meanings(term, word)
-            likeliest = max(meant, key=lambda meaning: meaning[1], default=None)
-            changed |= likeliest is not None
-            words.append(self.analyzer.word_of(self.terms[likeliest[0]]) if likeliest else word)
-        return " ".join(words) if changed else query
+        text, located = self.analyzer.located(query)
+        written, at, n_unknown = [], 0, 0
+        for term, start, end in located[:MAX_TERMS]:
+            if not _spaced(term) or self._known(term):
+                continue
+            n_unknown += 1
+            if n_unknown > _MOST_GUESSES:
+                break
+            meant = self._meanings(term, text[start:end])
+            if meant:
+                code, _ = max(meant, key=lambda meaning: meaning[1])
+                written += [text[at:start], self.analyzer.word_of(self.terms[code])]
+                at = end
+        return "".join([*written, text[at:]]) if written else query
+
+    def _joined(self, word: str, next_word: str) -> int | None:
+        """The code of two words written as one, if items have it."""
+        if not (_spaced(word) and _spaced(next_word)) or (word + next_word).isdigit():
+            return None
+        glued = self.analyzer.terms(word + next_word)
+        return self.code_of[glued[0]] if len(glued) == 1 and self._known(glued[0]) else None
 
     def _known(self, term: str) -> bool:
         code = self.code_of.get(term)

@@ -24,15 +24,14 @@ class Synonyms:
         """Other queries that mean the same, most likely first; a longer phrase goes before."""
         if not self._meanings:
             return []
-        spans = self._analyzer.spans(query)
-        terms = [term for term, _ in spans]
-        words = [word for _, word in spans]
+        text, located = self._analyzer.located(query)
+        terms = [term for term, _, _ in located]
         readings: list[str] = []
         for length in range(min(self._longest, len(terms)), 0, -1):
-            for start in range(len(terms) - length + 1):
-                for other in self._meanings.get(tuple(terms[start : start + length]), ()):
-                    before, after = words[:start], words[start + length :]
-                    readings.append(" ".join([*before, other, *after]))
+            for first in range(len(terms) - length + 1):
+                for other in self._meanings.get(tuple(terms[first : first + length]), ()):
+                    start, end = located[first][1], located[first + length - 1][2]
+                    readings.append(text[:start] + other + text[end:])
         return list(dict.fromkeys(readings))[:_MOST_READINGS]
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.service import Service, problem
 
+PATHS = {"vectors_path": "x", "neighbors_path": "x"}
+
 
 @pytest.fixture
 def shop(tokenizer_path: Any) -> Service:
@@ -36,6 +38,23 @@ async def test_an_offset_leaves_places_out(shop: Service) -> None:
     rest = ids(await shop.post("/v1/search", {"query": "", "sort": "price_asc", "offset": 2}))
     assert rest == whole[2:]
     assert ids(await shop.post("/v1/search", {"query": "", "offset": 1000})) == []
+
+
+async def test_a_cursor_goes_on_where_more_was_found_than_is_ranked(tokenizer_path: Any) -> None:
+    few = Service(tokenizer_path, retrieval={"candidates": 3, **PATHS})
+    for sort in ("relevance", "price_asc"):
+        first = await few.post("/v1/search", {"query": "", "limit": 3, "sort": sort})
+        assert first.json()["cursor"] is not None, sort
+    whole = ids(await few.post("/v1/search", {"query": "", "limit": 8, "sort": "price_asc"}))
+    assert len(whole) == 8
+    rest = await few.post("/v1/search", {"query": "", "offset": 6, "sort": "price_asc"})
+    assert ids(rest) == whole[6:]
+
+
+async def test_blank_words_are_no_query(shop: Service) -> None:
+    body = {"query": "  ", "candidates": [{"item_id": "milk"}, {"item_id": "oat"}]}
+    answer = await shop.post("/v1/rank", body)
+    assert answer.json()["items"][0]["relevance"] is None
 
 
 async def test_an_empty_query_browses_what_the_filters_let_through(shop: Service) -> None:

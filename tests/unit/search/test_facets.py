@@ -31,3 +31,12 @@ def test_brands_and_attributes_are_counted_where_items_have_them() -> None:
 def test_prices_are_told_as_a_range() -> None:
     assert facets_of(TABLE, np.arange(4), ["price"]).prices == (4.0, 9.0, 6.5)
     assert facets_of(TABLE, np.array([3]), ["price"]).prices is None
+
+
+def test_writings_of_one_value_are_counted_together() -> None:
+    table = ItemTable(
+        [Item(str(n), "Mug", brand=brand) for n, brand in enumerate(("NIKE", "Nike", "Nike"))]
+        + [Item("9", "Mug", attributes={"Colour": "Red"})]
+    )
+    counts = facets_of(table, np.arange(4), ["brand", "colour"]).counts
+    assert counts == {"brand": {"Nike": 3}, "colour": {"Red": 1}}

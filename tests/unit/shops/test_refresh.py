@@ -14,6 +14,7 @@ from features.catalog.counters import Counter
 from features.catalog.item import Item
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
+from serving.search.relevance import Least
 from serving.search.retrieval import Retrieval, Retrieved
 from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
@@ -66,11 +67,11 @@ class Replica:
         self.refresher.refresh()
 
     def words(self, query: str) -> list[str]:
-        return self.ids(self.retrieval.search(query, None, None, 50))
+        return self.ids(self.retrieval.search(query, None, None, 50, Least()))
 
     def nearest(self, text: str) -> list[str]:
         vector = token_vectors(self.encoder.tokens([text], MAX_ITEM_TOKENS))[0]
-        return self.ids(self.retrieval.search("?", vector, None, 1))
+        return self.ids(self.retrieval.search("?", vector, None, 1, Least()))
 
     def ids(self, found: Retrieved) -> list[str]:
         return [self.items.table.item_ids[row] for row in found.rows.tolist()]

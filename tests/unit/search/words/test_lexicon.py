@@ -69,6 +69,7 @@ def test_a_query_is_corrected_to_words_of_the_catalogue(items: ItemTerms) -> Non
     assert items.lexicon.corrected("shmapoo for dogs") == "shampoo for dogs"
     assert items.lexicon.corrected("tortilals") == "tortillas"
     assert items.lexicon.corrected("Ice Cream!") == "Ice Cream!"  # nothing to correct
+    assert items.lexicon.corrected("shmapoo 手机壳套装 5kg") == "shampoo 手机壳套装 5kg"
 
 
 def test_words_of_removed_and_changed_items_are_forgotten(items: ItemTerms) -> None:
@@ -90,3 +91,54 @@ def test_rare_words_weigh_more(items: ItemTerms) -> None:
     common, rare = (lexicon.code_of[term] for term in ("sport", "cream"))
     rarity = lexicon.rarity(np.array([common, rare, -1]))
     assert 0 == rarity[2] < rarity[0] < rarity[1] < lexicon.rarity_of_unknown()
+
+
+def test_words_are_joined_only_where_the_whole_is_one_word(items: ItemTerms) -> None:
+    assert meant(items, "sport shoes") == [["sport"], ["shoe"]]
+    table = ItemTable([Item("7", "Icecream vanilla"), Item("8", "手机"), Item("9", "42 pieces")])
+    items.update(np.array([0, 1, 2]), table)
+    assert meant(items, "ice cream") == [["icecream"], ["icecream"]]
+    assert meant(items, "手机壳") == [["手机"], []]
+    assert meant(items, "4 2 pieces") == [[], [], ["piec"]]
+
+
+def test_only_so_many_unknown_words_are_guessed_at(items: ItemTerms) -> None:
+    known = [bool(term) for term in meant(items, " ".join(f"s{c}ampoo" for c in "abcdefgijklm"))]
+    assert known == [True] * 8 + [False] * 4
+
+
+def test_what_shoppers_type_is_not_kept(items: ItemTerms) -> None:
+    analyzer = items.lexicon.analyzer
+    items.lexicon.corrected("tortillaz secretly shampooings")
+    assert analyzer.word_of("secret") == "secret"
+    assert not any("secret" in word for word in (*analyzer._term_of, *analyzer._word_of))
+
+
+def test_an_item_is_never_without_its_terms_while_others_change() -> None:
+    class Watching(Analyzer):
+        items: ItemTerms | None = None
+
+        def terms(self, text: str, learn: bool = False) -> list[str]:
+            if self.items is not None:
+                seen.append(bool((self.items.codes[:4] >= 0).any(axis=1).all()))
+            return super().terms(text, learn)
+
+    seen: list[bool] = []
+    analyzer = Watching()
+    table = ItemTable(Item(str(n), title) for n, title in enumerate(TITLES[:4]))
+    items = ItemTerms(Lexicon(analyzer))
+    items.update(np.arange(4), table)
+    analyzer.items = items
+    items.update(np.arange(4), table)
+    assert seen
+    assert all(seen)
+    assert items.lexicon.n_items == 4
+
+
+def test_a_value_that_many_share_is_no_code() -> None:
+    attributes = {"model": "Standard"}
+    table = ItemTable(Item(f"i{n}", "Lamp", attributes=attributes) for n in range(30))
+    items = ItemTerms(Lexicon(Analyzer()))
+    items.update(np.arange(30), table)
+    assert items.rows_of_code("standard").tolist() == []
+    assert items.rows_of_code("I7").tolist() == [7]

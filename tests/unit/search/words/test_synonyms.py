@@ -24,7 +24,7 @@ def test_a_phrase_inside_other_words_means_nothing() -> None:
 
 def test_chinese_phrases_are_read_too() -> None:
     synonyms = Synonyms(Analyzer("zh"), meanings([["电脑", "笔记本"]], []))
-    assert synonyms.readings("电脑") == ["笔记本"]
+    assert synonyms.readings("新电脑包") == ["新笔记本包"]
 
 
 def test_readings_are_few_however_many_meanings_there_are() -> None:
