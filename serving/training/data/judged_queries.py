@@ -38,11 +38,15 @@ _CHANCE = ((1.0, 1.0), (0.1, 0.35), (0.01, 0.1), (0.0, 0.03))
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One query's candidates. columns: (n, len(COLUMNS)); chance: (n,), of being an answer."""
+    """One query's candidates. columns: (n, len(COLUMNS)); chance: (n,), of being an answer.
+
+    rows: int64 (n,) of the catalogue; none of texts
+    """
 
     columns: FloatArray
     chance: FloatArray
     weight: float
+    rows: RowArray | None = None
 
 
 class TextEncoding(Protocol):
@@ -103,7 +107,8 @@ def judged_queries(
             chance = np.concatenate([of_judged, np.zeros(len(strangers), np.float32)])
             chance, candidates = chance[candidates >= 0], candidates[candidates >= 0]
         columns = matcher.matches(read, items, candidates).columns
-        yield Judged(columns, chance, (1.0 if complete else _POOL_WEIGHT) / len(asked))
+        weight = (1.0 if complete else _POOL_WEIGHT) / len(asked)
+        yield Judged(columns, chance, weight, candidates)
 
 
 def judged_texts(

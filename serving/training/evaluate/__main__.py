@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         dataset = load(given.data, given.cache, given.items)
         if task_of(dataset) == "judged":
             with Progress(console=console) as progress:
-                report = evaluate_judged(dataset, DEFAULT_SEED, given.threads, progress)
+                made = load("grocery", given.cache)
+                report = evaluate_judged(dataset, made, DEFAULT_SEED, given.threads, progress)
             show(report, console)
             write(report, given.out)
             return 0

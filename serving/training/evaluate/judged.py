@@ -64,9 +64,16 @@ def judged_cases(dataset: Dataset, items: ItemTable) -> list[Case]:
 
 
 def evaluate_judged(
-    dataset: Dataset, seed: int, threads: int = 2, progress: Progress | None = None
+    dataset: Dataset,
+    made: Dataset,
+    seed: int,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> Report:
-    """Cross-validation over all queries: each is ranked by models of the other four fifths."""
+    """Cross-validation over all queries: each is ranked by models of the other four fifths.
+
+    made: the grocery data, whose made queries (half of them) teach relevance as well
+    """
     slates, texts = judged_slates(dataset, seed)
     zero_shot = tower_columns(TextTower(base_folder()), slates, texts)
     query = len(FEATURE_NAMES) + TEXT_FEATURES.index("text_query")
@@ -82,14 +89,16 @@ def evaluate_judged(
         "tuned text, head and forest",
     )
     scores |= {name: np.zeros(len(zero_shot), np.float32) for name in names}
-    judged = list(judged_queries(dataset, TextTower(base_folder())))
+    tower = TextTower(base_folder())
+    judged = list(judged_queries(dataset, tower))
+    elsewhere = list(judged_queries(made, tower, split="dev"))
     task = progress.add_task("folds", total=N_FOLDS) if progress else None
     for train in folds(slates, seed):
         test = ~np.isin(slates.slate_of, train)
         tower = TextTower(base_folder())
         tuned = tuned_columns(tower, slates, train, zero_shot, texts, seed, progress)
         head, forest = fit_members(slates, train, tuned, seed, threads)
-        scores["ours"][test] = relevance(judged, train, slates)[test]
+        scores["ours"][test] = relevance(judged, elsewhere, train, slates)[test]
         scores["tuned text alone"][test] = tuned[test, query]
         scores["tuned text and a head"][test] = head(tuned[test])
         scores["tuned text, head and forest"][test] = head(tuned[test]) + forest(tuned[test])
@@ -102,18 +111,22 @@ def evaluate_judged(
     return report
 
 
-def relevance(judged: list[Judged], train: RowArray, slates: Slates) -> FloatArray:
+def relevance(
+    judged: list[Judged], elsewhere: list[Judged], train: RowArray, slates: Slates
+) -> FloatArray:
     """R of all candidates of `slates`, (R,), by weights fitted on the queries `train`.
 
-    judged: of each slate, its candidates first; strangers that are learnt from follow them.
+    elsewhere: of another shop, that are learnt from as well;    judged: of each slate, its candidates in any order, and strangers that are learnt from.
     """
-    weights = fit_relevance([judged[index] for index in train.tolist()])
+    weights = fit_relevance([*(judged[index] for index in train.tolist()), *elsewhere])
     model = RelevanceModel.of({"with_vector": weights, "words_only": weights})
-    parts = []
+    parts: list[float] = []
     for index, one in enumerate(judged):
-        own = one.columns[: len(slates.item_rows[slates.part(index)])]
-        parts.append(model.probability(own, np.ones(len(own), bool)))
-    return np.concatenate(parts)
+        assert one.rows is not None
+        values = model.probability(one.columns, np.ones(len(one.columns), bool))
+        by_row = dict(zip(one.rows.tolist(), values.tolist(), strict=True))
+        parts += [by_row[row] for row in slates.item_rows[slates.part(index)].tolist()]
+    return np.array(parts, np.float32)
 
 
 def judged_slates(dataset: Dataset, seed: int) -> tuple[Slates, list[str]]:
