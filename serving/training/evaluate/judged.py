@@ -116,7 +116,8 @@ def relevance(
 ) -> FloatArray:
     """R of all candidates of `slates`, (R,), by weights fitted on the queries `train`.
 
-    elsewhere: of another shop, that are learnt from as well;    judged: of each slate, its candidates in any order, and strangers that are learnt from.
+    judged: of each slate, its candidates in any order, and strangers that are learnt from;
+    elsewhere: of another shop, that are learnt from as well
     """
     weights = fit_relevance([*(judged[index] for index in train.tolist()), *elsewhere])
     model = RelevanceModel.of({"with_vector": weights, "words_only": weights})
