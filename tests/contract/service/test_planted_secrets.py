@@ -119,9 +119,12 @@ def plant_everywhere(stack: RunningStack, plants: Plants) -> list[httpx.Response
             # Where an error crosses replicas, Serve has the caller's id at hand.
             named = {"x-request-id": plants.email(f"hung{number}")}
             ask(post("/v1/search", json={"query": query, **ids}, headers=named))
+            body = {"query": query, "candidates": candidates, **ids}
+            ask(post("/v1/rank", json=body, headers=named))
     ask(post("/rerank", json={"query": plants.email("rerank"), "texts": [plants.secret("text")]}))
     # Ids in paths, the place that access logs like best.
     path_user = plants.email("path")
+    ask(stack.client.get("/v1/suggest", params={"q": plants.email("typed")}))
     ask(stack.client.get(f"/v1/users/{path_user}/features"))
     ask(stack.client.delete(f"/v1/users/{path_user}"))
     ask(stack.client.get(f"/v1/items/{plants.secret('item-path')}/similar"))
