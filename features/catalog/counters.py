@@ -38,6 +38,7 @@ COUNTS_SHAPE = (len(Counter), len(HALF_LIFE))  # of one item's counts
 # A count below this has faded to nothing. Not higher: LightGBM takes no less for zero, and trained
 # forests tell items apart by counts of an hour's half-life down to 2e-34, which is 4.7 days ago.
 FADED = 1e-35
+_CHUNK = 10_000  # rows whose counts are faded at once: bounds memory, and how long others wait
 _DECAY_PER_S = (-1.0 / ITEM_HALF_LIVES_S).astype(np.float32)
 _COUNTER_OF = {
     EventType.IMPRESSION: Counter.EXAMINED,
@@ -104,3 +105,16 @@ class ItemCounters:
         counts: FloatArray = self.counts[rows] * decay[:, None, :]
         counts[counts < FADED] = 0.0
         return counts
+
+    def demand(self, rows: RowArray, now_s: float) -> FloatArray:
+        """How much `rows` were wanted lately, (n,): purchases, and less of carts and interest."""
+        demand = np.zeros(len(rows), np.float32)
+        for start in range(0, len(rows), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            counts = self.at(rows[part], now_s)[:, :, HALF_LIFE["7d"]]
+            demand[part] = (
+                counts[:, Counter.PURCHASE]
+                + 0.3 * counts[:, Counter.CART]
+                + 0.1 * counts[:, Counter.INTEREST]
+            )
+        return demand

@@ -11,7 +11,7 @@ from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.fold import BehaviorState
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
-from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
+from features.catalog.counters import ItemCounters
 from features.catalog.table import ItemTable
 from serving.search.attributes import AttributeIndex
 from serving.search.dense import DenseIndex
@@ -28,7 +28,6 @@ _FILTERED_DEPTH = 4_000  # the same when filters will take many of them away
 _FEW = 2_000  # items that filters leave, of which each is matched with the query
 _NEAREST = 5  # told of when nothing is relevant enough
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
-_POPULARITY_HALF_LIFE = HALF_LIFE["7d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +115,7 @@ class Retrieval:
         """Order items by what is popular and by what is new."""
         n_rows = len(self._items.table)
         rows = np.arange(n_rows)
-        counts = self._items.counters.at(rows, now_s)[:, :, _POPULARITY_HALF_LIFE]
-        demand = (
-            counts[:, Counter.PURCHASE]
-            + 0.3 * counts[:, Counter.CART]
-            + 0.1 * counts[:, Counter.INTEREST]
-        )
+        demand = self._items.counters.demand(rows, now_s)
         self._popular = np.argsort(-demand, kind="stable")
         # Born as features.behavior.matrix has it; an item of which no time is known is not new.
         born_s = np.fmin(

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import DoubleArray, IntArray, LongArray, RowArray
-from features.catalog.counters import HALF_LIFE, Counter, ItemCounters
+from features.catalog.counters import ItemCounters
 from features.catalog.table import ItemTable
 from serving.search.suggest.phrases import LENGTH, Phrases, frequent_phrases
 from serving.search.suggest.postings import Postings
 from serving.search.suggest.texts import Texts
 from serving.search.suggest.words import MEASURED, SEPARATOR
 
-_HALF_LIFE = HALF_LIFE["7d"]
-_CHUNK = 10_000  # items whose counters are decayed at once
 _ITEMS_A_PLACE = 50_000  # of a large catalogue, a phrase has to stand in more titles
 # What many items count that nobody has bought yet: as 0.1 purchases for each e-fold of them.
 _UNSOLD = 0.1
@@ -48,7 +46,7 @@ def index_of(texts: Texts, table: ItemTable, counters: ItemCounters, now_s: floa
     vocabulary.sort()
     n_rows = min(len(table), len(texts.titles))
     rows = np.flatnonzero(table.available[:n_rows] & ~table.removed[:n_rows])
-    demand = _demand(counters, rows, now_s)
+    demand = counters.demand(rows, now_s).astype(np.float64)
     order = np.argsort(-demand, kind="stable")
     rows, demand = rows[order], demand[order]
     titles = texts.titles[rows]
@@ -78,18 +76,6 @@ def empty_index() -> Index:
     return Index(
         nothing, np.zeros((0, LENGTH), np.int32), none, none_rows, nothing, none_rows, [], none, ""
     )
-
-
-def _demand(counters: ItemCounters, rows: RowArray, now_s: float) -> DoubleArray:
-    parts = [np.zeros(0)]
-    for start in range(0, len(rows), _CHUNK):
-        counts = counters.at(rows[start : start + _CHUNK], now_s)[:, :, _HALF_LIFE]
-        parts.append(
-            counts[:, Counter.PURCHASE]
-            + 0.3 * counts[:, Counter.CART]
-            + 0.1 * counts[:, Counter.INTEREST]
-        )
-    return np.concatenate(parts)
 
 
 def _phrases(texts: Texts, titles: IntArray, demand: DoubleArray) -> Phrases:
