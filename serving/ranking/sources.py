@@ -99,30 +99,28 @@ class Sources:
         """The most relevant items; by words alone without the encoder; browsing without a query."""
         # Facets and another order are of all that is found, not only of the best.
         wide = bool(source.facets) or source.sort is not Sort.RELEVANCE
-        n_shown = context.offset + (context.limit or 0) + len(source.shown)
-        n_candidates = max(self._n_candidates, context.offset + (context.limit or 0))
-        counted: RowArray | None = None
-        if context.query is None:
-            limit = self._n_candidates + n_shown
-            found = await self._in_pool(
-                lambda: shop.retrieval.recommend(states, (), source.filters, limit)
-            )
-            if wide:
-                counted = await self._in_pool(lambda: shop.retrieval.browse(source.filters))
-                if source.sort is not Sort.RELEVANCE:
-                    found = Retrieved(counted, np.full(len(counted), np.nan, np.float32))
-        else:
-            query = context.query
-            vector = await self._query_vector(shop, context, query)
-            limit = _MOST_FOUND if wide else self._n_candidates + n_shown
-            floor = self._settings.relevance_floor
-            least = None if floor is None else Least(floor)
-            found = await self._in_pool(
-                lambda: shop.retrieval.search(query, vector, source.filters, limit, least)
-            )
-        return await self._in_pool(
-            lambda: searched(shop.items.table, source, found, counted, n_candidates)
-        )
+        n_asked = context.offset + (context.limit or 0)
+        n_candidates = max(self._n_candidates, n_asked)
+        limit = self._n_candidates + n_asked + len(source.shown)
+        query, retrieval, table = context.query, shop.retrieval, shop.items.table
+        vector = await self._query_vector(shop, context, query) if query is not None else None
+        floor = self._settings.relevance_floor
+        least = None if floor is None else Least(floor)
+
+        def find() -> Candidates:
+            if query is not None:
+                depth = _MOST_FOUND if wide else limit
+                found = retrieval.search(query, vector, source.filters, depth, least)
+                return searched(table, source, found, found.rows, n_candidates)
+            everything = retrieval.browse(source.filters) if wide else None
+            if everything is not None and source.sort is not Sort.RELEVANCE:
+                found = Retrieved(everything, np.full(len(everything), np.nan, np.float32))
+            else:
+                found = retrieval.recommend(states, (), source.filters, limit)
+            counted = found.rows if everything is None else everything
+            return searched(table, source, found, counted, n_candidates)
+
+        return await self._in_pool(find)
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
         """Items for the shopper, or like the seeds."""
@@ -157,13 +155,12 @@ class Sources:
 
 
 def searched(
-    table: ItemTable, source: Search, found: Retrieved, counted: RowArray | None, limit: int
+    table: ItemTable, source: Search, found: Retrieved, counted: RowArray, limit: int
 ) -> Candidates:
     """What was found as candidates: without what was shown, at most `limit`, in the order asked.
 
-    counted: the rows of all that was found, when `found` has only the best of them
+    counted: the rows of all that was found, of which `found` may have only the best
     """
-    counted = found.rows if counted is None else counted
     facets = facets_of(table, counted, source.facets)
     key, places = None, np.arange(len(found.rows))
     if source.sort is not Sort.RELEVANCE:
