@@ -173,6 +173,12 @@ class Service:
         return await self.call("POST", path, key, json=body)
 
 
+def ids(answer: httpx.Response) -> list[str]:
+    """The items of an answered ranking, in order."""
+    assert answer.status_code == 200, answer.text
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
 def problem(answer: httpx.Response) -> dict[str, Any]:
     """The problem document of an answer, whole."""
     assert answer.headers["content-type"] == "application/problem+json"

@@ -10,17 +10,12 @@ import pytest
 from features.behavior.matrix import FEATURE_NAMES
 from serving.errors import ModelUnavailableError
 from serving.models.contract import PART_NAMES
-from tests.support.service import Service, candidates, problem, view
+from tests.support.service import Service, candidates, ids, problem, view
 
 
 @pytest.fixture
 def shop(tokenizer_path: Any) -> Service:
     return Service(tokenizer_path)
-
-
-def ids(answer: httpx.Response) -> list[str]:
-    assert answer.status_code == 200, answer.text
-    return [item["item_id"] for item in answer.json()["items"]]
 
 
 async def test_a_known_shopper_gets_a_ranking_by_the_model(shop: Service) -> None:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.service import Service, problem
+from tests.support.service import Service, ids, problem
 
 PATHS = {"vectors_path": "x", "neighbors_path": "x"}
 
@@ -13,11 +12,6 @@ PATHS = {"vectors_path": "x", "neighbors_path": "x"}
 @pytest.fixture
 def shop(tokenizer_path: Any) -> Service:
     return Service(tokenizer_path)
-
-
-def ids(answer: httpx.Response) -> list[str]:
-    assert answer.status_code == 200, answer.text
-    return [item["item_id"] for item in answer.json()["items"]]
 
 
 async def test_pages_of_a_cursor_hold_every_item_once(shop: Service) -> None:
