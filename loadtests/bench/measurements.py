@@ -15,7 +15,7 @@ from loadtests.bench.kernel import CROSS, Kernels, Speed
 from loadtests.bench.report import Json
 from loadtests.bench.texts import Texts
 from loadtests.stack import RunningStack
-from serving.local.models import DEMO_BUNDLE, RUNNING, tokenizer_path
+from serving.local.models import GROCERY_BUNDLE, RUNNING, tokenizer_path
 from serving.training.publish.repository import version_in_use
 
 SIZES = (10, 50, 100, 300, 1_000)
@@ -32,7 +32,7 @@ def kernel(
 ) -> list[Json]:
     """Both kernels at each number of candidates."""
     number = version_in_use(folder / "models", "ranker")
-    with np.load(DEMO_BUNDLE / "held_out.npz") as held_out:
+    with np.load(GROCERY_BUNDLE / "held_out.npz") as held_out:
         features = held_out["FEATURES"]
     version = folder / "models" / "ranker" / str(number)
     kernels = Kernels(version, tokenizer_path(), features, texts, options.threads)

@@ -18,7 +18,9 @@ from serving.models.contract import EncoderProfile
 
 ROOT = Path(__file__).resolve().parents[2]
 TRITON_PYTHON = ROOT / ".venv-triton" / "bin" / "python"
-DEMO_BUNDLE = ROOT / "serving" / "training" / "demo_bundle"
+_BUNDLES = ROOT / "serving" / "training" / "bundles"
+GROCERY_BUNDLE = _BUNDLES / "grocery"  # tuned on the demonstration's own log
+STARTING_BUNDLE = _BUNDLES / "starting"  # for a shop that has not been trained on
 RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
 
 
@@ -48,15 +50,25 @@ def tokenizer_path(profile: EncoderProfile = EncoderProfile.ENGLISH) -> Path:
     return Path(package.origin).parent / path
 
 
+def bundle_for(data: str) -> Path:
+    """What a shop of this data set ranks with before anybody has trained on it."""
+    return GROCERY_BUNDLE if data == "grocery" else STARTING_BUNDLE
+
+
 class Publishing:
     """First versions of encoder and ranker, made while something else is being done."""
 
     def __init__(
-        self, models: Path, texts: Path, triton_python: Path, log: Path, profile: EncoderProfile
+        self,
+        models: Path,
+        bundle: Path,
+        texts: Path,
+        triton_python: Path,
+        log: Path,
+        profile: EncoderProfile,
     ) -> None:
-        """profile: of the encoder."""
+        """bundle: of the ranker; profile: of the encoder."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        bundle = ["--bundle", str(DEMO_BUNDLE)]
         self._log = log
         self._processes = [
             subprocess.Popen(
@@ -67,7 +79,10 @@ class Publishing:
                 stderr=subprocess.STDOUT,
                 preexec_fn=death_signal(),
             )
-            for model, extra in (("encoder", ["--profile", profile]), ("ranker", bundle))
+            for model, extra in (
+                ("encoder", ["--profile", profile]),
+                ("ranker", ["--bundle", str(bundle)]),
+            )
         ]
 
     def wait(self) -> None:

@@ -15,7 +15,7 @@ from features.catalog.language import dominant_language, nearly_all_english
 from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
 from serving.http.auth import ApiKey, Scope, hash_key
-from serving.local.models import Publishing, PublishingError
+from serving.local.models import Publishing, PublishingError, bundle_for
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
 from serving.models.contract import EncoderProfile
 from serving.shops.pseudonyms import Pseudonyms
@@ -59,8 +59,9 @@ def prepare(
     write_item_texts(items, texts)
     # Other processes export, quantize and encode the catalogue while this one replays.
     publishing = Publishing(
-        folder / "models", texts, triton_python, folder / "logs/publish.log", encoder
-    )
+        folder / "models", bundle_for(source), texts, triton_python,
+        folder / "logs/publish.log", encoder,
+    )  # fmt: skip
     try:
         pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")
         seed(

@@ -207,7 +207,7 @@ def test_the_model_servers_images_have_a_wrapper_a_bundle_and_the_stub_of_their_
     ):
         final = " ".join(one.text for one in stages(FOLDER / f"{name}.Dockerfile")[-1])
         assert f"k8s/images/{script} /opt/vitrine/bin/tritonserver" in final
-        assert "/app/serving/training/demo_bundle /opt/vitrine/demo_bundle" in final
+        assert "/app/serving/training/bundles /opt/vitrine/bundles" in final
     cpu = (FOLDER / "model-server.Dockerfile").read_text()
     (python,) = set(re.findall(r"python:(\d+\.\d+)-", cpu))
     assert f"python_backend_stubs/{python}/triton_python_backend_stub" in cpu

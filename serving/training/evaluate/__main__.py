@@ -1,6 +1,6 @@
 """Measure a bundle against baselines on the test period of its data set.
 
-    python -m serving.training.evaluate --data grocery --bundle serving/training/demo_bundle
+    python -m serving.training.evaluate --data grocery --bundle serving/training/bundles/grocery
 
 Prints a table; writes build/reports/evaluate-<name>.json and .png.
 """

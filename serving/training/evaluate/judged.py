@@ -29,7 +29,7 @@ from serving.training.fit.columns import columns
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
 from serving.training.fit.network import Head, TextTower
-from serving.training.fit.relevance import fit_relevance
+from serving.training.fit.search.relevance import fit_relevance
 from serving.training.fit.tuning import TuningOptions, tune
 from serving.training.publish.base_model import base_folder
 

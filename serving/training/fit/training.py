@@ -19,25 +19,23 @@ from rich.progress import Progress
 
 from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
-from features.behavior.replay import item_table
 from features.datasets.format import Dataset
 from features.datasets.item_details import telling
 from serving.models.runtime.scoring import TEXT_FEATURES
-from serving.training.data.plans import Plan, make_plan
-from serving.training.data.propensities import debiased
-from serving.training.data.slate_building import build_slates
-from serving.training.data.slates import LIMITS, Slates, concatenate, hide_behavior
+from serving.training.data.slates import LIMITS, Slates, concatenate
 from serving.training.fit.blending import choose_blend
 from serving.training.fit.bundle import write_bundle
 from serving.training.fit.columns import columns, text_vectors
 from serving.training.fit.forest import ForestOptions, fit_forest
 from serving.training.fit.head import HeadOptions, fit_head, head_scores
 from serving.training.fit.held_out import write_held_out
+from serving.training.fit.lessons import read_lesson
 from serving.training.fit.network import Head, TextTower
 from serving.training.fit.tuning import TuningOptions, tune
 from serving.training.publish.base_model import base_folder
 
 OF_QUERY = ("retrieval_score", "retrieval_rank", "has_query", "query_words", "text_query")
+Rows = tuple[Slates, FloatArray]  # slates, and the columns (R, F + T) of their candidates
 N_HELD_OUT = 60  # slates, on which publishing compares int8 with float32
 
 
@@ -76,41 +74,56 @@ def train(
 
     Raises DatasetError for a data set that cannot train a bundle (data.plans.make_plan).
     """
-    items = item_table(dataset)
-    plan = make_plan(dataset, items, options.seed, options.n_train)
-    slates = build_slates(
-        dataset,
-        items,
-        [*plan.train, *plan.valid],
-        options.seed,
-        progress,
-        plan.refresh_s,
-    )
-    texts = [item.ranker_text for item in items.items]
     torch.manual_seed(options.seed)
     tower = TextTower(base_folder())
-    before = text_vectors(tower, texts, slates)
-    propensities = None
-    if plan.train_shown:
-        slates, propensities = debiased(
-            plan.train_shown, slates, columns(slates, *before), options.seed
-        )
-    n_train = len(plan.train)
-    hidden = hide_behavior(slates, options.hidden_share, np.random.default_rng(options.seed))
-    training = hidden.take(np.arange(n_train))
-    valid = slates.take(np.arange(n_train, len(slates)))
-    fine_tune(tower, training, columns(training, *before), texts, out, options, progress)
-    after = text_vectors(tower, texts, slates)
-    fitted = fit(training, columns(training, *after), options, progress)
-    members, metrics = choose_blend(fitted.parts(columns(valid, *after)), valid)
-    everything = concatenate([training, valid])
-    learnt_from = columns(everything, *after)
-    final = fit(everything, learnt_from, options, progress)
-    about = _about(dataset, plan, options, metrics, propensities, unlearnt_columns(learnt_from))
-    write_bundle(out, tower, final.head, final.forest, members, about)
-    held_out = valid.take(np.arange(min(N_HELD_OUT, len(valid))))
-    write_held_out(out / "held_out.npz", held_out, texts, tower)
+    lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress)
+    training, valid = lesson.training(options.hidden_share, options.seed), lesson.valid
+    before = text_vectors(tower, lesson.texts, lesson.slates)
+    fine_tune(tower, training, columns(training, *before), lesson.texts, out, options, progress)
+    after = text_vectors(tower, lesson.texts, lesson.slates)
+    known = None if lesson.propensities is None else np.round(lesson.propensities, 4).tolist()
+    about = {
+        "propensities": known,
+        "dataset": source_of(dataset),
+        "task": lesson.plan.task,
+        "test_from_s": lesson.plan.test_from_s,
+        "label_weights": lesson.plan.label_weights,
+    }
+    about = fit_and_write(
+        out, tower, (training, columns(training, *after)), (valid, columns(valid, *after)),
+        about, options, progress,
+    )  # fmt: skip
+    write_held_out(out / "held_out.npz", lesson.held_out(N_HELD_OUT), lesson.texts, tower)
     out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    return about
+
+
+def fit_and_write(
+    out: Path,
+    tower: TextTower,
+    training: Rows,
+    valid: Rows,
+    about: dict[str, Any],
+    options: TrainingOptions,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Fit head and forest, blend them, and write the bundle but for held_out.npz.
+
+    The blend is chosen on `valid`, and both are then fitted on that as well. Returns `about` with
+    what is to be said of the run.
+    """
+    members, metrics = choose_blend(fit(*training, options, progress).parts(valid[1]), valid[0])
+    everything = concatenate([training[0], valid[0]]), np.concatenate([training[1], valid[1]])
+    final = fit(*everything, options, progress)
+    about = {
+        **about,
+        "limits": LIMITS.as_dict(),
+        "slates": {"train": len(training[0]), "valid": len(valid[0])},
+        "unlearnt": unlearnt_columns(everything[1]),
+        "options": asdict(options),
+        "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},
+    }
+    write_bundle(out, tower, final.head, final.forest, members, about)
     return about
 
 
@@ -149,7 +162,7 @@ def fit(
 
 
 def unlearnt_columns(features: FloatArray) -> dict[str, float | None]:
-    """The columns OF_QUERY that are the same in all rows of `features` (R, F + T), and as what.
+    """The columns OF_QUERY that are the same in all of `features` (R, F + T), and as what.
 
     None: always unknown. A version is shown them so whatever a request says (runtime/ranking.py).
     """
@@ -161,32 +174,10 @@ def unlearnt_columns(features: FloatArray) -> dict[str, float | None]:
     return {name: None if np.isnan(value) else value for name, value in values.items()}
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """SHA-256 of all items, events and queries."""
+def source_of(dataset: Dataset) -> dict[str, str]:
+    """The name of a data set, and the SHA-256 of all its items, events and queries."""
     digest = hashlib.sha256()
     for table in (telling(dataset.items), dataset.events, dataset.queries):
         if table is not None:
             digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _about(
-    dataset: Dataset,
-    plan: Plan,
-    options: TrainingOptions,
-    metrics: dict[str, float],
-    propensities: FloatArray | None,
-    unlearnt: dict[str, float | None],
-) -> dict[str, Any]:
-    return {
-        "propensities": None if propensities is None else np.round(propensities, 4).tolist(),
-        "dataset": {"name": dataset.info.name, "sha256": fingerprint(dataset)},
-        "task": plan.task,
-        "test_from_s": plan.test_from_s,
-        "limits": LIMITS.as_dict(),
-        "slates": {"train": len(plan.train), "valid": len(plan.valid)},
-        "label_weights": plan.label_weights,
-        "unlearnt": unlearnt,
-        "options": asdict(options),
-        "metrics": {f"valid_ndcg@10_{name}": round(value, 5) for name, value in metrics.items()},
-    }
+    return {"name": dataset.info.name, "sha256": digest.hexdigest()}

@@ -4,7 +4,7 @@ import threading
 import time
 
 from loadtests.stack import RunningStack
-from serving.local.models import DEMO_BUNDLE, TRITON_PYTHON, change
+from serving.local.models import GROCERY_BUNDLE, TRITON_PYTHON, change
 
 
 class Shopper(threading.Thread):
@@ -45,7 +45,7 @@ def test_publish_and_rollback_drop_no_request(stack: RunningStack) -> None:
     shopper = Shopper(stack)
     shopper.start()
     shopper.until_version("1")
-    bundle = ["ranker", "--bundle", str(DEMO_BUNDLE)]
+    bundle = ["ranker", "--bundle", str(GROCERY_BUNDLE)]
     said = change(stack.folder, bundle, TRITON_PYTHON)
     assert said.startswith("ranker 2 is in use")
     shopper.until_version("2")

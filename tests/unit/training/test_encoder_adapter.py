@@ -3,7 +3,7 @@
 import numpy as np
 
 from serving.models.contract import VECTOR_SIZE
-from serving.training.fit.encoder_adapter import fit, read_states
+from serving.training.fit.search.encoder_adapter import fit, read_states
 
 
 def unit(x: np.ndarray) -> np.ndarray:

@@ -185,7 +185,7 @@ def test_the_listwise_loss_is_least_for_the_order_of_the_gains() -> None:
 
 
 def test_the_demonstrations_bundle_fits_the_features_that_are_computed_now() -> None:
-    bundle = Bundle(Path("serving/training/demo_bundle"))
+    bundle = Bundle(Path("serving/training/bundles/grocery"))
     scores = bundle.scores(_rows(0, 50))
     assert np.isfinite(scores).all()
     assert scores.std() > 0

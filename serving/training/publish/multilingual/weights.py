@@ -56,7 +56,7 @@ class Adapter:
 
 
 def read_adapter(path: Path = ADAPTER) -> Adapter:
-    """The one that belongs to this code; serving/training/fit/encoder_adapter.py made it."""
+    """The one that belongs to this code; serving/training/fit/search/encoder_adapter.py made it."""
     with np.load(path, allow_pickle=False) as stored:
         return Adapter(
             *(stored[name].astype(np.float32) for name in ("vector", "features", "bias"))

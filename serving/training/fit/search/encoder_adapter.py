@@ -1,9 +1,9 @@
 """Fits the multilingual encoder's adapter (docs/adr/0020) on names of the same thing in languages.
 
-    python -m serving.training.fit.encoder_adapter --names N.parquet --titles T.jsonl --out A.npz
+    python -m serving.training.fit.search.encoder_adapter --names N --titles T --out A.npz
 
-names: one row a thing, one column a language, `en` among them; of a path "a > b" the last level
-counts. titles: JSON strings, ordinary product titles whose similarities are to stay.
+names: Parquet, one row a thing, one column a language, `en` among them; of a path "a > b" the last
+level counts. titles: JSON lines of strings, ordinary product titles whose similarities are to stay.
 """
 
 import argparse

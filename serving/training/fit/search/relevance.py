@@ -1,6 +1,6 @@
 """Fits the relevance model of an encoder on judged queries of several shops.
 
-`python -m serving.training.fit.relevance --encoder <version folder> --data grocery ... --out FILE`
+    python -m serving.training.fit.search.relevance --encoder VERSION --data grocery --out FILE
 
 A logistic model of few inputs (serving/search/relevance.py): it is read by serving as a handful of
 weights, and queries of one kind of shop teach what holds in others (docs/quality.md, "Search").

@@ -1,0 +1,1 @@
+"""Fits what search is made of: the relevance model and the map behind the multilingual encoder."""
