@@ -10,6 +10,7 @@ from features.catalog.table import ItemTable
 from serving.search.dense import DenseIndex
 from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, RelevanceModel, match_columns
 from serving.search.words.analysis import Analyzer
+from serving.search.words.dictionary import Dictionary
 from serving.search.words.item_terms import ItemTerms
 from serving.search.words.lexical import LexicalIndex
 from serving.search.words.lexicon import Lexicon, QueryTerm
@@ -61,6 +62,7 @@ class Matcher:
         self._dense = dense
         self._model = model
         self._synonyms = Synonyms(analyzer, synonyms)
+        self._dictionary = Dictionary(analyzer.language)
 
     def update(self, rows: RowArray, table: ItemTable) -> None:
         """Take over new, changed and removed items."""
@@ -70,7 +72,7 @@ class Matcher:
         """What is asked, with the rows that are found for it, at most `depth` by each list."""
         readings = [
             (reading, self.lexicon.query_terms(reading))
-            for reading in (query, *self._synonyms.readings(query))
+            for reading in (query, *self._other_readings(query))
         ]
         nearest, best = np.zeros(0, np.int64), 0.0
         if vector is not None:
@@ -80,6 +82,11 @@ class Matcher:
         exact = self._items.rows_of_code(query)
         by_words = [self._lexical.search(terms, depth) for _, terms in readings]
         return Asked(readings, vector, _in_turn(by_words), nearest, exact, best)
+
+    def _other_readings(self, query: str) -> list[str]:
+        """What the merchandiser says that it means, then what its language's dictionary does."""
+        said = self._synonyms.readings(query)
+        return list(dict.fromkeys(said + self._dictionary.readings(query, self.lexicon.has)))
 
     def matches(self, asked: Asked, table: ItemTable, rows: RowArray) -> Matches:
         """How the items in `rows` match; one of -1, outside the catalogue, matches nothing.

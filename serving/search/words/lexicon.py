@@ -86,6 +86,10 @@ class Lexicon:
         """The rarity of a term that no item has."""
         return np.float32(np.log1p(2 * self.n_items + 1))
 
+    def has(self, words: str) -> bool:
+        """Whether items have every term of `words`."""
+        return all(map(self._known, self.analyzer.terms(words)))
+
     def query_terms(self, query: str) -> list[QueryTerm]:
         """The distinct terms of a query with what they mean here; function words say nothing."""
         spans = self.analyzer.spans(query)[:MAX_TERMS]

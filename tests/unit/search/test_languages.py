@@ -57,3 +57,13 @@ def test_no_answer_is_empty_where_a_title_holds_the_words(language: str) -> None
         holders = [item.title for item in table.items if query in item.title]
         if holders:
             assert set(found(made, table, query)[:5]) & set(holders), query
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "sold"),
+    [("zh", "改锥", "螺丝刀"), ("zh", "尿不湿", "纸尿裤"), ("ja", "ねじ回し", "ドライバー")],
+)
+def test_an_item_is_found_by_another_word_for_it(language: str, query: str, sold: str) -> None:
+    table = item_table(read_dataset(COLLECTIONS / language))
+    assert not any(query in item.title for item in table.items)
+    assert all(sold in title for title in found(matcher(table, language), table, query)[:3])
