@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from sqlite3 import Connection
 
 from features.catalog.item import Item
-from features.catalog.store import CatalogChanges, item_bytes, item_from
+from features.catalog.store import CatalogChanges, Edit, by_item, item_bytes, item_from
 from features.sqlite_file import SqliteFile
 
 _SCHEMA = """
@@ -27,6 +28,12 @@ class SqliteCatalog:
 
     def upsert(self, items: Sequence[Item]) -> int:
         return self._write([(item.item_id, item_bytes(item)) for item in items])
+
+    def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
+        with self._file.write() as connection:
+            made = [edit(self.get(item_id)) for item_id, edit in by_item(edits).items()]
+            records = [(item.item_id, item_bytes(item)) for item in made if item is not None]
+            _insert(connection, records)
 
     def delete(self, item_id: str) -> bool:
         row = self._file.connection.execute(
@@ -54,6 +61,14 @@ class SqliteCatalog:
             [item_id for item_id, _, record in rows if record is None],
         )
 
+    def page(self, after: str, limit: int) -> list[Item]:
+        rows = self._file.connection.execute(
+            "SELECT record FROM items WHERE item_id > ? AND record IS NOT NULL "
+            "ORDER BY item_id LIMIT ?",
+            (after, limit),
+        )
+        return [item_from(record) for (record,) in rows]
+
     def all(self) -> list[Item]:
         return self.changed_since(0).upserts
 
@@ -66,7 +81,11 @@ class SqliteCatalog:
 
     def _write(self, records: Sequence[tuple[str, bytes | None]]) -> int:
         with self._file.write() as connection:
-            last = connection.execute("SELECT max(change) FROM items").fetchone()[0] or 0
-            change = int(last) + (1 if records else 0)
-            connection.executemany(_UPSERT, [(item_id, change, rec) for item_id, rec in records])
-        return change
+            return _insert(connection, records)
+
+
+def _insert(connection: Connection, records: Sequence[tuple[str, bytes | None]]) -> int:
+    last = connection.execute("SELECT max(change) FROM items").fetchone()[0] or 0
+    change = int(last) + (1 if records else 0)
+    connection.executemany(_UPSERT, [(item_id, change, rec) for item_id, rec in records])
+    return change

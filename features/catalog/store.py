@@ -1,13 +1,19 @@
 """The durable catalogue, as a contract: the ingress writes it, every replica follows it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import NamedTuple, Protocol
 
 import orjson
 
 from features.catalog.item import Item
+
+Edit = Callable[[Item | None], Item | None]
+"""From the item as it is (None: not there) to what becomes of it (None: it stays as it is).
+
+It may be asked again when somebody else was quicker, so it does nothing but this.
+"""
 
 
 class CatalogChanges(NamedTuple):
@@ -25,6 +31,13 @@ class Catalog(Protocol):
         """Add or replace items, durably; returns the change number they got."""
         ...
 
+    def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
+        """Read, change and write items by id, durably; nobody else's write comes in between.
+
+        Edits of one item follow each other.
+        """
+        ...
+
     def delete(self, item_id: str) -> bool:
         """Remove an item; False when it was not there."""
         ...
@@ -37,6 +50,10 @@ class Catalog(Protocol):
         """Every item added, replaced or deleted behind `change`, in its newest form."""
         ...
 
+    def page(self, after: str, limit: int) -> list[Item]:
+        """At most `limit` items with ids behind `after`, by id (in the order of UTF-8)."""
+        ...
+
     def all(self) -> list[Item]:
         """All items, oldest change first."""
         ...
@@ -46,6 +63,26 @@ class Catalog(Protocol):
     def close(self) -> None:
         """Give back files and connections."""
         ...
+
+
+def by_item(edits: Sequence[tuple[str, Edit]]) -> dict[str, Edit]:
+    """One edit for each id: those of one item, one after the other."""
+    found: dict[str, list[Edit]] = {}
+    for item_id, edit in edits:
+        found.setdefault(item_id, []).append(edit)
+    return {item_id: _in_turn(these) for item_id, these in found.items()}
+
+
+def _in_turn(edits: Sequence[Edit]) -> Edit:
+    def all_of_them(item: Item | None) -> Item | None:
+        made = None
+        for edit in edits:
+            latest = edit(item)
+            if latest is not None:
+                item = made = latest
+        return made
+
+    return all_of_them
 
 
 def item_bytes(item: Item) -> bytes:

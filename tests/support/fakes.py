@@ -24,7 +24,7 @@ from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
 from features.catalog.counters import COUNTS_SHAPE, Counter
 from features.catalog.item import Item
-from features.catalog.store import CatalogChanges
+from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
 from serving.experiments.assignment import assign
@@ -331,6 +331,19 @@ class FakeCatalog:
             self.items[item.item_id] = item
             self.changes.append(item.item_id)
         return len(self.changes)
+
+    def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
+        for item_id, edit in edits:
+            made = edit(self.items.get(item_id))
+            if made is not None:
+                self.upsert([made])
+
+    def get(self, item_id: str) -> Item | None:
+        return self.items.get(item_id)
+
+    def page(self, after: str, limit: int) -> list[Item]:
+        there = [item for item in self.items.values() if item is not None and item.item_id > after]
+        return sorted(there, key=lambda item: item.item_id)[:limit]
 
     def delete(self, item_id: str) -> bool:
         there = self.items.get(item_id) is not None
