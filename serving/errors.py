@@ -7,6 +7,7 @@
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
     │   ├── RateLimitedError            429
+    │   ├── MalformedBodyError          400
     │   └── BodyTooLargeError           413
     ├── OverloadedError         503, try again soon
     └── RankingError            a dependency failed; the pipeline answers with rules
@@ -71,6 +72,13 @@ class RateLimitedError(RequestError):
 
     code = "rate_limited"
     status_code = 429
+
+
+class MalformedBodyError(RequestError):
+    """The bytes of the body are not what the headers say."""
+
+    code = "malformed_body"
+    status_code = 400
 
 
 class BodyTooLargeError(RequestError):

@@ -44,6 +44,7 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.rules import read_rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.upkeep import Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
 
@@ -88,7 +89,7 @@ def endpoints(
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(settings.access.keys_path),
-        max_body_bytes=settings.access.max_body_bytes,
+        access=settings.access,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
         demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
     )
@@ -131,4 +132,5 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         shoppers=online,
         log=log,
         intake=Intake(log, catalog),
+        upkeep=Upkeep(catalog),
     )

@@ -15,13 +15,15 @@ from serving.http.bodies import add_error_answers
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
 from serving.http.pages import add_docs, add_pages
+from serving.http.receiving import BodyLimits
 from serving.http.routes.events import EventRoutes
-from serving.http.routes.items import add_items
+from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
 from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_user_features
+from serving.http.settings import AccessSettings
 from serving.http.status import Status
 from serving.ranking.rerank import Rerank
 from serving.shops.items import ItemCache
@@ -39,7 +41,7 @@ class Endpoints:
     rerank: Rerank
     status: Status
     keys: Keyring
-    max_body_bytes: int
+    access: AccessSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
     demo_items: ItemCache | None = None  # for the demo shop; None: there is none
@@ -59,7 +61,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     )
     app.add_middleware(
         RequestMiddleware,
-        max_body_bytes=endpoints.max_body_bytes,
+        limits=_limits(endpoints.access),
         late_traces=endpoints.late_traces,
         decided=traced,
     )
@@ -69,7 +71,8 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
-    add_items(app, endpoints.shops, endpoints.keys, endpoints.clock)
+    items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
+    items.add_to(app, endpoints.keys)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
@@ -81,3 +84,12 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     app.openapi_url = "/openapi.json"
     app.setup()
     return app
+
+
+def _limits(access: AccessSettings) -> BodyLimits:
+    # Of an import each line is bounded, and there may be any number of them.
+    of_items: dict[str, int | None] = {
+        "/v1/items": access.max_items_body_bytes,
+        "/v1/items/import": None,
+    }
+    return BodyLimits(access.max_body_bytes, of_items)

@@ -18,6 +18,7 @@ from serving.types import Stage
 
 _LOG = logging.getLogger("vitrine.http")
 _Model = TypeVar("_Model", bound=BaseModel)
+_NO_PATH = "no such path; a slash that is part of an id is written %2F, and none stands at the end"
 
 
 async def read_body(request: Request, model: type[_Model]) -> _Model:
@@ -78,6 +79,9 @@ def add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).name.lower()
-        answer = problem(request, error.status_code, code, str(error.detail))
+        detail = (
+            _NO_PATH if error.status_code == 404 and error.detail == "Not Found" else error.detail
+        )
+        answer = problem(request, error.status_code, code, str(detail))
         answer.headers.update(error.headers or {})
         return answer

@@ -4,28 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import Path
 from fastapi.security import HTTPBearer
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from serving.http.auth import Caller, Keyring, Scope
 from serving.http.schemas.wire import Id
 
 PathId = Annotated[Id, Path()]
-
-
-class _IdConvertor(Convertor[str]):
-    """An id in a path: any characters, since `a/b` and a line break may stand in an id, too."""
-
-    regex = r"[\s\S]+"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("id", _IdConvertor())
 
 
 class Scoped(HTTPBearer):

@@ -16,7 +16,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.telemetry.logs import REQUEST_ID
-from serving.errors import BodyTooLargeError
+from serving.errors import InvalidRequestError
+from serving.http.paths import routed_path
+from serving.http.receiving import BodyLimits, bounded
 from serving.telemetry.metrics import REQUEST_SECONDS, REQUESTS
 from serving.telemetry.stages import LateTraces, Stages
 
@@ -44,12 +46,12 @@ class RequestMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        max_body_bytes: int,
+        limits: BodyLimits,
         late_traces: LateTraces | None = None,
         decided: bool = False,
     ) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
         self._late_traces = late_traces
         self._decided = decided
 
@@ -69,6 +71,9 @@ class RequestMiddleware:
         stages = Stages(waited_s)
         scope.setdefault("state", {}).update(request_id=request_id, stages=stages)
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        routed = dict(scope)
+        if method == "HEAD":  # is a GET of which nothing is sent but the headers
+            routed["method"] = "GET"
         status = 500
         started = False
 
@@ -80,6 +85,8 @@ class RequestMiddleware:
                 out["x-request-id"] = request_id
                 total = f"total;dur={1000 * (time.perf_counter() - started_s):.2f}"
                 out["server-timing"] = ", ".join(filter(None, [stages.header(), total]))
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         parent = self._parent(headers)
@@ -87,9 +94,14 @@ class RequestMiddleware:
             method, parent, trace.SpanKind.SERVER, {"http.request.method": method}
         ) as span:
             try:
-                await self._app(scope, self._bounded(headers, receive), send_out)
+                routed["path"] = routed_path(scope)
+                limit = self._limits.of(routed["path"])
+                await self._app(routed, bounded(headers, receive, limit), send_out)
             except ClientDisconnect:
                 status = _CLIENT_CLOSED
+            except InvalidRequestError as error:  # of the path; those of routes are answered there
+                answer = problem(Request(scope), error.status_code, error.code, str(error))
+                await answer(scope, receive, send_out)
             except Exception:
                 if started:
                     raise
@@ -98,7 +110,7 @@ class RequestMiddleware:
                 answer = problem(Request(scope), 500, "internal", "internal error")
                 await answer(scope, receive, send_out)
             finally:
-                endpoint = getattr(scope.get("route"), "path_format", "unknown")
+                endpoint = getattr(routed.get("route"), "path_format", "unknown")
                 span.update_name(f"{method} {endpoint}")
                 attributes: dict[str, str | int] = {
                     "http.route": endpoint, "http.response.status_code": status,
@@ -121,24 +133,6 @@ class RequestMiddleware:
         if trace.get_current_span().get_span_context().is_valid:
             return None
         return _UNSAMPLED if self._decided else propagate.extract(headers)
-
-    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        """A `receive` that refuses a body over the limit, whatever its declared length."""
-        declared = headers.get("content-length", "")
-        limit = self._max_body_bytes
-        received = 0
-
-        async def bounded() -> Message:
-            nonlocal received
-            if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
-                raise BodyTooLargeError(f"a body may have {limit} bytes")
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise BodyTooLargeError(f"a body may have {limit} bytes")
-            return message
-
-        return bounded
 
 
 def _waited_s(headers: Headers) -> float:

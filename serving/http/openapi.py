@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, completed with the bodies that we validate ourselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,7 +10,15 @@ from pydantic.json_schema import models_json_schema
 
 from serving.http.problems import Problem
 from serving.http.schemas.events import EventsResponse, EventsSchema
-from serving.http.schemas.items import ItemsRequest
+from serving.http.schemas.items import (
+    ImportResponse,
+    ItemOut,
+    ItemPage,
+    ItemPatch,
+    ItemsPatch,
+    ItemsPut,
+    ItemsResponse,
+)
 from serving.http.schemas.rankings import (
     RankRequest,
     RankResponse,
@@ -29,18 +38,25 @@ _MODELS = (
     SearchResponse,
     SuggestResponse,
     EventsResponse,
-    ItemsRequest,
+    ItemsPut,
+    ItemsPatch,
+    ItemsResponse,
+    ImportResponse,
+    ItemPatch,
+    ItemOut,
+    ItemPage,
     UserFeatures,
     TextsRerank,
     DocumentsRerank,
     Problem,
 )
 _PROBLEMS = {
-    "400": "The body is not JSON.",
+    "400": "The body is not JSON, or not compressed as it says.",
     "401": "No key, or an unknown one.",
     "403": "The key lacks the scope.",
     "404": "No such resource.",
     "413": "The body is too large.",
+    "415": "The body is compressed, or is a patch, of a kind that is not known.",
     "422": "A field cannot be used; the detail names it.",
     "429": "The key is over its rate.",
     "503": "More load than can be taken.",
@@ -83,21 +99,23 @@ def document(app: FastAPI) -> dict[str, Any]:
 def takes(
     model: type[BaseModel],
     answer: type[BaseModel] | None,
-    *others: type[BaseModel],
     status: int = 200,
+    *others: type[BaseModel],
+    media: Sequence[str] = ("application/json",),
 ) -> dict[str, Any]:
     """What an operation that reads its body itself takes (one of several models) and gives."""
-    accepted = [_ref(body) for body in (model, *others)]
+    accepted = [ref(body) for body in (model, *others)]
     schema = accepted[0] if len(accepted) == 1 else {"oneOf": accepted}
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    body = {"required": True, "content": {kind: {"schema": schema} for kind in media}}
     return {"requestBody": body, **(gives(answer, status) if answer else {})}
 
 
 def gives(model: type[BaseModel], status: int = 200) -> dict[str, Any]:
     """What an operation answers."""
-    content = {"application/json": {"schema": _ref(model)}}
+    content = {"application/json": {"schema": ref(model)}}
     return {"responses": {str(status): {"description": "Done.", "content": content}}}
 
 
-def _ref(model: type[BaseModel]) -> dict[str, str]:
+def ref(model: type[BaseModel]) -> dict[str, str]:
+    """A reference to a model of the document."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -15,3 +15,9 @@ class AccessSettings(Section):
         description="Secret bytes; user and session ids are stored as HMAC-SHA256 under it."
     )
     max_body_bytes: PositiveInt = 1024 * 1024
+    max_items_body_bytes: PositiveInt = Field(
+        16 * 1024 * 1024, description="Of lists of items (PUT and PATCH /v1/items)."
+    )
+    max_import_line_bytes: PositiveInt = Field(
+        256 * 1024, description="Of one item of POST /v1/items/import, which has no other limit."
+    )

@@ -12,6 +12,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rules import Rules
+from serving.shops.upkeep import Upkeep
 
 
 class ShopperReader(Protocol):
@@ -60,6 +61,7 @@ class Shop:
     shoppers: ShopperReader
     log: ShopLog
     intake: Intake
+    upkeep: Upkeep
 
 
 class Shops:

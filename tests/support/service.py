@@ -32,6 +32,7 @@ from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.upkeep import Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
@@ -93,7 +94,7 @@ def shop_of(
     suggestions = Suggestions(items)
     suggestions.update(np.arange(len(items.table)))
     suggestions.rebuild(NOW_S)
-    log = log or FakeLog()
+    log, catalog = log or FakeLog(), catalog or FakeCatalog()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -103,7 +104,8 @@ def shop_of(
         pseudonyms=Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),
         log=log,
-        intake=Intake(log, catalog or FakeCatalog()),
+        intake=Intake(log, catalog),
+        upkeep=Upkeep(catalog),
     )
 
 
@@ -146,7 +148,7 @@ class Service:
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
                 status=Status(shops, features, self.scorer, "ingest", lambda: NOW_S),
                 keys=_keys(),
-                max_body_bytes=MAX_BODY,
+                access=settings.access,
                 clock=lambda: NOW_S,
                 late_traces=late_traces,
             )

@@ -1,48 +1,147 @@
-"""Catalogue entries."""
+"""The catalogue: items read, listed, put, patched, imported and deleted."""
 
-import math
+import asyncio
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 
-from features.catalog.item import CATEGORY_SEPARATOR, Item
-from serving.http.auth import Keyring, Scope
-from serving.http.bodies import json_response, read_body
+from serving.errors import InvalidRequestError, UnknownItemError
+from serving.http.auth import Caller, Keyring, Scope
+from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
-from serving.http.openapi import takes
-from serving.http.schemas.items import ItemIn, ItemsRequest
+from serving.http.openapi import gives, takes
+from serving.http.routes.item_changes import Change, judge, shown
+from serving.http.routes.item_import import ItemImport
+from serving.http.schemas.items import (
+    ImportResponse,
+    ItemChange,
+    ItemIn,
+    ItemOut,
+    ItemPage,
+    ItemPageQuery,
+    ItemPatch,
+    ItemsPatch,
+    ItemsPut,
+    ItemsRequest,
+    ItemsResponse,
+)
 from serving.shops.shop import Shops
+from serving.types import Stage
+
+_MERGE_PATCH = "application/merge-patch+json"
+_PATCHES = (_MERGE_PATCH, "application/json")
+_NO_ITEM = "item_id: the catalogue has no such item"
 
 
-def add_items(app: FastAPI, shops: Shops, keys: Keyring, clock: Callable[[], float]) -> None:
-    """Register the endpoints; a key needs the scope `items`."""
-    items = Depends(Scoped(keys, Scope.ITEMS))
+class ItemRoutes:
+    """The endpoints of the catalogue. max_line: bytes of a line of an import."""
 
-    @app.put("/v1/items", status_code=202, openapi_extra=takes(ItemsRequest, None, status=202))
-    async def put_items(request: Request, caller: Annotated[Any, items]) -> Response:
-        """Add or replace items; rankable within 60 s."""
+    def __init__(self, shops: Shops, max_line: int, clock: Callable[[], float]) -> None:
+        self._shops = shops
+        self._import = ItemImport(max_line, clock)
+        self._clock = clock
+
+    def add_to(self, app: FastAPI, keys: Keyring) -> None:
+        """Register them; a key needs the scope `items`."""
+        items = Depends(Scoped(keys, Scope.ITEMS))
+
+        @app.get("/v1/items", openapi_extra=gives(ItemPage))
+        async def list_items(
+            query: Annotated[ItemPageQuery, Query()], caller: Annotated[Any, items]
+        ) -> Response:
+            """All items by id, a page at a time."""
+            upkeep = self._shops.of(caller.shop).upkeep
+            found = await upkeep.page(_after(query.cursor), query.limit)
+            more = len(found) == query.limit
+            cursor = urlsafe_b64encode(found[-1].item_id.encode()).decode() if more else None
+            return json_response({"items": [shown(item) for item in found], "cursor": cursor})
+
+        @app.put("/v1/items", status_code=202, openapi_extra=takes(ItemsPut, ItemsResponse, 202))
+        async def put_items(request: Request, caller: Annotated[Any, items]) -> Response:
+            """Add or replace items; what an entry leaves out is empty."""
+            return await self._write(request, caller, ItemIn)
+
+        @app.patch(
+            "/v1/items", status_code=202, openapi_extra=takes(ItemsPatch, ItemsResponse, 202)
+        )
+        async def patch_items(request: Request, caller: Annotated[Any, items]) -> Response:
+            """Change items; what an entry leaves out stays."""
+            _require_patch(request)
+            return await self._write(request, caller, ItemChange)
+
+        @app.post("/v1/items/import", openapi_extra=self._import.document)
+        async def import_items(request: Request, caller: Annotated[Any, items]) -> Response:
+            """Add or replace any number of items, one JSON object a line."""
+            upkeep = self._shops.of(caller.shop).upkeep
+            done: ImportResponse = await self._import.take(request.stream(), upkeep)
+            return json_response(done.model_dump())
+
+        @app.get("/v1/items/{item_id:id}", openapi_extra=gives(ItemOut))
+        async def get_item(item_id: PathId, caller: Annotated[Any, items]) -> Response:
+            """One item, as it was last written."""
+            item = await self._shops.of(caller.shop).upkeep.get(item_id)
+            if item is None:
+                raise UnknownItemError(_NO_ITEM)
+            return json_response(shown(item))
+
+        @app.patch(
+            "/v1/items/{item_id:id}", openapi_extra=takes(ItemPatch, ItemOut, media=_PATCHES)
+        )
+        async def patch_item(
+            request: Request, item_id: PathId, caller: Annotated[Any, items]
+        ) -> Response:
+            """Change one item: a JSON merge patch (RFC 7396)."""
+            _require_patch(request)
+            body = await read_body(request, ItemPatch)
+            if body.item_id not in (None, item_id):
+                raise InvalidRequestError("item_id: not that of the path; an item keeps its id")
+            change = Change(body)
+            await self._shops.of(caller.shop).upkeep.edit([(item_id, change)])
+            if change.made is None:
+                raise _REFUSALS[change.code](change.detail)
+            return json_response(shown(change.made))
+
+        @app.delete("/v1/items/{item_id:id}", status_code=204)
+        async def delete_item(item_id: PathId, caller: Annotated[Any, items]) -> Response:
+            """Never rank this item again."""
+            await self._shops.of(caller.shop).upkeep.delete(item_id)
+            return Response(status_code=204)
+
+    async def _write(
+        self, request: Request, caller: Caller, kind: type[ItemIn] | type[ItemChange]
+    ) -> Response:
         body = await read_body(request, ItemsRequest)
-        now_s = clock()
-        await shops.of(caller.shop).intake.upsert([_item(item, now_s) for item in body.items])
-        return json_response({"accepted": len(body.items)}, 202)
-
-    @app.delete("/v1/items/{item_id:id}", status_code=204)
-    async def delete_item(item_id: PathId, caller: Annotated[Any, items]) -> Response:
-        """Never rank this item again."""
-        await shops.of(caller.shop).intake.delete_item(item_id)
-        return Response(status_code=204)
-
-
-def _item(item: ItemIn, now_s: float) -> Item:
-    """The entry as it is kept: fields of one name are the same."""
-    fields = dict(item)
-    fields["category"] = _path(item.category)
-    fields["price"] = math.nan if item.price is None else item.price
-    fields["attributes"] = dict(item.attributes)
-    return Item(created_s=now_s, **fields)  # the catalogue keeps an older time
+        with stages_of(request).stage(Stage.VALIDATE):
+            # Megabytes of items take a while: others go on meanwhile. As JSON again: strict
+            # validation takes a time from JSON, not from Python's str.
+            judged = await asyncio.to_thread(
+                lambda: judge(kind, enumerate(map(to_json, body.items)), self._clock())
+            )
+        accepted = await judged.write(self._shops.of(caller.shop).upkeep)
+        rejected = [
+            {"index": index, "code": code, "detail": detail}
+            for index, (code, detail) in sorted(judged.refused.items())
+        ]
+        return json_response({"accepted": accepted, "rejected": rejected}, 202)
 
 
-def _path(category: str) -> str:
-    """The category path in the catalogue's own writing; nothing but separators is no category."""
-    return CATEGORY_SEPARATOR.join(filter(None, (name.strip() for name in category.split(">"))))
+_REFUSALS = {"unknown_item": UnknownItemError, "invalid_item": InvalidRequestError}
+
+
+def _require_patch(request: Request) -> None:
+    """415 for another kind of patch, which would mean something else."""
+    kind = request.headers.get("content-type", _MERGE_PATCH).partition(";")[0].strip().lower()
+    if kind not in _PATCHES:
+        detail = f"content-type: {kind[:64]} is not taken, {' and '.join(_PATCHES)} are"
+        raise HTTPException(415, detail, {"accept-patch": ", ".join(_PATCHES)})
+
+
+def _after(cursor: str | None) -> str:
+    try:
+        return b64decode((cursor or "").encode(), b"-_", validate=True).decode()
+    except ValueError:
+        raise InvalidRequestError("cursor: not one that an answer gave") from None

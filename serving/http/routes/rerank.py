@@ -39,7 +39,7 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         return json_response(answer, headers={"x-vitrine-route": route.value})
 
     rank = Depends(Scoped(keys, Scope.RANK))
-    extra = takes(TextsRerank, None, DocumentsRerank)
+    extra = takes(TextsRerank, None, 200, DocumentsRerank)
     for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
         app.post(path, dependencies=[rank], openapi_extra=extra)(rerank)
 

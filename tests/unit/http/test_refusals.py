@@ -31,7 +31,12 @@ CALLS = [
     ("POST", "/rerank", "rank"),
     ("GET", "/v1/status", "rank"),
     ("POST", "/v1/events", "events"),
+    ("GET", "/v1/items", "items"),
     ("PUT", "/v1/items", "items"),
+    ("PATCH", "/v1/items", "items"),
+    ("POST", "/v1/items/import", "items"),
+    ("GET", "/v1/items/milk", "items"),
+    ("PATCH", "/v1/items/milk", "items"),
     ("DELETE", "/v1/items/milk", "items"),
     ("DELETE", "/v1/users/ann", "admin"),
     ("GET", "/v1/users/ann/features", "admin"),
@@ -51,7 +56,7 @@ async def test_a_stranger_is_a_401_and_a_key_without_the_scope_a_403(
         answer = await shop.call(method, path, other, content=b"{not json")
         assert (answer.status_code, problem(answer)["code"]) == (403, "forbidden")
     answer = await shop.call(method, path, scope, content=b"{not json")
-    assert answer.status_code in (200, 202, 204, 400)
+    assert answer.status_code in (200, 202, 204, 400, 404)
 
 
 async def test_the_body_of_a_stranger_is_not_received(shop: Service) -> None:
@@ -127,7 +132,7 @@ async def test_a_length_that_is_no_number_declares_nothing(shop: Service, declar
         ("POST", "/v1/items", 405, "method_not_allowed"),
         ("PATCH", "/healthz", 405, "method_not_allowed"),
         ("BREW", "/v1/rank", 405, "method_not_allowed"),
-        ("GET", "/v1/items//similar", 405, "method_not_allowed"),
+        ("GET", "/v1/items//similar", 404, "not_found"),
         ("DELETE", "/v1/items/", 404, "not_found"),
     ],
 )
