@@ -57,7 +57,7 @@ class Settings(Section):
     tracing: TracingSettings = TracingSettings()
     logs: LogSettings = LogSettings()
     refresh_interval_s: PositiveFloat = Field(
-        1.0, description="How often a replica takes over changed items and item features."
+        0.25, description="How often a replica takes over changed items and item features."
     )
     pages: bool = Field(default=False, description="Serve the demo shop at /demo.")
     random_seed: int | None = Field(None, description="Seed of exploration; null: from the system.")

@@ -21,6 +21,7 @@ from serving.telemetry.metrics import CATALOG_ITEMS, REFRESHED_TIMESTAMP
 
 _LOG = logging.getLogger("vitrine.refresh")
 _CHUNK = 2_000  # items taken over at once: bounds memory, and how long others wait
+_ENCODED = 256  # new texts encoded before new words are looked at again
 _POPULARITY_EVERY_S = 10.0  # ordering the whole catalogue is not worth it each second
 
 
@@ -49,7 +50,9 @@ class ItemReader(Protocol):
 
 
 class Refresher:
-    """A background thread. `start` returns when the catalogue is complete for the first time.
+    """Two background threads. One follows the catalogue and the counters, so that a price, a stock
+    or a removal counts within `interval_s`; the other brings the indexes behind it, and may take
+    long over many new texts. `start` returns when the catalogue is complete for the first time.
 
     A store or an encoder that is down is asked again at the next interval for what it owes.
     """
@@ -78,11 +81,15 @@ class Refresher:
         self._catalog_change = 0
         self._counter_change: int | None = None
         self._uncounted: set[str] = set()  # items whose counters have yet to be read
+        self._lock = threading.Lock()  # around `_unindexed`, which goes from thread to thread
         self._unindexed: RowArray = np.zeros(0, np.int64)
         self._unencoded: RowArray = np.zeros(0, np.int64)
         self._ordered_s = -np.inf
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(work,), name=name, daemon=True)
+            for name, work in (("refresh", self.follow), ("index", self.index))
+        ]
 
     def start(self) -> None:
         """Load everything but vectors, then follow; search has only words until they are there.
@@ -97,32 +104,52 @@ class Refresher:
             # Rankings start without what is popular rather than not at all.
             _LOG.exception("item features are missing; trying again")
         self._index_words()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=5)
 
-    def refresh(self) -> None:
-        """Take over what changed since the last time."""
+    def follow(self) -> None:
+        """Take over what changed since the last time, but for the indexes."""
         self._take_catalog()
         if self._neighbors.take(self._items.table):
             _LOG.info("new neighbour tables")
-        try:
-            self._take_counters()
-        finally:
-            self._index_words()
-            self._index_vectors()
+        self._take_counters()
         REFRESHED_TIMESTAMP.labels(part="ingress").set(self._clock())
 
+    def index(self) -> None:
+        """Bring the indexes up to date: words at once, then the vectors of all that is new.
+
+        What cannot be encoded now is tried again next time.
+        """
+        self._index_words()
+        while len(self._unencoded):
+            try:
+                self._retrieval.update_vectors(self._unencoded[:_ENCODED])
+            except RankingError as error:
+                _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
+                return
+            self._unencoded = self._unencoded[_ENCODED:]
+            self._index_words()  # what came meanwhile is found by its words at once
+
     def _index_words(self) -> None:
-        if len(self._unindexed):
-            self._retrieval.update_words(self._unindexed)
-            self._suggestions.update(self._unindexed)
-            self._unencoded = np.union1d(self._unencoded, self._unindexed)
-            self._unindexed = np.zeros(0, np.int64)
+        with self._lock:
+            rows, self._unindexed = self._unindexed, np.zeros(0, np.int64)
+        try:
+            while len(rows):
+                self._retrieval.update_words(rows[:_CHUNK])
+                self._suggestions.update(rows[:_CHUNK])
+                self._unencoded = np.union1d(self._unencoded, rows[:_CHUNK])
+                rows = rows[_CHUNK:]
+        finally:
+            if len(rows):
+                with self._lock:
+                    self._unindexed = np.union1d(self._unindexed, rows)
         now_s = self._clock()
         if now_s - self._ordered_s >= _POPULARITY_EVERY_S:
             self._retrieval.refresh_popularity(now_s)
@@ -130,19 +157,9 @@ class Refresher:
         self._suggestions.refresh(now_s)
         CATALOG_ITEMS.set(len(self._items.table))
 
-    def _index_vectors(self) -> None:
-        """What cannot be encoded now is tried again next time."""
-        while len(self._unencoded):
-            try:
-                self._retrieval.update_vectors(self._unencoded[:_CHUNK])
-            except RankingError as error:
-                _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
-                return
-            self._unencoded = self._unencoded[_CHUNK:]
-
     def _take_catalog(self) -> None:
         changes = self._catalog.changed_since(self._catalog_change)
-        touched = [self._unindexed]
+        touched: list[RowArray] = []
         for start in range(0, len(changes.upserts), _CHUNK):
             items = changes.upserts[start : start + _CHUNK]
             # What is known of a new item may be older than its catalogue entry.
@@ -152,7 +169,9 @@ class Refresher:
         for item_id in changes.deletions:
             if self._items.table.remove(item_id):
                 touched.append(self._items.table.rows([item_id]))
-        self._unindexed = np.unique(np.concatenate(touched))
+        if touched:
+            with self._lock:
+                self._unindexed = np.unique(np.concatenate([self._unindexed, *touched]))
         self._catalog_change = changes.change
 
     def _take_counters(self) -> None:
@@ -172,10 +191,10 @@ class Refresher:
             self._uncounted.difference_update(item_ids)
             self._suggestions.touch()
 
-    def _run(self) -> None:
+    def _repeat(self, work: Callable[[], None]) -> None:
         while not self._stop.wait(self._interval_s):
             try:
-                self.refresh()
+                work()
             except Exception:
                 # A store that is down for a while must not end the refreshing for good.
                 _LOG.exception("refresh failed; trying again")

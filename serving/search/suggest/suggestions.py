@@ -37,7 +37,7 @@ class SuggestedItems(Protocol):
 
 
 class Suggestions:
-    """One thread writes (`update`, `touch`, `refresh`, `rebuild`), others read (`suggest`).
+    """One thread writes (`update`, `refresh`, `rebuild`), others read (`suggest`) or `touch`.
 
     language: ISO 639-1, of the function words with which no phrase begins or ends
     """
@@ -68,8 +68,8 @@ class Suggestions:
 
     def rebuild(self, now_s: float) -> None:
         """Make the index anew, with popularity as of `now_s`."""
+        self._stale = False  # first: what changes while it is made counts the next time
         self._index = index_of(self._texts, self._items.table, self._items.counters, now_s)
-        self._stale = False
 
     def suggest(self, text: str, limit: int) -> Suggested:
         """At most `limit` suggestions for what was typed; for nothing, what is popular.

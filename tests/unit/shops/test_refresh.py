@@ -1,7 +1,8 @@
 """A replica's items follow the catalogue and the counters, and wait for who is down."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,17 @@ class Replica:
     """What a refresher keeps up to date, and where it reads."""
 
     def __init__(
-        self, encoder: Tokenizer, interval_s: float = 60.0, neighbors: Path = Path("/none")
+        self,
+        encoder: Tokenizer,
+        interval_s: float = 60.0,
+        neighbors: Path = Path("/none"),
+        source: FakeVectors | None = None,
     ) -> None:
         self.encoder = encoder
         self.catalog = FakeCatalog()
         self.catalog.upsert(GROCERIES)
         self.counters = FakeCounters()
-        self.source = FakeVectors(encoder)
+        self.source = source or FakeVectors(encoder)
         self.items = ItemCache(encoder, MAX_ITEM_TOKENS)
         self.retrieval = Retrieval(self.items, self.source)
         self.suggestions = Suggestions(self.items)
@@ -64,7 +69,10 @@ class Replica:
 
     def refresh(self) -> None:
         self.now_s += 60.0
-        self.refresher.refresh()
+        try:
+            self.refresher.follow()
+        finally:
+            self.refresher.index()
 
     def words(self, query: str) -> list[str]:
         return self.ids(self.retrieval.search(query, None, None, 50, Least()))
@@ -187,12 +195,62 @@ def test_the_thread_survives_a_failure(encoder: Tokenizer) -> None:
         replica.counters.buy("milk", 2.0)
         time.sleep(0.05)
         replica.counters.error = None
-        until_s = time.monotonic() + 5
-        while replica.bought("milk") == 0.0 and time.monotonic() < until_s:
-            time.sleep(0.01)
-        assert replica.bought("milk") == 2.0
+        assert eventually(lambda: replica.bought("milk") == 2.0)
     finally:
         replica.refresher.stop()
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    until_s = time.monotonic() + 5
+    while not holds() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_prices_and_stock_wait_for_no_index(encoder: Tokenizer) -> None:
+    """Thousands of new texts may be waiting for the encoder when a price changes."""
+
+    class Busy(FakeVectors):
+        free = threading.Event()
+
+        def encode_blocking(self, texts: Sequence[str]) -> np.ndarray:
+            assert self.free.wait(10)
+            return super().encode_blocking(texts)
+
+    replica = Replica(encoder, interval_s=0.01, source=Busy(encoder))
+    table = replica.items.table
+    replica.refresher.start()
+    try:
+        replica.catalog.upsert([Item("jam", "Plum jam")])
+        assert eventually(lambda: "jam" in table.row_of)
+        replica.catalog.upsert([Item("milk", "Whole milk", price=9.0, available=False)])
+        assert eventually(lambda: table.log_price[table.row_of["milk"]] == np.log(9.0))
+        assert not table.available[table.row_of["milk"]]
+        Busy.free.set()
+        assert eventually(lambda: replica.nearest("Plum jam") == ["jam"])
+    finally:
+        Busy.free.set()
+        replica.refresher.stop()
+
+
+def test_new_words_do_not_wait_for_the_vectors_of_others(encoder: Tokenizer) -> None:
+    class Adding(FakeVectors):
+        """While it encodes, another item comes."""
+
+        def encode_blocking(self, texts: Sequence[str]) -> np.ndarray:
+            if "jam" not in replica.catalog.items:
+                replica.catalog.upsert([Item("jam", "Plum jam")])
+                replica.refresher.follow()
+            elif "found" not in seen:
+                seen["found"] = replica.words("plum")
+            return super().encode_blocking(texts)
+
+    seen: dict[str, list[str]] = {}
+    replica = Replica(encoder, source=Adding(encoder))
+    replica.start()
+    replica.catalog.upsert([Item(f"n{n}", f"number {n}") for n in range(300)])
+    replica.refresh()
+    assert seen["found"] == ["jam"]
 
 
 def test_vectors_are_made_once_and_kept_through_a_restart(
