@@ -12,6 +12,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import matplotlib as mpl
@@ -47,6 +48,7 @@ def main() -> None:
             "rank_50_candidates": latency(client, sample, arguments.rankings, 50),
             "rank_100_candidates": latency(client, sample, arguments.rankings // 2, 100),
             "freshness_s": freshness(client, sample, arguments.events),
+            "catalogue_freshness_s": catalogue_freshness(client, sample, arguments.events),
             "memory_mib": memory(arguments.folder.resolve()),
         }
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -128,11 +130,42 @@ def freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str,
         while client.post("/v1/rank", json=body).json()["route"] != "model":
             assert time.perf_counter() - posted_s < 10
         waits.append(time.perf_counter() - posted_s)
+    return _quantiles(waits)
+
+
+def catalogue_freshness(client: httpx.Client, sample: dict[str, Any], n: int) -> dict[str, Any]:
+    """Seconds from the answer to a PATCH, of price or stock, to a ranking that has seen it.
+
+    At any time of a replica's interval; each item is put back as it was.
+    """
+    items, rng, waits = sample["item_ids"], np.random.default_rng(0), []
+    for number in track(range(n), "changed item to ranking", transient=True):
+        item_id = items[number % len(items)]
+        place = f"/v1/items/{quote(item_id, safe='')}"
+        before = client.get(place).json()
+        price = 100_000.0 + number
+        body: dict[str, Any] = {"candidates": [{"item_id": item_id}]}
+        if number % 2:
+            change: dict[str, Any] = {"available": False}
+            body["filters"] = change
+        else:
+            change, body["filters"] = {"price": price}, {"min_price": price}
+        time.sleep(float(rng.uniform(0, 0.3)))
+        assert client.patch(place, json=change).status_code == 200
+        posted_s = time.perf_counter()
+        while len(client.post("/v1/rank", json=body).json()["items"]) != 1:
+            assert time.perf_counter() - posted_s < 10
+        waits.append(time.perf_counter() - posted_s)
+        client.patch(place, json={name: before[name] for name in change})
+    return _quantiles(waits)
+
+
+def _quantiles(waits_s: list[float]) -> dict[str, Any]:
     return {
-        "n": n,
-        "p50": round(float(np.quantile(waits, 0.5)), 3),
-        "p99": round(float(np.quantile(waits, 0.99)), 3),
-        "max": round(max(waits), 3),
+        "n": len(waits_s),
+        "p50": round(float(np.quantile(waits_s, 0.5)), 3),
+        "p99": round(float(np.quantile(waits_s, 0.99)), 3),
+        "max": round(max(waits_s), 3),
     }
 
 
@@ -153,6 +186,8 @@ def show(report: dict[str, Any], plot: Path) -> None:
         table.add_row(name, f"{row['p50_ms']} ms", f"{row['p99_ms']} ms")
     fresh = report["freshness_s"]
     table.add_row("click to changed ranking", f"{fresh['p50']} s", f"{fresh['p99']} s")
+    fresh = report["catalogue_freshness_s"]
+    table.add_row("changed item to ranking", f"{fresh['p50']} s", f"{fresh['p99']} s")
     console.print(table)
     console.print(f"memory of all processes: {report['memory_mib']['sum']:.0f} MiB")
     stages = report["rank_50_candidates"]["stages_mean_ms"]

@@ -100,7 +100,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     log = open_event_log(settings.store)
     catalog = open_catalog(settings.store)
     online = OnlineFeatures(open_store(settings.store))
-    items = ItemCache(tokenizer, MAX_TOKENS)
+    items = ItemCache(tokenizer, MAX_TOKENS, settings.store.prices)
     rules = read_rules(settings.rules_path)
     profile = settings.model.encoder_profile
     retrieval = Retrieval(

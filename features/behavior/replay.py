@@ -40,7 +40,8 @@ class Stop:
 def item_table(dataset: Dataset) -> ItemTable:
     """The catalogue of a data set; rows in the order of its items."""
     columns = [dataset.items[name].tolist() for name in ITEM_COLUMNS]
-    return ItemTable(_item(*values) for values in zip(*columns, strict=True))
+    items = (_item(*values) for values in zip(*columns, strict=True))
+    return ItemTable(items, dataset.info.prices)
 
 
 def _item(*values: Any) -> Item:

@@ -17,7 +17,7 @@ class ItemFacts:
     # Every prefix of the path, outermost first: ("Grocery", "Grocery > Dairy", ...).
     category_levels: tuple[str, ...]
     brand: str
-    log_price: float  # NaN when unknown
+    log_price: float  # in the shop's currency; NaN when unknown, or free
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,10 @@ class Item:
                 parts.append(part)
         return ", ".join(parts)
 
-    @property
-    def facts(self) -> ItemFacts:
-        """What the fold needs."""
-        price = self.price
-        log_price = math.log(price) if price > 0 else math.nan  # NaN > 0 is false
+    def facts(self, price: float) -> ItemFacts:
+        """What the fold needs. price: in the shop's currency, NaN when unknown."""
+        # What is free has no logarithm, and tells nothing of what a shopper pays. NaN > 0 is false.
+        log_price = math.log(price) if price > 0 else math.nan
         return ItemFacts(self.category_levels, self.brand, log_price)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from features.arrays import BoolArray, FloatArray, IntArray, RowArray
 from features.catalog.category_tree import CategoryTree
 from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
+from features.catalog.prices import Prices
 from features.catalog.words import folded, words_in_order
 
 MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text is not
@@ -18,7 +19,8 @@ class ItemTable:
     category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none;
     both as the ranker learnt them, by their exact writing (`in_category`, `of_brand`: any depth
     and any capitals); path: int32 (n,) codes of `category_tree`, -1 = none
-    log_price, created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
+    price: float64 (n,), in the shop's currency (prices.py), NaN = unknown; log_price: float64 (n,),
+    also NaN for what is free; created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
     neighbors: int32 (n, k) rows whose interactions speak for the row's item, -1 = none;
     neighbor_weights: float32 (n, k);
     basket_neighbors, basket_neighbor_weights: the same within one basket
@@ -27,7 +29,8 @@ class ItemTable:
     word_share: float32 (n_words,) share of all interactions whose item has the word
     """
 
-    def __init__(self, items: Iterable[Item] = ()) -> None:
+    def __init__(self, items: Iterable[Item] = (), prices: Prices | None = None) -> None:
+        self.prices = prices or Prices()
         self.item_ids: list[str] = []
         self.items: list[Item] = []
         self.row_of: dict[str, int] = {}
@@ -42,6 +45,7 @@ class ItemTable:
         self.brand = np.full(0, -1, np.int32)
         self.words = np.full((0, MAX_WORDS), -1, np.int32)
         self.word_share = np.zeros(0, np.float32)
+        self.price = np.full(0, np.nan)
         self.log_price = np.full(0, np.nan)
         self.created_s = np.full(0, np.nan)
         self.available = np.zeros(0, bool)
@@ -125,7 +129,8 @@ class ItemTable:
         self.word_share = (counts / max(float(interaction_counts.sum()), 1.0)).astype(np.float32)
 
     def _write(self, row: int, item: Item) -> None:
-        facts = item.facts
+        price = self.prices.of(item)
+        facts = item.facts(price)
         self.items[row] = item
         self.facts[item.item_id] = facts
         self.category[row] = -1
@@ -139,6 +144,7 @@ class ItemTable:
         kept = words_in_order(text)[:MAX_WORDS]
         codes = [self.word_code.setdefault(word, len(self.word_code)) for word in kept]
         self.words[row, : len(codes)] = codes
+        self.price[row] = price
         self.log_price[row] = facts.log_price
         self.created_s[row] = item.created_s
         self.available[row] = item.available
@@ -162,6 +168,7 @@ class ItemTable:
             ("path", -1),
             ("brand", -1),
             ("words", -1),
+            ("price", np.nan),
             ("log_price", np.nan),
             ("created_s", np.nan),
             ("available", False),

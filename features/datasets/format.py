@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError, model_validator
 
+from features.catalog.prices import Currency, Prices
 from features.datasets.checks import check_events, check_items
 from features.datasets.columns import ITEM_COLUMNS, NEEDED_QUERY_COLUMNS, QUERY_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS
@@ -32,11 +33,22 @@ class DatasetInfo(BaseModel):
     name: str
     source: str = ""
     licence: str = ""
-    currency: str = ""
+    currency: Currency | Literal[""] = ""  # that prices are compared in
+    rates: dict[Currency, PositiveFloat] = {}  # what others are worth in it
     # A historic log is moved by whole weeks so that it ends now: decay and "popular this week" then
     # mean in the demonstration what they mean in a live shop.
     replay: Literal["as_is", "shift_to_now"] = "as_is"
     simulated: bool = False
+
+    @property
+    def prices(self) -> Prices:
+        """How prices compare."""
+        return Prices(currency=self.currency, rates=self.rates)
+
+    @model_validator(mode="after")
+    def _prices_fit(self) -> Self:
+        _ = self.prices
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,10 @@ def read_dataset(folder: Path) -> Dataset:
         else None
     )
     _check(f"{folder}/items", check_items, items)
+    info = _info(folder)
+    for currency in items["currency"].unique():
+        if problem := info.prices.problem(currency):
+            raise DatasetError(f"{folder}/items: column 'currency': {problem}")
     without_id = (events["event_id"] == "").to_numpy()
     if without_id.any():
         # Row numbers are stable for a file, so that a second import stays idempotent.
@@ -76,7 +92,7 @@ def read_dataset(folder: Path) -> Dataset:
     _check(f"{folder}/events", check_events, events)
     if not events["at"].is_monotonic_increasing:
         events = events.sort_values("at", kind="stable", ignore_index=True)
-    return Dataset(_info(folder), items, events, queries, folder)
+    return Dataset(info, items, events, queries, folder)
 
 
 def require_events(dataset: Dataset, why: str) -> None:

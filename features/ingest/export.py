@@ -22,7 +22,7 @@ from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.event import BehaviorEvent
 from features.events.log import EventLog
 from features.store.backends import open_catalog, open_event_log
-from features.store.settings import StoreSettings
+from features.store.settings import StoreSettings, embedded_store
 
 _ROWS = 10_000  # entries read at once
 
@@ -38,7 +38,12 @@ def collected(store: StoreSettings) -> Dataset:
         catalog.close()
     events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS]).sort_values("at", kind="stable")
     return Dataset(
-        info=DatasetInfo(name="collected", source="this shop's own event log"),
+        info=DatasetInfo(
+            name="collected",
+            source="this shop's own event log",
+            currency=store.prices.currency,
+            rates=store.prices.rates,
+        ),
         items=conform(items, ITEM_COLUMNS),
         events=conform(events, EVENT_COLUMNS).reset_index(drop=True),
     )
@@ -69,7 +74,7 @@ def main() -> int:
         store = (
             StoreSettings.model_validate_json(given.store.read_bytes())
             if given.store
-            else StoreSettings(state=given.state)
+            else embedded_store(given.state)
         )
     except (OSError, ValidationError) as error:
         print(f"{given.store}: {error}", file=sys.stderr)

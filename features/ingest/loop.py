@@ -57,7 +57,7 @@ class Ingest:
         self._log, self._catalog, self._offline = log, catalog, offline
         self._eraser, self._settings, self._clock = eraser, settings, clock
         self._online = online
-        self._items = ItemTable()
+        self._items = ItemTable(prices=settings.store.prices)
         self._catalog_change = 0
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)

@@ -14,7 +14,10 @@ from pydantic import (
     model_validator,
 )
 
+from features.catalog.prices import Prices
+
 PROJECT = "vitrine"  # Feast's project
+PRICES_FILE = "prices.json"  # in a state folder: Prices
 
 
 class RedisSettings(BaseModel):
@@ -88,6 +91,7 @@ class StoreSettings(BaseModel):
         default=None, description="File or object URL; default: feast-registry.db in `state`"
     )
     registry_refresh_s: PositiveInt = 60
+    prices: Prices = Field(Prices(), description="The shop's currency, and rates of others.")
     offline: str | None = Field(
         default=None, description="Folder of snapshots; default: in `state`"
     )
@@ -116,3 +120,13 @@ class StoreSettings(BaseModel):
     def catalog_path(self) -> Path:
         """The embedded catalogue."""
         return self.state.resolve() / "items.db"
+
+
+def embedded_store(folder: Path) -> StoreSettings:
+    """The store in the files of `folder`, with the prices that its `prices.json` says, if any.
+
+    Raises ValidationError.
+    """
+    path = folder / PRICES_FILE
+    prices = Prices.model_validate_json(path.read_bytes()) if path.is_file() else Prices()
+    return StoreSettings(state=folder, prices=prices)

@@ -5,6 +5,8 @@ state: /var/lib/vitrine
 kind: redis
 registry: /shared/feast-registry.db
 offline: /shared/offline
+prices:
+  {{- .Values.prices | toYaml | nindent 2 }}
 redis:
   host: {{ include "vitrine.redisHost" . | quote }}
   port: {{ include "vitrine.redisPort" . }}

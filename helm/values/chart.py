@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from features.catalog.prices import Prices
 from helm.values.outside import HttpRoute, Ingress, Monitoring, Policies, Tracing
 from helm.values.parts import Images, Values
 from helm.values.types import text
@@ -36,6 +37,7 @@ class Chart(Values):
     auth: Auth
     pseudonyms: Pseudonyms
     rules: Rules
+    prices: Prices
     shared_volume: SharedVolume
     redis: Redis
     model_server: ModelServer

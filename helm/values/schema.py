@@ -29,6 +29,9 @@ CHARTS_OWN = {
 }
 
 
+_SHARED = ("RedisSettings", "StoreSettings", "Prices")  # the same in both settings, and the chart
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of values.yaml."""
     whole = _plain(Chart.model_json_schema())
@@ -37,7 +40,7 @@ def schema() -> dict[str, Any]:
         parts = _plain(model.model_json_schema())
         name = model.__name__
         for part, definition in {name: parts, **parts.pop("$defs")}.items():
-            assert part not in definitions or part in ("RedisSettings", "StoreSettings"), part
+            assert part not in definitions or part in _SHARED, part
             definitions[part] = _partial(definition, CHARTS_OWN.get(part, ()))
         definitions[place]["properties"]["settings"] = {"$ref": f"#/$defs/{name}"}
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"

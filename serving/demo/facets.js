@@ -20,7 +20,7 @@ export function facets({ facets: counts, prices, total }, filters, currency, onC
         chip("brand", name, name, n, false, () => onChange({ ...filters, brand: name })),
       ),
     ]),
-    group("Price", price(prices, filters, currency, onChange)),
+    group("Price", price(prices, filters, prices?.currency ?? currency, onChange)),
   ].filter(Boolean);
 }
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from features.catalog.language import dominant_language, nearly_all_english
 from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
+from features.store.settings import PRICES_FILE
 from serving.http.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError, bundle_for
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
@@ -55,6 +56,7 @@ def prepare(
     folder.mkdir(parents=True)
     write_secrets(folder)
     shutil.copy(_HERE / "rules.yaml", folder / "rules.yaml")
+    (folder / PRICES_FILE).write_text(dataset.info.prices.model_dump_json(indent=2) + "\n")
     texts = folder / "item_texts.jsonl"
     write_item_texts(items, texts)
     # Other processes export, quantize and encode the catalogue while this one replays.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.behavior.matrix import FEATURE_NAMES
-from features.store.settings import RedisSettings, StoreSettings
+from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, embedded_store
 from serving.http.settings import AccessSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
@@ -94,11 +94,21 @@ def prepared(folder: Path) -> Prepared | None:
 
 
 def store_for(folder: Path, redis: str | None) -> StoreSettings:
-    """Where features live: files of `folder`, or the Redis at `redis`, host:port."""
+    """Where features live: files of `folder`, or the Redis at `redis`, host:port.
+
+    Raises StateFolderError for a `prices.json` that cannot be used.
+    """
+    try:
+        embedded = embedded_store(folder)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise StateFolderError(f"{folder / PRICES_FILE}: {place}: {first['msg']}") from error
     if redis is None:
-        return StoreSettings(state=folder)
+        return embedded
     host, _, port = redis.rpartition(":")
-    return StoreSettings(state=folder, kind="redis", redis=RedisSettings(host=host, port=int(port)))
+    at = RedisSettings(host=host, port=int(port))
+    return StoreSettings(state=folder, prices=embedded.prices, kind="redis", redis=at)
 
 
 def settings_for(

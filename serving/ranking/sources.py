@@ -185,7 +185,7 @@ def searched(
 
 def _sort_key(table: ItemTable, rows: RowArray, sort: Sort) -> DoubleArray:
     """Lowest first, (n,); what has no price or time comes last."""
-    key = table.created_s[rows] if sort is Sort.NEWEST else table.log_price[rows]
+    key = table.created_s[rows] if sort is Sort.NEWEST else table.price[rows]
     if sort is not Sort.PRICE_ASC:
         key = -key
     # Finite: the last place is that of what was shown before.

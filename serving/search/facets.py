@@ -17,7 +17,8 @@ _MOST_ITEMS = 20_000  # whose attributes are looked at
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """counts: by name and value, most frequent first; prices: lowest, highest and mean, if any."""
+    """counts: by name and value, most frequent first; prices: lowest, highest and mean in
+    the shop's currency, if any."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     prices: tuple[float, float, float] | None = None
@@ -31,7 +32,7 @@ def facets_of(table: ItemTable, rows: RowArray, names: Sequence[str]) -> Facets:
     items = [table.items[row] for row in rows[:_MOST_ITEMS].tolist()]
     for name in names:
         if name == "price":
-            known = np.exp(table.log_price[rows])
+            known = table.price[rows]
             known = known[np.isfinite(known)]
             if len(known):
                 figures = (float(known.min()), float(known.max()), float(known.mean()))

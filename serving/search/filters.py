@@ -1,6 +1,5 @@
 """Which items a request lets through."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +16,8 @@ class Filters:
     """Only items that satisfy all of these are ranked; None asks nothing.
 
     categories: paths of any depth, any of which will do; brands likewise; attributes: for each
-    name, values any of which will do; available: None: also items that are sold out.
+    name, values any of which will do; prices are in the shop's currency; available: None: also
+    items that are sold out.
     Names are compared folded: capitals and widths do not count.
     """
 
@@ -76,17 +76,12 @@ def _wanted(
     for name, values in filters.attributes.items():
         wanted &= _any([attributes.having(at, name, value) for value in values])
     if filters.min_price is not None:
-        wanted &= table.log_price[at] >= _log(filters.min_price)
+        wanted &= table.price[at] >= filters.min_price
     if filters.max_price is not None:
-        wanted &= table.log_price[at] <= _log(filters.max_price)
+        wanted &= table.price[at] <= filters.max_price
     return wanted
 
 
 def _any(masks: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
     either: npt.NDArray[np.bool_] = np.logical_or.reduce(masks)
     return either
-
-
-def _log(price: float) -> float:
-    """As the catalogue takes it; np.log can differ in the last bit."""
-    return math.log(price) if price > 0 else -math.inf

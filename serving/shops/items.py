@@ -12,6 +12,7 @@ import numpy.typing as npt
 from features.arrays import FloatArray, RowArray
 from features.catalog.counters import ItemCounters
 from features.catalog.item import Item, content_key
+from features.catalog.prices import Prices
 from features.catalog.table import ItemTable
 from serving.models.tokenizer import Tokenizer
 
@@ -24,8 +25,8 @@ class ItemCache:
     tokens: int16 (capacity, max_tokens); keys: int64 (capacity,), content keys of the texts
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
-        self.table = ItemTable()
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int, prices: Prices | None = None) -> None:
+        self.table = ItemTable(prices=prices)
         self.counters = ItemCounters(0)
         self.tokens = np.zeros((0, max_tokens), np.int16)
         self.keys = np.zeros(0, np.int64)

@@ -136,7 +136,7 @@ SURROUNDINGS: dict[str, Json] = {
 CANDIDATES: tuple[Any, ...] = (
     "changed", 7, 0.3, "7m", "7Mi", "7mb", "7s", "http://changed:7/v1", "7 7 7 7 7", "7",
     "sha256:" + "7" * 64, "vendor.com/gpu", "Always", "NoSchedule", "None", "float16", "hpa",
-    "multilingual",
+    "multilingual", "USD",
     "none", "1h", "brand", {"changed": "changed"}, ["changed"],
     ["ReadWriteMany"], [{"key": "changed", "operator": "Exists"}],
     [{"ipBlock": {"cidr": "10.0.0.0/8"}}], {"batch_events": 7},

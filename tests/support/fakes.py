@@ -24,6 +24,7 @@ from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state_rows import ItemRows
 from features.catalog.counters import COUNTS_SHAPE, Counter
 from features.catalog.item import Item
+from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
@@ -70,9 +71,11 @@ GROCERIES = (
 )
 
 
-def groceries(tokenizer: Tokenizer, items: Sequence[Item] = GROCERIES) -> ItemCache:
+def groceries(
+    tokenizer: Tokenizer, items: Sequence[Item] = GROCERIES, prices: Prices | None = None
+) -> ItemCache:
     """A cache of items without any behaviour."""
-    found = ItemCache(tokenizer, MAX_ITEM_TOKENS)
+    found = ItemCache(tokenizer, MAX_ITEM_TOKENS, prices)
     found.upsert(items)
     return found
 

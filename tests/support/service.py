@@ -118,7 +118,7 @@ class Service:
     ) -> None:
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
-        self.items = groceries(words)
+        self.items = groceries(words, prices=settings.store.prices)
         self.scorer = FakeRanker()
         self.shoppers = FakeShoppers()
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from features.catalog.item import CATEGORY_SEPARATOR, Item
+from features.catalog.prices import Prices
 from features.catalog.store import Edit
 from serving.http.problems import first_problem
 from serving.http.schemas.items import MAX_ATTRIBUTES, ItemChange, ItemFields, ItemIn
@@ -21,13 +22,18 @@ class Change:
     made: Item | None = None
     code, detail = "unknown_item", "item_id: the catalogue has no such item"
 
-    def __init__(self, fields: ItemFields, new: Item | None = None) -> None:
-        """new: the empty item that the fields replace another one with; None: they change it."""
+    def __init__(self, fields: ItemFields, prices: Prices, new: Item | None = None) -> None:
+        """prices: of the shop; new: the empty item that the fields replace another one with, None:
+        they change it."""
         self._fields = fields
         self._new = new
+        self._no_rate = prices.problem(fields.currency or "")
 
     def __call__(self, item: Item | None) -> Item | None:
         self.made = None
+        if self._no_rate is not None:
+            self.code, self.detail = "invalid_item", f"currency: {self._no_rate}"
+            return None
         if self._new is None:
             before = item
         else:
@@ -63,7 +69,10 @@ class Judged:
 
 
 def judge(
-    kind: type[ItemIn] | type[ItemChange], entries: Iterable[tuple[int, bytes]], now_s: float
+    kind: type[ItemIn] | type[ItemChange],
+    entries: Iterable[tuple[int, bytes]],
+    prices: Prices,
+    now_s: float,
 ) -> Judged:
     """Validate numbered entries, as JSON; it takes time, and may be done in a thread.
 
@@ -77,7 +86,7 @@ def judge(
             judged.refused[number] = ("invalid_item", first_problem(error))
             continue
         new = Item(fields.item_id, "", created_s=now_s) if isinstance(fields, ItemIn) else None
-        judged.changes[number] = (fields.item_id, Change(fields, new))
+        judged.changes[number] = (fields.item_id, Change(fields, prices, new))
     return judged
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from serving.http.openapi import ref
 from serving.http.routes.item_changes import judge
 from serving.http.schemas.items import ImportResponse, ItemIn, RejectedLine
-from serving.shops.upkeep import Upkeep
+from serving.shops.shop import Shop
 
 _BATCH_LINES = 500  # written at once
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -26,18 +26,19 @@ class ItemImport:
         body = {"required": True, "content": {_NDJSON: {"schema": ref(ItemIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
-    async def take(self, stream: AsyncIterator[bytes], upkeep: Upkeep) -> ImportResponse:
+    async def take(self, stream: AsyncIterator[bytes], shop: Shop) -> ImportResponse:
         """Write items as they come. Of a stream that breaks off, what was written stays."""
         accepted = rejected = 0
         errors: list[RejectedLine] = []
         async for batch in batches(lines(stream, self._max_line)):
             good = [(number, line) for number, line in batch if line is not None]
-            judged = await asyncio.to_thread(judge, ItemIn, good, self._clock())
+            prices = shop.items.table.prices
+            judged = await asyncio.to_thread(judge, ItemIn, good, prices, self._clock())
             for number, line in batch:
                 if line is None:
                     detail = f"longer than {self._max_line} bytes"
                     judged.refused[number] = ("line_too_long", detail)
-            accepted += await judged.write(upkeep)
+            accepted += await judged.write(shop.upkeep)
             rejected += len(judged.refused)
             errors += [
                 RejectedLine(line=number, code=code, detail=detail)

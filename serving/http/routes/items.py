@@ -76,8 +76,8 @@ class ItemRoutes:
         @app.post("/v1/items/import", openapi_extra=self._import.document)
         async def import_items(request: Request, caller: Annotated[Any, items]) -> Response:
             """Add or replace any number of items, one JSON object a line."""
-            upkeep = self._shops.of(caller.shop).upkeep
-            done: ImportResponse = await self._import.take(request.stream(), upkeep)
+            shop = self._shops.of(caller.shop)
+            done: ImportResponse = await self._import.take(request.stream(), shop)
             return json_response(done.model_dump())
 
         @app.get("/v1/items/{item_id:id}", openapi_extra=gives(ItemOut))
@@ -99,8 +99,9 @@ class ItemRoutes:
             body = await read_body(request, ItemPatch)
             if body.item_id not in (None, item_id):
                 raise InvalidRequestError("item_id: not that of the path; an item keeps its id")
-            change = Change(body)
-            await self._shops.of(caller.shop).upkeep.edit([(item_id, change)])
+            shop = self._shops.of(caller.shop)
+            change = Change(body, shop.items.table.prices)
+            await shop.upkeep.edit([(item_id, change)])
             if change.made is None:
                 raise _REFUSALS[change.code](change.detail)
             return json_response(shown(change.made))
@@ -115,13 +116,15 @@ class ItemRoutes:
         self, request: Request, caller: Caller, kind: type[ItemIn] | type[ItemChange]
     ) -> Response:
         body = await read_body(request, ItemsRequest)
+        shop = self._shops.of(caller.shop)
+        prices = shop.items.table.prices
         with stages_of(request).stage(Stage.VALIDATE):
             # Megabytes of items take a while: others go on meanwhile. As JSON again: strict
             # validation takes a time from JSON, not from Python's str.
             judged = await asyncio.to_thread(
-                lambda: judge(kind, enumerate(map(to_json, body.items)), self._clock())
+                lambda: judge(kind, enumerate(map(to_json, body.items)), prices, self._clock())
             )
-        accepted = await judged.write(self._shops.of(caller.shop).upkeep)
+        accepted = await judged.write(shop.upkeep)
         rejected = [
             {"index": index, "code": code, "detail": detail}
             for index, (code, detail) in sorted(judged.refused.items())

@@ -69,7 +69,8 @@ class RankingRoutes:
             source = _search(body)
             query = body.query.strip() or None
             slate = await self._slate(caller, body, query, source, stages_of(request))
-            return _ranked(slate, search_response(slate, source, body))
+            currency = self._shops.of(caller.shop).items.table.prices.currency or None
+            return _ranked(slate, search_response(slate, source, body, currency))
 
         @app.post("/v1/recommend", openapi_extra=takes(RecommendRequest, RankResponse))
         async def recommend(request: Request, caller: Annotated[Any, rank]) -> Response:
@@ -154,8 +155,10 @@ def response(slate: Slate) -> dict[str, Any]:
     }
 
 
-def search_response(slate: Slate, source: Search, body: SearchRequest) -> dict[str, Any]:
-    """The body of a SearchResponse."""
+def search_response(
+    slate: Slate, source: Search, body: SearchRequest, currency: str | None
+) -> dict[str, Any]:
+    """The body of a SearchResponse. currency: of the shop."""
     answer = response(slate)
     found, shown = slate.candidates.found, [item["item_id"] for item in answer["items"]]
     assert found is not None
@@ -165,7 +168,8 @@ def search_response(slate: Slate, source: Search, body: SearchRequest) -> dict[s
     if body.facets:
         answer["facets"] = found.facets.counts
         if found.facets.prices:
-            answer["prices"] = dict(zip(("min", "max", "mean"), found.facets.prices, strict=True))
+            figures = dict(zip(("min", "max", "mean"), found.facets.prices, strict=True))
+            answer["prices"] = {**figures, "currency": currency}
     if body.suggestions:
         answer["suggestions"] = [
             {"item_id": item_id, "relevance": relevance}

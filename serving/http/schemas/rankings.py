@@ -41,7 +41,9 @@ class Filters(Wire):
         dict[Name, Annotated[list[Value], Field(min_length=1, max_length=50)]],
         Field(max_length=20),
     ] = Field({}, description="For each name, values any of which will do.")
-    min_price: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    min_price: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
+        None, description="In the shop's currency, as is max_price."
+    )
     max_price: Annotated[FiniteFloat, Field(ge=0)] | None = None
     exclude_item_ids: Annotated[list[Id], Field(max_length=1000)] = []
     available: bool | None = Field(True, description="null: also items that are sold out.")
@@ -146,11 +148,12 @@ class RankResponse(Wire):
 
 
 class Prices(Wire):
-    """Of the items found."""
+    """Of the items found, in the shop's currency."""
 
     min: float
     max: float
     mean: float
+    currency: str | None = Field(description="null: the shop has named none.")
 
 
 class Nearest(Wire):

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.behavior.replay import item_table
 from features.datasets.__main__ import main
 from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.format import DatasetError, read_dataset, require_events, write_dataset
@@ -183,3 +184,20 @@ def test_a_data_set_without_events_is_not_shifted(tmp_path: Path) -> None:
     dataset = read_dataset(folder_with(tmp_path))
     empty = replace(dataset, events=dataset.events.iloc[:0])
     assert shift_to_now(empty, 2e9) is empty
+
+
+def test_a_data_set_says_what_its_prices_are_compared_in(tmp_path: Path) -> None:
+    items = [{"item_id": "a", "title": "x", "price": 450, "currency": "JPY"}]
+    folder = folder_with(tmp_path, items)
+    (folder / "dataset.json").write_text(
+        json.dumps({"name": "x", "currency": "EUR", "rates": {"JPY": 0.006}})
+    )
+    assert item_table(read_dataset(folder)).price[0] == pytest.approx(2.7)
+    for wrong, word in (
+        ({"currency": "EUR"}, "'JPY'"),
+        ({"currency": "euro"}, "currency"),
+        ({"rates": {"JPY": 1}}, "rates"),
+    ):
+        (folder / "dataset.json").write_text(json.dumps({"name": "x", **wrong}))
+        with pytest.raises(DatasetError, match=word):
+            read_dataset(folder)

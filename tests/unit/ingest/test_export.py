@@ -13,7 +13,7 @@ from features.events.event import BehaviorEvent, EventType
 from features.ingest import export, neighbor_job
 from features.ingest.export import collected
 from features.store.backends import open_catalog, open_event_log
-from features.store.settings import StoreSettings
+from features.store.settings import StoreSettings, embedded_store
 
 ITEMS = [
     Item("oat", "Oat Drink", category="Dairy > Milk", brand="Norvane", price=2.5, created_s=10.0),
@@ -49,6 +49,21 @@ def test_events_and_items_read_back_as_they_were_posted(tmp_path: Path) -> None:
     assert (oat["brand"], oat["price"], oat["created_at"]) == ("Norvane", 2.5, 10.0)
     assert found.info.replay == "as_is"
     assert repr(ITEMS[1]) in repr(item_table(found).items)
+
+
+def test_an_export_compares_prices_as_the_shop_does(tmp_path: Path) -> None:
+    """So that a model is trained on what serving shows it."""
+    folder = tmp_path / "state"
+    store(folder, [BehaviorEvent("a", EventType.CLICK, 5.0, "ann", None, "tea")])
+    (folder / "prices.json").write_text('{"currency": "EUR", "rates": {"JPY": 0.006}}')
+    settings = embedded_store(folder)
+    catalog = open_catalog(settings)
+    catalog.upsert([Item("tea", "Tea", price=450, currency="JPY")])
+    catalog.close()
+    write_dataset(collected(settings), tmp_path / "out")
+    found = item_table(read_dataset(tmp_path / "out"))
+    assert found.price[found.row_of["tea"]] == pytest.approx(2.7)
+    assert found.items[found.row_of["tea"]].currency == "JPY"
 
 
 def test_what_was_erased_is_not_exported(tmp_path: Path) -> None:

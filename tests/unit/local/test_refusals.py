@@ -16,7 +16,13 @@ from serving.local.models import ROOT
 from serving.local.prepare import write_secrets
 from serving.local.processes import free_port
 from serving.local.restarts import Restarts
-from serving.local.state_folder import LAYOUT, StateFolderError, folder_of, prepared
+from serving.local.state_folder import (
+    LAYOUT,
+    StateFolderError,
+    folder_of,
+    prepared,
+    store_for,
+)
 
 
 def refusal(state: Path, *options: str) -> str:
@@ -149,3 +155,12 @@ def test_a_process_that_ends_at_once_is_restarted_later_and_later() -> None:
     assert waits == sorted(waits)
     assert waits[0] < 2
     assert waits[-1] == 20
+
+
+def test_the_currency_of_a_folder_is_that_of_its_file_or_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "prices.json").write_text('{"currency": "EUR", "rates": {"USD": 0.9}}')
+    for redis in (None, "127.0.0.1:6379"):
+        assert store_for(tmp_path, redis).prices.rate("USD") == 0.9
+    (tmp_path / "prices.json").write_text('{"currency": "EUR", "rates": {"USD": 0}}')
+    with pytest.raises(StateFolderError, match=r"prices\.json: rates\.USD"):
+        store_for(tmp_path, None)
