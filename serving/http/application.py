@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from serving.http.auth import Keyring
 from serving.http.bodies import add_error_answers
+from serving.http.home import add_home
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
 from serving.http.pages import add_docs, add_pages
@@ -77,6 +78,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
     add_docs(app)
+    add_home(app, endpoints.demo_items is not None)
     if endpoints.demo_items is not None:
         add_pages(app, endpoints.demo_items, endpoints.keys)
     schema = document(app)

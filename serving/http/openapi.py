@@ -87,7 +87,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, methods in schema["paths"].items():
         for operation in methods.values():
-            public = path in ("/healthz", "/readyz", "/metrics")
+            public = path in ("/", "/healthz", "/readyz", "/metrics")
             for status, description in _PROBLEMS.items():
                 if not public:
                     operation["responses"][status] = {

@@ -16,6 +16,7 @@ from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes
 from serving.http.schemas.rankings import (
+    Candidate,
     RankRequest,
     RankResponse,
     RecommendRequest,
@@ -192,12 +193,13 @@ def _search(body: SearchRequest) -> Search:
 
 
 def _given(body: RankRequest) -> Given:
-    scores = [
-        math.nan if candidate.retrieval_score is None else candidate.retrieval_score
-        for candidate in body.candidates
-    ]
+    item_ids, scores = [], []
+    for candidate in body.candidates:
+        named = candidate if isinstance(candidate, Candidate) else Candidate(item_id=candidate)
+        item_ids.append(named.item_id)
+        scores.append(math.nan if named.retrieval_score is None else named.retrieval_score)
     return Given(
-        [candidate.item_id for candidate in body.candidates],
+        item_ids,
         np.array(scores, np.float32),
         _filters(body.filters),
     )

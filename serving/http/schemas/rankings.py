@@ -62,17 +62,21 @@ class RankRequest(_Ranking):
     """Put these candidates in the best order for this shopper."""
 
     query: Query | None = None
-    candidates: Annotated[list[Candidate], Field(min_length=1, max_length=1000)]
+    candidates: Annotated[
+        list[Annotated[Candidate | Id, Field(union_mode="left_to_right")]],
+        Field(min_length=1, max_length=1000),
+    ] = Field(description="Items, or their ids alone.")
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @field_validator("candidates")
     @classmethod
-    def _distinct(cls, candidates: list[Candidate]) -> list[Candidate]:
+    def _distinct(cls, candidates: list[Candidate | str]) -> list[Candidate | str]:
         seen: set[str] = set()
         for candidate in candidates:
-            if candidate.item_id in seen:
-                raise ValueError(f"item_id {candidate.item_id!r} stands twice")
-            seen.add(candidate.item_id)
+            item_id = candidate if isinstance(candidate, str) else candidate.item_id
+            if item_id in seen:
+                raise ValueError(f"item_id {item_id!r} stands twice")
+            seen.add(item_id)
         return candidates
 
 

@@ -90,6 +90,15 @@ async def test_limit_and_filters_cut_the_candidates(shop: Service) -> None:
     assert ids(await shop.post("/v1/rank", body)) == []
 
 
+async def test_candidates_may_be_ids_alone(shop: Service) -> None:
+    body = {"candidates": ["milk", {"item_id": "oat", "retrieval_score": 2}, "who"]}
+    assert sorted(ids(await shop.post("/v1/rank", body))) == ["milk", "oat", "who"]
+    (slate,) = shop.kept.slates
+    scores = dict(zip(slate.candidates.item_ids, slate.candidates.retrieval_score, strict=True))
+    assert scores["oat"] == 2
+    assert np.isnan(scores["milk"])
+
+
 async def test_a_deleted_item_is_never_ranked(shop: Service) -> None:
     shop.items.table.remove("milk")
     body = {"candidates": candidates("milk", "oat"), "filters": {"available": None}}

@@ -126,7 +126,8 @@ async def test_a_length_that_is_no_number_declares_nothing(shop: Service, declar
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nowhere", 404, "not_found"),
+        ("POST", "/", 405, "method_not_allowed"),
         ("POST", "/v2/rank", 404, "not_found"),
         ("GET", "/v1/rank", 405, "method_not_allowed"),
         ("POST", "/v1/items", 405, "method_not_allowed"),
