@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ValidationError
 
 # What pydantic calls the kinds of which one may stand at a place; they are no fields of anybody's.
-_ALTERNATIVES = ("Candidate", "RerankDocument", "constrained-str", "list[constrained-str]")
+_ALTERNATIVES = ("Candidate", "constrained-str", "str")
 
 
 class Problem(BaseModel):
@@ -21,7 +21,7 @@ def first_problem(error: ValidationError, branch: str = "") -> str:
     """The first problem with the name of its field; of a union, only within `branch`."""
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     chosen = next((problem for problem in problems if branch in problem["loc"]), problems[0])
-    if chosen["loc"] and chosen["loc"][-1] in _ALTERNATIVES:
+    if chosen["loc"] and _alternative(chosen["loc"][-1]):
         # It is not of the first kind that may stand here: of the other, something may be wrong.
         place = chosen["loc"][:-1]
         others = (each for each in problems if each["loc"][: len(place)] == place)
@@ -31,7 +31,11 @@ def first_problem(error: ValidationError, branch: str = "") -> str:
 
 def sentence(place: tuple[int | str, ...], message: str, branch: str = "") -> str:
     """`field.0.name: what is wrong`. A part of the place can be a name that the caller made up."""
-    named = [part for part in place if part != branch and part not in _ALTERNATIVES]
+    named = [part for part in place if part != branch and not _alternative(part)]
     where = ".".join(str(part)[:64] for part in named[:8])
     what = message.removeprefix("Value error, ")
     return f"{where}: {what}" if where else what
+
+
+def _alternative(part: int | str) -> bool:
+    return part in _ALTERNATIVES or str(part).startswith(("list[", "dict["))

@@ -1,5 +1,6 @@
-"""`/rerank` in the two dialects that existing clients speak: texts in, relevance out."""
+"""`/rerank` in the dialects that existing clients speak: texts in, relevance out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,19 @@ from serving.http.auth import Keyring, Scope
 from serving.http.bodies import invalid, json_response
 from serving.http.dependencies import Scoped
 from serving.http.openapi import takes
-from serving.http.schemas.rerank import DocumentsRerank, RerankDocument, TextsRerank
+from serving.http.schemas.rerank import MAX_TEXT, DocumentsRerank, TextsRerank
 from serving.ranking.rerank import Rerank
 
-_EITHER: TypeAdapter[TextsRerank | DocumentsRerank] = TypeAdapter(TextsRerank | DocumentsRerank)
+_Body = TextsRerank | DocumentsRerank
+_EITHER: TypeAdapter[_Body] = TypeAdapter(_Body)
+_TOLD = 50  # places of texts that were cut, in a header
 
 
 def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `rank`."""
 
     async def rerank(request: Request) -> Response:
-        """Score free texts: the dialects of text-embeddings-inference and of Cohere and Jina."""
+        """Score free texts, for clients of text-embeddings-inference, Cohere, Jina and Voyage."""
         raw = await request.body()
         try:
             body = _EITHER.validate_json(raw)
@@ -29,14 +32,13 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
             dialect = TextsRerank if b'"texts"' in raw else DocumentsRerank
             raise invalid(error, dialect.__name__) from None
         texts = body.texts if isinstance(body, TextsRerank) else _texts(body)
-        relevance, route = await scorer.relevance(body.query, texts)
-        answer: Any
-        if isinstance(body, TextsRerank):
-            answer = _as_tei(body, relevance)
-        else:
-            results = _as_cohere(body, texts, relevance)
-            answer = {"id": request.state.request_id, "model": body.model, "results": results}
-        return json_response(answer, headers={"x-vitrine-route": route.value})
+        query, read = _cut(body, body.query), [_cut(body, text) for text in texts]
+        relevance, route = await scorer.relevance(query, read)
+        cut = [place for place, text in enumerate(texts) if len(text) > MAX_TEXT]
+        headers = {"x-vitrine-route": route.value}
+        if told := _told(cut, len(body.query) > MAX_TEXT):
+            headers["x-vitrine-truncated"] = told
+        return json_response(_answer(body, relevance, told, request), headers=headers)
 
     rank = Depends(Scoped(keys, Scope.RANK))
     extra = takes(TextsRerank, None, 200, DocumentsRerank)
@@ -44,32 +46,41 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         app.post(path, dependencies=[rank], openapi_extra=extra)(rerank)
 
 
-def _as_tei(body: TextsRerank, relevance: FloatArray) -> list[dict[str, Any]]:
+def _answer(body: _Body, relevance: FloatArray, told: str, request: Request) -> Any:
+    best = _best_first(relevance)
+    if isinstance(body, TextsRerank):
+        return _as_tei(body, relevance, best[: body.top_n])
+    results = [
+        {"index": index, "relevance_score": float(relevance[index])}
+        | ({"document": _document(body, index)} if body.return_documents else {})
+        for index in best[: body.top_k or body.top_n]
+    ]
+    model = body.model or ""
+    if body.of_voyage:
+        return {"object": "list", "model": model, "data": results, "usage": {"total_tokens": 0}}
+    answer = {"id": request.state.request_id, "model": model, "results": results}
+    if told:
+        warning = f"cut at {MAX_TEXT} characters, by their places: {told}"
+        answer["meta"] = {"warnings": [warning]}
+    return answer
+
+
+def _as_tei(body: TextsRerank, relevance: FloatArray, best: list[int]) -> list[dict[str, Any]]:
     """As text-embeddings-inference answers: best first, with the place in the request."""
     shown = _logits(relevance) if body.raw_scores else relevance
     entries = []
-    for index in _best_first(relevance):
+    for index in best:
         entry: dict[str, Any] = {"index": index, "score": float(shown[index])}
-        if body.return_text:
+        if body.return_text or body.return_documents:
             entry["text"] = body.texts[index]
         entries.append(entry)
     return entries
 
 
-def _as_cohere(
-    body: DocumentsRerank, texts: list[str], relevance: FloatArray
-) -> list[dict[str, Any]]:
-    """As Cohere and Jina answer."""
-    entries = []
-    for index in _best_first(relevance)[: body.top_n]:
-        entry: dict[str, Any] = {
-            "index": index,
-            "relevance_score": float(relevance[index]),
-        }
-        if body.return_documents:
-            entry["document"] = {"text": texts[index]}
-        entries.append(entry)
-    return entries
+def _document(body: DocumentsRerank, index: int) -> Any:
+    """A document as it came; Cohere's clients look for an object."""
+    document = body.documents[index]
+    return {"text": document} if isinstance(document, str) and not body.of_voyage else document
 
 
 def _logits(relevance: FloatArray) -> FloatArray:
@@ -80,10 +91,28 @@ def _logits(relevance: FloatArray) -> FloatArray:
 
 
 def _texts(body: DocumentsRerank) -> list[str]:
-    return [
-        document.text if isinstance(document, RerankDocument) else document
-        for document in body.documents
-    ]
+    """What is read of each document: a text, or of an object the fields that count, in lines."""
+    texts = []
+    for document in body.documents:
+        if isinstance(document, str):
+            texts.append(document)
+            continue
+        names = body.rank_fields or (["text"] if "text" in document else list(document))
+        values = (document.get(name) for name in names)
+        texts.append("\n".join(str(value) for value in values if value not in (None, "")))
+    return texts
+
+
+def _cut(body: _Body, text: str) -> str:
+    """As much as is read: a text that is too long fails no batch."""
+    from_left = (body.truncation_direction or "right").lower() == "left"
+    return text[-MAX_TEXT:] if from_left else text[:MAX_TEXT]
+
+
+def _told(cut: Sequence[int], query: bool) -> str:
+    """Which texts were cut, by their places, and whether the query was; "": none."""
+    places = [*(["query"] if query else []), *map(str, cut[:_TOLD])]
+    return ", ".join(places + (["..."] if len(cut) > _TOLD else []))
 
 
 def _best_first(relevance: FloatArray) -> list[int]:

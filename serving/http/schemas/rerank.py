@@ -1,36 +1,95 @@
-"""The wire of `/rerank`: two dialects that existing clients speak."""
+"""The wire of `/rerank`: the dialects that existing clients speak.
 
-from typing import Annotated, Literal
+Each takes what its clients send, null for whatever they leave open; what changes no score here is
+read and not used. What nobody sends is refused, as everywhere.
+"""
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
 
-from serving.http.schemas.wire import Text, Wire
+from pydantic import Field, FiniteFloat
+
+from serving.http.schemas.wire import Wire
+
+MAX_TEXT = 8192  # characters of a text that are read; what is longer is cut
+Value = str | FiniteFloat | bool | None
+Top = Annotated[int, Field(ge=1)] | None
 
 
-class TextsRerank(Wire):
+class _Rerank(Wire):
+    query: str = Field(description=f"The first {MAX_TEXT} characters are read.")
+    top_n: Top = Field(None, description="So many of the best; null: all.")
+    model: str | None = Field(None, description="Repeated in the answer; there is one model.")
+    truncate: bool | None = Field(None, description="A text that is too long is always cut.")
+    truncation_direction: Literal["left", "right", "Left", "Right"] | None = Field(
+        None, description="Where a text that is too long is cut: at the right, unless left."
+    )
+    truncate_prompt_tokens: int | None = None
+    priority: int | None = None
+    user: str | None = None
+
+
+class TextsRerank(_Rerank):
     """`/rerank` as text-embeddings-inference has it."""
 
-    query: Text
-    texts: Annotated[list[Text], Field(min_length=1, max_length=1000)]
-    raw_scores: bool = False
-    return_text: bool = False
-    truncate: bool | None = True
-    truncation_direction: Literal["left", "right", "Left", "Right"] = "right"
+    texts: Annotated[list[str], Field(min_length=1, max_length=1000)] = Field(
+        description=f"Of each the first {MAX_TEXT} characters are read."
+    )
+    raw_scores: bool | None = Field(None, description="Logits instead of chances.")
+    return_text: bool | None = None
+    return_documents: bool | None = Field(None, description="As return_text.")
+    is_truncated: bool | None = None
 
 
-class RerankDocument(Wire):
-    """A document given as an object."""
+class DocumentsRerank(_Rerank):
+    """`/rerank` as clients of Cohere, Jina and Voyage send it."""
 
-    text: Text
-
-
-class DocumentsRerank(Wire):
-    """`/rerank` as Cohere and Jina clients send it."""
-
-    model: str = ""
-    query: Text
-    documents: Annotated[list[Text | RerankDocument], Field(min_length=1, max_length=1000)]
-    top_n: Annotated[int, Field(ge=1)] | None = None
-    return_documents: bool = False
+    documents: Annotated[list[str | dict[str, Value]], Field(min_length=1, max_length=1000)] = (
+        Field(
+            description="Texts, or objects: of these `rank_fields` are read, else `text`, else all."
+        )
+    )
+    rank_fields: list[str] | None = None
+    return_documents: bool | None = None
+    top_k: Top = Field(None, description="Voyage's top_n; its clients are answered in their form.")
+    truncation: bool | None = Field(None, description="Voyage's truncate.")
     max_tokens_per_doc: int | None = None
-    priority: int | None = None
+    max_chunks_per_doc: int | None = None
+
+    @property
+    def of_voyage(self) -> bool:
+        """Whether a client of Voyage sent it, who looks for `data`."""
+        return not {"top_k", "truncation"}.isdisjoint(self.model_fields_set)
+
+
+class TextScore(Wire):
+    """One text of a TextsRerank."""
+
+    index: int = Field(description="Its place in the request.")
+    score: float
+    text: str | None = None
+
+
+class DocumentScore(Wire):
+    """One document of a DocumentsRerank."""
+
+    index: int = Field(description="Its place in the request.")
+    relevance_score: float
+    document: str | dict[str, Any] | None = None
+
+
+class CohereAnswer(Wire):
+    """As Cohere and Jina answer."""
+
+    id: str
+    model: str
+    results: list[DocumentScore]
+    meta: dict[str, list[str]] | None = Field(None, description="`warnings`: what was cut.")
+
+
+class VoyageAnswer(Wire):
+    """As Voyage answers."""
+
+    object: Literal["list"]
+    model: str
+    data: list[DocumentScore]
+    usage: dict[str, int] = Field(description="Nothing is billed: 0.")

@@ -52,6 +52,127 @@ async def test_documents_are_answered_as_cohere_and_jina_do(shop: Service) -> No
     assert len((await shop.post("/rerank", {**COHERE, "top_n": 99})).json()["results"]) == 2
 
 
+LONG = "whole milk " + "x" * 9_000  # the words stand in front
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"texts": ["rye bread", LONG], "truncate": True},
+        {"texts": ["rye bread", LONG], "truncate": False},
+        {"texts": ["rye bread", LONG], "truncation_direction": "Right"},
+        {"documents": ["rye bread", LONG], "max_tokens_per_doc": 4096},
+        {"documents": ["rye bread", {"text": LONG}], "model": "rerank-v3.5"},
+        {"documents": ["rye bread", LONG], "truncation": True},
+    ],
+)
+async def test_a_text_that_is_too_long_is_cut_and_fails_no_batch(
+    shop: Service, body: dict[str, Any]
+) -> None:
+    answer = await shop.post("/rerank", {"query": "milk", **body})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-vitrine-truncated"] == "1"
+    found = answer.json()
+    entries = found if isinstance(found, list) else found.get("results") or found["data"]
+    assert [entry["index"] for entry in entries] == [1, 0]
+    if "results" in found:
+        assert "1" in found["meta"]["warnings"][0]
+
+
+async def test_it_is_said_what_was_cut_and_where(shop: Service) -> None:
+    reads = Reads(shop.encoder.tokenizer)
+    shop.encoder.encode = reads.encode  # type: ignore[method-assign]
+    texts = ["a" * 8_192, "b" * 8_193 + "z", "c"]
+    body = {"query": "q" * 9_000, "texts": texts, "return_text": True}
+    answer = await shop.post("/rerank", {**body, "truncation_direction": "left"})
+    assert answer.headers["x-vitrine-truncated"] == "query, 1"
+    assert {entry["text"] for entry in answer.json()} == set(texts)  # as they came
+    assert set(reads.texts) == {"q" * 8_192, "a" * 8_192, "b" * 8_191 + "z", "c"}
+    answer = await shop.post("/rerank", {"query": "q", "texts": ["a" * 8_193] * 60})
+    assert answer.headers["x-vitrine-truncated"].endswith("49, ...")
+    assert "x-vitrine-truncated" not in (await shop.post("/rerank", TEI)).headers
+
+
+class Reads(FakeEncoder):
+    """Keeps the texts that it is given."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__(tokenizer)
+        self.texts: list[str] = []
+
+    async def encode(self, texts: Sequence[str], budget_s: float) -> FloatArray:
+        self.texts += texts
+        return await super().encode(texts, budget_s)
+
+
+# What each client sends, with everything that it leaves open.
+CLIENTS = {
+    "tei": {
+        "query": "milk", "texts": ["rye bread", "whole milk"], "raw_scores": False,
+        "return_text": False, "truncate": False, "truncation_direction": "Right",
+    },
+    "litellm to huggingface": {
+        "model": "bge", "query": "milk", "texts": ["rye bread", "whole milk"], "top_n": 1,
+        "return_text": True, "raw_scores": False, "truncate": None, "is_truncated": None,
+        "return_documents": None,
+    },
+    "cohere v1": {
+        "model": "rerank-v3", "query": "milk", "documents": [{"text": "rye bread"}, "whole milk"],
+        "top_n": 1, "rank_fields": None, "return_documents": True, "max_chunks_per_doc": 10,
+    },
+    "cohere v2": {
+        "model": "rerank-v3.5", "query": "milk", "documents": ["rye bread", "whole milk"],
+        "top_n": 1, "max_tokens_per_doc": 4096, "priority": 0, "return_documents": None,
+    },
+    "voyage": {
+        "model": "rerank-2", "query": "milk", "documents": ["rye bread", "whole milk"],
+        "top_k": 1, "truncation": True, "return_documents": True,
+    },
+    "vllm": {
+        "model": "m", "query": "milk", "documents": ["rye bread", "whole milk"], "top_n": 1,
+        "truncate_prompt_tokens": -1, "user": None,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("path", ["/rerank", "/v1/rerank", "/v2/rerank"])
+async def test_each_client_gets_what_it_looks_for(shop: Service, client: str, path: str) -> None:
+    sent = CLIENTS[client]
+    answer = await shop.post(path, sent)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    if "texts" in sent:
+        assert found[0]["index"] == 1
+        assert len(found) == sent.get("top_n", 2)
+        assert ("text" in found[0]) == bool(sent["return_text"])
+        return
+    results = found["data"] if client == "voyage" else found["results"]
+    assert [result["index"] for result in results] == [1]
+    if client == "voyage":
+        assert (found["object"], found["usage"]["total_tokens"]) == ("list", 0)
+        assert results[0]["document"] == "whole milk"
+    elif sent.get("return_documents"):
+        assert results[0]["document"] == {"text": "whole milk"}
+
+
+async def test_of_a_document_with_several_fields_those_that_count_are_read(shop: Service) -> None:
+    documents = [
+        {"title": "Rye bread", "text": "baked daily", "price": 3.5, "sold": True, "note": None},
+        {"title": "Whole milk", "text": "from the farm"},
+        {"title": "Soap", "text": "whole milk and olives"},
+    ]
+    body = {"query": "milk", "documents": documents, "return_documents": True}
+    by_text = (await shop.post("/rerank", body)).json()["results"]
+    assert by_text[0]["document"] == documents[2]
+    by_title = (await shop.post("/rerank", {**body, "rank_fields": ["title"]})).json()["results"]
+    assert by_title[0]["index"] == 1
+    untitled = [{"name": "Rye bread"}, {"name": "Whole milk", "litres": 1}, {}]
+    found = (await shop.post("/rerank", {**body, "documents": untitled})).json()["results"]
+    assert found[0]["index"] == 1
+    assert found[-1]["relevance_score"] == 0  # nothing to be read
+
+
 async def test_raw_scores_are_logits(shop: Service) -> None:
     scores = (await shop.post("/rerank", TEI)).json()
     raw = (await shop.post("/rerank", {**TEI, "raw_scores": True})).json()
