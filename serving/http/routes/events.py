@@ -21,7 +21,7 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import EVENTS
 
-MAX_FUTURE_S = 300.0  # clocks of shoppers' devices differ; more than this is a mistake
+MAX_FUTURE_S = 600.0  # clocks of shoppers' devices differ: until then it happened now
 MAX_AGE_S = 400 * DAY_S  # older behaviour says nothing about today
 
 
@@ -77,7 +77,7 @@ class _BadTimeError(Exception):
 
 def _event(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEvent:
     """The event as it is kept: fields of one name are the same, ids become pseudonyms."""
-    at_s = event.at.timestamp()
+    at_s = now_s if event.at is None else event.at.timestamp()
     if at_s > now_s + MAX_FUTURE_S:
         raise _BadTimeError("event_in_future", f"at: more than {MAX_FUTURE_S:.0f} s from now")
     if at_s < now_s - MAX_AGE_S:

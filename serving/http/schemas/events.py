@@ -2,10 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, FiniteFloat, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, FiniteFloat, model_validator
 
 from features.events.event import EventType
 from serving.http.schemas.wire import Id, Query, Wire
+
+# As in a data set, "" is nothing: a guest has no user_id (docs/data.md).
+_Empty = BeforeValidator(lambda value: None if value == "" else value)
 
 
 class EventIn(Wire):
@@ -13,12 +16,12 @@ class EventIn(Wire):
 
     event_id: Id
     type: EventType
-    at: AwareDatetime
-    user_id: Id | None = None
-    session_id: Id | None = None
-    item_id: Id | None = None
-    query: Query | None = None
-    ranking_id: Id | None = None
+    at: AwareDatetime | None = Field(None, description="When it comes in, if left out.")
+    user_id: Annotated[Id | None, _Empty] = Field(None, description='"" is a guest, as null is.')
+    session_id: Annotated[Id | None, _Empty] = None
+    item_id: Annotated[Id | None, _Empty] = None
+    query: Annotated[Query | None, _Empty] = None
+    ranking_id: Annotated[Id | None, _Empty] = None
     position: Annotated[int, Field(ge=1, le=10_000)] | None = None
     value: Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)] | None = None
     dwell_ms: Annotated[int, Field(ge=0, le=86_400_000)] | None = None
