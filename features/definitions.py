@@ -13,7 +13,7 @@ from feast.types import String
 from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
 from features.behavior.fold import SESSION_TTL_S
 from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
-from features.catalog.counters import DAY_S
+from features.events.event import MAX_AGE_S
 
 # Entities: who and what features are about.
 
@@ -70,9 +70,9 @@ COLUMNS: dict[str, dict[str, ColumnKind]] = {
     ITEM_VIEW: _COUNTERS,
 }
 TTL_S: dict[str, float] = {
-    USER_VIEW: 400 * DAY_S,  # a yearly shopper is still known
+    USER_VIEW: MAX_AGE_S,  # a yearly shopper is still known
     SESSION_VIEW: SESSION_TTL_S,
-    ITEM_VIEW: 400 * DAY_S,  # the slowest counter has faded to a tenth by then
+    ITEM_VIEW: MAX_AGE_S,  # the slowest counter has faded to a tenth by then
 }
 
 

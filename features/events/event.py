@@ -10,6 +10,9 @@ already pseudonyms here: the raw ids never get past the ingress.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MAX_AGE_S = 400 * 86_400.0  # what is older is not accepted, and all that is accepted is folded
+MAX_AHEAD_S = 600.0  # clocks of shoppers' devices differ: until then it happened now
+
 
 class EventType(StrEnum):
     """Closed set of behaviours; the names are the wire's."""

@@ -16,7 +16,7 @@ from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
 from features.definitions import ITEM_VIEW, USER_VIEW
-from features.events.event import BehaviorEvent
+from features.events.event import MAX_AHEAD_S, BehaviorEvent
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.erase import Eraser
@@ -138,8 +138,9 @@ class Ingest:
         started_s, started_ns = time.perf_counter(), time.time_ns()
         events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
         self._working.load([event for _, event in events])
+        newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
         for seq, event in events:
-            if self._accept(event):
+            if self._accept(event, newest_s):
                 self._working.apply(event, seq)
                 if event.user_id:
                     self._unsaved_users.add(event.user_id)
@@ -159,25 +160,26 @@ class Ingest:
         self._commit(entries[-1][0], changed)
         self._outcomes.take([event for _, event in events], now_s)
 
-    def _accept(self, event: BehaviorEvent) -> bool:
-        status, now_s = self._status, self._clock()
-        age_s = now_s - event.at_s
-        # A clock a little ahead does no harm, and correcting it would make a replay differ.
-        too_far, too_old = -age_s > self._settings.max_ahead_s, age_s > self._settings.retention_s
-        late = LATE_S < age_s <= self._settings.retention_s
+    def _accept(self, event: BehaviorEvent, newest_s: float) -> bool:
+        """Count `event`, of a batch that had arrived by `newest_s`; False: it must not be folded.
+
+        The ingress judged its time on arrival: whatever it accepted is folded, however late that
+        is. One from a far future, which only another writer can have appended, would fade all else.
+        """
+        status, ahead_s = self._status, event.at_s - newest_s
+        too_far, late = ahead_s > MAX_AHEAD_S, self._clock() - event.at_s > LATE_S
         unknown = event.item_id is not None and event.item_id not in self._items.row_of
-        outcome = "future" if too_far else "too_old" if too_old else "late" if late else "folded"
+        outcome = "future" if too_far else "late" if late else "folded"
         INGESTED.labels(outcome=outcome).inc()
         UNKNOWN_ITEMS.inc(unknown)
         self._status = replace(
             status,
             events_total=status.events_total + 1,
             late_total=status.late_total + late,
-            too_old_total=status.too_old_total + too_old,
             future_total=status.future_total + too_far,
             unknown_item_total=status.unknown_item_total + unknown,
         )
-        return not (too_far or too_old)
+        return not too_far
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from features.catalog.counters import DAY_S
+from features.events.event import MAX_AGE_S
 from features.store.settings import StoreSettings
 
 
@@ -21,12 +22,9 @@ class IngestSettings(BaseModel):
     max_users: PositiveInt = 2_000
     max_sessions: PositiveInt = 2_000
     retention_s: PositiveFloat = Field(
-        default=90 * DAY_S, description="Of the log; an event that is older is ignored"
+        default=90 * DAY_S, description="Of the log, counted from when an event arrived"
     )
-    snapshot_retention_s: PositiveFloat = 400 * DAY_S
-    max_ahead_s: PositiveFloat = Field(
-        default=300.0, description="Events further in the future are ignored"
-    )
+    snapshot_retention_s: PositiveFloat = MAX_AGE_S
     maintain_every_s: PositiveFloat = Field(
         default=3_600.0, description="Snapshots, retention, compaction"
     )

@@ -1,6 +1,6 @@
 """What ingest tells of itself, in the log that it reads."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import orjson
 
@@ -18,8 +18,7 @@ class IngestStatus:
     flush_ms: float = 0.0
     events_total: int = 0
     late_total: int = 0  # folded
-    too_old_total: int = 0  # ignored: older than the retention
-    future_total: int = 0  # ignored: too far ahead
+    future_total: int = 0  # ignored: too far ahead of their own arrival
     unknown_item_total: int = 0  # folded into counts only
     erasures_total: int = 0
     failures_total: int = 0
@@ -33,4 +32,7 @@ class IngestStatus:
 def read_status(log: EventLog) -> IngestStatus | None:
     """What the running ingest last published; None when it never ran."""
     status = log.status(CONSUMER)
-    return IngestStatus(**orjson.loads(status)) if status else None
+    if not status:
+        return None
+    told = orjson.loads(status)  # perhaps by an earlier version, which told of other things
+    return IngestStatus(**{f.name: told[f.name] for f in fields(IngestStatus) if f.name in told})

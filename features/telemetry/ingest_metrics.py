@@ -24,7 +24,7 @@ class VersionLabel:
 
 INGESTED = Counter(
     "vitrine_ingested_events_total",
-    "Events taken from the log by outcome: folded, late (folded as well), too_old, future.",
+    "Events taken from the log by outcome: folded, late (folded as well), future (ignored).",
     ("outcome",),
 )
 UNKNOWN_ITEMS = Counter(

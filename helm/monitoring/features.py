@@ -70,8 +70,8 @@ FEATURES = dashboard(
             {"waiting": "max(vitrine_events_waiting)"}, limit=WAITING, runbook="ingest",
         ),
         graph(
-            "Ingested by outcome", "late: folded all the same. too_old and future are ignored: a "
-            "client's clock, or an import.",
+            "Ingested by outcome", "late: folded all the same. future is ignored: the "
+            "clock of a writer that is not the service.",
             {
                 "{{outcome}}": "sum by (outcome) "
                 "(rate(vitrine_ingested_events_total[$__rate_interval]))",

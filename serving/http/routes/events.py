@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from features.catalog.counters import DAY_S
 from features.events.codec import event_of
-from features.events.event import BehaviorEvent
+from features.events.event import MAX_AGE_S, MAX_AHEAD_S, BehaviorEvent
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
@@ -20,9 +20,6 @@ from serving.http.schemas.events import EventIn, EventsRequest, EventsResponse, 
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import EVENTS
-
-MAX_FUTURE_S = 600.0  # clocks of shoppers' devices differ: until then it happened now
-MAX_AGE_S = 400 * DAY_S  # older behaviour says nothing about today
 
 
 class EventRoutes:
@@ -78,8 +75,8 @@ class _BadTimeError(Exception):
 def _event(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEvent:
     """The event as it is kept: fields of one name are the same, ids become pseudonyms."""
     at_s = now_s if event.at is None else event.at.timestamp()
-    if at_s > now_s + MAX_FUTURE_S:
-        raise _BadTimeError("event_in_future", f"at: more than {MAX_FUTURE_S:.0f} s from now")
+    if at_s > now_s + MAX_AHEAD_S:
+        raise _BadTimeError("event_in_future", f"at: more than {MAX_AHEAD_S:.0f} s from now")
     if at_s < now_s - MAX_AGE_S:
         raise _BadTimeError("event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago")
     fields = dict(event)

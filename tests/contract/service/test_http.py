@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cohere
@@ -96,6 +96,21 @@ def test_a_repeated_event_changes_nothing(stack: RunningStack) -> None:
     again = post(stack, "/v1/events", events=[click, click]).json()
     assert (again["accepted"], again["duplicates"]) == (0, 2)
     assert features(stack, user, interactions=1)["counts"] == {"click": 1}
+
+
+def test_accepted_history_makes_a_shopper_known(stack: RunningStack) -> None:
+    user = f"historian-{uuid.uuid4().hex}"
+    items = stack.sample["item_ids"][:3]
+    days_ago = [(datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (120, 300, 399)]
+    bought = [
+        event("purchase", user_id=user, item_id=item, at=at)
+        for item, at in zip(items, days_ago, strict=True)
+    ]
+    assert post(stack, "/v1/events", events=bought).json()["accepted"] == 3
+    assert features(stack, user, interactions=3)["counts"] == {"purchase": 3}
+    too_old = event("purchase", user_id=user, item_id=items[0], at="2020-01-01T00:00:00Z")
+    (rejected,) = post(stack, "/v1/events", events=[too_old]).json()["rejected"]
+    assert rejected["code"] == "event_too_old"
 
 
 def test_a_bad_event_is_rejected_alone(stack: RunningStack) -> None:

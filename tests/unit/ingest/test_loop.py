@@ -4,10 +4,14 @@ import threading
 import time
 from functools import partial
 
+from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
+from features.events.event import MAX_AGE_S, EventType
 from features.ingest.__main__ import open_ingest
+from features.ingest.erase import Eraser
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER, IngestStatus, read_status
+from features.store.offline import OfflineStore
 from tests.support.live_shop import Shop, assert_online_is, folded, visits, wait_until
 
 
@@ -48,13 +52,12 @@ def test_small_caches_lose_nothing(shop: Shop) -> None:
     assert_online_is(shop, folded(shop))
 
 
-def test_late_events_count_and_too_old_or_future_ones_do_not(shop: Shop, ingest: Ingest) -> None:
+def test_late_events_count_and_those_of_a_far_future_do_not(shop: Shop, ingest: Ingest) -> None:
     now_s = time.time()
     shop.log.append(
         [
             shop.event(at_s=now_s - 1),
             shop.event(at_s=now_s - 3_600),
-            shop.event(at_s=now_s - shop.settings.retention_s - 60),
             shop.event(at_s=now_s + 240),  # a clock a little ahead
             shop.event(at_s=now_s + 900),
         ]
@@ -62,9 +65,39 @@ def test_late_events_count_and_too_old_or_future_ones_do_not(shop: Shop, ingest:
     ingest.drain()
     assert shop.user().counts == {"view": 3}
     status = ingest.status()
-    assert (status.late_total, status.too_old_total, status.future_total) == (1, 1, 1)
-    assert status.events_total == 5
-    assert shop.log.offset(CONSUMER) == 5
+    assert (status.late_total, status.future_total) == (1, 1)
+    assert status.events_total == 4
+    assert shop.log.offset(CONSUMER) == 4
+
+
+def test_what_is_accepted_is_folded_however_old_it_is(shop: Shop, ingest: Ingest) -> None:
+    now_s = time.time()
+    ages_s = [120 * DAY_S, 300 * DAY_S, MAX_AGE_S - 1]
+    assert min(ages_s) > shop.settings.retention_s
+    shop.log.append([shop.event(type=EventType.PURCHASE, at_s=now_s - age_s) for age_s in ages_s])
+    ingest.drain()
+    assert shop.user().counts == {"purchase": 3}
+    assert shop.user().bought["i1"][:2] == (3, now_s - ages_s[-1])
+    assert shop.online.read_items(["i1"]).counts[0, Counter.PURCHASE, HALF_LIFE["120d"]] > 1
+    assert shop.log.last_seq() == len(ages_s)
+    ingest.maintain()  # retention goes by arrival: the old events have just come
+    assert len(shop.log.read(0, 10)) == len(ages_s)
+
+
+def test_an_ingest_that_was_away_folds_what_was_accepted_meanwhile(shop: Shop) -> None:
+    now_s = time.time()
+    shop.log.append([shop.event(at_s=now_s - MAX_AGE_S + 1), shop.event(at_s=now_s)])
+    store = shop.settings.store
+    offline = OfflineStore(store.offline_path)
+    for clock_s in (now_s - DAY_S, now_s + DAY_S):  # behind the ingress, and a day late
+        shop.log.commit(CONSUMER, 0)
+        ingest = Ingest(
+            shop.log, shop.online, shop.catalog, offline, Eraser(offline), shop.settings,
+            clock=partial(float, clock_s),
+        )  # fmt: skip
+        ingest.drain()
+        assert ingest.status().future_total == 0
+    assert shop.user().counts == {"view": 2}
 
 
 def test_a_sessions_first_clicks_without_a_user_are_kept(shop: Shop, ingest: Ingest) -> None:
