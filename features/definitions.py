@@ -11,7 +11,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSo
 from feast.types import String
 
 from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
-from features.behavior.fold import SESSION_TTL_S
+from features.behavior.state import SESSION_TTL_S
 from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
 from features.events.event import MAX_AGE_S
 

@@ -12,7 +12,7 @@ from itertools import chain, compress
 import numpy as np
 
 from features.arrays import DoubleArray, FloatArray, IntArray, RowArray
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from features.catalog.counters import DAY_S
 from features.catalog.item import CATEGORY_LEVELS
 from features.catalog.table import ItemTable
@@ -27,7 +27,8 @@ class ItemHistory:
     """The items that a state keeps, as rows of the table; -1: the catalogue does not know one.
 
     recent: int64 (n,), newest first; strengths: float64 (n,)
-    bought: int64 (m,), newest last; purchases: float64 (m, 3): times bought, first and last time
+    bought: int64 (m,), newest last; purchases: float64 (m, 3): times bought (less what was
+    returned), first and last time
     """
 
     recent: RowArray
@@ -46,7 +47,7 @@ class ItemHistory:
             items.rows(list(state.recent))[order],
             seen[order, 1],
             items.rows(list(state.bought)),
-            _numbers(state.bought, 3),
+            _numbers(state.bought, 4)[:, :3],
         )
 
     @property

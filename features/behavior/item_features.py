@@ -72,7 +72,7 @@ def item_features(
         np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
         (taps + clicks) / (examined[:, _RATED] + taps + exposures),
         ((sold + 0.2) / (interest[:, _SEASON] + sold + 4.0))[:, None],
-        ((returned + 0.1) / (sold + 2.0))[:, None],
+        ((returned + 0.1) / (sold + returned + 2.0))[:, None],  # what came back is not in `sold`
         np.log1p(np.stack([age, idle], 1)),
         items.log_price[rows][:, None],
     ]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import FloatArray, RowArray
-from features.behavior.fold import BehaviorState
 from features.behavior.history import (
     ItemHistory,
     affinities,
@@ -21,6 +20,7 @@ from features.behavior.history import (
     word_taste,
 )
 from features.behavior.item_features import ITEM_FEATURES, item_features
+from features.behavior.state import BehaviorState
 from features.catalog.counters import DAY_S, ItemCounters
 from features.catalog.item import CATEGORY_LEVELS
 from features.catalog.table import ItemTable
@@ -174,7 +174,8 @@ def _user_features(
     out[:, base] = np.log1p(count)
     out[:, base + 1] = np.log1p(since)
     repeated = np.flatnonzero((count > 1) & (last_s > first_s))
-    rhythm = (last_s - first_s)[repeated] / DAY_S / (count[repeated] - 1)
+    # A purchase of which a part came back was a visit all the same.
+    rhythm = (last_s - first_s)[repeated] / DAY_S / (np.ceil(count[repeated]) - 1)
     out[repeated, base + 2] = np.log((since[repeated] + 0.5) / (rhythm + 0.5))  # 0: due now
     out[:, base + 3] = count / (history.purchases[:, 0].sum() or 1)
     known = np.flatnonzero(count > 0)

@@ -14,8 +14,9 @@ import numpy as np
 from rich.progress import Progress
 
 from features.arrays import LongArray
-from features.behavior.fold import SESSION_TTL_S, Aggregator
+from features.behavior.aggregator import Aggregator
 from features.behavior.neighbors import Interactions, item_interactions, neighbor_tables
+from features.behavior.state import SESSION_TTL_S
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from features.catalog.counters import COUNTS_SHAPE, ItemCounters
 from features.events.event import EventType
 
@@ -22,7 +22,7 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "recent_items": "string list",
     "recent_values": "float64 list",  # all last times, then all strengths
     "bought_items": "string list",
-    "bought_values": "float64 list",  # all counts, then all first times, then all last times
+    "bought_values": "float64 list",  # all times bought, then first times, last times, money spent
     "categories": "string list",
     "category_weights": "float64 list",
     "brands": "string list",
@@ -54,7 +54,7 @@ def state_to_row(state: BehaviorState) -> Row:
         "recent_items": list(state.recent),
         "recent_values": [value[part] for part in range(2) for value in recent],
         "bought_items": list(state.bought),
-        "bought_values": [float(value[part]) for part in range(3) for value in bought],
+        "bought_values": [value[part] for part in range(4) for value in bought],
         "categories": list(state.categories),
         "category_weights": list(state.categories.values()),
         "brands": list(state.brands),
@@ -81,18 +81,17 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
     """The state that `state_to_row` was given."""
     counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
     landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
-    times, strengths = _parts(row["recent_values"], 2)
-    bought_counts, bought_first_s, bought_last_s = _parts(row["bought_values"], 3)
+    recent = _parts(row["recent_values"], len(row["recent_items"]))
+    bought = list(_parts(row["bought_values"], len(row["bought_items"])))
+    if len(bought) == 3:  # an older row does not know what was spent
+        bought.append([0.0] * len(row["bought_items"]))
     return BehaviorState(
         landmark_s=landmark_s,
         first_s=row["first_s"],
         last_s=row["last_s"],
         counts={kind: count for kind, count in counts if count},
-        recent=_map(row["recent_items"], zip(times, strengths, strict=True)),
-        bought=_map(
-            row["bought_items"],
-            zip(map(int, bought_counts), bought_first_s, bought_last_s, strict=True),
-        ),
+        recent=_map(row["recent_items"], zip(*recent, strict=True)),
+        bought=_map(row["bought_items"], zip(*bought, strict=True)),
         categories=_map(row["categories"], row["category_weights"]),
         brands=_map(row["brands"], row["brand_weights"]),
         price_weight=price_weight,
@@ -156,9 +155,9 @@ class ItemRows:
         }
 
 
-def _parts(values: Sequence[float], n: int) -> list[Sequence[float]]:
-    size = len(values) // n
-    return [values[part * size : (part + 1) * size] for part in range(n)]
+def _parts(values: Sequence[float], n_names: int) -> list[Sequence[float]]:
+    """The values of `n_names` names, part by part."""
+    return [values[start : start + n_names] for start in range(0, len(values), n_names or 1)]
 
 
 def _map(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:

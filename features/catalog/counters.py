@@ -98,6 +98,12 @@ class ItemCounters:
         if at_s < self.first_s.item(row):
             self.first_s[row] = at_s
 
+    def take_back(self, row: int, purchases: float, at_s: float) -> None:
+        """Undo `purchases` of the item in `row`, made at `at_s`; no count falls below zero."""
+        counts = self.counts[row, Counter.PURCHASE]
+        counts -= purchases * np.exp2(_DECAY_PER_S * max(self.at_s.item(row) - at_s, 0.0))
+        np.maximum(counts, 0.0, out=counts)
+
     def at(self, rows: RowArray, now_s: float) -> FloatArray:
         """Counts of `rows` decayed to `now_s`: float32 (n, *COUNTS_SHAPE); 0 for what has FADED."""
         age_s = np.maximum(now_s - self.at_s[rows], 0.0)

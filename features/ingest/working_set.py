@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.aggregator import Aggregator
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import ItemRows
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent
@@ -59,15 +60,17 @@ class WorkingSet:
         """Write what `apply` touched, durably; returns the items whose counters changed."""
         fold, online = self._fold, self._online
         changed = list(self._item_ids)
-        if self._users:
-            online.write_users({key: fold.users[key] for key in self._users})
-        if self._sessions:
-            online.write_sessions({key: fold.sessions[key] for key in self._sessions})
+        # What an event does to its item depends on its shopper's state: a crash in between must
+        # leave items ahead of shoppers, so that the state to compute it from is still there.
         if changed:
             rows = self._items.rows(changed)
             written = ItemRows.taken_from(fold.items, rows, changed)
             seen = written.at_s > 0  # a dwell is in no counter
             online.write_items(written.where(seen))
+        if self._users:
+            online.write_users({key: fold.users[key] for key in self._users})
+        if self._sessions:
+            online.write_sessions({key: fold.sessions[key] for key in self._sessions})
         online.sync()
         _evict(fold.users, self._users, self._max_users)
         _evict(fold.sessions, self._sessions, self._max_sessions)

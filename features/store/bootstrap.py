@@ -15,8 +15,9 @@ import pyarrow as pa
 from rich.progress import Progress
 
 from features.arrays import LongArray
-from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.aggregator import Aggregator
 from features.behavior.replay import fold_all, item_table
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import ItemRows, states_to_columns
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable

@@ -10,8 +10,8 @@ from feast.online_response import OnlineResponse
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from features.behavior.fold import BehaviorState
 from features.behavior.matrix import Shopper
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import (
     ItemRows,
     Row,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from features.behavior.fold import Aggregator
+from features.behavior.aggregator import Aggregator
 from features.behavior.matrix import Shopper, behavior_features
 from features.catalog.item import Item, ItemFacts, content_key
 from features.events.event import BehaviorEvent, EventType

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from serving.errors import FeaturesUnavailableError, RankingError
 from serving.models.batcher import RankerClient, RankerJob
 from serving.ranking.shopper_features import ShopperFeatures

@@ -14,9 +14,10 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from features.arrays import RowArray
-from features.behavior.fold import SESSION_BOUNDS, BehaviorState, fold
+from features.behavior.fold import fold
 from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
+from features.behavior.state import SESSION_BOUNDS, BehaviorState
 from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import BoolArray, FloatArray, RowArray
-from features.behavior.fold import BehaviorState
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
+from features.behavior.state import BehaviorState
 from features.catalog.counters import ItemCounters
 from features.catalog.table import ItemTable
 from serving.search.attributes import AttributeIndex

@@ -19,8 +19,9 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from features.arrays import FloatArray
-from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
+from features.behavior.fold import fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
+from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.behavior.state_rows import ItemRows
 from features.catalog.counters import COUNTS_SHAPE, Counter
 from features.catalog.item import Item

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.aggregator import Aggregator
+from features.behavior.state import BehaviorState
 from features.catalog.item import Item
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable

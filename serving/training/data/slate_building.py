@@ -6,10 +6,11 @@ import numpy as np
 from rich.progress import Progress
 
 from features.arrays import FloatArray, IntArray, RowArray
-from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, fold
+from features.behavior.fold import fold
 from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
 from features.behavior.replay import Stop, replay
+from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset

@@ -113,6 +113,25 @@ def test_accepted_history_makes_a_shopper_known(stack: RunningStack) -> None:
     assert rejected["code"] == "event_too_old"
 
 
+def test_what_was_returned_is_not_recommended_for_having_been_bought(stack: RunningStack) -> None:
+    item, *others = stack.sample["item_ids"][:4]
+    users = {name: f"{name}-{uuid.uuid4().hex}" for name in ("keeper", "returner", "other")}
+    for name, user in users.items():
+        told = [event("purchase", user_id=user, item_id=other, value=3.0) for other in others]
+        if name != "other":
+            told.append(event("purchase", user_id=user, item_id=item, value=9.0))
+        if name == "returner":
+            told.append(event("return", user_id=user, item_id=item, value=9.0))
+        assert post(stack, "/v1/events", events=told).json()["accepted"] == len(told)
+        features(stack, user, interactions=3 if name == "other" else 4)
+    known = asked_features(stack, users["returner"])
+    assert item not in known["bought_items"]
+    assert item not in known["recent_items"]
+    places = {name: ranked_ids(stack, user).index(item) for name, user in users.items()}
+    assert places["keeper"] < places["returner"]
+    assert abs(places["returner"] - places["other"]) <= 2
+
+
 def test_a_bad_event_is_rejected_alone(stack: RunningStack) -> None:
     good = event("view", session_id="s", item_id=stack.sample["item_ids"][0])
     bad = event("purchase", session_id="s")

@@ -11,8 +11,9 @@ import pytest
 from feast import FeatureStore
 from feast.data_source import PushMode
 
-from features.behavior.fold import Aggregator, BehaviorState
+from features.behavior.aggregator import Aggregator
 from features.behavior.matrix import Shopper
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import ItemRows, states_to_columns
 from features.catalog.item import ItemFacts
 from features.definitions import SESSION_VIEW, TTL_S

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.store.backends import open_catalog, open_event_log

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.behavior.fold import SESSION_BOUNDS, USER_BOUNDS, Aggregator, BehaviorState, Bounds
+from features.behavior.aggregator import Aggregator
+from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState, Bounds
 from features.catalog.counters import DAY_S
 from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType

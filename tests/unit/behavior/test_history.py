@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from features.behavior.fold import BehaviorState
 from features.behavior.history import NO_HISTORY, WORD_DOUBT, ItemHistory, bought_items, word_taste
+from features.behavior.state import BehaviorState
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
@@ -49,7 +49,9 @@ def test_who_has_taken_nothing_has_no_taste(shop: ItemTable) -> None:
 
 def test_purchases_weigh_by_their_number_and_looks_by_their_strength(shop: ItemTable) -> None:
     seen = {"Red mug": (1.0, 1.0), "gone": (3.0, 5.0), "Red towel": (2.0, 5.0)}
-    history = ItemHistory.of(BehaviorState(recent=seen, bought={"Red towel": (3, 1.0, 2.0)}), shop)
+    history = ItemHistory.of(
+        BehaviorState(recent=seen, bought={"Red towel": (3.0, 1.0, 2.0, 0.0)}), shop
+    )
     assert history.recent.tolist() == [-1, 2, 0]  # newest first
     np.testing.assert_allclose(history.recent_weights, [5.0, 5.0 * 0.9, 0.9**2])
     rows, weights = history.interactions(shop)
@@ -61,10 +63,10 @@ def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
 ) -> None:
     now_s = 100 * DAY_S
     bought = {
-        "Red mug": (2, now_s - 9 * DAY_S, now_s - 3 * DAY_S),
-        "Blue mugs": (1, now_s - 2 * DAY_S, now_s - 2 * DAY_S),
-        "gone": (1, now_s, now_s),
-        "Green sofa": (1, now_s + 5, now_s + 5),  # by a clock that is ahead
+        "Red mug": (2.0, now_s - 9 * DAY_S, now_s - 3 * DAY_S, 8.0),
+        "Blue mugs": (1.0, now_s - 2 * DAY_S, now_s - 2 * DAY_S, 4.0),
+        "gone": (1.0, now_s, now_s, 4.0),
+        "Green sofa": (1.0, now_s + 5, now_s + 5, 0.0),  # by a clock that is ahead
     }
     rows, values = bought_items(ItemHistory.of(BehaviorState(bought=bought), shop), now_s, 2)
     assert rows.tolist() == [3, 1]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from features.behavior.fold import BehaviorState
 from features.behavior.matrix import COLUMN, Shopper, behavior_features
+from features.behavior.state import BehaviorState
 from features.catalog.counters import ItemCounters
 from features.catalog.item import Item
 from features.catalog.table import ItemTable

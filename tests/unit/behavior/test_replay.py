@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.behavior.fold import Aggregator
+from features.behavior.aggregator import Aggregator
 from features.behavior.neighbors import item_interactions, neighbor_tables
 from features.behavior.replay import item_table, replay
 from features.catalog.counters import DAY_S

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.behavior.column_kinds import COLUMN_KINDS
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     ITEM_COLUMNS,
@@ -28,7 +28,7 @@ STATES = st.builds(
     last_s=NUMBERS,
     counts=st.dictionaries(st.sampled_from(list(EventType)), st.integers(1, 2**50), max_size=8),
     recent=st.dictionaries(NAMES, st.tuples(NUMBERS, NUMBERS), max_size=6),
-    bought=st.dictionaries(NAMES, st.tuples(st.integers(1, 2**40), NUMBERS, NUMBERS), max_size=6),
+    bought=st.dictionaries(NAMES, st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=6),
     categories=MAPS,
     brands=MAPS,
     price_weight=NUMBERS,
@@ -60,6 +60,12 @@ def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
     row = state_to_row(BehaviorState(counts={EventType.IMPRESSION: 3}))
     row["counts"] = row["counts"][:4]
     assert row_to_state(row).counts == {EventType.IMPRESSION: 3}
+
+
+def test_a_row_written_before_money_was_kept_can_be_read() -> None:
+    row = state_to_row(BehaviorState(bought={"a": (2.0, 5.0, 7.0, 9.0), "b": (1.0, 6.0, 6.0, 3.0)}))
+    row["bought_values"] = row["bought_values"][:6]
+    assert row_to_state(row).bought == {"a": (2.0, 5.0, 7.0, 0.0), "b": (1.0, 6.0, 6.0, 0.0)}
 
 
 def test_columns_of_several_states_line_up() -> None:

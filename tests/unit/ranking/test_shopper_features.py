@@ -171,10 +171,10 @@ def test_texts_are_the_newest_that_the_catalogue_knows_up_to_the_bound(
     reader = Reader(encoder, items=items, limits=Limits(user_history=2, bought_history=1))
     user = state("milk", "oat", "gone", "bread")
     user.bought = {
-        "glass": (1, NOW_S - 5 * DAY_S, NOW_S - 5 * DAY_S),
-        "milk": (3, 0.0, NOW_S - DAY_S),
+        "glass": (1.0, NOW_S - 5 * DAY_S, NOW_S - 5 * DAY_S, 0.0),
+        "milk": (3.0, 0.0, NOW_S - DAY_S, 0.0),
     }
-    user.bought["gone"] = (9, NOW_S, NOW_S)
+    user.bought["gone"] = (9.0, NOW_S, NOW_S, 0.0)
     shopper = Shopper(user, state("soap", "glass"))
     tensors = reader.tensors("milk", "who", states=shopper)
     names = ["bread", "oat", "glass", "soap", "milk"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 
-from features.behavior.fold import Aggregator
+from features.behavior.aggregator import Aggregator
 from features.behavior.replay import item_table
 from features.catalog.counters import DAY_S
 from features.datasets.columns import ITEM_COLUMNS, conform

@@ -14,7 +14,7 @@ from feast.cli.cli import cli
 from feast.repo_config import RepoConfig
 from feast.repo_operations import get_repo_files
 
-from features.behavior.fold import BehaviorState
+from features.behavior.state import BehaviorState
 from features.behavior.state_rows import states_to_columns
 from features.definitions import USER_VIEW
 from features.store.offline import OfflineStore, snapshot_table
