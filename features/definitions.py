@@ -94,12 +94,16 @@ def feature_view(name: str, offline: str) -> FeatureView:
 # Feature services: which columns a model's version reads. A version never changes; add one.
 
 RANKER = "ranker_v1"
+# What a shopper has given to items' counters concerns the fold alone.
+RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if not name.startswith("given")]
 
 
 def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
     """What a ranking reads online in one call; item counters come from the process's own table."""
     return FeatureService(
-        name=RANKER, features=[users, sessions], description="Whole user and session state"
+        name=RANKER,
+        features=[users[RANKER_COLUMNS], sessions[RANKER_COLUMNS]],
+        description="What is known of user and session",
     )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from features.behavior.fold import TakenBack, fold
+from features.behavior.fold import fold
+from features.behavior.shares import Addition, share
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import ItemCounters
 from features.catalog.item import ItemFacts
@@ -22,10 +23,16 @@ class Aggregator:
         self._row_of = row_of
         self._facts = facts
 
-    def apply(self, event: BehaviorEvent, seq: int) -> None:
-        """Fold `event`, read from log position `seq`, into every state that it concerns, once."""
+    def apply(self, event: BehaviorEvent, seq: int) -> bool:
+        """Fold `event`, read from log position `seq`, into every state that it concerns, once.
+
+        Returns whether its item's counters take less of it than of another shopper's: this one,
+        the user or else the session, has given the item a full share of late.
+        """
         item = self._facts.get(event.item_id) if event.item_id else None
-        taken_back: TakenBack | None = None
+        row = self._row_of.get(event.item_id) if event.item_id else None
+        shopper: BehaviorState | None = None
+        additions: list[Addition] = []
         for states, key, bounds in (
             (self.users, event.user_id, USER_BOUNDS),
             (self.sessions, event.session_id, SESSION_BOUNDS),
@@ -36,12 +43,16 @@ class Aggregator:
             if state is None:
                 state = states[key] = BehaviorState()
             if seq > state.applied_seq:
-                undone = fold(state, event, item, bounds)
-                taken_back = taken_back or undone
+                taken_back = fold(state, event, item, bounds)
+                if shopper is None and row is not None:
+                    additions = share(state, event, taken_back, bounds)
                 state.applied_seq = seq
-        row = self._row_of.get(event.item_id) if event.item_id else None
-        if row is not None and seq > self.items.applied_seq.item(row):
-            self.items.add(row, event)
-            if taken_back is not None:
-                self.items.take_back(row, taken_back.purchases, taken_back.at_s)
-            self.items.applied_seq[row] = seq
+            shopper = shopper or state
+        if row is None or seq <= self.items.applied_seq.item(row):
+            return False
+        if shopper is None:  # a data set may not say whose event it was
+            additions = share(BehaviorState(), event, None, SESSION_BOUNDS)
+        for addition in additions:
+            self.items.add(row, addition.counter, addition.weight, addition.at_s)
+        self.items.applied_seq[row] = seq
+        return any(addition.capped for addition in additions)

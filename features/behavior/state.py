@@ -13,16 +13,20 @@ class Bounds:
     bought_items: int
     affinities: int  # kept per kind; pruned at twice this number
     queries: int
+    shares: int  # kept; pruned at twice this number
     half_life_s: float
 
 
 USER_BOUNDS = Bounds(
-    recent_items=128, bought_items=512, affinities=64, queries=8, half_life_s=45 * DAY_S
+    recent_items=128, bought_items=512, affinities=64, queries=8, shares=128, half_life_s=45 * DAY_S
 )
 SESSION_TTL_S = DAY_S  # a session that was idle for longer is over: here, online and in a replay
 SESSION_BOUNDS = Bounds(
-    recent_items=20, bought_items=32, affinities=24, queries=5, half_life_s=0.5 * HOUR_S
+    recent_items=20, bought_items=32, affinities=24, queries=5, shares=32, half_life_s=0.5 * HOUR_S
 )
+
+
+Shares = dict[str, tuple[float, ...]]  # item -> time, then a level of each Counter
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class BehaviorState:
     price_sum: float = 0.0
     price_square_sum: float = 0.0
     queries: dict[str, float] = field(default_factory=dict)  # query -> last time
+    given: Shares = field(default_factory=dict)  # to items' counters: features.behavior.shares
     applied_seq: int = 0  # log position of the last event folded in: a redelivery changes nothing
 
     @property
@@ -64,4 +69,5 @@ class BehaviorState:
             categories=dict(self.categories),
             brands=dict(self.brands),
             queries=dict(self.queries),
+            given=dict(self.given),
         )

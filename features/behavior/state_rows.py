@@ -11,7 +11,7 @@ from typing import Any
 
 from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
 from features.behavior.state import BehaviorState
-from features.catalog.counters import COUNTS_SHAPE, ItemCounters
+from features.catalog.counters import COUNTS_SHAPE, Counter, ItemCounters
 from features.events.event import EventType
 
 # The kind of each column, by its name in features.behavior.column_kinds.
@@ -30,6 +30,8 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "queries": "string list",
     "query_times": "float64 list",
     "taste": "float64 list",  # landmark, then the three price sums
+    "given_items": "string list",
+    "given_values": "float64 list",  # all times, then all levels of each Counter
     "applied_seq": "int64",
 }
 ITEM_COLUMNS: dict[str, str] = {
@@ -40,6 +42,7 @@ ITEM_COLUMNS: dict[str, str] = {
     "applied_seq": "int64",
 }
 _EVENT_TYPES = tuple(EventType)
+_SHARE = 1 + len(Counter)  # numbers of a share
 
 Row = dict[str, Any]
 
@@ -47,6 +50,7 @@ Row = dict[str, Any]
 def state_to_row(state: BehaviorState) -> Row:
     """The columns of BEHAVIOR_COLUMNS."""
     recent, bought = list(state.recent.values()), list(state.bought.values())
+    given = list(state.given.values())
     return {
         "first_s": state.first_s,
         "last_s": state.last_s,
@@ -67,6 +71,8 @@ def state_to_row(state: BehaviorState) -> Row:
             state.price_sum,
             state.price_square_sum,
         ],
+        "given_items": list(state.given),
+        "given_values": [value[part] for part in range(_SHARE) for value in given],
         "applied_seq": state.applied_seq,
     }
 
@@ -78,13 +84,14 @@ def states_to_columns(states: Iterable[BehaviorState]) -> dict[str, list[Any]]:
 
 
 def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
-    """The state that `state_to_row` was given."""
+    """The state that `state_to_row` was given; without its shares if the row comes without."""
     counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
     landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
     recent = _parts(row["recent_values"], len(row["recent_items"]))
     bought = list(_parts(row["bought_values"], len(row["bought_items"])))
     if len(bought) == 3:  # an older row does not know what was spent
         bought.append([0.0] * len(row["bought_items"]))
+    given_items, given_values = row.get("given_items", ()), row.get("given_values", ())
     return BehaviorState(
         landmark_s=landmark_s,
         first_s=row["first_s"],
@@ -98,6 +105,7 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         price_sum=price_sum,
         price_square_sum=price_square_sum,
         queries=_map(row["queries"], row["query_times"]),
+        given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
         applied_seq=row["applied_seq"],
     )
 

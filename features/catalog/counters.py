@@ -3,6 +3,7 @@
 Decay: exponential, `2 ** (-age / half_life)`.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -38,6 +39,9 @@ COUNTS_SHAPE = (len(Counter), len(HALF_LIFE))  # of one item's counts
 # A count below this has faded to nothing. Not higher: LightGBM takes no less for zero, and trained
 # forests tell items apart by counts of an hour's half-life down to 2e-34, which is 4.7 days ago.
 FADED = 1e-35
+# How much an event of each Counter says of the demand for its item.
+DEMAND = (0.0, 0.1, 0.3, 1.0, 0.0)
+_DEMAND = np.array(DEMAND, np.float32)
 _CHUNK = 10_000  # rows whose counts are faded at once: bounds memory, and how long others wait
 _DECAY_PER_S = (-1.0 / ITEM_HALF_LIVES_S).astype(np.float32)
 _COUNTER_OF = {
@@ -52,6 +56,16 @@ _COUNTER_OF = {
 # P(examined | position) of a position-based click model, `position ** -EXAMINATION_DECAY`
 # (Craswell et al., 2008, for the model): an impression far down counts as little exposure.
 EXAMINATION_DECAY = 0.7
+
+
+def counted(event: BehaviorEvent) -> tuple[Counter, float] | None:
+    """The counter that an event adds to, and its weight; None: it is in no counter."""
+    counter = _COUNTER_OF.get(event.type)
+    if counter is None:
+        return None
+    if counter is Counter.EXAMINED:
+        return counter, float(max(event.position or 1, 1)) ** -EXAMINATION_DECAY
+    return counter, 1.0
 
 
 class ItemCounters:
@@ -78,15 +92,8 @@ class ItemCounters:
             getattr(grown, name)[:n_before] = getattr(self, name)
             setattr(self, name, getattr(grown, name))
 
-    def add(self, row: int, event: BehaviorEvent) -> None:
-        """Count one event of the item in `row`."""
-        counter = _COUNTER_OF.get(event.type)
-        if counter is None:
-            return
-        weight = 1.0
-        if event.type is EventType.IMPRESSION:
-            weight = float(max(event.position or 1, 1)) ** -EXAMINATION_DECAY
-        at_s = event.at_s
+    def add(self, row: int, counter: Counter, weight: float, at_s: float) -> None:
+        """Count `weight` of the item in `row` at `at_s`; what is negative takes back as much."""
         age_s = at_s - self.at_s.item(row)
         counts = self.counts[row]
         if age_s > 0:
@@ -95,14 +102,23 @@ class ItemCounters:
             self.at_s[row] = at_s
         else:
             counts[counter] += weight * np.exp2(_DECAY_PER_S * -age_s)
+        if weight < 0:
+            np.maximum(counts[counter], 0.0, out=counts[counter])
         if at_s < self.first_s.item(row):
             self.first_s[row] = at_s
 
-    def take_back(self, row: int, purchases: float, at_s: float) -> None:
-        """Undo `purchases` of the item in `row`, made at `at_s`; no count falls below zero."""
-        counts = self.counts[row, Counter.PURCHASE]
-        counts -= purchases * np.exp2(_DECAY_PER_S * max(self.at_s.item(row) - at_s, 0.0))
-        np.maximum(counts, 0.0, out=counts)
+    def take_share(
+        self, row: int, levels: Sequence[float], at_s: float, half_life_s: float
+    ) -> None:
+        """Take what one shopper has given, as far as a sum of `half_life_s` knows it.
+
+        levels: of each Counter, as of `at_s`. It comes off the counts of that half-life and of the
+        slower ones, to which at least as much was given; faster ones fade by themselves.
+        """
+        slow = np.flatnonzero(half_life_s <= ITEM_HALF_LIVES_S)
+        fade = np.exp2(_DECAY_PER_S[slow] * max(self.at_s.item(row) - at_s, 0.0))
+        counts = self.counts[row][:, slow] - np.outer(levels, fade)
+        self.counts[row][:, slow] = np.maximum(counts, 0.0)
 
     def at(self, rows: RowArray, now_s: float) -> FloatArray:
         """Counts of `rows` decayed to `now_s`: float32 (n, *COUNTS_SHAPE); 0 for what has FADED."""
@@ -113,14 +129,9 @@ class ItemCounters:
         return counts
 
     def demand(self, rows: RowArray, now_s: float) -> FloatArray:
-        """How much `rows` were wanted lately, (n,): purchases, and less of carts and interest."""
+        """How much `rows` were wanted lately, (n,): counts of a week's half-life by DEMAND."""
         demand = np.zeros(len(rows), np.float32)
         for start in range(0, len(rows), _CHUNK):
             part = slice(start, start + _CHUNK)
-            counts = self.at(rows[part], now_s)[:, :, HALF_LIFE["7d"]]
-            demand[part] = (
-                counts[:, Counter.PURCHASE]
-                + 0.3 * counts[:, Counter.CART]
-                + 0.1 * counts[:, Counter.INTEREST]
-            )
+            demand[part] = self.at(rows[part], now_s)[:, :, HALF_LIFE["7d"]] @ _DEMAND
         return demand

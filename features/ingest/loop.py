@@ -26,6 +26,7 @@ from features.ingest.working_set import WorkingSet
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
 from features.telemetry.ingest_metrics import (
+    CAPPED,
     EVENT_LAG_SECONDS,
     EVENTS_WAITING,
     FLUSH_SECONDS,
@@ -141,7 +142,7 @@ class Ingest:
         newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
         for seq, event in events:
             if self._accept(event, newest_s):
-                self._working.apply(event, seq)
+                CAPPED.inc(self._working.apply(event, seq))
                 if event.user_id:
                     self._unsaved_users.add(event.user_id)
         changed = self._working.flush()
@@ -183,15 +184,17 @@ class Ingest:
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:
+            changed: list[str] = []
             if isinstance(entry, Erasure) and entry.user_id is not None:
                 self._unsaved_users.discard(entry.user_id)
-                self._working.forget(entry.user_id, entry.session_ids)
+                changed = self._working.forget(entry.user_id, entry.session_ids, seq)
+                self._unsaved_items.update(changed)
                 self._eraser.erase(entry.user_id, entry.session_ids)
                 self._log.finish_erasure(seq)
                 self._erased_since_compaction = True
                 total = self._status.erasures_total + 1
                 self._status = replace(self._status, erasures_total=total)
-            self._commit(seq, [])
+            self._commit(seq, changed)
 
     def _commit(self, seq: int, changed: list[str]) -> None:
         self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())

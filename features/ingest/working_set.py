@@ -1,10 +1,12 @@
 """Ingest's working set: the fold over states that are cached here and kept in the online store."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
 from features.behavior.aggregator import Aggregator
+from features.behavior.shares import SHARE_HALF_LIFE_S
 from features.behavior.state import BehaviorState
 from features.behavior.state_rows import ItemRows
 from features.catalog.table import ItemTable
@@ -46,15 +48,16 @@ class WorkingSet:
             fold.sessions.update(online.read_sessions(sessions))
         self._load_items({event.item_id for event in events if event.item_id})
 
-    def apply(self, event: BehaviorEvent, seq: int) -> None:
-        """Fold one event into the states that it concerns."""
-        self._fold.apply(event, seq)
+    def apply(self, event: BehaviorEvent, seq: int) -> bool:
+        """Fold one event into the states that it concerns; see Aggregator.apply."""
+        capped = self._fold.apply(event, seq)
         if event.user_id:
             self._users.add(event.user_id)
         if event.session_id:
             self._sessions.add(event.session_id)
         if event.item_id in self._items.row_of:
             self._item_ids[event.item_id] = None
+        return capped
 
     def flush(self) -> list[str]:
         """Write what `apply` touched, durably; returns the items whose counters changed."""
@@ -79,12 +82,38 @@ class WorkingSet:
         self._item_ids.clear()
         return changed
 
-    def forget(self, user_id: str, session_ids: Collection[str]) -> None:
-        """Drop a shopper here and in the online store; call `flush` before."""
-        self._fold.users.pop(user_id, None)
+    def forget(self, user_id: str, session_ids: Collection[str], seq: int) -> list[str]:
+        """Drop a shopper here and in the online store, and the shares given; `flush` before.
+
+        seq: log position of the erasure. Returns the items whose counters changed.
+        """
+        fold, online = self._fold, self._online
+        users = fold.users if user_id in fold.users else online.read_users([user_id])
+        unread = _new(set(session_ids), fold.sessions)
+        sessions = {**fold.sessions, **(online.read_sessions(unread) if unread else {})}
+        states = [users.get(user_id), *map(sessions.get, session_ids)]
+        shares = [state.given for state in states if state is not None]
+        changed = [
+            item_id
+            for item_id in dict.fromkeys(chain.from_iterable(shares))
+            if item_id in self._items.row_of
+        ]
+        self._load_items(changed)
+        for item_id, row in zip(changed, self._items.rows(changed).tolist(), strict=True):
+            if seq > fold.items.applied_seq[row]:  # it was not done before a crash
+                for at_s, *levels in (given[item_id] for given in shares if item_id in given):
+                    fold.items.take_share(row, levels, at_s, SHARE_HALF_LIFE_S)
+                fold.items.applied_seq[row] = seq
+        if changed:
+            rows = self._items.rows(changed)
+            written = ItemRows.taken_from(fold.items, rows, changed)
+            online.write_items(written.where(written.at_s > 0))
+            online.sync()
+        fold.users.pop(user_id, None)
         for session_id in session_ids:
-            self._fold.sessions.pop(session_id, None)
-        self._online.delete_user(user_id, session_ids)
+            fold.sessions.pop(session_id, None)
+        online.delete_user(user_id, session_ids)
+        return changed
 
     def users(self, user_ids: Collection[str]) -> dict[str, BehaviorState]:
         """Current states, from here or from the online store."""

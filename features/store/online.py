@@ -1,6 +1,6 @@
 """Feature state in Feast's online store: one read for a ranking, batched writes for ingest."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from features.definitions import (
     ITEM_VIEW,
     JOIN_KEY,
     RANKER,
+    RANKER_COLUMNS,
     SESSION_VIEW,
     TTL_S,
     USER_VIEW,
@@ -64,13 +65,15 @@ class OnlineFeatures:
             return Shopper()
         # A view costs Feast a third of a millisecond, also for a key that nobody has.
         response = self._store.get_online_features(
-            self._ranker if len(given) == len(keys) else _references(next(iter(given))),
+            self._ranker
+            if len(given) == len(keys)
+            else _references(next(iter(given)), RANKER_COLUMNS),
             entity_rows={JOIN_KEY[view]: [key] for view, key in given.items()},
             full_feature_names=True,
         )
         columns = _columns(response)
         user, session = (
-            _state(columns, view, 0) if view in given else None
+            _state(columns, view, 0, RANKER_COLUMNS) if view in given else None
             for view in (USER_VIEW, SESSION_VIEW)
         )
         if session and now_s is not None and now_s - session.last_s > TTL_S[SESSION_VIEW]:
@@ -138,7 +141,7 @@ class OnlineFeatures:
 
     def _read(self, view: str, keys: Sequence[str]) -> dict[str, Any]:
         response = self._store.get_online_features(
-            _references(view),
+            _references(view, COLUMNS[view]),
             entity_rows={JOIN_KEY[view]: list(keys)},
             full_feature_names=True,
         )
@@ -151,7 +154,7 @@ class OnlineFeatures:
             part = wanted[start : start + _READ_KEYS]
             columns = self._read(view, part)
             for row, key in enumerate(part):
-                state = _state(columns, view, row)
+                state = _state(columns, view, row, COLUMNS[view])
                 if state is not None:
                     states[key] = state
         return states
@@ -182,8 +185,8 @@ class OnlineFeatures:
             self._rows.written(view, keys[part])
 
 
-def _references(view: str) -> list[str]:
-    return [f"{view}:{name}" for name in COLUMNS[view]]
+def _references(view: str, names: Iterable[str]) -> list[str]:
+    return [f"{view}:{name}" for name in names]
 
 
 def _columns(response: OnlineResponse) -> dict[str, Any]:
@@ -193,10 +196,12 @@ def _columns(response: OnlineResponse) -> dict[str, Any]:
     return {name: vector.values for name, vector in zip(names, proto.results, strict=True)}
 
 
-def _state(columns: Mapping[str, Any], view: str, row: int) -> BehaviorState | None:
+def _state(
+    columns: Mapping[str, Any], view: str, row: int, names: Iterable[str]
+) -> BehaviorState | None:
     if columns[f"{view}__last_s"][row].WhichOneof("val") is None:
         return None
     values: Row = {
-        name: kind.read(columns[f"{view}__{name}"][row]) for name, kind in COLUMNS[view].items()
+        name: COLUMNS[view][name].read(columns[f"{view}__{name}"][row]) for name in names
     }
     return row_to_state(values)

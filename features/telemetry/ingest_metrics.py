@@ -30,6 +30,10 @@ INGESTED = Counter(
 UNKNOWN_ITEMS = Counter(
     "vitrine_ingested_unknown_items_total", "Events of items that the catalogue does not know."
 )
+CAPPED = Counter(
+    "vitrine_ingest_capped_events_total",
+    "Events that an item's counters took less of, because their shopper had given it enough.",
+)
 INGEST_FAILURES = Counter(
     "vitrine_ingest_failures_total", "Times that ingest failed and began again from the stores."
 )

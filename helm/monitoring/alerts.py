@@ -14,6 +14,7 @@ MODEL_FAILED = 0.1
 LATE_SHARE = 0.1
 WAITING = 10_000
 STALE_S = 60
+CAPPED_SHARE = 0.05  # simulated shoppers: 0.01
 
 
 def _share(of: str, window: str) -> str:
@@ -112,6 +113,8 @@ def _events() -> list[Json]:
     batches = "sum by (namespace) (rate(vitrine_event_lag_seconds_count[10m]))"
     accepted = 'sum by (namespace) (increase(vitrine_events_total{outcome="accepted"}[10m])) > 0'
     ingested = "sum by (namespace) (increase(vitrine_ingested_events_total[10m])) > 0"
+    capped = "sum by (namespace) (%s(vitrine_ingest_capped_events_total[%s]))"
+    folded = "sum by (namespace) (rate(vitrine_ingested_events_total[15m]))"
     return [
         alert(
             "VitrineIngestStopped", f"{accepted}\nunless {ingested}", wait="5m",
@@ -139,6 +142,15 @@ def _events() -> list[Json]:
             severity="ticket", runbook="ingest",
             summary="Behaviour takes longer than a second to become features.",
             description="{{ $value | humanizePercentage }} of the batches of events were late.",
+        ),
+        alert(
+            "VitrineEventFlood",
+            f"{capped % ('rate', '15m')} / {folded} > {CAPPED_SHARE:g}\n"
+            f"and {capped % ('increase', '15m')} > 100", wait="5m",
+            severity="ticket", runbook="event-flood",
+            summary="Somebody sends far more events of an item than a shopper does.",
+            description="{{ $value | humanizePercentage }} of the events of the last quarter of an "
+            "hour no longer count for their item's popularity.",
         ),
         alert(
             "VitrineRankingRecordsLost",

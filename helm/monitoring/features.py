@@ -71,10 +71,13 @@ FEATURES = dashboard(
         ),
         graph(
             "Ingested by outcome", "late: folded all the same. future is ignored: the "
-            "clock of a writer that is not the service.",
+            "clock of a writer that is not the service. Counted for less: their shopper has given "
+            "the item its share of popularity.",
             {
                 "{{outcome}}": "sum by (outcome) "
                 "(rate(vitrine_ingested_events_total[$__rate_interval]))",
+                "counted for less": "sum(rate("
+                "vitrine_ingest_capped_events_total[$__rate_interval]))",
                 "unknown item": "sum(rate("
                 "vitrine_ingested_unknown_items_total[$__rate_interval]))",
             },

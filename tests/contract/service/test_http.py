@@ -132,6 +132,19 @@ def test_what_was_returned_is_not_recommended_for_having_been_bought(stack: Runn
     assert abs(places["returner"] - places["other"]) <= 2
 
 
+def test_five_hundred_clicks_of_one_shopper_make_nothing_popular(stack: RunningStack) -> None:
+    item_ids = stack.sample["item_ids"]
+    nobody = rank(stack, candidates=[{"item_id": item} for item in item_ids])
+    order = [item["item_id"] for item in nobody["items"]]
+    flooded = order[-1]
+    clicks = [event("click", session_id="flooder", item_id=flooded) for _ in range(500)]
+    assert post(stack, "/v1/events", events=clicks).json()["accepted"] == 500
+    _wait_for(lambda: stack.client.get("/v1/status").json()["events_waiting"] == 0, 30)
+    time.sleep(3)  # a replica takes over counters within a second or two
+    after = [item["item_id"] for item in rank(stack)["items"]]
+    assert after.index(flooded) > len(order) // 4
+
+
 def test_a_bad_event_is_rejected_alone(stack: RunningStack) -> None:
     good = event("view", session_id="s", item_id=stack.sample["item_ids"][0])
     bad = event("purchase", session_id="s")

@@ -14,7 +14,7 @@ from features.behavior.state_rows import (
     state_to_row,
     states_to_columns,
 )
-from features.catalog.counters import ItemCounters
+from features.catalog.counters import Counter, ItemCounters
 from features.events.event import EventType
 
 NAMES = st.text(max_size=12)
@@ -35,6 +35,7 @@ STATES = st.builds(
     price_sum=NUMBERS,
     price_square_sum=NUMBERS,
     queries=MAPS,
+    given=st.dictionaries(NAMES, st.tuples(*[NUMBERS] * (1 + len(Counter))), max_size=6),
     applied_seq=st.integers(0, 2**60),
 )
 
@@ -52,7 +53,7 @@ def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> Non
         {name: COLUMN_KINDS[kind].read(stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
     )
     assert back == state
-    for name in ("recent", "bought", "categories", "brands", "queries"):
+    for name in ("recent", "bought", "categories", "brands", "queries", "given"):
         assert list(getattr(back, name)) == list(getattr(state, name))
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from features.catalog.counters import DAY_S, FADED, HALF_LIFE, Counter, ItemCounters
-from features.events.event import BehaviorEvent, EventType
 
 AT_S = 1_700_000_000.0
 ROW = np.array([0])
@@ -14,7 +13,7 @@ ROW = np.array([0])
 def bought() -> ItemCounters:
     """One item that was bought once, at AT_S."""
     counters = ItemCounters(1)
-    counters.add(0, BehaviorEvent("e1", EventType.PURCHASE, AT_S, item_id="i"))
+    counters.add(0, Counter.PURCHASE, 1.0, AT_S)
     return counters
 
 

@@ -3,12 +3,17 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
+from features.behavior.shares import AT_MOST
+from features.catalog.counters import HALF_LIFE, Counter
+from features.catalog.table import ItemTable
 from features.events.event import EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.loop import Ingest
-from tests.support.live_shop import Shop, visits
+from features.ingest.working_set import WorkingSet
+from tests.support.live_shop import ITEMS, Shop, visits
 
 
 def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
@@ -29,6 +34,40 @@ def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
     for needle in (user, session):
         assert holding(shop.settings.store.state, needle.encode()) == []
     assert shop.user().n_interactions > 0
+
+
+def test_an_erased_shopper_takes_back_what_items_were_given(shop: Shop, ingest: Ingest) -> None:
+    now_s = time.time()
+    shop.log.append([shop.event(f"u{n}", session_id=f"s{n}", at_s=now_s - 60) for n in range(4)])
+    shop.log.append(
+        [shop.event("flooder", session_id="f", at_s=now_s - 50 + n / 10) for n in range(300)]
+    )
+    ingest.drain()
+    interest = (Counter.INTEREST, [HALF_LIFE[name] for name in ("7d", "30d", "120d")])
+    flooded = shop.online.read_items(["i1"]).counts[0][interest]
+    np.testing.assert_allclose(flooded, 4 + AT_MOST[Counter.INTEREST], rtol=1e-3)
+    changes = shop.log.changed_items_since(0).change
+    shop.log.erase_user("flooder")
+    ingest.drain()
+    left = shop.online.read_items(["i1"]).counts
+    np.testing.assert_allclose(left[0][interest], 4, rtol=1e-3)
+    assert shop.log.changed_items_since(changes).item_ids == ["i1"]
+
+
+def test_an_erasure_that_is_carried_out_twice_takes_nothing_twice(shop: Shop) -> None:
+    shop.log.append([shop.event("u1"), shop.event("u2"), shop.event("u2", session_id="s2")])
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+    kept = shop.online.read_users(["u2"])
+    shop.log.erase_user("u2")
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+    counts = shop.online.read_items(["i1"]).counts.tolist()
+    shop.online.write_users(kept)  # as if it had crashed with the items written
+    working = WorkingSet(shop.online, ItemTable(ITEMS), 10, 10)
+    working.forget("u2", [], shop.log.last_seq())
+    assert shop.online.read_items(["i1"]).counts.tolist() == counts
+    assert shop.online.read_users(["u2"]) == {}
 
 
 def holding(folder: Path, needle: bytes) -> list[Path]:
