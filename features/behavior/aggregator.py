@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from features.behavior.fold import fold
+from features.behavior.fold import complete, fold
 from features.behavior.shares import Addition, share
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import ItemCounters
@@ -23,14 +23,15 @@ class Aggregator:
         self._row_of = row_of
         self._facts = facts
 
-    def apply(self, event: BehaviorEvent, seq: int) -> bool:
+    def apply(self, event: BehaviorEvent, seq: int, with_item: bool = True) -> bool:
         """Fold `event`, read from log position `seq`, into every state that it concerns, once.
 
         Returns whether its item's counters take less of it than of another shopper's: this one,
-        the user or else the session, has given the item a full share of late.
+        the user or else the session, has given the item a full share of late. Without its item, an
+        event changes counts and recency; the rest of it (`held_seq`) then changes what is left.
         """
-        item = self._facts.get(event.item_id) if event.item_id else None
-        row = self._row_of.get(event.item_id) if event.item_id else None
+        item = self._facts.get(event.item_id) if event.item_id and with_item else None
+        row = self._row_of.get(event.item_id) if event.item_id and with_item else None
         shopper: BehaviorState | None = None
         additions: list[Addition] = []
         for states, key, bounds in (
@@ -41,9 +42,12 @@ class Aggregator:
                 continue
             state = states.get(key)
             if state is None:
+                if event.held_seq is not None:
+                    continue  # forgotten meanwhile
                 state = states[key] = BehaviorState()
             if seq > state.applied_seq:
-                taken_back = fold(state, event, item, bounds)
+                folding = fold if event.held_seq is None else complete
+                taken_back = folding(state, event, item, bounds)
                 if shopper is None and row is not None:
                     additions = share(state, event, taken_back, bounds)
                 state.applied_seq = seq

@@ -68,6 +68,27 @@ def fold(
     return None
 
 
+def complete(
+    state: BehaviorState, event: BehaviorEvent, item: ItemFacts | None, bounds: Bounds
+) -> TakenBack | None:
+    """Fold what was left when `event` was folded without its item: the taste it speaks for.
+
+    A return takes back one purchase, as of its own time: the purchase has left the state.
+    """
+    if item is None:
+        return None
+    if event.type is EventType.RETURN:
+        weight = AFFINITY_WEIGHT[EventType.PURCHASE]
+        _unlearn_taste(state, item, weight * _growth(state, event.at_s, bounds))
+        return TakenBack(1.0, event.at_s)
+    weight = AFFINITY_WEIGHT.get(event.type, 0.0)
+    if event.type is EventType.DWELL and (event.dwell_ms or 0) < MIN_DWELL_MS:
+        weight = 0.0
+    if weight:
+        _learn_taste(state, item, weight * _growth(state, event.at_s, bounds), bounds)
+    return None
+
+
 def _remember(state: BehaviorState, event: BehaviorEvent, weight: float, bounds: Bounds) -> None:
     assert event.item_id is not None
     item_id, at_s = event.item_id, event.at_s

@@ -47,3 +47,6 @@ class BehaviorEvent:
     dwell_ms: int | None = None
     # W3C trace of the post, when sampled: the write of its features joins it.
     traceparent: str | None = field(default=None, metadata={TRANSPORT: True})
+    # Its position when it was first folded, without its item, which the catalogue did not know yet:
+    # this is the rest of it (features.ingest.waiting).
+    held_seq: int | None = field(default=None, metadata={TRANSPORT: True})

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from features.ingest.erase import Eraser
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
-from features.store.backends import open_catalog, open_event_log
-from features.store.feature_store import open_store
+from features.store.backends import open_catalog, open_event_log, open_held_events
+from features.store.feature_store import apply, is_current, open_store
 from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
 from features.telemetry.logs import log_json
@@ -32,14 +32,18 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
     store = settings.store
     with _exclusive_lock(store.state / "ingest.lock"):
         log, catalog = open_event_log(store), open_catalog(store)
-        online = OnlineFeatures(open_store(store))
+        held = open_held_events(store)
+        features = open_store(store)
+        if not is_current(features):
+            apply(features, store)
+        online = OnlineFeatures(features)
         analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
         offline = OfflineStore(store.offline_path)
         eraser = Eraser(offline, settings.dataset_folders, [analysis])
         try:
-            yield Ingest(log, online, catalog, offline, eraser, settings)
+            yield Ingest(log, held, online, catalog, offline, eraser, settings)
         finally:
-            for opened in (log, catalog, online):
+            for opened in (log, held, catalog, online):
                 opened.close()
 
 

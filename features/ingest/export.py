@@ -52,7 +52,9 @@ def collected(store: StoreSettings) -> Dataset:
 def _events(log: EventLog) -> Iterator[BehaviorEvent]:
     seq = 0
     while entries := log.read(seq, _ROWS):
-        yield from (entry for _, entry in entries if isinstance(entry, BehaviorEvent))
+        for _, entry in entries:
+            if isinstance(entry, BehaviorEvent) and entry.held_seq is None:
+                yield entry
         seq = entries[-1][0]
 
 

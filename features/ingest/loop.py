@@ -17,11 +17,13 @@ from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
 from features.definitions import ITEM_VIEW, USER_VIEW
 from features.events.event import MAX_AHEAD_S, BehaviorEvent
+from features.events.held import HeldEvents
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.erase import Eraser
 from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER, IngestStatus
+from features.ingest.waiting import Waiting
 from features.ingest.working_set import WorkingSet
 from features.store.offline import OfflineStore, snapshot_table
 from features.store.online import OnlineFeatures
@@ -48,6 +50,7 @@ class Ingest:
     def __init__(
         self,
         log: EventLog,
+        held: HeldEvents,
         online: OnlineFeatures,
         catalog: Catalog,
         offline: OfflineStore,
@@ -62,6 +65,7 @@ class Ingest:
         self._catalog_change = 0
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
+        self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock)
         self._outcomes = Outcomes(log)
         self._status = IngestStatus()
         self._seq = log.offset(CONSUMER)
@@ -95,7 +99,9 @@ class Ingest:
 
     def step(self, timeout_s: float = 0.0) -> int:
         """Take in one batch if there is one within `timeout_s`; returns how many entries."""
-        self._follow_catalog()
+        if self._follow_catalog():
+            self._waiting.look_again()
+        self._waiting.release(self._items.row_of, self._seq)
         entries: list[tuple[int, LogEntry]] = []
         if self._log.wait(self._seq, timeout_s):
             entries = self._log.read(self._seq, self._settings.batch_events)
@@ -129,6 +135,7 @@ class Ingest:
         before_s = now_s - self._settings.retention_s
         while self._log.prune(before_s):
             pass
+        self._waiting.expire()
         self._offline.prune(now_s - self._settings.snapshot_retention_s)
         self._online.prune_sessions(now_s)
         if self._erased_since_compaction:
@@ -138,13 +145,14 @@ class Ingest:
     def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:
         started_s, started_ns = time.perf_counter(), time.time_ns()
         events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
-        self._working.load([event for _, event in events])
         newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
-        for seq, event in events:
-            if self._accept(event, newest_s):
-                CAPPED.inc(self._working.apply(event, seq))
-                if event.user_id:
-                    self._unsaved_users.add(event.user_id)
+        accepted = [(seq, event) for seq, event in events if self._accept(event, newest_s)]
+        self._waiting.hold(accepted, self._items.row_of)
+        self._working.load([event for _, event in accepted])
+        for seq, event in accepted:
+            CAPPED.inc(self._working.apply(event, seq, seq not in self._waiting))
+            if event.user_id:
+                self._unsaved_users.add(event.user_id)
         changed = self._working.flush()
         self._unsaved_items.update(changed)
         now_s = self._clock()
@@ -159,7 +167,8 @@ class Ingest:
             EVENT_LAG_SECONDS.observe(max(now_s - logged_s, 0.0))
         trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
-        self._outcomes.take([event for _, event in events], now_s)
+        first = [event for _, event in events if event.held_seq is None]
+        self._outcomes.take(first, now_s)
 
     def _accept(self, event: BehaviorEvent, newest_s: float) -> bool:
         """Count `event`, of a batch that had arrived by `newest_s`; False: it must not be folded.
@@ -171,6 +180,8 @@ class Ingest:
         too_far, late = ahead_s > MAX_AHEAD_S, self._clock() - event.at_s > LATE_S
         unknown = event.item_id is not None and event.item_id not in self._items.row_of
         outcome = "future" if too_far else "late" if late else "folded"
+        if event.held_seq is not None:
+            late, outcome = False, "completed"
         INGESTED.labels(outcome=outcome).inc()
         UNKNOWN_ITEMS.inc(unknown)
         self._status = replace(
@@ -201,13 +212,15 @@ class Ingest:
         self._log.commit(CONSUMER, seq, changed, self._status.to_json())
         self._seq = seq
 
-    def _follow_catalog(self) -> None:
+    def _follow_catalog(self) -> bool:
         changes = self._catalog.changed_since(self._catalog_change)
-        if changes.change != self._catalog_change:
-            self._items.upsert(changes.upserts)
-            for item_id in changes.deletions:
-                self._items.remove(item_id)
-            self._catalog_change = changes.change
+        if changes.change == self._catalog_change:
+            return False
+        self._items.upsert(changes.upserts)
+        for item_id in changes.deletions:
+            self._items.remove(item_id)
+        self._catalog_change = changes.change
+        return True
 
     def _save_snapshots(self, now_s: float) -> None:
         users = self._working.users(self._unsaved_users)
@@ -228,3 +241,4 @@ class Ingest:
         failures = self._status.failures_total + 1
         self._status = replace(self._status, failures_total=failures)
         self._working.clear()
+        self._waiting.reload()

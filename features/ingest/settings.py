@@ -25,6 +25,12 @@ class IngestSettings(BaseModel):
         default=90 * DAY_S, description="Of the log, counted from when an event arrived"
     )
     snapshot_retention_s: PositiveFloat = MAX_AGE_S
+    max_held: PositiveInt = Field(
+        default=50_000, description="Events that may wait for the catalogue to know their item"
+    )
+    hold_s: PositiveFloat = Field(
+        default=7 * DAY_S, description="How long they may; not longer than the log keeps them"
+    )
     maintain_every_s: PositiveFloat = Field(
         default=3_600.0, description="Snapshots, retention, compaction"
     )

@@ -48,14 +48,14 @@ class WorkingSet:
             fold.sessions.update(online.read_sessions(sessions))
         self._load_items({event.item_id for event in events if event.item_id})
 
-    def apply(self, event: BehaviorEvent, seq: int) -> bool:
+    def apply(self, event: BehaviorEvent, seq: int, with_item: bool = True) -> bool:
         """Fold one event into the states that it concerns; see Aggregator.apply."""
-        capped = self._fold.apply(event, seq)
-        if event.user_id:
+        capped = self._fold.apply(event, seq, with_item)
+        if event.user_id in self._fold.users:
             self._users.add(event.user_id)
-        if event.session_id:
+        if event.session_id in self._fold.sessions:
             self._sessions.add(event.session_id)
-        if event.item_id in self._items.row_of:
+        if with_item and event.item_id in self._items.row_of:
             self._item_ids[event.item_id] = None
         return capped
 

@@ -2,6 +2,7 @@
 
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
+from features.events.held import HeldEvents, RedisHeldEvents, SqliteHeldEvents
 from features.events.log import EventLog
 from features.events.sqlite_log import SqliteEventLog
 from features.store.settings import StoreSettings
@@ -16,6 +17,15 @@ def open_event_log(settings: StoreSettings) -> EventLog:
     from features.events.redis_log import RedisEventLog
 
     return RedisEventLog(Redis(**settings.redis.client_options()))
+
+
+def open_held_events(settings: StoreSettings) -> HeldEvents:
+    """Which events wait for their item: in the file, or the Redis, of the log."""
+    if settings.kind == "sqlite":
+        return SqliteHeldEvents(settings.log_path)
+    from redis import Redis
+
+    return RedisHeldEvents(Redis(**settings.redis.client_options()))
 
 
 def open_catalog(settings: StoreSettings) -> Catalog:

@@ -6,7 +6,7 @@ from typing import Any
 
 from feast import FeatureStore, RepoConfig
 
-from features.definitions import definitions
+from features.definitions import COLUMNS, definitions
 from features.store.offline import OfflineStore
 from features.store.settings import PROJECT, StoreSettings
 
@@ -37,6 +37,14 @@ def open_store(settings: StoreSettings) -> FeatureStore:
         entity_key_serialization_version=3,
     )
     return FeatureStore(config=config)
+
+
+def is_current(store: FeatureStore) -> bool:
+    """Whether the views are registered with all columns: those of an earlier version had fewer."""
+    return all(
+        set(columns) <= {field.name for field in store.get_feature_view(view).features}
+        for view, columns in COLUMNS.items()
+    )
 
 
 def apply(store: FeatureStore, settings: StoreSettings) -> None:

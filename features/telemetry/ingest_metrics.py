@@ -24,11 +24,22 @@ class VersionLabel:
 
 INGESTED = Counter(
     "vitrine_ingested_events_total",
-    "Events taken from the log by outcome: folded, late (folded as well), future (ignored).",
+    "Events taken from the log by outcome: folded, late (folded as well), "
+    "completed (the rest of one whose item came later), future (ignored).",
     ("outcome",),
 )
 UNKNOWN_ITEMS = Counter(
     "vitrine_ingested_unknown_items_total", "Events of items that the catalogue does not know."
+)
+HELD_EVENTS = Gauge(
+    "vitrine_ingest_held_events", "Events that wait for the catalogue to know their item.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+HELD_DROPPED = Counter(
+    "vitrine_ingest_held_dropped_total",
+    "Events whose item never came in time: too many waited (full), too long (expired), or the log "
+    "keeps them no more (gone). Their item's counters and their shopper's taste lack them.",
+    ("reason",),
 )
 CAPPED = Counter(
     "vitrine_ingest_capped_events_total",

@@ -84,6 +84,16 @@ FEATURES = dashboard(
             unit="eps",
         ),
         graph(
+            "Events before their item", "Waiting: a feed is late, or items are named that nobody "
+            "has. Dropped: the item never came in time; its first sales are lost.",
+            {
+                "waiting": "max(vitrine_ingest_held_events)",
+                "dropped: {{reason}}": "sum by (reason) "
+                "(increase(vitrine_ingest_held_dropped_total[$__rate_interval]))",
+            },
+            runbook="ingest",
+        ),
+        graph(
             "Flush of a batch", "Fold and write.",
             quantiles("vitrine_ingest_flush_seconds_bucket[$__rate_interval]"), unit="s",
             runbook="ingest",

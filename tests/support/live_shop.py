@@ -13,9 +13,10 @@ from features.catalog.item import Item
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
+from features.events.held import HeldEvents
 from features.events.log import EventLog
 from features.ingest.settings import IngestSettings
-from features.store.backends import open_catalog, open_event_log
+from features.store.backends import open_catalog, open_event_log, open_held_events
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import StoreSettings
@@ -34,6 +35,7 @@ class Shop:
         store = open_store(self.settings.store)
         apply(store, self.settings.store)
         self.log: EventLog = open_event_log(self.settings.store)
+        self.held: HeldEvents = open_held_events(self.settings.store)
         self.catalog: Catalog = open_catalog(self.settings.store)
         self.catalog.upsert(ITEMS)
         self.online = OnlineFeatures(store)
@@ -54,7 +56,7 @@ class Shop:
         return self.online.read_users([user_id])[user_id]
 
     def close(self) -> None:
-        for opened in (self.log, self.catalog, self.online):
+        for opened in (self.log, self.held, self.catalog, self.online):
             opened.close()
 
 
@@ -76,12 +78,13 @@ def visits(shop: Shop, n: int, seed: int = 0) -> list[BehaviorEvent]:
 
 
 def folded(shop: Shop) -> Aggregator:
-    """The log folded at once, in memory."""
+    """The log folded at once, in memory, with the items that the catalogue has now."""
     items = ItemTable(shop.catalog.all())
     fold = Aggregator(items.row_of, items.facts)
     for seq, entry in shop.log.read(0, 100_000):
         assert isinstance(entry, BehaviorEvent)
-        fold.apply(entry, seq)
+        if entry.held_seq is None:
+            fold.apply(entry, seq)
     return fold
 
 

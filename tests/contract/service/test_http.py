@@ -132,6 +132,18 @@ def test_what_was_returned_is_not_recommended_for_having_been_bought(stack: Runn
     assert abs(places["returner"] - places["other"]) <= 2
 
 
+def test_what_was_bought_before_its_item_came_is_learnt_when_it_comes(stack: RunningStack) -> None:
+    user, item_id = f"early-{uuid.uuid4().hex}", f"late-{uuid.uuid4().hex[:8]}"
+    bought = [event("purchase", user_id=user, item_id=item_id) for _ in range(3)]
+    assert post(stack, "/v1/events", events=bought).json()["accepted"] == 3
+    assert features(stack, user, interactions=3)["categories"] == {}
+    item = {"item_id": item_id, "title": "Late Lantern", "category": "Lanterns"}
+    assert stack.client.put("/v1/items", json={"items": [item]}).status_code == 202
+    _wait_for(lambda: asked_features(stack, user)["categories"] == {"Lanterns": 1.0}, 60)
+    assert asked_features(stack, user)["counts"] == {"purchase": 3}
+    assert stack.client.delete(f"/v1/items/{item_id}").status_code == 204
+
+
 def test_five_hundred_clicks_of_one_shopper_make_nothing_popular(stack: RunningStack) -> None:
     item_ids = stack.sample["item_ids"]
     nobody = rank(stack, candidates=[{"item_id": item} for item in item_ids])

@@ -40,6 +40,7 @@ def test_a_store_that_fails_is_tried_again_and_nothing_is_lost(shop: Shop) -> No
     offline = OfflineStore(store.offline_path)
     ingest = Ingest(
         shop.log,
+        shop.held,
         online,  # type: ignore[arg-type]
         shop.catalog,
         offline,
@@ -72,7 +73,7 @@ from pathlib import Path
 from features.ingest.erase import Eraser
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
-from features.store.backends import open_catalog, open_event_log
+from features.store.backends import open_catalog, open_event_log, open_held_events
 from features.store.feature_store import open_store
 from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
@@ -92,7 +93,8 @@ settings = IngestSettings.model_validate_json(Path(sys.argv[1]).read_text())
 store = settings.store
 log, online = DyingLog(open_event_log(store)), OnlineFeatures(open_store(store))
 offline = OfflineStore(store.offline_path)
-Ingest(log, online, open_catalog(store), offline, Eraser(offline), settings).drain()
+held, catalog = open_held_events(store), open_catalog(store)
+Ingest(log, held, online, catalog, offline, Eraser(offline), settings).drain()
 """
 
 

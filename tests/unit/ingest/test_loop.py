@@ -6,12 +6,15 @@ from functools import partial
 
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
+from features.definitions import SESSION_VIEW, USER_VIEW
 from features.events.event import MAX_AGE_S, EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER, IngestStatus, read_status
+from features.store.feature_store import is_current, open_store
 from features.store.offline import OfflineStore
+from features.store.online import OnlineFeatures
 from tests.support.live_shop import Shop, assert_online_is, folded, visits, wait_until
 
 
@@ -92,7 +95,7 @@ def test_an_ingest_that_was_away_folds_what_was_accepted_meanwhile(shop: Shop) -
     for clock_s in (now_s - DAY_S, now_s + DAY_S):  # behind the ingress, and a day late
         shop.log.commit(CONSUMER, 0)
         ingest = Ingest(
-            shop.log, shop.online, shop.catalog, offline, Eraser(offline), shop.settings,
+            shop.log, shop.held, shop.online, shop.catalog, offline, Eraser(offline), shop.settings,
             clock=partial(float, clock_s),
         )  # fmt: skip
         ingest.drain()
@@ -104,6 +107,22 @@ def test_a_sessions_first_clicks_without_a_user_are_kept(shop: Shop, ingest: Ing
     shop.log.append([shop.event(None), shop.event(None, session_id=None)])
     ingest.drain()
     assert shop.online.read_sessions(["s1"])["s1"].n_interactions == 1
+
+
+def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop) -> None:
+    store = open_store(shop.settings.store)
+    views = [store.get_feature_view(view) for view in (USER_VIEW, SESSION_VIEW)]
+    for view in views:
+        view.features = [field for field in view.features if not field.name.startswith("given")]
+    store.apply([*views])
+    assert not is_current(store)
+    with open_ingest(shop.settings) as ingest:
+        shop.log.append([shop.event()])
+        ingest.drain()
+    assert is_current(open_store(shop.settings.store))
+    reader = OnlineFeatures(open_store(shop.settings.store))
+    assert reader.read_users(["u1"])["u1"].given.keys() == {"i1"}
+    reader.close()
 
 
 def test_a_new_item_is_learned_without_a_restart(shop: Shop, ingest: Ingest) -> None:
