@@ -12,7 +12,7 @@ from feast.types import String
 
 from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
 from features.behavior.state import SESSION_TTL_S
-from features.behavior.state_rows import BEHAVIOR_COLUMNS, ITEM_COLUMNS
+from features.behavior.state_rows import BEHAVIOR_COLUMNS, FOLD_COLUMNS, ITEM_COLUMNS
 from features.events.event import MAX_AGE_S
 
 # Entities: who and what features are about.
@@ -94,8 +94,7 @@ def feature_view(name: str, offline: str) -> FeatureView:
 # Feature services: which columns a model's version reads. A version never changes; add one.
 
 RANKER = "ranker_v1"
-# What a shopper has given to items' counters concerns the fold alone.
-RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if not name.startswith("given")]
+RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
 
 
 def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
@@ -103,7 +102,7 @@ def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
     return FeatureService(
         name=RANKER,
         features=[users[RANKER_COLUMNS], sessions[RANKER_COLUMNS]],
-        description="What is known of user and session",
+        description="What is known of user and session; a ranker needs no more than these columns",
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from features.behavior.fold import complete, fold
 from features.behavior.shares import Addition, share
+from features.behavior.sign_in import claim, merge
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import ItemCounters
 from features.catalog.item import ItemFacts
-from features.events.event import BehaviorEvent
+from features.events.event import BehaviorEvent, EventType
 
 
 class Aggregator:
@@ -30,6 +31,13 @@ class Aggregator:
         the user or else the session, has given the item a full share of late. Without its item, an
         event changes counts and recency; the rest of it (`held_seq`) then changes what is left.
         """
+        if event.held_seq is None and event.user_id and event.session_id:
+            self._sign_in(event.user_id, event.session_id, event.at_s, seq)
+        if event.type is EventType.SIGN_IN:
+            for states, key in ((self.users, event.user_id), (self.sessions, event.session_id)):
+                if key and key in states:
+                    states[key].applied_seq = max(states[key].applied_seq, seq)
+            return False
         item = self._facts.get(event.item_id) if event.item_id and with_item else None
         row = self._row_of.get(event.item_id) if event.item_id and with_item else None
         shopper: BehaviorState | None = None
@@ -60,3 +68,17 @@ class Aggregator:
             self.items.add(row, addition.counter, addition.weight, addition.at_s)
         self.items.applied_seq[row] = seq
         return any(addition.capped for addition in additions)
+
+    def _sign_in(self, user_id: str, session_id: str, at_s: float, seq: int) -> None:
+        """Let the session be the user's if it is nobody's, with what it has done so far."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            session = self.sessions[session_id] = BehaviorState(first_s=at_s, last_s=at_s)
+        if seq <= session.applied_seq or not claim(session, user_id, at_s):
+            return
+        user = self.users.get(user_id)
+        if user is None:
+            user = self.users[user_id] = BehaviorState()
+        if seq > user.applied_seq:
+            merge(user, session, self._facts)
+        session.given = {}

@@ -40,6 +40,12 @@ COLUMN_KINDS: dict[str, ColumnKind] = {
         lambda value: Value(int64_val=value),
         lambda value: value.int64_val,
     ),
+    "string": ColumnKind(
+        String,
+        pa.string(),
+        lambda value: Value(string_val=value),
+        lambda value: value.string_val,
+    ),
     "float64 list": ColumnKind(
         Array(Float64),
         pa.list_(pa.float64()),

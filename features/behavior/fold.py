@@ -64,7 +64,7 @@ def fold(
         return None
     _remember(state, event, weight, bounds)
     if item is not None:
-        _learn_taste(state, item, weight * _growth(state, at_s, bounds), bounds)
+        learn_taste(state, item, weight * growth(state, at_s, bounds), bounds)
     return None
 
 
@@ -79,13 +79,13 @@ def complete(
         return None
     if event.type is EventType.RETURN:
         weight = AFFINITY_WEIGHT[EventType.PURCHASE]
-        _unlearn_taste(state, item, weight * _growth(state, event.at_s, bounds))
+        _unlearn_taste(state, item, weight * growth(state, event.at_s, bounds))
         return TakenBack(1.0, event.at_s)
     weight = AFFINITY_WEIGHT.get(event.type, 0.0)
     if event.type is EventType.DWELL and (event.dwell_ms or 0) < MIN_DWELL_MS:
         weight = 0.0
     if weight:
-        _learn_taste(state, item, weight * _growth(state, event.at_s, bounds), bounds)
+        learn_taste(state, item, weight * growth(state, event.at_s, bounds), bounds)
     return None
 
 
@@ -148,11 +148,12 @@ def _take_back(
         state.bought = dict(sorted(state.bought.items(), key=lambda entry: entry[1][2]))
     if item is not None:
         weight = AFFINITY_WEIGHT[EventType.PURCHASE] * (times - kept)
-        _unlearn_taste(state, item, weight * _growth(state, last_s, bounds))
+        _unlearn_taste(state, item, weight * growth(state, last_s, bounds))
     return TakenBack(times - kept, last_s)
 
 
-def _learn_taste(state: BehaviorState, item: ItemFacts, weight: float, bounds: Bounds) -> None:
+def learn_taste(state: BehaviorState, item: ItemFacts, weight: float, bounds: Bounds) -> None:
+    """Add `weight`, as `growth` makes it, to the tastes that `item` speaks for."""
     categories, brands = state.categories, state.brands
     for level in item.category_levels:
         categories[level] = categories.get(level, 0.0) + weight
@@ -170,7 +171,7 @@ def _learn_taste(state: BehaviorState, item: ItemFacts, weight: float, bounds: B
 
 
 def _unlearn_taste(state: BehaviorState, item: ItemFacts, weight: float) -> None:
-    """Take `weight` back from what _learn_taste added it to; nothing falls below zero."""
+    """Take `weight` back from what learn_taste added it to; nothing falls below zero."""
     rest = _NOTHING_KEPT * weight
     for affinities, names in (
         (state.categories, item.category_levels),
@@ -198,7 +199,7 @@ def _prune(affinities: dict[str, float], n_kept: int) -> None:
         del affinities[key]
 
 
-def _growth(state: BehaviorState, at_s: float, bounds: Bounds) -> float:
+def growth(state: BehaviorState, at_s: float, bounds: Bounds) -> float:
     """The forward-decay factor of an event at `at_s`; moves the landmark before it overflows."""
     exponent = (at_s - state.landmark_s) / bounds.half_life_s
     if exponent > 64:

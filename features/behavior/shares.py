@@ -89,6 +89,16 @@ def share(
     return additions
 
 
+def added(shares: Shares, others: Shares, n_kept: int) -> Shares:
+    """The shares of two that turn out to be one shopper."""
+    both = dict(shares)
+    for item_id, (at_s, *levels) in others.items():
+        then_s, own = _faded(both, item_id, at_s) if item_id in both else (at_s, [*_NOTHING])
+        fade = 2.0 ** (-(then_s - at_s) / SHARE_HALF_LIFE_S)
+        both[item_id] = (then_s, *(a + b * fade for a, b in zip(own, levels, strict=True)))
+    return _strongest(both, n_kept) if len(both) > 2 * n_kept else both
+
+
 def _faded(shares: Shares, item_id: str, at_s: float) -> tuple[float, list[float]]:
     """The share of an item as of `at_s`, or of the newest event in it if that is later."""
     then_s, *levels = shares.get(item_id) or shares.get(FORGOTTEN) or (at_s, *_NOTHING)

@@ -52,6 +52,7 @@ class BehaviorState:
     price_square_sum: float = 0.0
     queries: dict[str, float] = field(default_factory=dict)  # query -> last time
     given: Shares = field(default_factory=dict)  # to items' counters: features.behavior.shares
+    owner: str = ""  # of a session: the user that it was given to; see features.behavior.sign_in
     applied_seq: int = 0  # log position of the last event folded in: a redelivery changes nothing
 
     @property

@@ -32,8 +32,10 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "taste": "float64 list",  # landmark, then the three price sums
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
+    "owner": "string",
     "applied_seq": "int64",
 }
+FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranker
 ITEM_COLUMNS: dict[str, str] = {
     # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
@@ -73,6 +75,7 @@ def state_to_row(state: BehaviorState) -> Row:
         ],
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
+        "owner": state.owner,
         "applied_seq": state.applied_seq,
     }
 
@@ -84,7 +87,7 @@ def states_to_columns(states: Iterable[BehaviorState]) -> dict[str, list[Any]]:
 
 
 def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
-    """The state that `state_to_row` was given; without its shares if the row comes without."""
+    """The state that `state_to_row` was given; what only the fold needs may be missing."""
     counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
     landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
     recent = _parts(row["recent_values"], len(row["recent_items"]))
@@ -106,6 +109,7 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         price_square_sum=price_square_sum,
         queries=_map(row["queries"], row["query_times"]),
         given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
+        owner=row.get("owner", ""),
         applied_seq=row["applied_seq"],
     )
 

@@ -5,6 +5,8 @@ import pandas as pd
 
 from features.events.event import EventType
 
+_WITHOUT_ITEM = [str(EventType.SEARCH), str(EventType.SIGN_IN)]
+
 
 def check_items(items: pd.DataFrame) -> None:
     """Raises ValueError for no items, an id twice or none, a price that cannot be."""
@@ -28,7 +30,7 @@ def check_events(events: pd.DataFrame) -> None:
     if not np.isfinite(events["at"]).all():
         row = int((~np.isfinite(events["at"])).to_numpy().argmax()) + 1
         raise ValueError(f"row {row} has no time in 'at'")
-    without_item = (events["item_id"] == "") & (events["type"] != str(EventType.SEARCH))
+    without_item = (events["item_id"] == "") & ~events["type"].isin(_WITHOUT_ITEM)
     if without_item.any():
         row = int(without_item.to_numpy().argmax()) + 1
         raise ValueError(f"row {row} names no item_id and is no search")

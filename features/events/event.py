@@ -25,6 +25,7 @@ class EventType(StrEnum):
     RETURN = "return"
     DWELL = "dwell"
     SEARCH = "search"
+    SIGN_IN = "sign_in"  # a session turns out to be a user's
 
 
 TRANSPORT = "transport"  # marks a field that is none of the behaviour
@@ -39,7 +40,7 @@ class BehaviorEvent:
     at_s: float  # when it happened, unix seconds
     user_id: str | None = None
     session_id: str | None = None
-    item_id: str | None = None  # required for every type but search
+    item_id: str | None = None  # required for every type but search and sign_in
     query: str | None = None
     ranking_id: str | None = None  # the ranking that showed the item
     position: int | None = None  # 1-based place in that slate
@@ -50,3 +51,9 @@ class BehaviorEvent:
     # Its position when it was first folded, without its item, which the catalogue did not know yet:
     # this is the rest of it (features.ingest.waiting).
     held_seq: int | None = field(default=None, metadata={TRANSPORT: True})
+
+
+def sign_in(user_id: str, session_id: str, at_s: float) -> BehaviorEvent:
+    """That the session is the user's; told twice, it is one event."""
+    event_id = f"sign-in:{session_id}:{user_id}"
+    return BehaviorEvent(event_id, EventType.SIGN_IN, at_s, user_id, session_id)

@@ -16,7 +16,7 @@ from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
 from features.definitions import ITEM_VIEW, USER_VIEW
-from features.events.event import MAX_AHEAD_S, BehaviorEvent
+from features.events.event import MAX_AHEAD_S, BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
@@ -167,8 +167,7 @@ class Ingest:
             EVENT_LAG_SECONDS.observe(max(now_s - logged_s, 0.0))
         trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
-        first = [event for _, event in events if event.held_seq is None]
-        self._outcomes.take(first, now_s)
+        self._outcomes.take([event for _, event in events if _has_outcome(event)], now_s)
 
     def _accept(self, event: BehaviorEvent, newest_s: float) -> bool:
         """Count `event`, of a batch that had arrived by `newest_s`; False: it must not be folded.
@@ -242,3 +241,7 @@ class Ingest:
         self._status = replace(self._status, failures_total=failures)
         self._working.clear()
         self._waiting.reload()
+
+
+def _has_outcome(event: BehaviorEvent) -> bool:
+    return event.held_seq is None and event.type is not EventType.SIGN_IN

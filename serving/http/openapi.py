@@ -28,7 +28,7 @@ from serving.http.schemas.rankings import (
 )
 from serving.http.schemas.rerank import DocumentsRerank, TextsRerank
 from serving.http.schemas.suggest import SuggestResponse
-from serving.http.schemas.users import UserFeatures
+from serving.http.schemas.users import MergeRequest, MergeResponse, UserFeatures
 
 _MODELS = (
     RankRequest,
@@ -45,6 +45,8 @@ _MODELS = (
     ItemPatch,
     ItemOut,
     ItemPage,
+    MergeRequest,
+    MergeResponse,
     UserFeatures,
     TextsRerank,
     DocumentsRerank,

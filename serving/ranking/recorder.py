@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from features.events.event import sign_in
 from features.events.log import RankingRecord
 from serving.ranking.values import Slate
 from serving.shops.shop import Shop
@@ -14,6 +15,7 @@ from serving.telemetry.stages import context_of, current_traceparent, span_after
 
 _LOG = logging.getLogger("vitrine.recorder")
 _BATCH = 200
+_TOLD = 50_000  # sign-ins remembered, not to be told with each ranking
 
 
 class Recorder:
@@ -34,6 +36,7 @@ class Recorder:
         self._count = threading.Lock()  # held for an addition only
         self._capacity = capacity
         self._interval_s = interval_s
+        self._told: set[tuple[str, str]] = set()  # shop, id of a sign-in
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -69,6 +72,7 @@ class Recorder:
                 by_shop.setdefault(shop.name, (shop, []))[1].append(slate)
             for shop, shown in by_shop.values():
                 _write(shop, shown)
+                self._tell_sign_ins(shop, shown)
             try:
                 self._observe(slates)
             except Exception:
@@ -77,6 +81,26 @@ class Recorder:
                 self._rows -= sum(_rows(slate) for slate in slates)
             for _, _, traceparent in taken:
                 span_afterwards("ranking.record", context_of(traceparent), started_ns)
+
+    def _tell_sign_ins(self, shop: Shop, slates: list[Slate]) -> None:
+        """Tell the log, once, which sessions turned out to be a user's."""
+        now_s = time.time()
+        found = {}
+        for context in (slate.context for slate in slates):
+            if context.user_id and context.session_id:
+                event = sign_in(context.user_id, context.session_id, now_s)
+                if (shop.name, event.event_id) not in self._told:
+                    found[event.event_id] = event
+        if not found:
+            return
+        try:
+            shop.log.append(list(found.values()))
+        except Exception:  # the next ranking or event of the session tells it again
+            _LOG.exception("%d sign-ins were not told", len(found))
+            return
+        if len(self._told) + len(found) > _TOLD:
+            self._told.clear()  # what is told twice is one event all the same
+        self._told.update((shop.name, event_id) for event_id in found)
 
 
 def _write(shop: Shop, slates: list[Slate]) -> None:

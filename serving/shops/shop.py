@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from features.behavior.matrix import Shopper
-from features.events.log import RankingRecord
+from features.events.event import BehaviorEvent
+from features.events.log import AppendResult, RankingRecord
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.shops.intake import Intake
@@ -30,6 +31,10 @@ class ShopperReader(Protocol):
 
 class ShopLog(Protocol):
     """The event log, as far as rankings and status need it."""
+
+    def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
+        """Keep events; durable when it returns."""
+        ...
 
     def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
         """Keep answered rankings."""

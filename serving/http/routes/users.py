@@ -1,14 +1,16 @@
 """A shopper's features and erasure: an administrator's questions."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
 
+from features.events.event import sign_in
 from serving.http.auth import Keyring, Scope
-from serving.http.bodies import json_response
+from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import PathId, Scoped
-from serving.http.openapi import gives
-from serving.http.schemas.users import UserFeatures
+from serving.http.openapi import gives, takes
+from serving.http.schemas.users import MergeRequest, MergeResponse, UserFeatures
 from serving.http.status import Status
 from serving.shops.shop import Shops
 
@@ -25,6 +27,26 @@ def add_erasure(app: FastAPI, shops: Shops, keys: Keyring) -> None:
         assert pseudonym is not None
         await shop.intake.erase_user(pseudonym)
         return json_response({"accepted": 1}, 202)
+
+
+def add_merge(app: FastAPI, shops: Shops, keys: Keyring, clock: Callable[[], float]) -> None:
+    """Register the endpoint; a key needs the scope `events`."""
+    events = Depends(Scoped(keys, Scope.EVENTS))
+
+    @app.post(
+        "/v1/users/{user_id:id}/merge",
+        status_code=202,
+        openapi_extra=takes(MergeRequest, MergeResponse, status=202),
+    )
+    async def merge(user_id: PathId, request: Request, caller: Annotated[Any, events]) -> Response:
+        """Count what a session has done for a user, unless it is another user's already."""
+        body = await read_body(request, MergeRequest)
+        shop = shops.of(caller.shop)
+        user, session = shop.pseudonyms.user(user_id), shop.pseudonyms.session(body.session_id)
+        assert user is not None
+        assert session is not None
+        await shop.intake.append([sign_in(user, session, clock())])
+        return json_response(MergeResponse(accepted=1).model_dump(), 202)
 
 
 def add_user_features(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -> None:

@@ -31,6 +31,9 @@ class EventIn(Wire):
         if self.type is EventType.SEARCH:
             if self.query is None:
                 raise ValueError("a search needs a query")
+        elif self.type is EventType.SIGN_IN:
+            if self.user_id is None or self.session_id is None:
+                raise ValueError("a sign_in needs a user_id and a session_id")
         elif self.item_id is None:
             raise ValueError(f"a {self.type.value} needs an item_id")
         if self.type is EventType.DWELL and self.dwell_ms is None:

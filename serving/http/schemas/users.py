@@ -2,7 +2,19 @@
 
 from datetime import datetime
 
-from serving.http.schemas.wire import Wire
+from serving.http.schemas.wire import Id, Wire
+
+
+class MergeRequest(Wire):
+    """A session that turned out to be a user's."""
+
+    session_id: Id
+
+
+class MergeResponse(Wire):
+    """Durable when this is sent; what was told before changes nothing."""
+
+    accepted: int
 
 
 class UserFeatures(Wire):

@@ -144,6 +144,26 @@ def test_what_was_bought_before_its_item_came_is_learnt_when_it_comes(stack: Run
     assert stack.client.delete(f"/v1/items/{item_id}").status_code == 204
 
 
+@pytest.mark.parametrize("how", ["event", "ranking", "merge"])
+def test_a_session_reaches_the_user_that_it_turns_out_to_be(stack: RunningStack, how: str) -> None:
+    item_ids = stack.sample["item_ids"]
+    session, user, second = (f"{name}-{uuid.uuid4().hex}" for name in ("s", "first", "second"))
+    anonymous = [event("click", session_id=session, item_id=item) for item in item_ids[:3]]
+    assert post(stack, "/v1/events", events=anonymous).json()["accepted"] == 3
+    for _ in range(2):
+        if how == "event":
+            both = event("impression", session_id=session, user_id=user, item_id=item_ids[3])
+            assert post(stack, "/v1/events", events=[both]).json()["accepted"] == 1
+        elif how == "ranking":
+            rank(stack, session_id=session, user_id=user)
+        else:
+            assert post(stack, f"/v1/users/{user}/merge", session_id=session).status_code == 202
+    assert features(stack, user, interactions=3)["counts"]["click"] == 3
+    assert post(stack, f"/v1/users/{second}/merge", session_id=session).status_code == 202
+    _wait_for(lambda: stack.client.get("/v1/status").json()["events_waiting"] == 0, 10)
+    assert not asked_features(stack, second)["known"]
+
+
 def test_five_hundred_clicks_of_one_shopper_make_nothing_popular(stack: RunningStack) -> None:
     item_ids = stack.sample["item_ids"]
     nobody = rank(stack, candidates=[{"item_id": item} for item in item_ids])

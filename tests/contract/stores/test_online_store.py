@@ -97,8 +97,8 @@ def assert_same(got: BehaviorState | None, wanted: BehaviorState) -> None:
 
 
 def ranked(state: BehaviorState) -> BehaviorState:
-    """What the ranker reads of a state: all but what its shopper gave to items' counters."""
-    return replace(state, given={})
+    """What the ranker reads of a state: all but what only the fold needs."""
+    return replace(state, given={}, owner="")
 
 
 def test_a_state_comes_back_without_loss(online: OnlineFeatures, fold: Aggregator) -> None:

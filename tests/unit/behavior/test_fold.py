@@ -25,8 +25,10 @@ FACTS = {
     for n, item_id in enumerate(ITEM_IDS)
 }
 
-# A return takes its purchase back only when it comes after it: its order is part of its meaning.
-ORDER_FREE = [kind for kind in EventType if kind is not EventType.RETURN]
+# A return takes its purchase back only when it comes after it, and a sign-in tells of what was
+# before it: their order is part of their meaning.
+ORDER_DEPENDENT = (EventType.RETURN, EventType.SIGN_IN)
+ORDER_FREE = [kind for kind in EventType if kind not in ORDER_DEPENDENT]
 
 
 def events(

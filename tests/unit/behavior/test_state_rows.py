@@ -35,6 +35,7 @@ STATES = st.builds(
     price_sum=NUMBERS,
     price_square_sum=NUMBERS,
     queries=MAPS,
+    owner=NAMES,
     given=st.dictionaries(NAMES, st.tuples(*[NUMBERS] * (1 + len(Counter))), max_size=6),
     applied_seq=st.integers(0, 2**60),
 )

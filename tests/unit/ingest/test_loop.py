@@ -2,12 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
+from features.behavior.state_rows import FOLD_COLUMNS
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
 from features.definitions import SESSION_VIEW, USER_VIEW
-from features.events.event import MAX_AGE_S, EventType
+from features.events.event import MAX_AGE_S, EventType, sign_in
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser
 from features.ingest.loop import Ingest
@@ -109,11 +111,30 @@ def test_a_sessions_first_clicks_without_a_user_are_kept(shop: Shop, ingest: Ing
     assert shop.online.read_sessions(["s1"])["s1"].n_interactions == 1
 
 
+def test_a_session_reaches_the_user_that_it_turns_out_to_be(shop: Shop) -> None:
+    told = [*visits(shop, 60), *(replace(event, user_id=None) for event in visits(shop, 60, 1))]
+    told.sort(key=lambda event: event.event_id)
+    shop.log.append(told[:90])
+    settings = shop.settings.model_copy(update={"batch_events": 7, "max_users": 2})
+    with open_ingest(settings) as ingest:
+        ingest.drain()
+        shop.log.append([sign_in("u0", f"s{n}", time.time()) for n in range(15)])
+        shop.log.append(told[90:])
+        ingest.drain()
+    assert_online_is(shop, folded(shop))
+    sessions = shop.online.read_sessions([f"s{n}" for n in range(15)])
+    assert {session.owner for session in sessions.values()} > {"u0"}
+    shop.log.commit(CONSUMER, 33)  # as if it had crashed there
+    with open_ingest(settings) as ingest:
+        ingest.drain()
+    assert_online_is(shop, folded(shop))
+
+
 def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop) -> None:
     store = open_store(shop.settings.store)
     views = [store.get_feature_view(view) for view in (USER_VIEW, SESSION_VIEW)]
     for view in views:
-        view.features = [field for field in view.features if not field.name.startswith("given")]
+        view.features = [field for field in view.features if field.name not in FOLD_COLUMNS]
     store.apply([*views])
     assert not is_current(store)
     with open_ingest(shop.settings) as ingest:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from features.events.event import EventType
 from features.events.log import RankingRecord
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.recorder import Recorder
@@ -14,6 +15,7 @@ from serving.ranking.values import Slate
 from serving.shops.shop import Shop
 from tests.support.fakes import FakeLog, groceries, matrix, scores
 from tests.support.fakes import slate as slate_of
+from tests.support.live_shop import wait_until
 from tests.support.service import shop_of
 
 
@@ -129,3 +131,30 @@ def test_the_recorder_survives_a_failing_metric_and_a_slate_it_cannot_record(
     recorder.stop()
     assert log.ids()[:2] == ["of the same batch", "later"]
     assert len(observed) == len(log.ids()) + 1
+
+
+def test_a_ranking_that_names_user_and_session_tells_so_once(encoder: Tokenizer) -> None:
+    log = FakeLog()
+    shop, recorder = shop_with(log, encoder), Recorder(interval_s=0.001)
+    told = slate()
+    for number, (user, session) in enumerate([("p", "s"), ("p", "s"), ("p", None), (None, "s")]):
+        named = replace(told.context, ranking_id=f"r{number}", user_id=user, session_id=session)
+        recorder.record(shop, replace(told, context=named))
+    recorder.stop()
+    assert len(log.rankings) == 4
+    (event,) = log.events.values()
+    assert (event.type, event.user_id, event.session_id) == (EventType.SIGN_IN, "p", "s")
+
+
+def test_a_sign_in_that_could_not_be_told_is_told_with_the_next_ranking(
+    encoder: Tokenizer,
+) -> None:
+    log = FakeLog(error=OSError("disk full"))
+    shop, recorder = shop_with(log, encoder), Recorder(interval_s=0.001)
+    named = replace(slate().context, session_id="s")
+    recorder.record(shop, replace(slate(), context=named))
+    wait_until(lambda: not recorder._buffer, 5.0)
+    log.error = None
+    recorder.record(shop, replace(slate(), context=named))
+    recorder.stop()
+    assert len(log.events) == 1
