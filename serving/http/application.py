@@ -74,6 +74,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)
+    add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
