@@ -23,7 +23,7 @@ from serving.http.routes.operations import add_operations
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
 from serving.http.routes.suggest import add_suggest
-from serving.http.routes.users import add_erasure, add_user_features
+from serving.http.routes.users import add_erasure, add_merge, add_user_features
 from serving.http.settings import AccessSettings
 from serving.http.status import Status
 from serving.ranking.rerank import Rerank
