@@ -18,11 +18,11 @@ class Bounds:
 
 
 USER_BOUNDS = Bounds(
-    recent_items=128, bought_items=512, affinities=64, queries=8, shares=128, half_life_s=45 * DAY_S
+    recent_items=128, bought_items=512, affinities=64, queries=8, shares=64, half_life_s=45 * DAY_S
 )
 SESSION_TTL_S = DAY_S  # a session that was idle for longer is over: here, online and in a replay
 SESSION_BOUNDS = Bounds(
-    recent_items=20, bought_items=32, affinities=24, queries=5, shares=32, half_life_s=0.5 * HOUR_S
+    recent_items=20, bought_items=32, affinities=24, queries=5, shares=16, half_life_s=0.5 * HOUR_S
 )
 
 
