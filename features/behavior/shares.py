@@ -49,9 +49,8 @@ def take_back(state: BehaviorState, item_id: str, purchases: float, at_s: float)
     if item_id not in state.given:
         return 0.0
     then_s, *levels = state.given[item_id]
-    kept: float = 2.0 ** (
-        -max(then_s - at_s, 0.0) / SHARE_HALF_LIFE_S
-    )  # of a purchase's share by then
+    # Of what a purchase gave, so much is left by then.
+    kept: float = 2.0 ** (-max(then_s - at_s, 0.0) / SHARE_HALF_LIFE_S)
     if kept == 0.0:
         return 0.0
     taken = min(purchases * kept, levels[Counter.PURCHASE])
