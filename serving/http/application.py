@@ -58,6 +58,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
         redoc_url=None,
         # Our middleware has span and metrics; FastAPI's would tell paths, and so raw user ids.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,  # a redirect would go to whatever host the caller named
     )
     app.add_middleware(

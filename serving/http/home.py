@@ -5,6 +5,8 @@ from html import escape
 from fastapi import FastAPI, Request, Response
 
 from serving.http.bodies import json_response
+from serving.http.openapi import gives
+from serving.http.schemas.operations import Home
 
 _PLACES = {
     "docs": ("/docs", "The API, to read and to try"),
@@ -31,7 +33,7 @@ def add_home(app: FastAPI, demo: bool) -> None:
     told = {"name": app.title.lower(), "version": app.version, **links}
     page = _page(app.title, places)
 
-    @app.get("/")
+    @app.get("/", openapi_extra=gives(Home))
     async def home(request: Request) -> Response:
         """Name, version and links: a page for a browser, JSON for a program."""
         # Browsers name HTML in what they accept; programs accept JSON, or anything.

@@ -1,6 +1,8 @@
-"""The OpenAPI document: FastAPI's, completed with the bodies that we validate ourselves."""
+"""The OpenAPI document: FastAPI's, completed with the bodies that we validate ourselves, with tags,
+worked examples and every error."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,60 +11,99 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.http.problems import Problem
-from serving.http.schemas.events import EventsResponse, EventsSchema
-from serving.http.schemas.items import (
-    ImportResponse,
-    ItemOut,
-    ItemPage,
-    ItemPatch,
-    ItemsPatch,
-    ItemsPut,
-    ItemsResponse,
-)
-from serving.http.schemas.rankings import (
-    RankRequest,
-    RankResponse,
-    RecommendRequest,
-    SearchRequest,
-    SearchResponse,
-)
-from serving.http.schemas.rerank import DocumentsRerank, TextsRerank
-from serving.http.schemas.suggest import SuggestResponse
-from serving.http.schemas.users import MergeRequest, MergeResponse, UserFeatures
+from serving.http.schemas import events, items, operations, rankings, rerank, suggest, users
+from serving.http.schemas.examples import EXAMPLES, Example
 
-_MODELS = (
-    RankRequest,
-    SearchRequest,
-    RecommendRequest,
-    RankResponse,
-    SearchResponse,
-    SuggestResponse,
-    EventsResponse,
-    ItemsPut,
-    ItemsPatch,
-    ItemsResponse,
-    ImportResponse,
-    ItemPatch,
-    ItemOut,
-    ItemPage,
-    MergeRequest,
-    MergeResponse,
-    UserFeatures,
-    TextsRerank,
-    DocumentsRerank,
+_MODELS: tuple[type[BaseModel], ...] = (
+    rankings.RankRequest,
+    rankings.SearchRequest,
+    rankings.RecommendRequest,
+    rankings.RankResponse,
+    rankings.SearchResponse,
+    suggest.SuggestResponse,
+    events.EventsResponse,
+    items.ItemsPut,
+    items.ItemsPatch,
+    items.ItemsResponse,
+    items.ImportResponse,
+    items.ItemPatch,
+    items.ItemOut,
+    items.ItemPage,
+    users.MergeRequest,
+    users.UserFeatures,
+    rerank.TextsRerank,
+    rerank.DocumentsRerank,
+    rerank.TextScore,
+    rerank.CohereAnswer,
+    rerank.VoyageAnswer,
+    operations.Home,
+    operations.Health,
+    operations.Ready,
+    operations.ShopStatus,
+    operations.Accepted,
     Problem,
 )
-_PROBLEMS = {
-    "400": "The body is not JSON, or not compressed as it says.",
-    "401": "No key, or an unknown one.",
-    "403": "The key lacks the scope.",
-    "404": "No such resource.",
-    "413": "The body is too large.",
-    "415": "The body is compressed, or is a patch, of a kind that is not known.",
-    "422": "A field cannot be used; the detail names it.",
-    "429": "The key is over its rate.",
-    "503": "More load than can be taken.",
+_ABOUT = """\
+Ranking for storefronts: search, recommendations and the order of what you offer.
+
+Send a key as `Authorization: Bearer <key>`; each group names the scope that it needs. Every answer
+has `x-request-id`. Errors are RFC 9457 problem documents, and `code` says what is wrong.
+"""
+_TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Rankings": (
+        "What to show, in which order. Scope `rank`.",
+        ("/v1/rank", "/v1/search", "/v1/recommend", "/v1/items/{item_id}/similar"),
+    ),
+    "Suggestions": ("What somebody is typing. Scope `rank`.", ("/v1/suggest",)),
+    "Rerank": (
+        "Free texts against a query, for existing clients. Scope `rank`.",
+        ("/rerank", "/v1/rerank", "/v2/rerank"),
+    ),
+    "Events": (
+        "What shoppers do. Scope `events`.",
+        ("/v1/events", "/v1/users/{user_id}/merge"),
+    ),
+    "Items": (
+        "The catalogue. Scope `items`.",
+        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}"),
+    ),
+    "Shoppers": (
+        "What is known of a shopper. Scope `admin`.",
+        ("/v1/users/{user_id}", "/v1/users/{user_id}/features"),
+    ),
+    "Operations": (
+        "For operators. No key, but for `/v1/status` (scope `rank`).",
+        ("/", "/healthz", "/readyz", "/metrics", "/v1/status"),
+    ),
 }
+_HEADERS = {
+    "Rankings": {"x-vitrine-variant": "What the request was ranked by."},
+    "Rerank": {
+        "x-vitrine-route": "`model`, or `fallback`: by words.",
+        "x-vitrine-truncated": "Places of texts that were cut; left out when none was.",
+    },
+}
+# What it is, a code and a detail for example, and a header that comes with it.
+_PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
+    "400": ("The body is not JSON (`malformed_json`), or not compressed as it says "
+            "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
+    "401": ("No key, or an unknown one.", "unauthenticated",
+            "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
+    "403": ("The key lacks the scope.", "forbidden", "this key has no scope 'items'", None),
+    "404": ("The catalogue has no such item (`unknown_item`), or there is no such path "
+            "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
+    "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
+    "415": ("The body is compressed, or is a patch, of a kind that is not known.",
+            "unsupported_media_type",
+            "content-encoding: br is not understood, gzip and deflate are", "accept-encoding"),
+    "422": ("A field cannot be used; the detail names it.", "invalid_request",
+            "candidates.0.item_id: Field required", None),
+    "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
+            "retry-after"),
+    "503": ("More load than can be taken (`overloaded`), or what is asked for is down.",
+            "overloaded", "overloaded", "retry-after"),
+}  # fmt: skip
+_DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -72,29 +113,17 @@ def document(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         openapi_version="3.1.0",
         routes=app.routes,
-        description="Ranking for storefronts.",
+        description=_ABOUT,
+        tags=[{"name": name, "description": about} for name, (about, _) in _TAGS.items()],
     )
-    _, definitions = models_json_schema(
-        [(model, "validation") for model in _MODELS],
-        ref_template="#/components/schemas/{model}",
-    )
-    components = schema.setdefault("components", {}).setdefault("schemas", {})
-    components.update(definitions["$defs"])
+    components = schema.setdefault("components", {})
     # Events are judged one by one, so our model holds raw values; callers see the true form.
-    _, events = models_json_schema(
-        [(EventsSchema, "validation")], ref_template="#/components/schemas/{model}"
-    )
-    components.update(events["$defs"])
-    components["EventsRequest"] = components.pop("EventsSchema")
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    components["schemas"] = {**_definitions(_MODELS), **_definitions([events.EventsSchema])}
+    components["schemas"]["EventsRequest"] = components["schemas"].pop("EventsSchema")
+    components["responses"] = {_name(status): _problem(status) for status in _PROBLEMS}
     for path, methods in schema["paths"].items():
         for operation in methods.values():
-            public = path in ("/", "/healthz", "/readyz", "/metrics")
-            for status, description in _PROBLEMS.items():
-                if not public:
-                    operation["responses"][status] = {
-                        "description": description, "content": content,
-                    }  # fmt: skip
+            _complete(path, operation)
     return schema
 
 
@@ -114,10 +143,84 @@ def takes(
 
 def gives(model: type[BaseModel], status: int = 200) -> dict[str, Any]:
     """What an operation answers."""
-    content = {"application/json": {"schema": ref(model)}}
-    return {"responses": {str(status): {"description": "Done.", "content": content}}}
+    return answers(ref(model), status)
+
+
+def answers(schema: dict[str, Any], status: int = 200) -> dict[str, Any]:
+    """The same, by a schema."""
+    content = {"application/json": {"schema": schema}}
+    return {"responses": {str(status): {"description": _DONE[str(status)], "content": content}}}
 
 
 def ref(model: type[BaseModel]) -> dict[str, str]:
     """A reference to a model of the document."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    """Tag, summary, examples, headers and errors of one operation."""
+    tag = next(name for name, (_, paths) in _TAGS.items() if path in paths)
+    operation["tags"] = [tag]
+    summary, _, rest = operation["description"].partition("\n")
+    operation["summary"] = summary.strip().rstrip(".")
+    operation["description"] = " ".join(rest.split()) or summary
+    example = EXAMPLES[operation["operationId"]]
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in example.parameters:
+            parameter["example"] = example.parameters[parameter["name"]]
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        media["example"] = example.body
+    responses = operation["responses"]
+    for status in [status for status in responses if status in _DONE]:
+        _show(responses[status], status, example, _HEADERS.get(tag, {}))
+    for status in _statuses(path, operation):
+        responses[status] = {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _show(response: dict[str, Any], status: str, example: Example, headers: dict[str, str]) -> None:
+    response["description"] = _DONE[status]
+    for media in response.get("content", {}).values():
+        media["example"] = example.answer
+    if headers:
+        response["headers"] = {
+            name: {"description": about, "schema": {"type": "string"}}
+            for name, about in headers.items()
+        }
+
+
+def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
+    """The errors that an operation can answer; one without a key has none but its own."""
+    if "security" not in operation:
+        return []
+    statuses = ["401", "403", "429", "503"]
+    if "requestBody" in operation:
+        statuses += ["400", "413", "415", "422"]
+    if operation.get("parameters"):
+        statuses.append("422")
+    if "{" in path:
+        statuses.append("404")
+    return sorted(set(statuses))
+
+
+def _problem(status: str) -> dict[str, Any]:
+    about, code, detail, header = _PROBLEMS[status]
+    example = {
+        "type": f"urn:vitrine:problem:{code}", "title": HTTPStatus(int(status)).phrase,
+        "status": int(status), "detail": detail, "code": code, "request_id": "0f8b5d0e",
+    }  # fmt: skip
+    content = {"application/problem+json": {"schema": ref(Problem), "example": example}}
+    headers = {"headers": {header: {"schema": {"type": "string"}}}} if header else {}
+    return {"description": about, "content": content, **headers}
+
+
+def _name(status: str) -> str:
+    return HTTPStatus(int(status)).phrase.title().replace(" ", "")
+
+
+def _definitions(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    _, found = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    definitions: dict[str, Any] = found["$defs"]
+    return definitions

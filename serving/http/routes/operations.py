@@ -7,6 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import json_response
 from serving.http.dependencies import Scoped
+from serving.http.openapi import gives
+from serving.http.schemas.operations import Health, Ready, ShopStatus
 from serving.http.status import Status
 from serving.telemetry.metrics import exposition
 
@@ -14,12 +16,14 @@ from serving.telemetry.metrics import exposition
 def add_operations(app: FastAPI, status: Status, keys: Keyring) -> None:
     """Register the endpoints."""
 
-    @app.get("/healthz")
+    @app.get("/healthz", openapi_extra=gives(Health))
     async def healthz() -> Response:
         """This process runs."""
         return json_response({"status": "ok"})
 
-    @app.get("/readyz", responses={503: {"description": "Not ready yet."}})
+    not_yet = {"description": "Not ready yet.", "model": Ready}
+
+    @app.get("/readyz", openapi_extra=gives(Ready), responses={503: not_yet})
     async def readyz() -> Response:
         """Features and model have answered once."""
         ready, detail = await status.ready()
@@ -30,7 +34,9 @@ def add_operations(app: FastAPI, status: Status, keys: Keyring) -> None:
         """Prometheus text."""
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/v1/status", dependencies=[Depends(Scoped(keys, Scope.RANK))])
+    rank = Depends(Scoped(keys, Scope.RANK))
+
+    @app.get("/v1/status", dependencies=[rank], openapi_extra=gives(ShopStatus))
     async def get_status() -> Response:
         """Versions, routes and freshness."""
         return json_response(await status.report())

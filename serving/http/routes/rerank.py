@@ -11,8 +11,15 @@ from features.arrays import FloatArray
 from serving.http.auth import Keyring, Scope
 from serving.http.bodies import invalid, json_response
 from serving.http.dependencies import Scoped
-from serving.http.openapi import takes
-from serving.http.schemas.rerank import MAX_TEXT, DocumentsRerank, TextsRerank
+from serving.http.openapi import answers, ref, takes
+from serving.http.schemas.rerank import (
+    MAX_TEXT,
+    CohereAnswer,
+    DocumentsRerank,
+    TextScore,
+    TextsRerank,
+    VoyageAnswer,
+)
 from serving.ranking.rerank import Rerank
 
 _Body = TextsRerank | DocumentsRerank
@@ -41,9 +48,15 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         return json_response(_answer(body, relevance, told, request), headers=headers)
 
     rank = Depends(Scoped(keys, Scope.RANK))
-    extra = takes(TextsRerank, None, 200, DocumentsRerank)
-    for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
-        app.post(path, dependencies=[rank], openapi_extra=extra)(rerank)
+    of_texts = {"type": "array", "items": ref(TextScore)}
+    extra = {
+        **takes(TextsRerank, None, 200, DocumentsRerank),
+        **answers({"anyOf": [of_texts, ref(CohereAnswer), ref(VoyageAnswer)]}),
+    }
+    for name, path in (
+        ("rerank", "/rerank"), ("rerank_v1", "/v1/rerank"), ("rerank_v2", "/v2/rerank"),
+    ):  # fmt: skip
+        app.post(path, name=name, dependencies=[rank], openapi_extra=extra)(rerank)
 
 
 def _answer(body: _Body, relevance: FloatArray, told: str, request: Request) -> Any:
@@ -105,8 +118,7 @@ def _texts(body: DocumentsRerank) -> list[str]:
 
 def _cut(body: _Body, text: str) -> str:
     """As much as is read: a text that is too long fails no batch."""
-    from_left = (body.truncation_direction or "right").lower() == "left"
-    return text[-MAX_TEXT:] if from_left else text[:MAX_TEXT]
+    return text[-MAX_TEXT:] if body.truncation_direction == "left" else text[:MAX_TEXT]
 
 
 def _told(cut: Sequence[int], query: bool) -> str:

@@ -10,7 +10,8 @@ from serving.http.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes
-from serving.http.schemas.users import MergeRequest, MergeResponse, UserFeatures
+from serving.http.schemas.operations import Accepted
+from serving.http.schemas.users import MergeRequest, UserFeatures
 from serving.http.status import Status
 from serving.shops.shop import Shops
 
@@ -19,7 +20,7 @@ def add_erasure(app: FastAPI, shops: Shops, keys: Keyring) -> None:
     """Register the endpoint; a key needs the scope `admin`."""
     admin = Depends(Scoped(keys, Scope.ADMIN))
 
-    @app.delete("/v1/users/{user_id:id}", status_code=202)
+    @app.delete("/v1/users/{user_id:id}", status_code=202, openapi_extra=gives(Accepted, 202))
     async def erase_user(user_id: PathId, caller: Annotated[Any, admin]) -> Response:
         """Erase a shopper's events, features and rankings everywhere."""
         shop = shops.of(caller.shop)
@@ -36,7 +37,7 @@ def add_merge(app: FastAPI, shops: Shops, keys: Keyring, clock: Callable[[], flo
     @app.post(
         "/v1/users/{user_id:id}/merge",
         status_code=202,
-        openapi_extra=takes(MergeRequest, MergeResponse, status=202),
+        openapi_extra=takes(MergeRequest, Accepted, status=202),
     )
     async def merge(user_id: PathId, request: Request, caller: Annotated[Any, events]) -> Response:
         """Count what a session has done for a user, unless it is another user's already."""
@@ -46,7 +47,7 @@ def add_merge(app: FastAPI, shops: Shops, keys: Keyring, clock: Callable[[], flo
         assert user is not None
         assert session is not None
         await shop.intake.append([sign_in(user, session, clock())])
-        return json_response(MergeResponse(accepted=1).model_dump(), 202)
+        return json_response({"accepted": 1}, 202)
 
 
 def add_user_features(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -> None:

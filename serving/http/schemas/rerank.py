@@ -6,7 +6,7 @@ read and not used. What nobody sends is refused, as everywhere.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import BeforeValidator, Field, FiniteFloat
 
 from serving.http.schemas.wire import Wire
 
@@ -15,13 +15,23 @@ Value = str | FiniteFloat | bool | None
 Top = Annotated[int, Field(ge=1)] | None
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 class _Rerank(Wire):
     query: str = Field(description=f"The first {MAX_TEXT} characters are read.")
     top_n: Top = Field(None, description="So many of the best; null: all.")
     model: str | None = Field(None, description="Repeated in the answer; there is one model.")
     truncate: bool | None = Field(None, description="A text that is too long is always cut.")
-    truncation_direction: Literal["left", "right", "Left", "Right"] | None = Field(
-        None, description="Where a text that is too long is cut: at the right, unless left."
+    # Named in both writings by versions of text-embeddings-inference; as an enumeration these would
+    # make two equal names in generated clients.
+    truncation_direction: Annotated[Literal["left", "right"] | None, BeforeValidator(_lower)] = (
+        Field(
+            None,
+            description="Where a text that is too long is cut: at the right, unless left. Capitals "
+            "do not count.",
+        )
     )
     truncate_prompt_tokens: int | None = None
     priority: int | None = None

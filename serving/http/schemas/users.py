@@ -11,12 +11,6 @@ class MergeRequest(Wire):
     session_id: Id
 
 
-class MergeResponse(Wire):
-    """Durable when this is sent; what was told before changes nothing."""
-
-    accepted: int
-
-
 class UserFeatures(Wire):
     """What is known of a shopper, for an administrator."""
 

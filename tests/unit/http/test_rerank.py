@@ -1,4 +1,4 @@
-"""Free texts in the dialects of existing clients, and the document that describes the API."""
+"""Free texts in the dialects of existing clients."""
 
 import asyncio
 import math
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from openapi_spec_validator import validate
 
 from features.arrays import FloatArray
 from serving.errors import ModelTimeoutError, ModelUnavailableError
@@ -192,43 +191,6 @@ async def test_without_the_model_texts_are_scored_by_shared_words(shop: Service)
     answer = await shop.post("/rerank", TEI)
     assert answer.headers["x-vitrine-route"] == "fallback"
     assert answer.json()[0]["index"] == 1
-
-
-async def test_the_openapi_document_is_valid_and_its_references_resolve(shop: Service) -> None:
-    answer = await shop.call("GET", "/openapi.json", None)
-    document = answer.json()
-    validate(document)
-    assert document["openapi"].startswith("3.1")
-    references = set(find_references(document))
-    assert references
-    for reference in references:
-        place: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            place = place[part]
-    served = {(path, method) for path, methods in document["paths"].items() for method in methods}
-    assert {
-        ("/v1/rank", "post"), ("/v1/search", "post"), ("/v1/recommend", "post"),
-        ("/v1/events", "post"), ("/v1/items", "put"), ("/v1/items/{item_id}", "delete"),
-        ("/v1/items/{item_id}/similar", "get"), ("/v1/users/{user_id}", "delete"),
-        ("/v1/suggest", "get"),
-        ("/v1/users/{user_id}/features", "get"), ("/rerank", "post"), ("/healthz", "get"),
-        ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
-    } <= served  # fmt: skip
-    event = document["components"]["schemas"]["EventsRequest"]["properties"]["events"]["items"]
-    assert event == {"$ref": "#/components/schemas/EventIn"}
-
-
-def find_references(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
-        return own + [found for value in node.values() for found in find_references(value)]
-    if isinstance(node, list):
-        return [found for value in node for found in find_references(value)]
-    return []
-
-
-async def test_the_docs_page_is_served(shop: Service) -> None:
-    assert (await shop.call("GET", "/docs", None)).status_code == 200
 
 
 class OneAtATime(FakeEncoder):

@@ -1,0 +1,53 @@
+"""What operators are told, on the wire."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from serving.http.schemas.wire import Wire
+
+
+class Home(Wire):
+    """Where everything is."""
+
+    name: str
+    version: str
+    docs: str
+    openapi: str
+    health: str
+    ready: str
+    metrics: str
+    demo: str | None = Field(None, description="Left out where there is none.")
+
+
+class Health(Wire):
+    """This process lives."""
+
+    status: Literal["ok"]
+
+
+class Ready(Wire):
+    """What has answered at least once."""
+
+    status: Literal["ready", "starting"]
+    features: bool
+    model: bool
+
+
+class ShopStatus(Wire):
+    """Versions and freshness."""
+
+    model_version: str | None
+    features_answer: bool
+    model_answers: bool
+    catalog_items: int
+    events_logged: int | None = Field(description="null: the log does not answer.")
+    events_waiting: int | None = Field(description="Not yet in any feature.")
+    ingest: dict[str, Any] | None = Field(description="What ingest last said of itself.")
+    rankings: dict[str, float] = Field(description="Answered by this process, by route.")
+
+
+class Accepted(Wire):
+    """How much was taken."""
+
+    accepted: int

@@ -1,0 +1,184 @@
+"""The document that describes the API: complete, usable by generators, and its examples work."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+import pytest
+from openapi_spec_validator import validate
+
+from serving.http.schemas.examples import EXAMPLES
+from tests.support.fakes import GROCERIES
+from tests.support.service import Service, view
+
+Operation = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document(tokenizer_path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = Service(tokenizer_path).app.openapi()
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def shop(tokenizer_path: Path) -> Service:
+    service = Service(tokenizer_path)
+    service.catalog.upsert(GROCERIES)
+    return service
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def by_id(document: dict[str, Any]) -> dict[str, tuple[str, str, Operation]]:
+    return {found[2]["operationId"]: found for found in operations(document)}
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for value in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
+        yield from nodes(value)
+
+
+def resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        place: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            place = place[part]
+        node = place
+    return node
+
+
+def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    whole = {**schema, "components": document["components"]}
+    jsonschema_rs.validator_for(whole, validate_formats=True).validate(value)
+
+
+def test_the_document_is_valid_and_its_references_resolve(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    references = [node["$ref"] for node in nodes(document) if isinstance(node.get("$ref"), str)]
+    assert references
+    for reference in references:
+        assert resolved(document, {"$ref": reference})
+    event = document["components"]["schemas"]["EventsRequest"]["properties"]["events"]["items"]
+    assert event == {"$ref": "#/components/schemas/EventIn"}
+
+
+def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
+    assert {(path, method) for method, path, _ in operations(document)} == {
+        ("/v1/rank", "post"), ("/v1/search", "post"), ("/v1/recommend", "post"),
+        ("/v1/items/{item_id}/similar", "get"), ("/v1/suggest", "get"), ("/rerank", "post"),
+        ("/v1/rerank", "post"), ("/v2/rerank", "post"), ("/v1/events", "post"),
+        ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),
+        ("/v1/items/import", "post"), ("/v1/items/{item_id}", "get"),
+        ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
+        ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"), ("/", "get"),
+        ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
+    }  # fmt: skip
+
+
+def test_every_operation_has_a_tag_a_summary_and_a_name_of_its_own(
+    document: dict[str, Any],
+) -> None:
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
+    used = set()
+    for _, path, operation in operations(document):
+        (tag,) = operation["tags"]
+        used.add(tag)
+        assert operation["summary"], path
+        assert operation["description"], path
+    assert used == tags
+    assert set(by_id(document)) == set(EXAMPLES)
+    assert len(by_id(document)) == len(list(operations(document)))
+
+
+def test_nothing_differs_from_its_neighbour_by_capitals_alone(document: dict[str, Any]) -> None:
+    """Generators of clients make names of these, and two that are equal break them."""
+    schemas = document["components"]["schemas"]
+    groups = [list(schemas), list(by_id(document))]
+    for node in nodes(document):
+        groups.append([str(value) for value in node.get("enum", [])])
+        if isinstance(node.get("properties"), dict):
+            groups.append(list(node["properties"]))
+    for group in groups:
+        assert len({name.casefold() for name in group}) == len(group), group
+
+
+def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        told = set(operation["responses"])
+        if "security" not in operation:
+            assert told <= {"200", "503"}, path
+            continue
+        assert {"401", "403", "429", "503"} <= told, path
+        assert ({"400", "413", "415", "422"} <= told) == ("requestBody" in operation), path
+        assert ("404" in told) == ("{" in path), path
+        for status in told - {"200", "202", "204"}:
+            problem = resolved(document, operation["responses"][status])
+            media = problem["content"]["application/problem+json"]
+            fits(document, media["schema"], media["example"])
+            assert media["example"]["status"] == int(status), (method, path)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_every_example_is_as_it_says_and_works(
+    shop: Service, document: dict[str, Any], name: str
+) -> None:
+    method, path, operation = by_id(document)[name]
+    query = {}
+    for parameter in operation.get("parameters", []):
+        assert "example" in parameter or not parameter["required"], parameter["name"]
+        if "example" not in parameter:
+            continue
+        fits(document, parameter["schema"], parameter["example"])
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(parameter["example"], safe=""))
+        else:
+            query[parameter["name"]] = parameter["example"]
+    sent: dict[str, Any] = {"params": query}
+    for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+        body = media["example"]
+        if isinstance(body, str):
+            sent["content"] = body
+            for line in body.splitlines():
+                fits(document, media["schema"], json.loads(line))
+        else:
+            sent["content"] = json.dumps(body)
+            if name != "put_items":  # which shows what becomes of a bad one
+                fits(document, media["schema"], body)
+        sent["headers"] = {"content-type": kind}
+    answer = await shop.call(method.upper(), path, **sent)
+    (status,) = set(operation["responses"]) & {"200", "202", "204"}
+    assert answer.status_code == int(status), answer.text
+    for kind, media in operation["responses"][status].get("content", {}).items():
+        assert answer.headers["content-type"].startswith(kind)
+        fits(document, media["schema"], media["example"])
+        if kind == "application/json":
+            fits(document, media["schema"], answer.json())
+    if name in ("put_items", "patch_items", "import_items", "post_events"):
+        assert answer.json() == media["example"]
+
+
+async def test_what_is_refused_is_a_problem_of_the_document(
+    shop: Service, document: dict[str, Any]
+) -> None:
+    problem = {"$ref": "#/components/schemas/Problem"}
+    refused = [
+        await shop.post("/v1/rank", {"candidates": []}),
+        await shop.post("/v1/rank", "{"),
+        await shop.call("GET", "/v1/items/nowhere"),
+        await shop.post("/v1/events", {"events": [view()]}, "nobody"),
+    ]
+    assert [answer.status_code for answer in refused] == [422, 400, 404, 401]
+    for answer in refused:
+        fits(document, problem, answer.json())
