@@ -1,5 +1,6 @@
 """The OpenAPI document against the real stack: whatever comes in, no 500 and no hang."""
 
+import json
 from typing import Any
 
 import pytest
@@ -26,6 +27,12 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 20  # of each operation and mode; `make fuzz` sends thousands
+
+
+@schemathesis.serializer("application/x-ndjson")
+def one_line(context: Any, value: Any) -> bytes:
+    """An import of one item."""
+    return json.dumps(value).encode() + b"\n"
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
