@@ -55,10 +55,10 @@ class ItemRoutes:
         ) -> Response:
             """All items by id, a page at a time."""
             upkeep = self._shops.of(caller.shop).upkeep
-            found = await upkeep.page(_after(query.cursor), query.limit)
-            more = len(found) == query.limit
-            cursor = urlsafe_b64encode(found[-1].item_id.encode()).decode() if more else None
-            return json_response({"items": [shown(item) for item in found], "cursor": cursor})
+            found = await upkeep.page(_after(query.cursor), query.limit + 1)
+            page, more = found[: query.limit], len(found) > query.limit
+            cursor = urlsafe_b64encode(page[-1].item_id.encode()).decode() if more else None
+            return json_response({"items": [shown(item) for item in page], "cursor": cursor})
 
         @app.put("/v1/items", status_code=202, openapi_extra=takes(ItemsPut, ItemsResponse, 202))
         async def put_items(request: Request, caller: Annotated[Any, items]) -> Response:

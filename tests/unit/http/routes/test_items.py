@@ -222,7 +222,8 @@ async def test_all_items_are_listed_once(service: Service) -> None:
         listed += [item["item_id"] for item in found["items"]]
         path = f"/v1/items?limit=3&cursor={found['cursor']}" if found["cursor"] else ""
     assert listed == ids
-    assert (await service.call("GET", "/v1/items")).json()["cursor"] is None
+    for limit in (len(ids), 100):
+        assert (await service.call("GET", f"/v1/items?limit={limit}")).json()["cursor"] is None
 
 
 async def test_five_hundred_items_of_full_length_fit(service: Service) -> None:
