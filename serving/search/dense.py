@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from usearch.index import Index
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import BoolArray, FloatArray, RowArray
 from serving.models.contract import VECTOR_SIZE
 
 _DEPTH = 1_000  # a search takes longer for each
 _BATCH = 16  # added at once: readers wait for that long
+_MANY = 0.1  # of the items: while more wait for their vectors, words are to judge alone
 
 
 class DenseIndex:
@@ -20,6 +21,27 @@ class DenseIndex:
     def __init__(self) -> None:
         self._index = Index(ndim=VECTOR_SIZE, metric="cos", dtype="f16")
         self._lock = threading.Lock()  # usearch moves its nodes when it grows
+        self._awaited: set[int] = set()
+
+    def expect(self, rows: RowArray) -> None:
+        """Vectors of `rows` are to come; until then nobody knows how near these items are."""
+        with self._lock:
+            self._awaited.update(rows.tolist())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all but a few of the items that will have a vector have one."""
+        with self._lock:
+            return len(self._awaited) <= _MANY * len(self._index)
+
+    def awaited(self, rows: RowArray) -> BoolArray:
+        """Which of `rows` have no vector yet, but will, (n,)."""
+        with self._lock:
+            if not self._awaited:
+                return np.zeros(len(rows), bool)
+            waits = np.array([row in self._awaited for row in rows.tolist()], bool)
+            waits[waits] = ~np.asarray(self._index.contains(rows[waits]), bool)
+            return waits
 
     def replace(self, rows: RowArray, vectors: FloatArray) -> None:
         """Put `vectors` (n, VECTOR_SIZE) in the places of `rows`; zeros leave the index."""
@@ -32,6 +54,7 @@ class DenseIndex:
                     self._index.remove(stale)
                 if keep.any():
                     self._index.add(part[keep], new[keep])
+                self._awaited.difference_update(part.tolist())
 
     def remove(self, rows: RowArray) -> None:
         """Take `rows` out."""

@@ -24,8 +24,9 @@ class Asked:
     """A query, read in this catalogue.
 
     readings: its words, and those that mean the same, with their terms;
-    vector: float32 (VECTOR_SIZE,), None while the encoder is down; by_words, nearest, exact: int64
-    (any,), rows that words, the vector and a code find, best first; best_cosine: of any item
+    vector: float32 (VECTOR_SIZE,), None while the encoder is down or most items wait for it;
+    by_words, nearest, exact: int64 (any,), rows that words, the vector and a code find, best first;
+    best_cosine: of any item
     """
 
     readings: list[tuple[str, list[QueryTerm]]]
@@ -70,6 +71,8 @@ class Matcher:
 
     def read(self, query: str, vector: FloatArray | None, depth: int = REFERENCE_DEPTH) -> Asked:
         """What is asked, with the rows that are found for it, at most `depth` by each list."""
+        if not self._dense.is_ready:
+            vector = None  # items with a vector cannot be compared with items without
         readings = [
             (reading, self.lexicon.query_terms(reading))
             for reading in (query, *self._other_readings(query))
@@ -99,6 +102,11 @@ class Matcher:
         if asked.vector is not None:
             has_vector, vectors = self._dense.known(at)
             cosines[has_vector] = vectors @ asked.vector
+            # A new item is taken to be as near as what is found usually is: it has no advantage
+            # of being judged by its words alone.
+            found = cosines[len(at) - len(asked.reference) :]
+            if np.isfinite(found).any():
+                cosines[self._dense.awaited(at)] = np.nanmean(found)
         n_asked = int(known.sum())
         values = np.full(n_asked, -1.0, np.float32)
         columns = np.zeros((n_asked, len(COLUMNS)), np.float32)

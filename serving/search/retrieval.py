@@ -96,8 +96,9 @@ class Retrieval:
         self.update_vectors(rows)
 
     def update_words(self, rows: RowArray) -> None:
-        """Bring what is found by words, codes and attributes up to date."""
+        """Bring what is found by words, codes and attributes up to date; vectors are awaited."""
         table = self._items.table
+        self._dense.expect(rows[~table.removed[rows]])
         self._matcher.update(rows, table)
         self._attributes.update(rows, table)
 

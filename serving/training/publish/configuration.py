@@ -9,6 +9,11 @@ _GPU_MEMORY = {"ranker": 200_000, "encoder": 200_000, "cross_encoder": 0}
 _TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 
 
+def memory_of(model: str, precision: str) -> int:
+    """How many vectors of texts a version of `model` keeps."""
+    return (_GPU_MEMORY if precision == "float16" else _MEMORY)[model]
+
+
 def configuration(
     model: str, precision: str, threads: int, limits: Limits | None, profile: str | None = None
 ) -> str:
@@ -22,7 +27,7 @@ def configuration(
     inputs, outputs = MODELS[model]
     parameters = {
         "threads": 1 if on_gpu else threads,
-        "memory": _GPU_MEMORY[model] if on_gpu else _MEMORY[model],
+        "memory": memory_of(model, precision),
         "providers": ",".join(where.providers),
         "batch": where.batch,
         **(limits.as_dict() if limits else {}),

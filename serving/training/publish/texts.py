@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ from tokenizers import Tokenizer
 
 from features.arrays import IntArray
 
-TokenArray = npt.NDArray[np.int16]
+TokenArray = npt.NDArray[Any]  # of token ids
+TokenType = type[np.int16] | type[np.int32]  # int16 holds BERT's vocabulary and no larger one
 
 _SPECIAL = (101, 102)  # [CLS], [SEP]
 _FIRST_WORD = 1996  # ids below are special, unused or single characters
@@ -22,8 +24,10 @@ def read_texts(path: Path) -> list[str]:
         return [json.loads(line) for line in lines if line.strip()]
 
 
-def tokenize(tokenizer: Path, texts: Sequence[str], max_tokens: int) -> TokenArray:
-    """Token ids int16 (n, max_tokens), zero-padded; a row of zeros for an empty text."""
+def tokenize(
+    tokenizer: Path, texts: Sequence[str], max_tokens: int, dtype: TokenType = np.int16
+) -> TokenArray:
+    """Token ids (n, max_tokens), zero-padded; a row of zeros for an empty text."""
     encoder = Tokenizer.from_file(str(tokenizer))
     encoder.no_padding()
     encoder.enable_truncation(max_tokens)
@@ -31,13 +35,15 @@ def tokenize(tokenizer: Path, texts: Sequence[str], max_tokens: int) -> TokenArr
     ids_of_texts = [
         encoding.ids if text else [] for text, encoding in zip(texts, encodings, strict=True)
     ]
-    return padded(ids_of_texts, max_tokens)
+    return padded(ids_of_texts, max_tokens, dtype)
 
 
-def padded(ids_of_texts: Iterable[Sequence[int] | IntArray], length: int) -> TokenArray:
-    """Token ids of texts as the model server takes them: int16 (n, length), zero-padded."""
+def padded(
+    ids_of_texts: Iterable[Sequence[int] | IntArray], length: int, dtype: TokenType = np.int16
+) -> TokenArray:
+    """Token ids of texts as the model server takes them: (n, length), zero-padded."""
     texts = list(ids_of_texts)
-    out = np.zeros((len(texts), length), np.int16)
+    out = np.zeros((len(texts), length), dtype)
     for row, ids in zip(out, texts, strict=True):
         row[: len(ids)] = ids
     return out
@@ -62,7 +68,7 @@ def with_slate_texts(tokens: TokenArray, slates: Path) -> TokenArray:
         return tokens
     with np.load(slates) as stored:
         held_out = stored["ITEM_TOKENS"][:, : tokens.shape[1]]
-    out = np.zeros((len(tokens) + len(held_out), tokens.shape[1]), np.int16)
+    out = np.zeros((len(tokens) + len(held_out), tokens.shape[1]), tokens.dtype)
     out[: len(tokens)] = tokens
     out[len(tokens) :, : held_out.shape[1]] = held_out
     return out

@@ -1,13 +1,11 @@
 """The files of one version: the code that runs it, the text tower and the items' vectors."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from features.catalog.item import content_key
-from serving.models.runtime.text_vectors import TextEncoder
+from serving.models.runtime.text_vectors import KeyArray, TextEncoder
 from serving.training.publish.base_model import Weights
 from serving.training.publish.encoder_onnx import build_float, build_int8, calibrate
 from serving.training.publish.execution import CPU, Execution, execution_of
@@ -90,19 +88,15 @@ def add_tower_alone(
 
 
 def add_item_vectors(
-    folder: Path,
-    texts: Sequence[str],
-    tokens: TokenArray,
-    threads: int,
-    execution: Execution = CPU,
+    folder: Path, keys: KeyArray, tokens: TokenArray, threads: int, execution: Execution = CPU
 ) -> None:
-    """Write item_vectors.npz: content keys int64 (n,) and vectors float16 (n, size).
+    """Write item_vectors.npz: keys int64 (n,) and vectors float16 (n, size), of distinct keys.
 
-    tokens: (n_texts, length) of `texts`; a text without tokens gets no vector.
+    keys: of texts, (n_texts,), by which the model remembers them; tokens: (n_texts, length) of
+    these texts; a text without tokens gets no vector.
     """
     has_text = tokens.any(axis=1)
-    keys = np.array([content_key(text) for text in texts], np.int64)[has_text]
-    keys, first = np.unique(keys, return_index=True)
+    keys, first = np.unique(keys[has_text], return_index=True)
     tower = folder / "text_encoder.onnx"
     encoder = TextEncoder(tower, threads, tokens.shape[1], execution.providers, execution.batch)
     vectors = encoder.encode(tokens[has_text][first]).astype(np.float16)

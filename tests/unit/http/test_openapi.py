@@ -82,7 +82,8 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),
         ("/v1/items/import", "post"), ("/v1/items/{item_id}", "get"),
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
-        ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"), ("/", "get"),
+        ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
+        ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip
 

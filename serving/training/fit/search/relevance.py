@@ -79,7 +79,7 @@ def main() -> None:
         "--texts", nargs="*", type=Path, default=[], help="JSON lines of query, text, relevant"
     )
     parser.add_argument(
-        "--least", nargs=2, type=float, default=(0.15, 0.25),
+        "--least", nargs=2, type=float, default=(0.1, 0.15),
         help="relevance that an answer needs: of its own, and as a share of the best one's",
     )  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
