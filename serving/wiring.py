@@ -10,8 +10,8 @@ from features.store.backends import open_catalog, open_event_log
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
+from serving.http.access.key_file import watched_keys
 from serving.http.application import Endpoints
-from serving.http.key_file import watched_keys
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status

@@ -25,6 +25,7 @@
   value: |
     leastconn
     option http-buffer-request
+    option forwardfor header x-vitrine-peer
     default-server maxconn 6
     timeout queue 250ms
     unique-id-format %[date(0,ms)]

@@ -17,7 +17,7 @@ from helm.values.types import (
     Url,
     text,
 )
-from serving.http.auth import ApiKey
+from serving.http.access.auth import ApiKey
 
 
 class Incremental(Values):

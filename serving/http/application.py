@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from serving.http.auth import Keyring
+from serving.http.access.auth import Keyring
+from serving.http.access.cross_origin import CrossOrigin
+from serving.http.access.peers import ClientAddress
 from serving.http.bodies import add_error_answers
 from serving.http.home import add_home
 from serving.http.middleware import RequestMiddleware
@@ -61,6 +63,9 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,  # a redirect would go to whatever host the caller named
     )
+    # The last one is the outermost.
+    app.add_middleware(CrossOrigin, keys=endpoints.keys)
+    app.add_middleware(ClientAddress, trusted_proxies=endpoints.access.trusted_proxies)
     app.add_middleware(
         RequestMiddleware,
         limits=_limits(endpoints.access),

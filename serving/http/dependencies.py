@@ -6,7 +6,7 @@ from fastapi import Path
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from serving.http.auth import Caller, Keyring, Scope
+from serving.http.access.auth import Caller, Keyring, Scope, Sender
 from serving.http.schemas.wire import Id
 
 PathId = Annotated[Id, Path()]
@@ -22,5 +22,11 @@ class Scoped(HTTPBearer):
 
     async def __call__(self, request: HTTPConnection) -> Any:
         """The Caller; raises what a key deserves that is missing, unknown or of other scopes."""
-        caller: Caller = self._keys.admit(request.headers.get("authorization"), self._scope)
+        sender = Sender(
+            request.client.host if request.client else "",
+            request.headers.get("origin"),
+            request.query_params.get("key"),
+        )
+        given = request.headers.get("authorization")
+        caller: Caller = self._keys.admit(given, self._scope, sender)
         return caller

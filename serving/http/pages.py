@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
 from features.catalog.item import Item
-from serving.http.auth import Keyring, Scope
+from serving.http.access.auth import Keyring, Scope
 from serving.http.schemas.wire import Id
 from serving.shops.items import ItemCache
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, IPvAnyNetwork, PositiveInt
 
 from serving.section import Section
 
@@ -10,7 +10,9 @@ from serving.section import Section
 class AccessSettings(Section):
     """Who may call, and what becomes of their shoppers' ids."""
 
-    keys_path: Path = Field(description="JSON list of API keys: name, sha256, scopes, rate_per_s.")
+    keys_path: Path = Field(
+        description="JSON list of API keys: name, sha256, scopes, rate_per_s, publishable."
+    )
     pseudonym_key_path: Path = Field(
         description="Secret bytes; user and session ids are stored as HMAC-SHA256 under it."
     )
@@ -20,4 +22,7 @@ class AccessSettings(Section):
     )
     max_import_line_bytes: PositiveInt = Field(
         256 * 1024, description="Of one item of POST /v1/items/import, which has no other limit."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Networks of load balancers whose X-Forwarded-For is believed."
     )

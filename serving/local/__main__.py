@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import ValidationError
 from rich.console import Console
 
+from serving.http.access.auth import read_keys, what_is_wrong
 from serving.local.greeting import greeting
 from serving.local.machine import Address, StackError, check_machine
 from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
@@ -62,6 +64,8 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             f"{arguments.host} is reachable from outside and the development key is not a secret: "
             "give real keys with KEYS=/path/to/keys.json (docs/access.md)"
         )
+    if arguments.keys is not None:
+        _check_keys(arguments.keys)
     check_machine(address)
     folder = folder_of(arguments.state, arguments.data)
     ready = prepared(folder) or _prepare(arguments, folder)
@@ -124,6 +128,14 @@ def _traces(
             yield Tracing(arguments.traces_to, share), None
         case _:
             yield Tracing(), None
+
+
+def _check_keys(path: Path) -> None:
+    """Raises StackError for a file of keys that no replica could read."""
+    try:
+        read_keys(path)
+    except (OSError, ValidationError) as error:
+        raise StackError(f"the keys in {path} cannot be used: {what_is_wrong(error)}") from None
 
 
 def _prepare(arguments: argparse.Namespace, folder: Path) -> Prepared:

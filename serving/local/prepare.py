@@ -15,7 +15,7 @@ from features.catalog.language import dominant_language, nearly_all_english
 from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
 from features.store.settings import PRICES_FILE
-from serving.http.auth import ApiKey, Scope, hash_key
+from serving.http.access.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError, bundle_for
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
 from serving.models.contract import EncoderProfile

@@ -11,10 +11,12 @@ from serving.local.processes import free_port
 # still answered within its budget. One that waits longer is refused in the words of our API, not in
 # Serve's (a plain 500). Six at a time keep two processors busy; of more, the last ones would wait
 # for the event loop until the model seems late to them. The header says when the request came, and
-# its budget goes on from then (serving/http/middleware.py).
+# its budget goes on from then (serving/http/middleware.py); another one whose connection it was
+# (serving/http/access/peers.py).
 HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
+option forwardfor header x-vitrine-peer
 default-server maxconn 6
 timeout queue 250ms
 unique-id-format %[date(0,ms)]

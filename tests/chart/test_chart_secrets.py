@@ -7,7 +7,7 @@ from base64 import b64decode
 from pathlib import Path
 
 from helm.tools.paths import CHART
-from serving.http.auth import ApiKey, hash_key
+from serving.http.access.auth import ApiKey, hash_key
 from tests.support.chart.rendering import (
     Json,
     documents,

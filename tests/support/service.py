@@ -1,6 +1,7 @@
 """The whole service in one process, without Ray, Triton or Feast, behind an ASGI client."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
 from serving.http.application import Endpoints, http_app
-from serving.http.auth import ApiKey, Keyring, Scope, hash_key
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
@@ -49,6 +50,7 @@ from tests.support.fakes import (
 
 MAX_BODY = 1024 * 1024
 RATE_PER_S = 5
+PAGE_ORIGIN = "https://shop.example"
 NO_EXPLORATION = Rules.model_validate({"exploration": {"share": 0}})
 
 
@@ -111,10 +113,15 @@ def shop_of(
 
 class Service:
     """Keys: `all` may do everything; `rank`, `events`, `items`, `admin` one thing; `slow` is
-    allowed RATE_PER_S. The user `ann` and the session `s` are known."""
+    allowed RATE_PER_S; `page` may be seen by anyone on PAGE_ORIGIN, an address may send RATE_PER_S
+    with it. The user `ann` and the session `s` are known."""
 
     def __init__(
-        self, tokenizer: Path, late_traces: LateTraces | None = None, **sections: Any
+        self,
+        tokenizer: Path,
+        late_traces: LateTraces | None = None,
+        clock: Callable[[], float] = lambda: NOW_S,
+        **sections: Any,
     ) -> None:
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
@@ -140,16 +147,17 @@ class Service:
             settings.pipeline,
             LatencyEstimate(),
         )
+        self.keys = _keys()
         self.app = http_app(
             Endpoints(
                 shops=shops,
-                rankings=RankingRoutes(pipeline, shops, settings.pipeline, lambda: NOW_S),
-                events=EventRoutes(shops, lambda: NOW_S),
+                rankings=RankingRoutes(pipeline, shops, settings.pipeline, clock),
+                events=EventRoutes(shops, clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
-                status=Status(shops, features, self.scorer, "ingest", lambda: NOW_S),
-                keys=_keys(),
+                status=Status(shops, features, self.scorer, "ingest", clock),
+                keys=self.keys,
                 access=settings.access,
-                clock=lambda: NOW_S,
+                clock=clock,
                 late_traces=late_traces,
             )
         )
@@ -212,4 +220,10 @@ def _keys() -> Keyring:
     slow = ApiKey(
         name="slow", sha256=hash_key("slow"), scopes=frozenset(Scope), rate_per_s=RATE_PER_S
     )
-    return Keyring([*keys, slow])
+    page = ApiKey(
+        name="page",
+        sha256=hash_key("page"),
+        scopes=frozenset({Scope.EVENTS}),
+        publishable=Publishable(origins=frozenset({PAGE_ORIGIN}), address_rate_per_s=RATE_PER_S),
+    )
+    return Keyring([*keys, slow, page])

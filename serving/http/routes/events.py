@@ -5,13 +5,16 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.security import APIKeyQuery
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from features.catalog.counters import DAY_S
 from features.events.codec import event_of
-from features.events.event import MAX_AGE_S, MAX_AHEAD_S, BehaviorEvent
-from serving.http.auth import Keyring, Scope
+from features.events.event import MAX_AGE_S, MAX_AHEAD_S, BehaviorEvent, EventType
+from serving.errors import ForbiddenError, InvalidRequestError
+from serving.http.access.auth import Keyring, Publishable, Scope
+from serving.http.access.cross_origin import EVENTS_PATH, PREFLIGHT
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
 from serving.http.openapi import takes
@@ -20,6 +23,16 @@ from serving.http.schemas.events import EventIn, EventsRequest, EventsResponse, 
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import EVENTS
+
+# What anyone could send is believed less: it is of today, without money, and comes in small posts.
+PAGE_AGE_S = DAY_S
+PAGE_EVENTS = 50
+_OF_THE_SERVER = frozenset({EventType.PURCHASE, EventType.RETURN})
+# Events that pages tell have ids of their own: nobody can use up the id of an order's purchase.
+_PAGE_ID = "page:"
+_URL_KEY = APIKeyQuery(
+    name="key", scheme_name="PublishableKey", description="A publishable key.", auto_error=False
+)
 
 
 class EventRoutes:
@@ -33,19 +46,37 @@ class EventRoutes:
         """Register it; a key needs the scope `events`."""
         events = Depends(Scoped(keys, Scope.EVENTS))
 
+        @app.options(EVENTS_PATH, include_in_schema=False)
+        async def may_post_events(request: Request) -> Response:
+            """What a browser asks before it posts what a page of another origin has."""
+            if not keys.lists(request.headers.get("origin")):
+                raise ForbiddenError("no publishable key lists this origin")
+            return Response(status_code=204, headers=PREFLIGHT)
+
         @app.post(
-            "/v1/events",
+            EVENTS_PATH,
             status_code=202,
+            dependencies=[Depends(_URL_KEY)],
             openapi_extra=takes(EventsRequest, EventsResponse, status=202),
         )
         async def post_events(request: Request, caller: Annotated[Any, events]) -> Response:
-            """Take behaviour events; those accepted are durable when this answers."""
+            """Take behaviour events; those accepted are durable when this answers.
+
+            The body is read as JSON whatever its content type, since a beacon's is text/plain.
+            """
             body = await read_body(request, EventsRequest)
-            taken = await self.take(self._shops.of(caller.shop), body)
+            taken = await self.take(self._shops.of(caller.shop), body, caller.publishable)
             return json_response(taken.model_dump(), 202)
 
-    async def take(self, shop: Shop, body: EventsRequest) -> EventsResponse:
-        """Keep the good events, name the bad ones."""
+    async def take(
+        self, shop: Shop, body: EventsRequest, page: Publishable | None = None
+    ) -> EventsResponse:
+        """Keep the good events, name the bad ones; raises InvalidRequestError.
+
+        page: what holds of the publishable key that they came with; None: the key was a secret.
+        """
+        if page and len(body.events) > PAGE_EVENTS:
+            raise InvalidRequestError(f"events: a publishable key posts {PAGE_EVENTS} at most")
         events: list[BehaviorEvent] = []
         rejected: list[Rejected] = []
         now_s = self._clock()
@@ -53,11 +84,13 @@ class EventRoutes:
             try:
                 # As JSON again: strict validation takes a time from JSON, not from Python's str.
                 event = EventIn.model_validate_json(to_json(raw))
+                if page:
+                    event = _told_by_a_page(event, page, now_s)
                 events.append(_event(event, shop.pseudonyms, now_s))
             except ValidationError as error:
                 detail = first_problem(error)
                 rejected.append(Rejected(index=index, code="invalid_event", detail=detail))
-            except _BadTimeError as error:
+            except _RefusedError as error:
                 rejected.append(Rejected(index=index, code=error.args[0], detail=error.args[1]))
         appended = await shop.intake.append(events)
         EVENTS.labels(outcome="accepted").inc(appended.accepted)
@@ -68,17 +101,30 @@ class EventRoutes:
         )
 
 
-class _BadTimeError(Exception):
+class _RefusedError(Exception):
     """code, detail"""
+
+
+def _told_by_a_page(event: EventIn, key: Publishable, now_s: float) -> EventIn:
+    """The event if a publishable key may tell it: it can be forged by anyone who reads the page."""
+    if event.type in _OF_THE_SERVER:
+        raise _RefusedError("not_publishable", f"type: a {event.type} needs a secret key")
+    if event.value is not None:
+        raise _RefusedError("not_publishable", "value: money needs a secret key")
+    if event.user_id is not None and not key.user_ids:
+        raise _RefusedError("not_publishable", "user_id: this key may name sessions only")
+    if event.at is not None and event.at.timestamp() < now_s - PAGE_AGE_S:
+        raise _RefusedError("event_too_old", "at: more than a day ago, with a publishable key")
+    return event.model_copy(update={"event_id": _PAGE_ID + event.event_id})
 
 
 def _event(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEvent:
     """The event as it is kept: fields of one name are the same, ids become pseudonyms."""
     at_s = now_s if event.at is None else event.at.timestamp()
     if at_s > now_s + MAX_AHEAD_S:
-        raise _BadTimeError("event_in_future", f"at: more than {MAX_AHEAD_S:.0f} s from now")
+        raise _RefusedError("event_in_future", f"at: more than {MAX_AHEAD_S:.0f} s from now")
     if at_s < now_s - MAX_AGE_S:
-        raise _BadTimeError("event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago")
+        raise _RefusedError("event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago")
     fields = dict(event)
     del fields["at"]
     fields["user_id"] = pseudonyms.user(event.user_id)

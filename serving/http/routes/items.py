@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from serving.errors import InvalidRequestError, UnknownItemError
-from serving.http.auth import Caller, Keyring, Scope
+from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes

@@ -4,7 +4,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.http.auth import Keyring, Scope
+from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import json_response
 from serving.http.dependencies import Scoped
 from serving.http.openapi import gives

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 
 from serving.errors import InvalidRequestError, UnknownItemError
 from serving.http import schemas
-from serving.http.auth import Caller, Keyring, Scope
+from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes

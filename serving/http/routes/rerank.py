@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from features.arrays import FloatArray
-from serving.http.auth import Keyring, Scope
+from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import invalid, json_response
 from serving.http.dependencies import Scoped
 from serving.http.openapi import answers, ref, takes

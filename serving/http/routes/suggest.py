@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 
-from serving.http.auth import Keyring, Scope
+from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import json_response, stages_of
 from serving.http.dependencies import Scoped
 from serving.http.openapi import gives

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 
 from features.events.event import sign_in
-from serving.http.auth import Keyring, Scope
+from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from loadtests.stack import RunningStack
-from serving.http.auth import hash_key
+from serving.http.access.auth import hash_key
 
 
 def ask(stack: RunningStack, **fields: Any) -> tuple[float, dict[str, Any]]:

@@ -128,6 +128,7 @@ def plant_everywhere(stack: RunningStack, plants: Plants) -> list[httpx.Response
     ask(stack.client.get(f"/v1/users/{path_user}/features"))
     ask(stack.client.delete(f"/v1/users/{path_user}"))
     ask(stack.client.get(f"/v1/items/{plants.secret('item-path')}/similar"))
+    ask(post(f"/v1/events?key={plants.secret('url-key')}", json={"events": []}))
     ask(stack.client.get(f"/{plants.email('nowhere')}?key={plants.secret('parameter')}"))
     # Headers.
     headers = {

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from serving.http.auth import ApiKey, Caller, Keyring, Rates, Scope, hash_key
+from serving.http.access.auth import ApiKey, Caller, Keyring, Rates, Scope, hash_key
 from serving.shops.pseudonyms import Pseudonyms
 
 SECRET = b"0123456789abcdef"

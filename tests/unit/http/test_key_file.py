@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from serving.errors import RateLimitedError, UnauthenticatedError
-from serving.http.auth import Keyring, Scope, hash_key
-from serving.http.key_file import KeyFile, watched_keys
+from serving.http.access.auth import Keyring, Scope, hash_key
+from serving.http.access.key_file import KeyFile, watched_keys
 
 
 def content(*names: str, rate_per_s: int = 1000) -> str:

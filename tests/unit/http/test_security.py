@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.http.auth import Scope
+from serving.http.access.auth import Scope
 from tests.support.service import Service, candidates, problem, view
 
 HOSTILE = {

@@ -51,10 +51,12 @@ class Replica(BaseHTTPRequestHandler):
     let_go: ClassVar[threading.Event]
     asked: ClassVar[threading.Semaphore]
     received: ClassVar[list[list[str]]]
+    peers: ClassVar[list[list[str]]]
     request_ids: ClassVar[tuple[str, ...]]
 
     def do_GET(self) -> None:
         self.received.append(self.headers.get_all("x-vitrine-received", []))
+        self.peers.append(self.headers.get_all("x-vitrine-peer", []))
         self.asked.release()
         self.let_go.wait(30)
         self.send_response(200)
@@ -70,7 +72,7 @@ class Replica(BaseHTTPRequestHandler):
 @pytest.fixture
 def replica() -> Iterator[ThreadingHTTPServer]:
     Replica.let_go, Replica.asked = threading.Event(), threading.Semaphore(0)
-    Replica.received, Replica.request_ids = [], ()
+    Replica.received, Replica.peers, Replica.request_ids = [], [], ()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Replica)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
@@ -155,6 +157,13 @@ def test_a_replica_is_told_when_a_request_came_and_by_haproxy_last(url: str) -> 
     forged, own = Replica.received[-1]
     assert forged == "1"
     assert before_ms <= int(own) < reached_ms
+
+
+def test_a_replica_is_told_who_is_connected_and_by_haproxy_last(url: str) -> None:
+    Replica.let_go.set()
+    for headers in ({}, {"x-vitrine-peer": "192.0.2.1"}):  # the second one is a caller's own
+        assert requests.get(url, headers=headers, timeout=10).status_code == 200
+    assert Replica.peers == [["127.0.0.1"], ["192.0.2.1", "127.0.0.1"]]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,20 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_key_that_pages_may_show_and_that_could_do_more_is_named(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = {"name": "window", "sha256": "0" * 64, "scopes": ["events", "rank"],
+           "publishable": {"origins": ["https://shop.example"]}}  # fmt: skip
+    keys.write_text(json.dumps([key]))
+    said = refusal(tmp_path / "state", "--keys", str(keys))
+    assert f"the keys in {keys} cannot be used" in said
+    assert "key 'window': a publishable key has the scope events, no other" in said
+    assert "cannot be used: FileNotFoundError" in refusal(
+        tmp_path / "state", "--keys", str(tmp_path / "nowhere.json")
+    )
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_stop_while_preparing_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from serving.http.auth import Keyring, read_keys
+from serving.http.access.auth import Keyring, read_keys, what_is_wrong
 from serving.telemetry.metrics import KEY_RELOADS
 
 _LOG = logging.getLogger("vitrine.keys")
@@ -42,8 +42,7 @@ class KeyFile:
         try:
             keys = read_keys(self._path)
         except (OSError, ValidationError) as error:
-            # Only the kind of error: a message of pydantic's would quote the file.
-            _LOG.warning("the key file changed and cannot be used: %s", type(error).__name__)
+            _LOG.warning("the key file changed and cannot be used: %s", what_is_wrong(error))
             KEY_RELOADS.labels(outcome="refused").inc()
             return
         self.keys.replace(keys)
