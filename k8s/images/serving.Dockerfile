@@ -19,6 +19,7 @@ FROM ${PYTHON} AS code
 WORKDIR /app
 COPY features features
 COPY serving/*.py serving/
+COPY serving/browser serving/browser
 COPY serving/cluster serving/cluster
 COPY serving/demo serving/demo
 COPY serving/experiments serving/experiments

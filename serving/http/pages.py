@@ -1,7 +1,7 @@
 """Pages for people: the API's reference, and a demo shop over the public API.
 
 Every asset comes from this process, so the pages work on a closed network, and their policy lets
-the browser load nothing from elsewhere.
+the browser load nothing from elsewhere. And the script for pages of a storefront's own.
 """
 
 from importlib.resources import files
@@ -19,6 +19,7 @@ from serving.http.schemas.wire import Id
 from serving.shops.items import ItemCache
 
 _OWN = Path(__file__).parents[1] / "demo"
+_SNIPPET = Path(__file__).parents[1] / "browser" / "vitrine.js"
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 _SHARED = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 _DEMO_POLICY = (
@@ -37,6 +38,19 @@ _DOCS_FILES = {
     "icon.svg": _OWN / "icon.svg",
 }
 _DEMO_FILES = {path.name: path for path in _OWN.iterdir() if path.suffix in (".js", ".css", ".svg")}
+
+
+def add_snippet(app: FastAPI) -> None:
+    """`/vitrine.js`: what a storefront's pages load to tell events (docs/browser.md)."""
+    headers = {
+        "cache-control": "public, max-age=3600",
+        "cross-origin-resource-policy": "cross-origin",
+        "x-content-type-options": "nosniff",
+    }
+
+    @app.get("/vitrine.js", include_in_schema=False)
+    async def get_snippet() -> Response:
+        return FileResponse(_SNIPPET, headers=headers, media_type="text/javascript")
 
 
 def add_docs(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""Pages of other origins: those that a key lists may post events."""
+"""Pages of other origins: those that a key lists may post events; the snippet is for everyone."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ async def test_any_other_origin_is_given_none(shop: Service, origin: str | None)
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/rank", "/v1/search", "/v1/items", "/v1/users/ann", "/v1/status"]
+    "path", ["/v1/rank", "/v1/search", "/v1/items", "/v1/users/ann", "/v1/status", "/vitrine.js"]
 )
 async def test_no_other_path_is_open_to_other_origins(shop: Service, path: str) -> None:
     answer = await shop.call("OPTIONS", path, None, headers={"origin": PAGE_ORIGIN, **ASKS})
@@ -72,3 +72,13 @@ async def test_an_answer_to_another_origin_is_not_for_its_page_to_read(shop: Ser
         assert answer.status_code == 202
         assert "access-control-allow-origin" not in answer.headers
         assert answer.headers["vary"] == "Origin"
+
+
+async def test_the_snippet_is_a_script_that_pages_of_any_origin_may_load(shop: Service) -> None:
+    answer = await shop.call("GET", "/vitrine.js", None)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "max-age" in answer.headers["cache-control"]
+    assert '"use strict"' in answer.text
