@@ -28,8 +28,8 @@ from serving.ranking.pipeline import ColdStartClient, RankingPipeline
 from serving.ranking.recorder import Recorder
 from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate import SlatePolicy
-from serving.ranking.slate_metrics import RankingMetrics
+from serving.ranking.slate.metrics import RankingMetrics
+from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.search.relevance import RelevanceModels
 from serving.search.retrieval import Retrieval

@@ -24,7 +24,7 @@ const MATCHES = [
 const FITS = 0.3; // share of the best matches that are of the item's category
 const SURE = 0.5; // relevance from which the category of the best matches is that of the query
 
-// What the shop's rules note (serving/ranking/slate.py).
+// What the shop's rules note (serving/ranking/slate/moves.py).
 const RULES = [
   [/^pin at \d+: (.*)/, (why) => `the shop puts it here: ${why}`],
   [/^boost \+[^:]*: (.*)/, (why) => `the shop favours it: ${why}`],

@@ -15,8 +15,9 @@ import numpy as np
 from features.behavior.state import BehaviorState
 from serving.errors import FeaturesUnavailableError, RankingError
 from serving.models.batcher import RankerClient, RankerJob
+from serving.ranking.request import Context, Given
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.values import Candidates, Context, Given, Unavailable
+from serving.ranking.values import Candidates, Unavailable
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import rankings_by_route
 from serving.types import DEFAULT_SHOP

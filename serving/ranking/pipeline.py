@@ -1,33 +1,24 @@
 """The whole path of a ranking, in one method, top to bottom."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from features.arrays import FloatArray, RowArray
 from serving.errors import ModelTimeoutError, RankingError
 from serving.experiments.assignment import Assignment, assign
 from serving.models.batcher import RankerClient, RankerJob
 from serving.models.latency import LatencyEstimate
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import cold_start_scores
+from serving.ranking.request import Context, Search, Source, seeds_of
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate import SlatePolicy
+from serving.ranking.shortlist import with_rest
+from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
-from serving.ranking.values import (
-    Candidates,
-    Context,
-    Evidence,
-    FeatureMatrix,
-    Search,
-    Slate,
-    Source,
-    Unavailable,
-    seeds_of,
-)
+from serving.ranking.values import Candidates, Evidence, FeatureMatrix, Slate, Unavailable
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages, current_traceparent
@@ -219,22 +210,6 @@ class _Resolved:
     evidence: Evidence
     features: FeatureMatrix
     stages: Stages
-
-
-def with_rest(scores: Scores, best: RowArray, by_rules: FloatArray) -> Scores:
-    """`scores` of the candidates `best`, and behind them the others as `by_rules` (n,) has them.
-
-    The others' scores spread as the model's do, below its lowest; they have no parts.
-    """
-    rest = np.ones(len(by_rules), bool)
-    rest[best] = False
-    spread = scores.values.std() / (by_rules.std() + 1e-9)
-    behind = (by_rules[rest] - by_rules[rest].max()) * spread - 1e-3
-    values = np.empty(len(by_rules), np.float32)
-    values[best], values[rest] = scores.values, scores.values.min() + behind
-    parts = np.full((len(by_rules), scores.parts.shape[1]), np.nan, np.float32)
-    parts[best] = scores.parts
-    return replace(scores, values=values, parts=parts)
 
 
 def _reason(error: RankingError) -> Reason:

@@ -24,18 +24,16 @@ from features.events.event import BehaviorEvent, EventType
 from serving.models.contract import MAX_TOKENS, Tensors, request_tensors
 from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
+from serving.ranking.request import Context, Source, seeds_of
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import (
     Candidates,
-    Context,
     Evidence,
     FeatureMatrix,
     Known,
     ShopperState,
-    Source,
     Unavailable,
     Unknown,
-    seeds_of,
 )
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import FEATURE_READ_SECONDS

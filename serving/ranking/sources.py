@@ -14,17 +14,9 @@ from features.behavior.matrix import Shopper
 from features.catalog.table import ItemTable
 from serving.errors import RankingError
 from serving.models.encoder import Encoder
+from serving.ranking.request import Context, Given, Recommend, Search, Sort, Source
 from serving.ranking.settings import PipelineSettings
-from serving.ranking.values import (
-    Candidates,
-    Context,
-    Found,
-    Given,
-    Recommend,
-    Search,
-    Sort,
-    Source,
-)
+from serving.ranking.values import Candidates, Found
 from serving.search.dense import between
 from serving.search.facets import facets_of
 from serving.search.relevance import Least

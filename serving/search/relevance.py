@@ -4,7 +4,7 @@ R(query, item) is a probability. It follows from the general encoder's cosine, f
 from the category of what matches best and from exact codes, by a logistic model that was fitted on
 judged queries (serving/training/fit/search/relevance.py). A query and an item have the same
 relevance for every shopper; what a shopper prefers only reorders within it
-(serving/ranking/bounds.py).
+(serving/ranking/slate/bounds.py).
 """
 
 import json

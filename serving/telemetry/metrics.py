@@ -90,7 +90,7 @@ BREAKER_OPEN = Gauge(
 BREAKER_OPENED = Counter("vitrine_breaker_opened_total", "Times that it opened.", ("model",))
 MODEL_RETRIES = Counter("vitrine_model_retries_total", "Calls to the model made a second time.")
 
-# What was ranked, computed after the answer (serving/ranking/slate_metrics.py)
+# What was ranked, computed after the answer (serving/ranking/slate/metrics.py)
 MODEL_VERSION = Gauge(
     "vitrine_model_version", "Version of the model that answered last.",
     multiprocess_mode="mostrecent",

@@ -34,7 +34,8 @@ from serving.models.batcher import RankerJob, RankerReply
 from serving.models.contract import PART_NAMES, VECTOR_SIZE, Tensors
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import RankerScores
-from serving.ranking.values import Candidates, Context, FeatureMatrix, Given, Slate
+from serving.ranking.request import Context, Given
+from serving.ranking.values import Candidates, FeatureMatrix, Slate
 from serving.shops.items import ItemCache
 from serving.shops.rules import Rules
 from serving.types import Route, Scores

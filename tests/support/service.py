@@ -22,7 +22,7 @@ from serving.ranking.admission import Admission
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate import SlatePolicy
+from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval

@@ -24,10 +24,11 @@ from serving.http.schemas.rankings import (
     SearchResponse,
     SimilarQuery,
 )
-from serving.ranking.explain import explain
 from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.request import Context, Given, Recommend, Search, Source
 from serving.ranking.settings import PipelineSettings
-from serving.ranking.values import Context, Given, Recommend, Search, Slate, Source
+from serving.ranking.slate.explain import explain
+from serving.ranking.values import Slate
 from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.shops.shop import Shop, Shops

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
-from serving.ranking.values import Sort
+from serving.ranking.request import Sort
 from serving.types import Reason, Route
 
 CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]

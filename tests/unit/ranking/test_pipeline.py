@@ -22,11 +22,12 @@ from serving.models.tokenizer import Tokenizer
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.request import Recommend, Search, Source
 from serving.ranking.settings import AdmissionSettings, PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate import SlatePolicy
+from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
-from serving.ranking.values import FeatureMatrix, Recommend, Search, Slate, Source
+from serving.ranking.values import FeatureMatrix, Slate
 from serving.search.settings import RetrievalSettings
 from serving.shops.rules import Rules
 from serving.telemetry.stages import Stages

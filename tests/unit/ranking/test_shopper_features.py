@@ -15,13 +15,13 @@ from features.events.event import EventType
 from serving.models.contract import Limits, Tensors
 from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
+from serving.ranking.request import Recommend
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.values import (
     Evidence,
     FeatureMatrix,
     Known,
-    Recommend,
     ShopperState,
     Unavailable,
     Unknown,

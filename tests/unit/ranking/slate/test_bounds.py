@@ -7,8 +7,8 @@ import numpy as np
 
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from serving.ranking.bounds import Bounds
-from serving.ranking.slate import SlatePolicy
+from serving.ranking.slate.bounds import Bounds
+from serving.ranking.slate.policy import SlatePolicy
 from serving.search.relevance import COLUMNS, Matches
 from serving.shops.rules import Rules
 from tests.support.fakes import candidates, context, matrix

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from serving.ranking.explain import Explanation
+from serving.ranking.slate.explain import Explanation
 
 
 def test_every_field_of_an_explanation_is_told() -> None:

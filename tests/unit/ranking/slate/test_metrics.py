@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serving.ranking.slate_metrics import ScoreDrift, kendall_distance, stability_index
+from serving.ranking.slate.metrics import ScoreDrift, kendall_distance, stability_index
 
 
 def test_the_same_population_is_stable_and_a_shifted_one_is_not() -> None:

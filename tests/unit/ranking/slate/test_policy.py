@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from serving.experiments.assignment import assign
-from serving.ranking.slate import SlatePolicy
+from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.values import FeatureMatrix, Slate
 from serving.shops.rules import Rules
 from serving.types import Route

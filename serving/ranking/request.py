@@ -1,0 +1,81 @@
+"""What is asked of the ranking path: by whom and when, and where the candidates come from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from features.arrays import FloatArray
+from serving.search.cursor import NOTHING_SHOWN, Cursor
+from serving.search.filters import Filters
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a request is about. Ids of user and session are pseudonyms.
+
+    at_s: unix seconds that "now" means; deadline_s: on the monotonic clock
+    """
+
+    ranking_id: str
+    at_s: float
+    deadline_s: float
+    user_id: str | None = None
+    session_id: str | None = None
+    query: str | None = None
+    limit: int | None = None
+    offset: int = 0  # places of the slate that are left out before it begins
+    explain: bool = False
+    locale: str | None = None
+    device: str | None = None
+    placement: str | None = None
+
+    def part(self, n: int) -> slice:
+        """The places that are asked for of a slate of `n`."""
+        return slice(self.offset, self.offset + (n if self.limit is None else self.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The caller brings the candidates. retrieval_score: float32 (n,), NaN = came without one."""
+
+    item_ids: list[str]
+    retrieval_score: FloatArray
+    filters: Filters | None = None
+
+
+class Sort(StrEnum):
+    """What a search is ordered by."""
+
+    RELEVANCE = "relevance"  # and, within it, by what the shopper prefers
+    PRICE_ASC = "price_asc"
+    PRICE_DESC = "price_desc"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Candidates are found for the query; without one, for the shopper: browsing.
+
+    shown: on earlier pages; facets: names to be counted over all that is found
+    """
+
+    query: str
+    filters: Filters | None = None
+    sort: Sort = Sort.RELEVANCE
+    shown: Cursor = NOTHING_SHOWN
+    facets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend:
+    """Candidates are chosen for the shopper, or are like the seeds where there are any."""
+
+    seed_item_ids: tuple[str, ...] = ()
+    filters: Filters | None = None
+
+
+Source = Given | Search | Recommend
+
+
+def seeds_of(source: Source) -> tuple[str, ...]:
+    """The items that the request asks about; they stand for the session's recent items."""
+    return source.seed_item_ids if isinstance(source, Recommend) else ()
