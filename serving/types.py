@@ -30,6 +30,14 @@ class Reason(StrEnum):
     NO_MATCH = "no_match"  # nothing that the catalogue has answers the query
 
 
+class Exclusion(StrEnum):
+    """Whether what the shopper has bought could be left out."""
+
+    APPLIED = "applied"
+    UNKNOWN_SHOPPER = "unknown_shopper"  # nothing is known, so there was nothing to leave out
+    FEATURES_UNAVAILABLE = "features_unavailable"  # it was not left out
+
+
 class Stage(StrEnum):
     """Where the time of a request goes: span name, metric label and Server-Timing entry."""
 

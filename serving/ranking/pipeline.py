@@ -10,6 +10,7 @@ from serving.errors import ModelTimeoutError, RankingError
 from serving.experiments.assignment import Assignment, assign
 from serving.models.batcher import RankerClient, RankerJob
 from serving.models.latency import LatencyEstimate
+from serving.ranking import exclusions
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.request import Context, Search, Source, seeds_of
@@ -22,7 +23,7 @@ from serving.ranking.values import Candidates, Evidence, FeatureMatrix, Slate, U
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages, current_traceparent
-from serving.types import Reason, Route, Scores, Stage
+from serving.types import Exclusion, Reason, Route, Scores, Stage
 
 
 class ColdStartClient(Protocol):
@@ -78,13 +79,17 @@ class RankingPipeline:
             assignment = assign(shop.rules)
             with stages.stage(Stage.FEATURES):
                 shopper = await self._features.read(shop, context)
+            exclusion = exclusions.outcome(source, shopper)
+            source = exclusions.for_shopper(source, shopper.states, context.at_s)
             candidates = await self._sources.candidates(
                 shop, source, context, shopper.states, stages
             )
             with stages.stage(Stage.FEATURES):
                 evidence = self._features.evidence(shop, context, shopper.states, source)
                 features = self._features.matrix(shop, context, candidates, evidence)
-            resolved = _Resolved(shop, context, assignment, candidates, evidence, features, stages)
+            resolved = _Resolved(
+                shop, context, assignment, candidates, evidence, features, stages, exclusion
+            )
             if isinstance(shopper, Unavailable) and candidates.sort_key is None:
                 in_time = self._left_s(context) > 0
                 reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
@@ -180,6 +185,7 @@ class RankingPipeline:
                 ordered.notes,
                 route,
                 reason,
+                resolved.exclusion,
             )
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:
@@ -210,6 +216,7 @@ class _Resolved:
     evidence: Evidence
     features: FeatureMatrix
     stages: Stages
+    exclusion: Exclusion | None
 
 
 def _reason(error: RankingError) -> Reason:

@@ -12,7 +12,7 @@ from serving.experiments.assignment import Assignment
 from serving.ranking.request import Context
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
-from serving.types import Reason, Route, Scores
+from serving.types import Exclusion, Reason, Route, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ class Slate:
     values: float32 (n,), what the candidates were ordered by before diversity, pins and exploration
     propensity: float32 (len(order),), probability that the policy put the item at its place
     notes: candidate index -> rules that moved it
+    exclusion: whether purchases were left out; None: nobody asked
     """
 
     context: Context
@@ -167,3 +168,4 @@ class Slate:
     notes: dict[int, list[str]]
     route: Route
     reason: Reason | None = None
+    exclusion: Exclusion | None = None

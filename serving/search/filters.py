@@ -1,7 +1,7 @@
 """Which items a request lets through."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ class Filters:
 
     categories: paths of any depth, any of which will do; brands likewise; attributes: for each
     name, values any of which will do; prices are in the shop's currency; available: None: also
-    items that are sold out.
+    items that are sold out;
+    bought_within_s: what the shopper has bought in these last seconds is left out; what that is
+    depends on who asks, so the ranking path names the items (`without`) before it filters.
     Names are compared folded: capitals and widths do not count.
     """
 
@@ -29,6 +31,11 @@ class Filters:
     max_price: float | None = None
     exclude_item_ids: tuple[str, ...] = ()
     available: bool | None = True
+    bought_within_s: float | None = None
+
+    def without(self, item_ids: Collection[str]) -> "Filters":
+        """These filters, and none of `item_ids`."""
+        return replace(self, exclude_item_ids=(*self.exclude_item_ids, *item_ids))
 
     @property
     def asks_of_the_item(self) -> bool:

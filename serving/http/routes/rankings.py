@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
+from features.catalog.counters import DAY_S
 from serving.errors import InvalidRequestError, UnknownItemError
 from serving.http import schemas
 from serving.http.access.auth import Caller, Keyring, Scope
@@ -89,10 +90,13 @@ class RankingRoutes:
             caller: Annotated[Any, rank],
         ) -> Response:
             """Items like this one."""
-            body = RecommendRequest(limit=query.limit)
+            body = RecommendRequest(
+                limit=query.limit, user_id=query.user_id, session_id=query.session_id
+            )
             if item_id not in self._shops.of(caller.shop).items.table.row_of:
                 raise UnknownItemError("item_id: the catalogue has no such item")
-            source = Recommend((item_id,))
+            filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
+            source = Recommend((item_id,), filters)
             return await self._answer(caller, body, None, source, stages_of(request))
 
     async def _answer(
@@ -154,6 +158,7 @@ def response(slate: Slate) -> dict[str, Any]:
         "reason": slate.reason.value if slate.reason else None,
         "model_version": slate.scores.model_version,
         "items": items,
+        **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
     }
 
 
@@ -220,4 +225,11 @@ def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
         max_price=filters.max_price,
         exclude_item_ids=tuple(filters.exclude_item_ids),
         available=filters.available,
+        bought_within_s=_bought_within_s(filters.exclude_bought),
     )
+
+
+def _bought_within_s(bought: bool | schemas.rankings.Bought) -> float | None:
+    if isinstance(bought, bool):
+        return math.inf if bought else None
+    return bought.within_days * DAY_S

@@ -6,7 +6,7 @@ from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
 from serving.ranking.request import Sort
-from serving.types import Reason, Route
+from serving.types import Exclusion, Reason, Route
 
 CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -29,6 +29,12 @@ class Context(Wire):
     at: Time | None = Field(None, description="Rank as of this time; now when absent.")
 
 
+class Bought(Wire):
+    """Which purchases are meant."""
+
+    within_days: Annotated[FiniteFloat, Field(gt=0, le=4000)]
+
+
 class Filters(Wire):
     """Only items that satisfy all of these are ranked. Capitals and widths do not count."""
 
@@ -47,6 +53,9 @@ class Filters(Wire):
     max_price: Annotated[FiniteFloat, Field(ge=0)] | None = None
     exclude_item_ids: Annotated[list[Id], Field(max_length=1000)] = []
     available: bool | None = Field(True, description="null: also items that are sold out.")
+    exclude_bought: bool | Bought = Field(
+        False, description="Leave out what the shopper has bought, ever or in the last days."
+    )
 
 
 class _Ranking(Wire):
@@ -149,6 +158,9 @@ class RankResponse(Wire):
     reason: Reason | None = None
     model_version: str | None = None
     items: list[RankedItem]
+    exclude_bought: Exclusion | None = Field(
+        None, description="Whether purchases were left out, where that was asked for."
+    )
 
 
 class Prices(Wire):
@@ -184,3 +196,6 @@ class SimilarQuery(Wire):
 
     # A query string has only strings.
     limit: Annotated[int, Field(ge=1, le=200, strict=False)] = 20
+    user_id: Id | None = None
+    session_id: Id | None = None
+    exclude_bought: Annotated[bool, Field(strict=False)] = False

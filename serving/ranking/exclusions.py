@@ -1,0 +1,44 @@
+"""Items that one shopper is not shown, as filters: what was bought."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from features.behavior.matrix import Shopper
+from serving.ranking.request import Source
+from serving.ranking.values import Known, ShopperState, Unknown
+from serving.types import Exclusion
+
+
+def for_shopper(source: Source, states: Shopper, at_s: float) -> Source:
+    """`source`, whose filters name what this shopper is not shown.
+
+    The same `source` for somebody who has bought nothing, so that a search without filters stays
+    one: it looks less deep.
+    """
+    filters = source.filters
+    if filters is None or filters.bought_within_s is None:
+        return source
+    bought = set(_bought(states, at_s - filters.bought_within_s))
+    return replace(source, filters=filters.without(bought)) if bought else source
+
+
+def outcome(source: Source, shopper: ShopperState) -> Exclusion | None:
+    """Whether purchases could be left out; None: nobody asked for it."""
+    if source.filters is None or source.filters.bought_within_s is None:
+        return None
+    match shopper:
+        case Known():
+            return Exclusion.APPLIED
+        case Unknown():
+            return Exclusion.UNKNOWN_SHOPPER
+        case _:
+            return Exclusion.FEATURES_UNAVAILABLE
+
+
+def _bought(states: Shopper, since_s: float) -> Iterator[str]:
+    """Of user and session; with the last purchase of each at or after `since_s`."""
+    for state in (states.user, states.session):
+        if state is not None:
+            for item_id, (_, _, last_s, _) in state.bought.items():
+                if last_s >= since_s:
+                    yield item_id
