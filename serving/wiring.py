@@ -24,7 +24,8 @@ from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
 from serving.ranking.admission import Admission
-from serving.ranking.pipeline import ColdStartClient, RankingPipeline
+from serving.ranking.cold_start import ColdStartClient
+from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.recorder import Recorder
 from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures

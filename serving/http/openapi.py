@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.http.problems import Problem
-from serving.http.schemas import events, items, operations, rankings, rerank, suggest, users
+from serving.http.schemas import events, items, kinds, operations, rankings, rerank, suggest, users
 from serving.http.schemas.examples import EXAMPLES, Example
 
 _MODELS: tuple[type[BaseModel], ...] = (
@@ -20,6 +20,9 @@ _MODELS: tuple[type[BaseModel], ...] = (
     rankings.RecommendRequest,
     rankings.RankResponse,
     rankings.SearchResponse,
+    kinds.BrandsRequest,
+    kinds.CategoriesRequest,
+    kinds.LikedResponse,
     suggest.SuggestResponse,
     events.EventsResponse,
     items.ItemsPut,
@@ -52,7 +55,14 @@ has `x-request-id`. Errors are RFC 9457 problem documents, and `code` says what 
 _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Rankings": (
         "What to show, in which order. Scope `rank`.",
-        ("/v1/rank", "/v1/search", "/v1/recommend", "/v1/items/{item_id}/similar"),
+        (
+            "/v1/rank",
+            "/v1/search",
+            "/v1/recommend",
+            "/v1/recommend/brands",
+            "/v1/recommend/categories",
+            "/v1/items/{item_id}/similar",
+        ),
     ),
     "Suggestions": ("What somebody is typing. Scope `rank`.", ("/v1/suggest",)),
     "Rerank": (
@@ -89,7 +99,7 @@ _PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
     "401": ("No key, or an unknown one.", "unauthenticated",
             "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
-    "403": ("The key lacks the scope.", "forbidden", "this key has no scope 'items'", None),
+    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden", "this key has no scope 'items'", None),
     "404": ("The catalogue has no such item (`unknown_item`), or there is no such path "
             "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
     "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),

@@ -119,7 +119,11 @@ def profile_for(titles: Sequence[str]) -> EncoderProfile:
 def write_secrets(folder: Path) -> None:
     """A development key and the secret of the pseudonyms, readable by the owner only."""
     key = ApiKey(
-        name="development", sha256=hash_key(DEV_KEY), scopes=frozenset(Scope), rate_per_s=10_000
+        name="development",
+        sha256=hash_key(DEV_KEY),
+        scopes=frozenset(Scope),
+        rate_per_s=10_000,
+        max_boost=3,
     )
     keys = [key.model_dump(mode="json")]
     for name, content in (

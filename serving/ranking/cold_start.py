@@ -1,5 +1,7 @@
 """Scoring by rules: pure functions over columns, no I/O, never fails for want of data."""
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,14 @@ from features.behavior.matrix import COLUMN
 from serving.ranking.values import FeatureMatrix
 from serving.shops.rules import ColdStartRules
 from serving.types import Scores
+
+
+class ColdStartClient(Protocol):
+    """The ColdStart deployment."""
+
+    async def score(self, features: FeatureMatrix, budget_s: float) -> Scores:
+        """Scores within the budget, or a RankingError."""
+        ...
 
 
 def cold_start_scores(features: FeatureMatrix, rules: ColdStartRules) -> Scores:

@@ -12,26 +12,27 @@ from serving.models.batcher import RankerClient, RankerJob
 from serving.models.latency import LatencyEstimate
 from serving.ranking import exclusions
 from serving.ranking.admission import Admission
-from serving.ranking.cold_start import cold_start_scores
-from serving.ranking.request import Context, Search, Source, seeds_of
+from serving.ranking.cold_start import ColdStartClient, cold_start_scores
+from serving.ranking.request import Context, Recommend, Search, Source, seeds_of
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.shortlist import with_rest
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
-from serving.ranking.values import Candidates, Evidence, FeatureMatrix, Slate, Unavailable
+from serving.ranking.values import (
+    Candidates,
+    Evidence,
+    FeatureMatrix,
+    Slate,
+    Unavailable,
+    Unknown,
+)
+from serving.search.filters import Filters
+from serving.search.kinds import Kind, Liked
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import RANKINGS
 from serving.telemetry.stages import Stages, current_traceparent
 from serving.types import Exclusion, Reason, Route, Scores, Stage
-
-
-class ColdStartClient(Protocol):
-    """The ColdStart deployment."""
-
-    async def score(self, features: FeatureMatrix, budget_s: float) -> Scores:
-        """Scores within the budget, or a RankingError."""
-        ...
 
 
 class RankingRecorder(Protocol):
@@ -106,6 +107,23 @@ class RankingPipeline:
             RANKINGS.labels(slate.route.value, slate.reason or "none", assignment.variant).inc()
             self._recorder.record(shop, slate)
             return slate
+
+    async def kinds(
+        self, shop: Shop, kind: Kind, filters: Filters | None, context: Context, stages: Stages
+    ) -> tuple[list[Liked], Reason | None]:
+        """Brands or categories for the shopper, and why they are only the popular ones.
+
+        Raises OverloadedError; never for a dependency.
+        """
+        async with self._admission.turn(context.deadline_s, stages):
+            with stages.stage(Stage.FEATURES):
+                shopper = await self._features.read(shop, context)
+            source = exclusions.for_shopper(Recommend((), filters), shopper.states, context.at_s)
+            with stages.stage(Stage.RETRIEVE):
+                found = await self._sources.kinds(shop, shopper.states, kind, source.filters)
+            if isinstance(shopper, Unavailable):
+                return found, Reason.FEATURES_UNAVAILABLE
+            return found, Reason.NEW_SHOPPER if isinstance(shopper, Unknown) else None
 
     async def _by_model(self, resolved: "_Resolved") -> Slate:
         """By the model: all candidates, or the best by rules when there is no time for more."""

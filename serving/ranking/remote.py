@@ -32,7 +32,7 @@ class RemoteRanker:
 
 
 class RemoteColdStart:
-    """The ColdStart deployment; a `pipeline.ColdStartClient`."""
+    """The ColdStart deployment; a `cold_start.ColdStartClient`."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._score = _method(handle)

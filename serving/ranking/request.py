@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from features.arrays import FloatArray
+from features.events.event import EventType
 from serving.search.cursor import NOTHING_SHOWN, Cursor
 from serving.search.filters import Filters
+from serving.shops.rules import Boost
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,7 @@ class Context:
     """What a request is about. Ids of user and session are pseudonyms.
 
     at_s: unix seconds that "now" means; deadline_s: on the monotonic clock
+    boosts: beside those of the rules; max_boost: how far all of them together may move an item
     """
 
     ranking_id: str
@@ -27,6 +30,8 @@ class Context:
     locale: str | None = None
     device: str | None = None
     placement: str | None = None
+    boosts: tuple[Boost, ...] = ()
+    max_boost: float = 0.0
 
     def part(self, n: int) -> slice:
         """The places that are asked for of a slate of `n`."""
@@ -67,15 +72,20 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """Candidates are chosen for the shopper, or are like the seeds where there are any."""
+    """Candidates are chosen for the shopper; or are like the seeds; or go with the cart."""
 
     seed_item_ids: tuple[str, ...] = ()
     filters: Filters | None = None
+    cart_item_ids: tuple[str, ...] = ()
 
 
 Source = Given | Search | Recommend
 
 
-def seeds_of(source: Source) -> tuple[str, ...]:
-    """The items that the request asks about; they stand for the session's recent items."""
-    return source.seed_item_ids if isinstance(source, Recommend) else ()
+def seeds_of(source: Source) -> dict[str, EventType]:
+    """The items that the request asks about, and what was done with them; they stand for the
+    session's recent items."""
+    if not isinstance(source, Recommend):
+        return {}
+    viewed = dict.fromkeys(source.seed_item_ids, EventType.VIEW)
+    return viewed | dict.fromkeys(source.cart_item_ids, EventType.ADD_TO_CART)

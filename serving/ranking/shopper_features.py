@@ -5,6 +5,7 @@ One Feast read for the shopper, array look-ups for the items (docs/adr/0003).
 
 import asyncio
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -150,12 +151,12 @@ def _newest(history: ItemHistory, at_most: int) -> RowArray:
     return history.recent[history.recent >= 0][:at_most]
 
 
-def _seeded(item_ids: tuple[str, ...], at_s: float, table: ItemTable) -> BehaviorState:
-    """A session that has looked at the seeds, the first one last, and at nothing else."""
+def _seeded(seeds: Mapping[str, EventType], at_s: float, table: ItemTable) -> BehaviorState:
+    """A session that has done this with the seeds, with the first one last, and nothing else."""
     state = BehaviorState()
-    for age, item_id in enumerate(item_ids):
-        view = BehaviorEvent("seed", EventType.VIEW, at_s - age, item_id=item_id)
-        fold(state, view, table.facts.get(item_id), SESSION_BOUNDS)
+    for age, (item_id, kind) in enumerate(seeds.items()):
+        event = BehaviorEvent("seed", kind, at_s - age, item_id=item_id)
+        fold(state, event, table.facts.get(item_id), SESSION_BOUNDS)
     return state
 
 

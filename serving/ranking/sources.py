@@ -19,8 +19,10 @@ from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Candidates, Found
 from serving.search.dense import between
 from serving.search.facets import facets_of
+from serving.search.filters import Filters
+from serving.search.kinds import Kind, Liked
+from serving.search.recommender import Retrieved
 from serving.search.relevance import Least
-from serving.search.retrieval import Retrieved
 from serving.search.settings import RetrievalSettings
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
@@ -115,13 +117,21 @@ class Sources:
         return await self._in_pool(find)
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
-        """Items for the shopper, or like the seeds."""
-        return await self._retrieved(
-            shop,
-            lambda: shop.retrieval.recommend(
-                states, source.seed_item_ids, source.filters, self._n_candidates
-            ),
-        )
+        """Items for the shopper, or like the seeds, or that go with the cart."""
+
+        def retrieve() -> Retrieved:
+            retrieval, filters = shop.retrieval, source.filters
+            if source.cart_item_ids:
+                return retrieval.companions(source.cart_item_ids, filters, self._n_candidates)
+            return retrieval.recommend(states, source.seed_item_ids, filters, self._n_candidates)
+
+        return await self._retrieved(shop, retrieve)
+
+    async def kinds(
+        self, shop: Shop, states: Shopper, kind: Kind, filters: Filters | None
+    ) -> list[Liked]:
+        """Brands or categories for the shopper, the best first."""
+        return await self._in_pool(lambda: shop.retrieval.kinds(states, kind, filters))
 
     async def _query_vector(self, shop: Shop, context: Context, query: str) -> FloatArray | None:
         """Of the query; a misspelt one lies halfway to what may have been meant."""

@@ -67,12 +67,15 @@ class Match(Rule):
     item_id: str | None = None
     category: str | None = Field(None, description="A category path or a prefix of one.")
     brand: str | None = None
+    attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        {}, description="For each name, values any of which will do."
+    )
     query_contains: str | None = Field(None, description="Only for queries with these words.")
 
     @model_validator(mode="after")
     def _some_item(self) -> "Match":
-        if self.item_id is None and self.category is None and self.brand is None:
-            raise ValueError("a match needs item_id, category or brand")
+        if self.item_id is None and not (self.category or self.brand or self.attributes):
+            raise ValueError("a match needs item_id, category, brand or attributes")
         return self
 
 

@@ -113,8 +113,8 @@ def shop_of(
 
 class Service:
     """Keys: `all` may do everything; `rank`, `events`, `items`, `admin` one thing; `slow` is
-    allowed RATE_PER_S; `page` may be seen by anyone on PAGE_ORIGIN, an address may send RATE_PER_S
-    with it. The user `ann` and the session `s` are known."""
+    allowed RATE_PER_S, `boosts` a lift of 2; `page` may be seen by anyone on PAGE_ORIGIN, an
+    address may send RATE_PER_S with it. The user `ann` and the session `s` are known."""
 
     def __init__(
         self,
@@ -226,4 +226,7 @@ def _keys() -> Keyring:
         scopes=frozenset({Scope.EVENTS}),
         publishable=Publishable(origins=frozenset({PAGE_ORIGIN}), address_rate_per_s=RATE_PER_S),
     )
-    return Keyring([*keys, slow, page])
+    boosts = ApiKey(
+        name="boosts", sha256=hash_key("boosts"), scopes=frozenset({Scope.RANK}), max_boost=2
+    )
+    return Keyring([*keys, slow, page, boosts])

@@ -63,6 +63,7 @@ class ApiKey(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: frozenset[Scope]
     rate_per_s: int = Field(1000, ge=1)
+    max_boost: float = Field(0.0, ge=0, le=10)  # of a request's own boosts; 0: it may have none
     publishable: Publishable | None = None  # None: a secret
 
     @model_validator(mode="after")
@@ -88,6 +89,7 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
     shop: str = DEFAULT_SHOP
+    max_boost: float = 0.0
     publishable: Publishable | None = None  # not None: anyone could have sent this
 
 
@@ -181,7 +183,7 @@ class Keyring:
         if key.publishable:
             self._admit_page(key.sha256, key.publishable, sender)
         self._hit(key.sha256, key.rate_per_s, "")
-        return Caller(key.name, key.scopes, publishable=key.publishable)
+        return Caller(key.name, key.scopes, max_boost=key.max_boost, publishable=key.publishable)
 
     def _find(self, authorization: str | None, url_key: str | None) -> ApiKey:
         if url_key is not None:

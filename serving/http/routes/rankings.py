@@ -4,19 +4,23 @@ import math
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
 from features.catalog.counters import DAY_S
-from serving.errors import InvalidRequestError, UnknownItemError
+from serving.errors import ForbiddenError, InvalidRequestError, UnknownItemError
 from serving.http import schemas
 from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives, takes
+from serving.http.routes.answers import liked_response, response, search_response
+from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
+    Asking,
     Candidate,
     RankRequest,
     RankResponse,
@@ -28,13 +32,13 @@ from serving.http.schemas.rankings import (
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.request import Context, Given, Recommend, Search, Source
 from serving.ranking.settings import PipelineSettings
-from serving.ranking.slate.explain import explain
 from serving.ranking.values import Slate
 from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
+from serving.search.kinds import Kind
+from serving.shops.rules import Boost, Match
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
-from serving.types import Reason
 
 _AnyRequest = RankRequest | SearchRequest | RecommendRequest
 
@@ -79,8 +83,22 @@ class RankingRoutes:
         async def recommend(request: Request, caller: Annotated[Any, rank]) -> Response:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
-            source = Recommend(tuple(body.seed_item_ids), _filters(body.filters))
+            source = Recommend(
+                tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids)
+            )
             return await self._answer(caller, body, None, source, stages_of(request))
+
+        @app.post("/v1/recommend/brands", openapi_extra=takes(BrandsRequest, LikedResponse))
+        async def recommend_brands(request: Request, caller: Annotated[Any, rank]) -> Response:
+            """Choose brands for this shopper."""
+            body = await read_body(request, BrandsRequest)
+            return await self._kinds(caller, body, Kind(), stages_of(request))
+
+        @app.post("/v1/recommend/categories", openapi_extra=takes(CategoriesRequest, LikedResponse))
+        async def recommend_categories(request: Request, caller: Annotated[Any, rank]) -> Response:
+            """Choose categories for this shopper."""
+            body = await read_body(request, CategoriesRequest)
+            return await self._kinds(caller, body, Kind(body.level), stages_of(request))
 
         @app.get("/v1/items/{item_id:id}/similar", openapi_extra=gives(RankResponse))
         async def similar(
@@ -105,14 +123,31 @@ class RankingRoutes:
         slate = await self._slate(caller, body, query, source, stages)
         return _ranked(slate, response(slate))
 
+    async def _kinds(
+        self, caller: Caller, body: BrandsRequest, kind: Kind, stages: Stages
+    ) -> Response:
+        shop = self._shops.of(caller.shop)
+        context = self._context(shop, body, stages)
+        filters = _filters(body.filters)
+        found, reason = await self._pipeline.kinds(shop, kind, filters, context, stages)
+        return json_response(liked_response(found[: body.limit], reason))
+
     async def _slate(
         self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
     ) -> Slate:
         shop = self._shops.of(caller.shop)
-        context = self._context(shop, body, query, stages)
+        context = replace(
+            self._context(shop, body, stages),
+            query=query,
+            limit=body.limit,
+            offset=body.offset if isinstance(body, SearchRequest) else 0,
+            explain=body.explain,
+            boosts=_boosts(body, caller.max_boost),
+            max_boost=caller.max_boost,
+        )
         return await self._pipeline.rank(shop, source, context, stages)
 
-    def _context(self, shop: Shop, body: _AnyRequest, query: str | None, stages: Stages) -> Context:
+    def _context(self, shop: Shop, body: Asking, stages: Stages) -> Context:
         limits = self._settings
         budget_s = (body.budget_ms or 1000 * limits.default_budget_s) / 1000
         given = body.context
@@ -123,67 +158,10 @@ class RankingRoutes:
             deadline_s=time.monotonic() - stages.waited_s + min(budget_s, limits.max_budget_s),
             user_id=shop.pseudonyms.user(body.user_id),
             session_id=shop.pseudonyms.session(body.session_id),
-            query=query,
-            limit=body.limit,
-            offset=body.offset if isinstance(body, SearchRequest) else 0,
-            explain=body.explain,
             locale=given.locale,
             device=given.device,
             placement=given.page,
         )
-
-
-def response(slate: Slate) -> dict[str, Any]:
-    """The body of a RankResponse; built as plain data, for it is on the hot path."""
-    item_ids = slate.candidates.item_ids
-    items = []
-    propensities = slate.propensity.tolist()
-    values = slate.values[slate.order].tolist()
-    relevance = slate.candidates.relevance
-    relevances = None if relevance is None else relevance[slate.order].tolist()
-    for place, index in enumerate(slate.order.tolist()):
-        item: dict[str, Any] = {
-            "item_id": item_ids[index],
-            "score": values[place],
-            "relevance": None if relevances is None else relevances[place],
-            "position": place + 1,
-            "propensity": propensities[place],
-        }
-        if slate.context.explain:
-            item["explanation"] = explain(slate, index).as_dict()
-        items.append(item)
-    return {
-        "ranking_id": slate.context.ranking_id,
-        "route": slate.route.value,
-        "reason": slate.reason.value if slate.reason else None,
-        "model_version": slate.scores.model_version,
-        "items": items,
-        **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
-    }
-
-
-def search_response(
-    slate: Slate, source: Search, body: SearchRequest, currency: str | None
-) -> dict[str, Any]:
-    """The body of a SearchResponse. currency: of the shop."""
-    answer = response(slate)
-    found, shown = slate.candidates.found, [item["item_id"] for item in answer["items"]]
-    assert found is not None
-    more = found.more or len(slate.candidates) > body.offset + len(shown)
-    answer["total"] = found.total
-    answer["cursor"] = source.shown.after(shown) if more and shown else None
-    if body.facets:
-        answer["facets"] = found.facets.counts
-        if found.facets.prices:
-            figures = dict(zip(("min", "max", "mean"), found.facets.prices, strict=True))
-            answer["prices"] = {**figures, "currency": currency}
-    if body.suggestions:
-        answer["suggestions"] = [
-            {"item_id": item_id, "relevance": relevance}
-            for item_id, relevance in found.nearest
-            if slate.reason is Reason.NO_MATCH
-        ]
-    return answer
 
 
 def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
@@ -208,6 +186,19 @@ def _given(body: RankRequest) -> Given:
         item_ids,
         np.array(scores, np.float32),
         _filters(body.filters),
+    )
+
+
+def _boosts(body: _AnyRequest, max_boost: float) -> tuple[Boost, ...]:
+    """Raises ForbiddenError for what the key does not allow."""
+    for place, boost in enumerate(body.boosts):
+        if abs(boost.lift) > max_boost:
+            allowed = f"at most {max_boost:g}" if max_boost else "none"
+            raise ForbiddenError(f"boosts.{place}.lift: this key allows {allowed} (max_boost)")
+    reason = "asked for with the request"
+    return tuple(
+        Boost(match=Match.model_validate(boost.match.model_dump()), lift=boost.lift, reason=reason)
+        for boost in body.boosts
     )
 
 

@@ -39,6 +39,7 @@ _MILK = {
     "image_url": "https://shop.example/milk.png",
     "attributes": {"size": "1 l"},
 }
+_MEADOW = {"value": "Meadow", "score": 0.31, "taste": 0.4, "popularity": 0.02}
 _RERANK = Example(
     body={
         "model": "any", "query": "something to drink", "top_n": 1,
@@ -71,6 +72,14 @@ EXAMPLES: dict[str, Example] = {
     "recommend": Example(
         body={"user_id": "ann", "limit": 2, "filters": {"exclude_brand": ["Linen"]}},
         answer=_ranking(_place("bread", 0.72, 1, None), _place("butter", 0.55, 2, None)),
+    ),
+    "recommend_brands": Example(
+        body={"user_id": "ann", "limit": 1},
+        answer={"reason": None, "values": [_MEADOW]},
+    ),
+    "recommend_categories": Example(
+        body={"user_id": "ann", "level": 2, "limit": 1},
+        answer={"reason": None, "values": [{**_MEADOW, "value": "Grocery > Dairy"}]},
     ),
     "similar": Example(
         parameters={"item_id": "milk", "limit": 2},

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, FiniteFloat, StringConstraints, field_validator
+from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
 from serving.ranking.request import Sort
@@ -11,6 +11,9 @@ from serving.types import Exclusion, Reason, Route
 CategoryPath = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Attributes = Annotated[
+    dict[Name, Annotated[list[Value], Field(min_length=1, max_length=50)]], Field(max_length=20)
+]
 
 
 class Candidate(Wire):
@@ -43,10 +46,7 @@ class Filters(Wire):
     ) = Field(None, description="A category path, whole or from its beginning; of several, any.")
     brand: Annotated[list[Id], Field(min_length=1, max_length=50)] | None = None
     exclude_brand: Annotated[list[Id], Field(max_length=50)] = []
-    attributes: Annotated[
-        dict[Name, Annotated[list[Value], Field(min_length=1, max_length=50)]],
-        Field(max_length=20),
-    ] = Field({}, description="For each name, values any of which will do.")
+    attributes: Attributes = Field({}, description="For each name, values any of which will do.")
     min_price: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
         None, description="In the shop's currency, as is max_price."
     )
@@ -58,13 +58,43 @@ class Filters(Wire):
     )
 
 
-class _Ranking(Wire):
+class BoostMatch(Wire):
+    """Which items are meant; all given conditions must hold."""
+
+    item_id: Id | None = None
+    category: CategoryPath | None = None
+    brand: Id | None = None
+    attributes: Attributes = Field({}, description="For each name, values any of which will do.")
+
+    @model_validator(mode="after")
+    def _some_item(self) -> "BoostMatch":
+        if not (self.item_id or self.category or self.brand or self.attributes):
+            raise ValueError("item_id, category, brand or attributes are wanted")
+        return self
+
+
+class Boost(Wire):
+    """Lifts items, or lowers them, within the relevance guarantee."""
+
+    match: BoostMatch
+    lift: Annotated[FiniteFloat, Field(ge=-10, le=10)] = Field(
+        description="In spreads of the slate's scores; the key says how much is allowed."
+    )
+
+
+class Asking(Wire):
+    """What every request says of the shopper and of itself."""
+
     user_id: Id | None = None
     session_id: Id | None = None
     context: Context = Context()
     filters: Filters | None = None
-    explain: bool = False
     budget_ms: Annotated[int, Field(ge=1, le=5000)] | None = None
+
+
+class _Ranking(Asking):
+    boosts: Annotated[list[Boost], Field(max_length=10)] = []
+    explain: bool = False
 
 
 class RankRequest(_Ranking):
@@ -113,10 +143,19 @@ class SearchRequest(_Ranking):
 
 
 class RecommendRequest(_Ranking):
-    """Choose items for this shopper, or like the given ones, and rank them."""
+    """Choose items for this shopper, or like the given ones, or that go with a cart; rank them."""
 
     seed_item_ids: Annotated[list[Id], Field(max_length=20)] = []
+    cart_item_ids: Annotated[list[Id], Field(max_length=50)] = Field(
+        [], description="What goes with these: of other categories, and none of them."
+    )
     limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "RecommendRequest":
+        if self.seed_item_ids and self.cart_item_ids:
+            raise ValueError("seed_item_ids and cart_item_ids ask for different things")
+        return self
 
 
 class Explanation(Wire):

@@ -1,21 +1,23 @@
 """The merchandiser's rules for one request: what they lift, put down and pin."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray
-from features.catalog.item import category_path
+from features.arrays import BoolArray, FloatArray
 from features.catalog.table import ItemTable
-from features.catalog.words import words
+from features.catalog.words import folded, words
 from serving.ranking.request import Context
 from serving.ranking.values import Candidates, FeatureMatrix
-from serving.shops.rules import Match, Pin, Rules
+from serving.shops.rules import Boost, Match, Pin, Rules
 
 Order = npt.NDArray[np.int64]
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
 FREE = -1  # a place of a layout that no pin takes
+_folded = lru_cache(10_000)(folded)  # a shop has few names and values, and each is met often
 
 
 class Moves:
@@ -31,6 +33,7 @@ class Moves:
     ) -> None:
         self._table = table
         self._rules = rules
+        self._context = context
         self._query = context.query
         self._now = datetime.fromtimestamp(context.at_s, UTC)
         self._item_ids = candidates.item_ids
@@ -40,14 +43,22 @@ class Moves:
     def boosted(self, values: FloatArray) -> FloatArray:
         """The scores after the boosts, (n,)."""
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
-        for boost in self._rules.boosts:
+        at_most = self._context.max_boost
+        lift = self._lift(self._rules.boosts)
+        lift += self._lift(self._context.boosts).clip(-at_most, at_most)
+        return values + lift * np.float32(spread)
+
+    def _lift(self, boosts: Sequence[Boost]) -> FloatArray:
+        """What `boosts` add up to, in spreads, (n,)."""
+        lift = np.zeros(len(self._item_ids), np.float32)
+        for boost in boosts:
             if boost.active(self._now):
                 hit = self._matches(boost.match)
-                values = values + np.where(hit, boost.lift * spread, 0.0).astype(np.float32)
+                lift[hit] += boost.lift
                 _note(self.notes, hit, f"boost {boost.lift:+g}: {boost.reason}")
-        return values
+        return lift
 
-    def buried(self) -> npt.NDArray[np.bool_]:
+    def buried(self) -> BoolArray:
         """Which candidates stay behind all others, (n,)."""
         buried = np.zeros(len(self._item_ids), bool)
         for bury in self._rules.buries:
@@ -79,18 +90,30 @@ class Moves:
             return self._features.brand
         return self._features.deepest_category
 
-    def _matches(self, match: Match) -> npt.NDArray[np.bool_]:
+    def _matches(self, match: Match) -> BoolArray:
         n = len(self._item_ids)
         if match.query_contains and not _has_words(self._query, match.query_contains):
             return np.zeros(n, bool)
         hit = np.ones(n, bool)
         if match.item_id is not None:
             hit &= np.array([item_id == match.item_id for item_id in self._item_ids], bool)
+        rows = self._features.rows
         if match.category is not None:
-            code = self._table.category_code.get(category_path(match.category), -2)
-            hit &= (self._features.category == code).any(axis=1)
+            hit &= self._table.in_category(rows, match.category)
         if match.brand is not None:
-            hit &= self._features.brand == self._table.brand_code.get(match.brand, -2)
+            hit &= self._table.of_brand(rows, match.brand)
+        if match.attributes:
+            hit &= self._having(match.attributes)
+        return hit
+
+    def _having(self, wanted: Mapping[str, Sequence[str]]) -> BoolArray:
+        """Which candidates have one of the values of each name, (n,)."""
+        any_of = [[(_folded(name), _folded(v)) for v in values] for name, values in wanted.items()]
+        hit = np.zeros(len(self._item_ids), bool)
+        for index, row in enumerate(self._features.rows.tolist()):
+            attributes = self._table.items[row].attributes if row >= 0 else {}
+            own = {(_folded(name), _folded(value)) for name, value in attributes.items()}
+            hit[index] = all(not own.isdisjoint(pairs) for pairs in any_of)
         return hit
 
 
@@ -98,6 +121,6 @@ def _has_words(query: str | None, wanted: str) -> bool:
     return query is not None and words(wanted) <= words(query)
 
 
-def _note(notes: Notes, hit: npt.NDArray[np.bool_], text: str) -> None:
+def _note(notes: Notes, hit: BoolArray, text: str) -> None:
     for index in np.flatnonzero(hit).tolist():
         notes.setdefault(index, []).append(text)

@@ -48,7 +48,7 @@ ITEMS = ("milk", "oat", "bread", "unheard of")
 
 @dataclass
 class FakeColdStart:
-    """A `pipeline.ColdStartClient`: the first are the best."""
+    """A `cold_start.ColdStartClient`: the first are the best."""
 
     error: Exception | None = None
     calls: int = 0

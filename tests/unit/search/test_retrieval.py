@@ -17,8 +17,9 @@ from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
 from serving.search.attributes import AttributeIndex
 from serving.search.filters import Filters, allowed
+from serving.search.recommender import Retrieved
 from serving.search.relevance import Least
-from serving.search.retrieval import Retrieval, Retrieved
+from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
 from tests.support.fakes import (
     GROCERIES,

@@ -15,8 +15,9 @@ from features.catalog.counters import Counter
 from features.catalog.item import Item
 from serving.errors import ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
+from serving.search.recommender import Retrieved
 from serving.search.relevance import Least
-from serving.search.retrieval import Retrieval, Retrieved
+from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.search.vectors import StoredVectors
 from serving.shops.items import ItemCache

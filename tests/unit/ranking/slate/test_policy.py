@@ -288,3 +288,31 @@ def test_without_hardly_seen_items_nothing_is_left_to_chance() -> None:
     answer = slate([3.0, 2.0, 1.0], {"exploration": {"share": 0.5, "position": 1}})
     assert ids(answer) == ["i0", "i1", "i2"]
     assert answer.propensity.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("match", "hit"),
+    [
+        ({"attributes": {"Colour": ["RED", "blue"]}}, {0, 1}),
+        ({"attributes": {"colour": ["red"], "size": ["L"]}}, {0}),
+        ({"attributes": {"colour": ["red"]}, "brand": "b"}, set()),
+        ({"brand": "ａ"}, {0, 1, 2}),
+        ({"category": "top"}, {0, 1, 2}),
+    ],
+)
+def test_a_match_compares_names_as_filters_do(match: dict[str, Any], hit: set[int]) -> None:
+    items = ItemTable(
+        Item(f"i{n}", "Thing", category="Top > C", brand="A", attributes=attributes)
+        for n, attributes in enumerate(({"colour": "Red", "size": "l"}, {"colour": "blue"}, {}))
+    )
+    rules = {**FREE, "boosts": [{"match": match, "lift": 1, "reason": "because"}]}
+    columns = matrix(4, rows=np.array([0, 1, 2, -1]))
+    made = SlatePolicy(np.random.default_rng(0)).order(
+        items,
+        Rules.model_validate(rules),
+        context(),
+        candidates("i0", "i1", "i2", "who"),
+        columns,
+        scores(0, 0, 0, 0).values,
+    )
+    assert set(made.notes) == hit

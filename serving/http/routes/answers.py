@@ -1,0 +1,80 @@
+"""A slate to the wire."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from serving.http.schemas.rankings import SearchRequest
+from serving.ranking.request import Search
+from serving.ranking.slate.explain import explain
+from serving.ranking.values import Slate
+from serving.search.kinds import Liked
+from serving.types import Reason
+
+
+def response(slate: Slate) -> dict[str, Any]:
+    """The body of a RankResponse; built as plain data, for it is on the hot path."""
+    item_ids = slate.candidates.item_ids
+    items = []
+    propensities = slate.propensity.tolist()
+    values = slate.values[slate.order].tolist()
+    relevance = slate.candidates.relevance
+    relevances = None if relevance is None else relevance[slate.order].tolist()
+    for place, index in enumerate(slate.order.tolist()):
+        item: dict[str, Any] = {
+            "item_id": item_ids[index],
+            "score": values[place],
+            "relevance": None if relevances is None else relevances[place],
+            "position": place + 1,
+            "propensity": propensities[place],
+        }
+        if slate.context.explain:
+            item["explanation"] = explain(slate, index).as_dict()
+        items.append(item)
+    return {
+        "ranking_id": slate.context.ranking_id,
+        "route": slate.route.value,
+        "reason": slate.reason.value if slate.reason else None,
+        "model_version": slate.scores.model_version,
+        "items": items,
+        **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
+    }
+
+
+def search_response(
+    slate: Slate, source: Search, body: SearchRequest, currency: str | None
+) -> dict[str, Any]:
+    """The body of a SearchResponse. currency: of the shop."""
+    answer = response(slate)
+    found, shown = slate.candidates.found, [item["item_id"] for item in answer["items"]]
+    assert found is not None
+    more = found.more or len(slate.candidates) > body.offset + len(shown)
+    answer["total"] = found.total
+    answer["cursor"] = source.shown.after(shown) if more and shown else None
+    if body.facets:
+        answer["facets"] = found.facets.counts
+        if found.facets.prices:
+            figures = dict(zip(("min", "max", "mean"), found.facets.prices, strict=True))
+            answer["prices"] = {**figures, "currency": currency}
+    if body.suggestions:
+        answer["suggestions"] = [
+            {"item_id": item_id, "relevance": relevance}
+            for item_id, relevance in found.nearest
+            if slate.reason is Reason.NO_MATCH
+        ]
+    return answer
+
+
+def liked_response(found: Sequence[Liked], reason: Reason | None) -> dict[str, Any]:
+    """The body of a LikedResponse."""
+    return {
+        "reason": reason.value if reason else None,
+        "values": [
+            {
+                "value": liked.name,
+                "score": liked.score,
+                "taste": liked.taste,
+                "popularity": liked.popularity,
+            }
+            for liked in found
+        ],
+    }
