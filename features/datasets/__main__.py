@@ -12,7 +12,7 @@ from features.datasets.registry import load
 def main(arguments: list[str]) -> int:
     """0 and a summary on stdout, or 2 and one line on stderr that says what is wrong."""
     parser = argparse.ArgumentParser(prog="python -m features.datasets", description=__doc__)
-    parser.add_argument("source", help='"grocery", "simulated" or a folder')
+    parser.add_argument("source", help='"grocery", "simulated", a file or a folder')
     parser.add_argument("--cache", type=Path, default=Path(".vitrine/datasets"))
     parser.add_argument("--n-items", type=int, default=10_000)
     options = parser.parse_args(arguments)

@@ -20,6 +20,13 @@ from features.datasets.columns import ITEM_COLUMNS, NEEDED_QUERY_COLUMNS, QUERY_
 from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.item_details import telling
 
+# The columns of each table, and those that must be there.
+_TABLES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "items": (ITEM_COLUMNS, ("item_id", "title")),
+    "events": (EVENT_COLUMNS, ("type", "at")),
+    "queries": (QUERY_COLUMNS, NEEDED_QUERY_COLUMNS),
+}
+
 
 class DatasetError(Exception):
     """The folder cannot be used; the message is one line that names the file and what is wrong."""
@@ -69,37 +76,72 @@ def read_dataset(folder: Path) -> Dataset:
     """Read and check a folder; raises DatasetError with one clear line."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
-    items = _table(folder, "items", ITEM_COLUMNS, required=("item_id", "title"))
-    events = (
-        _table(folder, "events", EVENT_COLUMNS, required=("type", "at"))
-        if _path(folder, "events")
-        else _no_events(folder)
-    )
-    queries = (
-        _table(folder, "queries", QUERY_COLUMNS, required=NEEDED_QUERY_COLUMNS)
-        if _path(folder, "queries")
-        else None
-    )
-    _check(f"{folder}/items", check_items, items)
-    info = _info(folder)
+    items, queries = (_read(folder, name) for name in ("items", "queries"))
+    if items is None:
+        raise DatasetError(f"{folder}: neither items.parquet nor items.jsonl is there")
+    events = _read(folder, "events")
+    if events is None:
+        _refuse_similar_names(folder)
+    return checked(read_info(folder), items, events, queries, folder)
+
+
+def read_table(path: Path, name: str) -> pd.DataFrame:
+    """The Parquet file or JSON lines of "items", "events" or "queries"; raises DatasetError."""
+    columns, required = _TABLES[name]
+    table = _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
+    for column in table.columns:
+        if column not in columns:
+            raise DatasetError(f"{path}: unknown column {column!r}")
+    for column in required:
+        # An empty .jsonl has no columns at all and is simply a table without rows.
+        if column not in table and not (table.empty and path.suffix != ".parquet"):
+            raise DatasetError(f"{path}: column {column!r} is missing")
+    try:
+        return conform(table, columns)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def own_table(folder: Path, name: str) -> Path | None:
+    """The file of a table of ours in a folder; None when it is not there."""
+    for suffix in (".parquet", ".jsonl"):
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    return None
+
+
+def checked(
+    info: DatasetInfo,
+    items: pd.DataFrame,
+    events: pd.DataFrame | None,
+    queries: pd.DataFrame | None,
+    where: Path,
+) -> Dataset:
+    """The tables as a data set: checked, every event with an id, in order of time.
+
+    Raises DatasetError that names `where` and the table.
+    """
+    if events is None:
+        events = conform(pd.DataFrame(), EVENT_COLUMNS)
+    _check(f"{where}/items", check_items, items)
     for currency in items["currency"].unique():
         if problem := info.prices.problem(currency):
-            raise DatasetError(f"{folder}/items: column 'currency': {problem}")
+            raise DatasetError(f"{where}/items: column 'currency': {problem}")
     without_id = (events["event_id"] == "").to_numpy()
     if without_id.any():
         # Row numbers are stable for a file, so that a second import stays idempotent.
         events.loc[without_id, "event_id"] = [f"row-{row}" for row in np.flatnonzero(without_id)]
-    _check(f"{folder}/events", check_events, events)
+    _check(f"{where}/events", check_events, events)
     if not events["at"].is_monotonic_increasing:
         events = events.sort_values("at", kind="stable", ignore_index=True)
-    return Dataset(info, items, events, queries, folder)
+    return Dataset(info, items, events, queries, where)
 
 
 def require_events(dataset: Dataset, why: str) -> None:
     """Raises DatasetError, which names the file and says `why`, for a data set without events."""
     if not dataset.events.empty:
         return
-    path = _path(dataset.folder, "events")
+    path = own_table(dataset.folder, "events")
     names = "neither events.parquet nor events.jsonl is there"
     raise DatasetError(f"{path}: no event; {why}" if path else f"{dataset.folder}: {names}; {why}")
 
@@ -117,39 +159,16 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
             table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
 
 
-def _no_events(folder: Path) -> pd.DataFrame:
-    """The events of a folder without them; a file that was meant to be them is not overlooked."""
+def _read(folder: Path, name: str) -> pd.DataFrame | None:
+    path = own_table(folder, name)
+    return read_table(path, name) if path else None
+
+
+def _refuse_similar_names(folder: Path) -> None:
+    """A file that was meant to be the events is not overlooked."""
     for path in sorted(folder.iterdir()):
         if path.name.lower().startswith("event"):
             raise DatasetError(f"{path}: not read: call it events.parquet or events.jsonl")
-    return conform(pd.DataFrame(), EVENT_COLUMNS)
-
-
-def _path(folder: Path, name: str) -> Path | None:
-    for suffix in (".parquet", ".jsonl"):
-        if (folder / f"{name}{suffix}").is_file():
-            return folder / f"{name}{suffix}"
-    return None
-
-
-def _table(
-    folder: Path, name: str, columns: dict[str, str], required: tuple[str, ...]
-) -> pd.DataFrame:
-    path = _path(folder, name)
-    if path is None:
-        raise DatasetError(f"{folder}: neither {name}.parquet nor {name}.jsonl is there")
-    table = _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
-    for column in table.columns:
-        if column not in columns:
-            raise DatasetError(f"{path}: unknown column {column!r}")
-    for column in required:
-        # An empty .jsonl has no columns at all and is simply a table without rows.
-        if column not in table and not (table.empty and path.suffix == ".jsonl"):
-            raise DatasetError(f"{path}: column {column!r} is missing")
-    try:
-        return conform(table, columns)
-    except ValueError as error:
-        raise DatasetError(f"{path}: {error}") from error
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -186,7 +205,8 @@ def _check(where: str, check: Callable[[pd.DataFrame], None], table: pd.DataFram
         raise DatasetError(f"{where}: {error}") from error
 
 
-def _info(folder: Path) -> DatasetInfo:
+def read_info(folder: Path) -> DatasetInfo:
+    """`dataset.json`, or the folder's name alone; raises DatasetError."""
     path = folder / "dataset.json"
     if not path.is_file():
         return DatasetInfo(name=folder.name)

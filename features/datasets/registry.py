@@ -1,4 +1,4 @@
-"""One door to every data set: a name or a folder in, a checked `Dataset` out."""
+"""One door to every data set: a name, a file or a folder in, a checked `Dataset` out."""
 
 import shutil
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from features.datasets.esci import JUDGMENTS_FILE, import_esci
+from features.datasets.feeds.files import has_feeds, read_feeds
 from features.datasets.format import Dataset, DatasetError, read_dataset, write_dataset
 from features.datasets.grocery.importer import import_grocery
 from features.datasets.online_retail import EVENTS_FILE, import_online_retail
@@ -20,10 +21,11 @@ def load(source: str, cache_folder: Path, n_items: int = 10_000) -> Dataset:
     """The data set that `source` names, with times as they were logged (see `shift_to_now`).
 
     `source`: "grocery", "simulated", the folder of UCI Online Retail or of ESCI (told by their file
-    names), or any folder in our format, which is read where it lies. `n_items` caps the catalogues
-    that are cut or drawn: the most bought grocery products, at most 2,000 simulated items. What is
-    imported is kept under `cache_folder` in our format and read from there the next time; the
-    simulation's truth lies beside its tables (`dataset.folder`). Raises DatasetError, one line.
+    names), or what a shop has, which is read where it lies: a folder in our format, a feed or an
+    event export of another system, or a folder of those. `n_items` caps the catalogues that are cut
+    or drawn: the most bought grocery products, at most 2,000 simulated items. What is imported is
+    kept under `cache_folder` in our format and read from there the next time; the simulation's
+    truth lies beside its tables (`dataset.folder`). Raises DatasetError, one line.
     """
     if n_items < 1:
         raise DatasetError(f"{source}: n_items must be at least 1, not {n_items}")
@@ -41,8 +43,10 @@ def load(source: str, cache_folder: Path, n_items: int = 10_000) -> Dataset:
             lambda folder: write_simulation(simulate(n_items=size), folder),
         )
     given = Path(source)
+    if given.is_file():
+        return read_feeds(given)
     if not given.is_dir():
-        raise DatasetError(f'{source}: no such folder, and not "grocery" or "simulated"')
+        raise DatasetError(f'{source}: no such file or folder, and not "grocery" or "simulated"')
     if (given / EVENTS_FILE).is_file():
         return _cached(
             cache_folder,
@@ -55,7 +59,7 @@ def load(source: str, cache_folder: Path, n_items: int = 10_000) -> Dataset:
             _stamped("esci150", given / JUDGMENTS_FILE),
             lambda folder: write_dataset(import_esci(given), folder),
         )
-    return read_dataset(given)
+    return read_feeds(given) if has_feeds(given) else read_dataset(given)
 
 
 def _stamped(name: str, path: Path) -> str:

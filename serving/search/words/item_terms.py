@@ -103,7 +103,11 @@ class ItemTerms:
         self.codes[row], self.fields[row] = codes, fields
         self.titles[row] = title_key(terms[Field.TITLE])
         attributes = item.attributes.items()
-        exact = [value for name, value in attributes if name.casefold() in CODE_ATTRIBUTES]
+        told = [value for name, value in attributes if name.casefold() in CODE_ATTRIBUTES]
+        # A product of several variants has a code of each, with commas between.
+        exact = [
+            name for each in told for code in (each, *each.split(",")) if (name := code.strip())
+        ]
         self._rename(row, tuple({folded(name) for name in (item.item_id, *exact)}))
 
     def _rename(self, row: int, names: tuple[str, ...]) -> None:

@@ -142,3 +142,12 @@ def test_a_value_that_many_share_is_no_code() -> None:
     items.update(np.arange(30), table)
     assert items.rows_of_code("standard").tolist() == []
     assert items.rows_of_code("I7").tolist() == [7]
+
+
+def test_each_of_several_codes_finds_its_item() -> None:
+    shirt = Item("shirt", "Shirt", attributes={"sku": "LS-W-S, LS-W-M"})
+    items = ItemTerms(Lexicon(Analyzer()))
+    items.update(np.arange(1), ItemTable([shirt]))
+    assert items.rows_of_code("ls-w-m").tolist() == [0]
+    assert items.rows_of_code("LS-W-S, LS-W-M").tolist() == [0]
+    assert items.rows_of_code("LS-W").tolist() == []
