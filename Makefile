@@ -21,16 +21,19 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve doctor train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= PORT= HOST= STATE= KEYS= TRACES=view ENCODER=multilingual)
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= a feed, an export, a folder; PORT= HOST= STATE= KEYS= TRACES=view ENCODER=multilingual)
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
 	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
 	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
+
+doctor: .venv/.ready ## Say what hurts most in DATA=, and propose a mapping file for an unknown table (JSON=1 URL=)
+	@.venv/bin/python -m features.datasets.doctor "$(DATA)" $(if $(JSON),--json) $(if $(URL),--url "$(URL)")
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)

@@ -33,6 +33,12 @@ def nearly_all_english(titles: Sequence[str]) -> bool:
     return votes[ENGLISH] >= _NEARLY_ALL * votes.total()
 
 
+def languages(titles: Sequence[str]) -> dict[str, float]:
+    """Share of each language among the titles of a sample that tell theirs, the largest first."""
+    votes = _votes(titles)
+    return {language: votes[language] / votes.total() for language, _ in votes.most_common()}
+
+
 def _votes(titles: Sequence[str]) -> Counter[str]:
     """How many titles of a sample are surely in each language; titles without a letter are not."""
     step = max(1, len(titles) // _N_TITLES)

@@ -89,8 +89,16 @@ def read_files(source: Path, report: Report) -> Reading:
     Raises DatasetError for a file that cannot be read at all or is of no known system, and when
     nothing brings items.
     """
+    sources, strange = sources_of(source)
+    # A folder with items of ours may hold other things; else nothing of a shop's is overlooked.
+    if strange and not any(each.kind is Kind.ITEMS for each in sources):
+        raise _unknown(strange[0])
+    return read_sources(source, sources, report)
+
+
+def read_sources(source: Path, sources: list[Source], report: Report) -> Reading:
+    """Read files of `source` that are told already; the rest as `read_files`."""
     info = read_info(source) if source.is_dir() else DatasetInfo(name=source.stem)
-    sources = _sources(source)
     if all(each.kind in _LOGS for each in sources):
         raise DatasetError(f"{source}: no items: neither a product feed nor items.jsonl is there")
     found = Found()
@@ -159,7 +167,8 @@ def _kind_of_lines(path: Path) -> Kind | None:
     return Kind.EVENTS if {"type", "at"} <= first.keys() else next(iter(own), None)
 
 
-def _sources(source: Path) -> list[Source]:
+def sources_of(source: Path) -> tuple[list[Source], list[Path]]:
+    """The files of a file or folder that are told, and those of no known system."""
     files = [source] if source.is_file() else [*_candidates(source)]
     told = {path: source_of(path) for path in files}
     sources = [each for each in told.values() if each]
@@ -168,11 +177,7 @@ def _sources(source: Path) -> list[Source]:
         sources += [
             each for path in parquet if path.suffix == ".parquet" and (each := source_of(path))
         ]
-    # A folder with items of ours may hold other things; else nothing of a shop's is overlooked.
-    strange = [path for path, each in told.items() if each is None]
-    if strange and not any(each.kind is Kind.ITEMS for each in sources):
-        raise _unknown(strange[0])
-    return sources
+    return sources, [path for path, each in told.items() if each is None]
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
