@@ -99,7 +99,8 @@ _PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
     "401": ("No key, or an unknown one.", "unauthenticated",
             "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
-    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden", "this key has no scope 'items'", None),
+    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
+            "this key has no scope 'items'", None),
     "404": ("The catalogue has no such item (`unknown_item`), or there is no such path "
             "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
     "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),

@@ -15,6 +15,7 @@ from features.catalog.language import dominant_language, nearly_all_english
 from features.catalog.words import query_for
 from features.datasets.format import Dataset, DatasetError
 from features.store.settings import PRICES_FILE
+from features.telemetry.progress import waiting
 from serving.http.access.auth import ApiKey, Scope, hash_key
 from serving.local.models import Publishing, PublishingError, bundle_for
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
@@ -45,7 +46,7 @@ def prepare(
     """
     started_s = time.monotonic()
     console.print(f"preparing {source} (once)", markup=False)
-    with console.status("reading the data"):
+    with waiting(console, "reading the data"):
         dataset, items = read_source(source, datasets, n_items)
         titles = [item.title for item in items.items]
         language = dominant_language(titles)
@@ -69,7 +70,7 @@ def prepare(
         seed(
             dataset, items, store_for(folder, redis), pseudonyms, folder / "neighbors.npz", console
         )
-        with console.status("waiting for the model to be published"):
+        with waiting(console, "waiting for the model to be published"):
             publishing.wait()
     except BaseException:
         publishing.stop()

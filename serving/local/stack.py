@@ -14,6 +14,7 @@ from typing import Any
 import requests
 from rich.console import Console
 
+from features.telemetry.progress import waiting
 from serving.local.machine import Address, StackError, check_machine
 from serving.local.model_server import ModelServer
 from serving.local.models import RUNNING
@@ -123,9 +124,9 @@ class Stack:
         try:
             for child in self.children:  # they take longer than the model server, so they go first
                 child.start()
-            with self._console.status("starting the model server"):
+            with waiting(self._console, "starting the model server"):
                 self.model_server.start()
-            with self._console.status("starting Ray Serve and waiting for the first ranking"):
+            with waiting(self._console, "starting Ray Serve and waiting for the first ranking"):
                 self._wait_for_ranking(prepared)
             running = {
                 "pid": os.getpid(),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
 
 from features.behavior.neighbor_file import write_neighbors
 from features.behavior.neighbors import item_interactions, neighbor_tables
@@ -18,6 +17,7 @@ from features.datasets.registry import load
 from features.datasets.replay import shift_to_now
 from features.store.bootstrap import bootstrap
 from features.store.settings import StoreSettings
+from features.telemetry.progress import StepProgress, waiting
 from serving.shops.pseudonyms import Pseudonyms
 
 
@@ -45,9 +45,9 @@ def seed(
     console: Console,
 ) -> None:
     """Catalogue, features, snapshots and the item-to-item tables; raises BootstrapError."""
-    with Progress(console=console, transient=True) as progress:
+    with StepProgress(console, transient=True) as progress:
         bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
-    with console.status("finding which items go together"):
+    with waiting(console, "finding which items go together"):
         tables = neighbor_tables(item_interactions(dataset.events, items), len(items))
         write_neighbors(neighbors, items.item_ids, tables)
 

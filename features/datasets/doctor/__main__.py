@@ -72,7 +72,7 @@ def examine(source: str, cache: Path, now_s: float) -> Diagnosis:
             dataset = load(source, cache)
             diagnosis.read.append(_counts(source, len(dataset.items), len(dataset.events)))
             as_is = dataset.info.replay == "as_is"
-            diagnosis.findings += check_catalogue(dataset.items)
+            diagnosis.findings += check_catalogue(dataset.items, dataset.info.prices)
             diagnosis.findings += check_log(dataset.items, dataset.events, now_s, as_is)
     except DatasetError as error:
         diagnosis.findings.append(Finding(Severity.SEVERE, "cannot be read", 1, 1, str(error)))
@@ -106,7 +106,7 @@ def _of_files(source: Path, diagnosis: Diagnosis, now_s: float) -> Iterator[Find
             "nothing is imported while there is one",
         )  # fmt: skip
     yield from _left_out(reading)
-    yield from check_catalogue(reading.items)
+    yield from check_catalogue(reading.items, reading.info.prices)
     yield from check_log(reading.items, reading.events, now_s, reading.info.replay == "as_is")
 
 

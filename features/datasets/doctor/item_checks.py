@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from features.catalog.language import languages
+from features.catalog.prices import Prices
 from features.datasets.doctor.findings import Finding, Severity, graded
 from features.datasets.item_details import attributes_of
 
@@ -16,13 +17,13 @@ _ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+\d+")
 _FEW = 10  # items: fewer may well be alike
 
 
-def check_catalogue(items: pd.DataFrame) -> Iterator[Finding]:
-    """Findings of a table of ITEM_COLUMNS."""
+def check_catalogue(items: pd.DataFrame, prices: Prices) -> Iterator[Finding]:
+    """Findings of a table of ITEM_COLUMNS; `prices` as dataset.json has them."""
     if items.empty:
         yield Finding(Severity.SEVERE, "no items", 0, 0)
         return
     yield from _titles(items)
-    yield from _prices(items)
+    yield from _prices(items, prices)
     yield from _details(items)
     yield from _ids(items)
     yield from _languages(items)
@@ -59,28 +60,36 @@ def _titles(items: pd.DataFrame) -> Iterator[Finding]:
     yield from graded("test items", titles.str.contains(_TEST), titles, 0.0, 0.5)
 
 
-def _prices(items: pd.DataFrame) -> Iterator[Finding]:
+def _prices(items: pd.DataFrame, prices: Prices) -> Iterator[Finding]:
     price, ids = items["price"], items["item_id"]
     yield from graded(
         "no price", price.isna(), ids, 0.2, advice="filters and features of price leave them out"
     )
     yield from graded("price 0", price == 0, items["title"], 0.01)
     known = items[price.notna()]
+    if known.empty:
+        return
     if len(known) >= _FEW:
         usual = known["price"] == known["price"].mode()[0]
         yield from graded(
             "one price for all", usual, known["price"], 0.5, 0.95,
             "map the column of the price, or leave the price out", note=0.5,
         )  # fmt: skip
-    currencies = known["currency"].value_counts()
-    if len(currencies) > 1:
+    if not prices.currency:
+        currencies = known["currency"].value_counts()
+        named = ", ".join(name or "none" for name in currencies.index[:4])
         yield from graded(
-            f"currencies mixed ({', '.join(name or 'none' for name in currencies.index[:4])})",
-            known["currency"] != currencies.index[0],
+            f"currencies mixed ({named})", known["currency"] != known["currency"].mode()[0],
             known["item_id"] + " in " + known["currency"].replace("", "no currency"), 0.0, 0.05,
-            "prices are compared as numbers: one shop, one currency",
+            "dataset.json tells the shop's currency, and what others are worth in it (rates)",
         )  # fmt: skip
-    yield from graded("no currency", known["currency"] == "", known["item_id"], 1.0)
+        yield from graded("no currency", known["currency"] == "", known["item_id"], 1.0)
+    strange = known["currency"].map(lambda currency: prices.problem(currency) is not None)
+    yield from graded(
+        "a currency without a rate", strange.astype(bool),
+        known["item_id"] + " in " + known["currency"], 0.0, 0.0,
+        "nothing starts: write the rate into dataset.json",
+    )  # fmt: skip
 
 
 def _details(items: pd.DataFrame) -> Iterator[Finding]:

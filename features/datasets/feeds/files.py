@@ -112,8 +112,6 @@ def read_sources(source: Path, sources: list[Source], report: Report) -> Reading
         if each.kind is Kind.ITEMS:
             found.know(tables["items"][-1]["item_id"], each.path)
     items = _together([*tables["items"], found.item_table()])
-    unnamed = (items["currency"] == "") & items["price"].notna()
-    items.loc[unnamed, "currency"] = info.currency
     events = _together([*tables["events"], found.event_table()])
     queries = _together(tables["queries"]) if tables["queries"] else None
     return Reading(info, items, events, queries, found, sources)

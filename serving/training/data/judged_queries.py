@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
+from rich.console import Console
 
 from features.arrays import FloatArray, RowArray
 from features.behavior.replay import item_table
@@ -16,6 +16,7 @@ from features.catalog.language import dominant_language
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset
 from features.datasets.grocery.queries import made_queries
+from features.telemetry.progress import tracked
 from serving.models.contract import MAX_TOKENS
 from serving.models.runtime.text_vectors import TextEncoder
 from serving.models.tokenizer import Tokenizer
@@ -90,8 +91,8 @@ def judged_queries(
         between(np.stack(pair))
         for pair in zip(encoder.encode(queries), encoder.encode(corrected), strict=True)
     ]
-    for (query, gains, complete), vector in track(
-        list(zip(asked, vectors, strict=True)), description=dataset.info.name
+    for (query, gains, complete), vector in tracked(
+        list(zip(asked, vectors, strict=True)), dataset.info.name, Console()
     ):
         read = matcher.read(query, vector, _DEPTH)
         if complete:

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from features.datasets.format import Dataset, DatasetError
 from features.datasets.registry import load
+from features.telemetry.progress import StepProgress, waiting
 from serving.training.data.plans import task_of
 from serving.training.evaluate.evaluation import DEFAULT_SEED, evaluate
 from serving.training.evaluate.judged import evaluate_judged
@@ -37,15 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(given.threads)
     console = Console()
     try:
-        dataset = load(given.data, given.cache, given.items)
+        with waiting(console, f"reading {given.data}"):
+            dataset = load(given.data, given.cache, given.items)
         if task_of(dataset) == "judged":
-            with Progress(console=console) as progress:
+            with StepProgress(console) as progress:
                 made = load("grocery", given.cache)
                 report = evaluate_judged(dataset, made, DEFAULT_SEED, given.threads, progress)
             show(report, console)
             write(report, given.out)
             return 0
-        with Progress(console=console) as progress, tempfile.TemporaryDirectory() as scratch:
+        with StepProgress(console) as progress, tempfile.TemporaryDirectory() as scratch:
             bundle = _bundle(given.bundle, dataset, Path(scratch), progress)
             report = evaluate(
                 dataset, Path(given.data), bundle, given.cases,

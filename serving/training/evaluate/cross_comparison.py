@@ -23,6 +23,7 @@ from features.behavior.matrix import FEATURE_NAMES
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset, DatasetError, require_events
 from features.datasets.registry import load
+from features.telemetry.progress import StepProgress, waiting
 from serving.training.data.plans import make_plan, task_of
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, offsets_of
@@ -212,8 +213,9 @@ def main() -> int:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     try:
-        dataset = load(given.data, given.cache, given.items)
-        task, console = task_of(dataset), Console()
+        with waiting(console := Console(), f"reading {given.data}"):
+            dataset = load(given.data, given.cache, given.items)
+        task = task_of(dataset)
         if task != "judged":
             require_events(dataset, "purchases or judged queries are compared here")
     except DatasetError as error:
@@ -228,7 +230,7 @@ def main() -> int:
         parser.error("--keep: of judged queries each fold has a cross-encoder of its own")
     cross = JUDGED if task == "judged" else CrossOptions()
     cross = replace(cross, steps=given.steps or cross.steps)
-    with Progress(console=console) as progress:
+    with StepProgress(console) as progress:
         if task == "judged":
             seed = TrainingOptions().seed
             report = compare_judged(dataset, cross, seed, given.threads, progress)

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import torch
-from rich.progress import Progress
+from rich.console import Console
 
 from features.datasets.format import DatasetError
 from features.datasets.registry import load
+from features.telemetry.progress import StepProgress, waiting
 from serving.training.fit.forest import ForestOptions
 from serving.training.fit.head import HeadOptions
 from serving.training.fit.training import TrainingOptions, train
@@ -42,8 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         forest=ForestOptions(threads=given.threads),
     )
     try:
-        dataset = load(given.data, given.cache, given.items)
-        with Progress() as progress:
+        with waiting(console := Console(), f"reading {given.data}"):
+            dataset = load(given.data, given.cache, given.items)
+        with StepProgress(console) as progress:
             about = train(dataset, given.out, options, progress)
     except DatasetError as error:
         print(error, file=sys.stderr)

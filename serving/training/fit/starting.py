@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import Progress
 
 from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from features.datasets.format import Dataset, DatasetError
 from features.datasets.registry import load
+from features.telemetry.progress import StepProgress, waiting
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.slates import Slates, concatenate
 from serving.training.fit.columns import columns, text_vectors
@@ -105,8 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(given.threads)
     options = TrainingOptions(n_train=given.slates, head=HEAD)
     try:
-        datasets = [load(source, given.cache, given.items) for source in given.data]
-        with Progress() as progress:
+        with waiting(console := Console(), f"reading {', '.join(given.data)}"):
+            datasets = [load(source, given.cache, given.items) for source in given.data]
+        with StepProgress(console) as progress:
             about = train_starting(datasets, given.out, options, progress)
     except DatasetError as error:
         print(error, file=sys.stderr)

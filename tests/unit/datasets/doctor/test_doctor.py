@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.catalog.prices import Prices
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.doctor.__main__ import main
 from features.datasets.doctor.event_checks import check_log
@@ -61,7 +62,7 @@ def events(n: int = 40, **columns: Any) -> pd.DataFrame:
 
 
 def of_items(table: pd.DataFrame) -> dict[str, Finding]:
-    return {finding.what: finding for finding in check_catalogue(table)}
+    return {finding.what: finding for finding in check_catalogue(table, Prices())}
 
 
 def of_events(log: pd.DataFrame, catalogue: pd.DataFrame | None = None) -> dict[str, Finding]:
@@ -146,6 +147,14 @@ def test_what_hurts_in_a_catalogue_is_counted(case: str) -> None:
     assert finding is not None
     assert (finding.severity, finding.count) == (severity, count)
     assert finding.example
+
+
+def test_currencies_with_a_rate_are_no_mix_and_others_are_severe() -> None:
+    table = items(currency=first(5, "USD", "EUR"))
+    assert {*check_catalogue(table, Prices(currency="EUR", rates={"USD": 0.9}))} == set()
+    (finding,) = check_catalogue(table, Prices(currency="EUR"))
+    assert (finding.what, finding.count) == ("a currency without a rate", 5)
+    assert finding.severity is Severity.SEVERE
 
 
 def test_titles_in_two_languages_are_told() -> None:

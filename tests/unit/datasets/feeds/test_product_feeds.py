@@ -137,12 +137,18 @@ def test_a_table_with_a_mapping_file_is_read_as_that_says(tmp_path: Path) -> Non
     assert attributes(dataset, "A1") == {"colour": "Braun"}
 
 
-def test_a_currency_that_a_feed_lacks_comes_from_dataset_json(tmp_path: Path) -> None:
+def test_dataset_json_tells_the_currency_that_a_feed_lacks(tmp_path: Path) -> None:
     (tmp_path / "products.csv").write_bytes((FEEDS / "shopify.csv").read_bytes())
     (tmp_path / "dataset.json").write_text(json.dumps({"name": "shirts", "currency": "EUR"}))
     dataset = load(str(tmp_path), tmp_path)
-    assert set(dataset.items["currency"]) == {"EUR"}
-    assert dataset.info.name == "shirts"
+    assert (dataset.info.name, dataset.info.currency) == ("shirts", "EUR")
+
+
+def test_a_feed_in_a_currency_without_a_rate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "feed.tsv").write_bytes((FEEDS / "merchant.tsv").read_bytes())
+    (tmp_path / "dataset.json").write_text(json.dumps({"name": "shop", "currency": "EUR"}))
+    with pytest.raises(DatasetError, match="no rate is known for 'USD'"):
+        load(str(tmp_path), tmp_path)
 
 
 def rss(inside: str, before: str = "") -> str:
