@@ -48,6 +48,7 @@ def _evaluate(
     dataset: Dataset, cases: list[Case], url: str, options: argparse.Namespace, console: Console
 ) -> None:
     asker = Asker(url, options.key, options.workers)
+    asker.until_encoded()
     plan = Plan(
         options.shoppers, options.shopper_queries, not options.no_baselines, options.seed,
         options.threads, options.cache,

@@ -53,6 +53,24 @@ class Asker:
     workers: int = 2
     routes: Counter[str] = field(default_factory=Counter)
 
+    def until_encoded(self, patience_s: float = 300.0) -> None:
+        """Wait until a stack that has just started finds all items by meaning as well.
+
+        Raises AskingError when that takes longer, and when the stack cannot be reached.
+        """
+        headers = {"authorization": f"Bearer {self.key}"}
+        deadline_s = time.monotonic() + patience_s
+        waiting = True
+        while waiting:
+            try:
+                answer = httpx.get(f"{self.url}/v1/status", headers=headers, timeout=30)
+                waiting = answer.raise_for_status().json()["items_to_encode"] > 0
+            except httpx.HTTPError as error:
+                raise AskingError(f"{self.url}: {type(error).__name__}") from error
+            if waiting and time.monotonic() > deadline_s:
+                raise AskingError(f"{self.url}: items wait for the encoder")
+            time.sleep(0.2)
+
     def ask(
         self,
         questions: Sequence[Question],

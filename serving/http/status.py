@@ -75,6 +75,7 @@ class Status:
             "features_answer": answers["features"],
             "model_answers": answers["model"],
             "catalog_items": len(self._shop.items.table),
+            "items_to_encode": self._shop.retrieval.n_awaited,
             "events_logged": last,
             "events_waiting": None if last is None or done is None else max(last - done, 0),
             "ingest": json.loads(ingest) if ingest else None,

@@ -29,6 +29,12 @@ class DenseIndex:
             self._awaited.update(rows.tolist())
 
     @property
+    def n_awaited(self) -> int:
+        """How many items have no vector yet, but will."""
+        with self._lock:
+            return len(self._awaited)
+
+    @property
     def is_ready(self) -> bool:
         """Whether all but a few of the items that will have a vector have one."""
         with self._lock:

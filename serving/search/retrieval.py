@@ -82,6 +82,11 @@ class Retrieval:
             texts = [items[row].ranker_text for row in rows.tolist()]
             self._dense.replace(rows, self._source.vectors(texts))
 
+    @property
+    def n_awaited(self) -> int:
+        """How many items are found by their words only, until they are encoded."""
+        return self._dense.n_awaited
+
     def refresh_popularity(self, now_s: float) -> None:
         """Order items by what is popular and by what is new."""
         self._recommender.refresh(now_s)

@@ -172,7 +172,8 @@ EXAMPLES: dict[str, Example] = {
     "get_status": Example(
         answer={
             "model_version": "3", "features_answer": True, "model_answers": True,
-            "catalog_items": 10_000, "events_logged": 52_311, "events_waiting": 0,
+            "catalog_items": 10_000, "items_to_encode": 0,
+            "events_logged": 52_311, "events_waiting": 0,
             "ingest": {"applied_seq": 52_311}, "rankings": {"model": 812.0, "cold_start": 31.0},
         },
     ),

@@ -41,6 +41,7 @@ class ShopStatus(Wire):
     features_answer: bool
     model_answers: bool
     catalog_items: int
+    items_to_encode: int = Field(description="Found by their words only so far.")
     events_logged: int | None = Field(description="null: the log does not answer.")
     events_waiting: int | None = Field(description="Not yet in any feature.")
     ingest: dict[str, Any] | None = Field(description="What ingest last said of itself.")

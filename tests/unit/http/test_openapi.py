@@ -77,6 +77,7 @@ def test_the_document_is_valid_and_its_references_resolve(document: dict[str, An
 def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
     assert {(path, method) for method, path, _ in operations(document)} == {
         ("/v1/rank", "post"), ("/v1/search", "post"), ("/v1/recommend", "post"),
+        ("/v1/recommend/brands", "post"), ("/v1/recommend/categories", "post"),
         ("/v1/items/{item_id}/similar", "get"), ("/v1/suggest", "get"), ("/rerank", "post"),
         ("/v1/rerank", "post"), ("/v2/rerank", "post"), ("/v1/events", "post"),
         ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),

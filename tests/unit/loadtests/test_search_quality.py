@@ -149,6 +149,15 @@ class Shop(BaseHTTPRequestHandler):
     titles: ClassVar[dict[str, str]]
     bodies: ClassVar[list[dict[str, Any]]]
 
+    to_encode: ClassVar[list[int]]  # what the status says, one after the other
+
+    def do_GET(self) -> None:
+        content = json.dumps({"items_to_encode": self.to_encode.pop(0)}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.bodies.append(body)
@@ -173,6 +182,7 @@ class Shop(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     Shop.titles = {"m1": "milk one", "m2": "milk two", "b1": "bread", "c1": "milk chocolate"}
     Shop.bodies = []
+    Shop.to_encode = [12, 3, 0]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -190,6 +200,14 @@ def test_a_busy_stack_is_asked_again(url: str) -> None:
     ]
     assert asker.routes == {"/v1/search model": 1, "/v1/rank model": 1}
     assert {body.get("user_id") for body in Shop.bodies} == {"u1", None}
+
+
+def test_a_stack_that_still_encodes_its_items_is_waited_for(url: str) -> None:
+    Asker(url, "dev").until_encoded()
+    assert Shop.to_encode == []
+    with pytest.raises(AskingError, match="items wait for the encoder"):
+        Shop.to_encode = [12]
+        Asker(url, "dev").until_encoded(patience_s=0.0)
 
 
 def test_a_refusal_and_a_missing_stack_are_one_line(url: str) -> None:

@@ -25,7 +25,9 @@ def test_while_most_vectors_are_awaited_words_alone_judge(
     retrieval: Retrieval, encoder: Tokenizer
 ) -> None:
     vector = token_vectors(encoder.tokens([QUERY], 16))[0]
+    n_items = retrieval.n_awaited
     retrieval.update_vectors(np.array([0]))
+    assert retrieval.n_awaited == n_items - 1 > 0
     early = retrieval.search(QUERY, vector, None, 50, Least())
     assert early.matches is not None
     assert not early.matches.columns[:, COLUMN["cosine"]].any()
