@@ -46,6 +46,8 @@ def test_every_operation_keeps_to_the_document(stack: RunningStack, mode: Genera
         @given(case=strategy)
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
         def keeps(case: Any) -> None:
+            if case.query:
+                case.query.pop("key", None)  # a made-up key would be all that is judged
             response = case.call(headers={"authorization": "Bearer dev"}, timeout=20)
             assert response.status_code != 500, response.text
             assert "Traceback" not in response.text
