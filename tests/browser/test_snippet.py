@@ -308,3 +308,27 @@ def test_the_queue_is_bounded_and_the_script_has_one_global(running: Running, pa
     pump(page, 1500)
     kept = {event.item_id for event in running.events(EventType.VIEW)}
     assert kept == {f"i{n}" for n in range(200, 700)}
+
+
+def test_a_page_may_post_with_headers_after_it_asked_and_read_nothing_else(
+    running: Running, page: Page
+) -> None:
+    page.goto(running.shop_url + "/unasked")
+    post = """async ([url, key]) => {
+      const headers = {
+        authorization: `Bearer ${key}`, "content-type": "application/json",
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      };
+      const event = {event_id: "e", type: "view", item_id: "milk", session_id: "s",
+                     at: new Date().toISOString()};
+      const body = JSON.stringify({events: [event]});
+      try { return (await fetch(url, {method: "POST", headers, body})).status; }
+      catch (error) { return error.name; }
+    }"""
+    assert page.evaluate(post, [f"{running.service_url}/v1/events", "page"]) == 202
+    assert [method for method, _ in running.asked] == ["OPTIONS", "POST"]
+    assert page.evaluate(post, [f"{running.service_url}/v1/rank", "page"]) == "TypeError"
+    running.service.keys.replace([key_of("page", "https://other.example")])
+    page.goto(running.shop_url.replace("127.0.0.1", "localhost") + "/unasked")
+    assert page.evaluate(post, [f"{running.service_url}/v1/events", "page"]) == "TypeError"
+    assert len(running.events(EventType.VIEW)) == 1
