@@ -30,6 +30,14 @@ class Reason(StrEnum):
     NO_MATCH = "no_match"  # nothing that the catalogue has answers the query
 
 
+class Cause(StrEnum):
+    """What a shopper did with an item that speaks for another."""
+
+    BOUGHT = "bought"
+    CART = "cart"
+    VIEWED = "viewed"
+
+
 class Exclusion(StrEnum):
     """Whether what the shopper has bought could be left out."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.behavior.matrix import FEATURE_NAMES
+from serving.ranking.slate.because import Because
 from serving.ranking.values import Slate
 from serving.search.relevance import COLUMNS
 
@@ -16,7 +17,8 @@ class Explanation:
     text_match: cosine with the query or the recent items, None = nothing to compare;
     relevance: R of the query and the item; match: what it follows from, by name; both None without
     a query;
-    parts: what the score is the sum of; features: the known ones; rules: that moved the item
+    parts: what the score is the sum of; features: the known ones; rules: that moved the item;
+    because: the item of the shopper's history that speaks most for it, if one does
     """
 
     known_item: bool
@@ -26,6 +28,7 @@ class Explanation:
     parts: dict[str, float]
     features: dict[str, float]
     rules: list[str]
+    because: Because | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """By name; `dataclasses.asdict` copies all 40 numbers, for ten times as long."""
@@ -37,6 +40,12 @@ class Explanation:
             "parts": self.parts,
             "features": self.features,
             "rules": self.rules,
+            "because": self.because
+            and {
+                "item_id": self.because.item_id,
+                "title": self.because.title,
+                "kind": self.because.kind.value,
+            },
         }
 
 
@@ -52,6 +61,7 @@ def explain(slate: Slate, index: int) -> Explanation:
         parts=parts,
         features=_known(FEATURE_NAMES, slate.features.values[index].tolist()),
         rules=slate.notes.get(index, []),
+        because=slate.because.get(index),
     )
 
 
