@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 
 class Cause(StrEnum):
-    """What a shopper did with an item that speaks for another."""
+    """What a shopper did with an item that speaks for another, the strongest first."""
 
     BOUGHT = "bought"
     CART = "cart"

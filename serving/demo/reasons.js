@@ -61,14 +61,21 @@ const OTHERS = [
   ["new", "item_age_days", (v) => Math.expm1(v) < 14, () => "is new in the shop"],
 ];
 
+const BECAUSE = {
+  bought: (title) => `because you bought “${title}”`,
+  cart: (title) => `because you put “${title}” into the cart`,
+  viewed: (title) => `because you looked at “${title}”`,
+};
+
 /** At most three reasons from an item's `explanation`; query: what was searched for, "" = nothing. */
-export function reasons({ relevance, match, features, rules }, query) {
+export function reasons({ relevance, match, features, rules, because }, query) {
   const asked = query && match;
   const told = [
     ...rules.map(byRule),
     asked ? MATCHES.find(([holds]) => holds(match, relevance))[1](query) : null,
     ...sentences(OWN, features).slice(0, 1),
     asked && relevance > SURE && match.affinity > FITS ? "is in the category that fits" : null,
+    because ? BECAUSE[because.kind](because.title) : null,
     ...sentences([...OWN, ...TASTE], features),
     ...sentences(OTHERS, features),
   ];

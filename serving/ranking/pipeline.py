@@ -17,6 +17,7 @@ from serving.ranking.request import Context, Recommend, Search, Source, seeds_of
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.shortlist import with_rest
+from serving.ranking.slate.because import because_of
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import (
@@ -182,8 +183,9 @@ class RankingPipeline:
         self, resolved: "_Resolved", scores: Scores, route: Route, reason: Reason | None
     ) -> Slate:
         with resolved.stages.stage(Stage.SLATE):
+            table, rows = resolved.shop.items.table, resolved.candidates.rows
             ordered = self._policy.order(
-                resolved.shop.items.table,
+                table,
                 resolved.assignment.rules,
                 resolved.context,
                 resolved.candidates,
@@ -191,6 +193,8 @@ class RankingPipeline:
                 scores.values,
                 self._settings.relevance_reach,
             )
+            explain = resolved.context.explain
+            because = because_of(table, resolved.evidence, rows, ordered.order) if explain else {}
             return Slate(
                 resolved.context,
                 resolved.assignment,
@@ -204,6 +208,7 @@ class RankingPipeline:
                 route,
                 reason,
                 resolved.exclusion,
+                because,
             )
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:

@@ -1,5 +1,6 @@
 """The values that the ranking path passes along; each is complete when it is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from serving.experiments.assignment import Assignment
 from serving.ranking.request import Context
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
-from serving.types import Exclusion, Reason, Route, Scores
+from serving.types import Cause, Exclusion, Reason, Route, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,15 @@ class FeatureMatrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """An item that the shopper knows and that speaks for another, and what was done with it."""
+
+    item_id: str
+    title: str
+    kind: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class Slate:
     """The answer, in order. `order` holds indices into the candidates.
 
@@ -155,6 +165,7 @@ class Slate:
     propensity: float32 (len(order),), probability that the policy put the item at its place
     notes: candidate index -> rules that moved it
     exclusion: whether purchases were left out; None: nobody asked
+    because: candidate index -> what the shopper knows that speaks for it; only to be explained
     """
 
     context: Context
@@ -169,3 +180,4 @@ class Slate:
     route: Route
     reason: Reason | None = None
     exclusion: Exclusion | None = None
+    because: Mapping[int, Because] = field(default_factory=dict)

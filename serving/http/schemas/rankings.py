@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
+from serving.http.schemas.explanation import Explanation
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
 from serving.ranking.request import Sort
 from serving.types import Exclusion, Reason, Route
@@ -156,24 +157,6 @@ class RecommendRequest(_Ranking):
         if self.seed_item_ids and self.cart_item_ids:
             raise ValueError("seed_item_ids and cart_item_ids ask for different things")
         return self
-
-
-class Explanation(Wire):
-    """Why an item stands where it stands."""
-
-    known_item: bool
-    text_match: float | None = Field(
-        default=None, description="Cosine of the item's text with the query or the recent items."
-    )
-    relevance: float | None = Field(
-        default=None, description="How likely the item answers the query, 0..1, whoever asks."
-    )
-    match: dict[str, float] | None = Field(
-        default=None, description="What the relevance follows from, by name."
-    )
-    parts: dict[str, float] = Field(description="What the score is the sum of, by name.")
-    features: dict[str, float] = Field(description="The features the ranker saw, known ones only.")
-    rules: list[str] = Field(description="Rules that moved the item, in words.")
 
 
 class RankedItem(Wire):

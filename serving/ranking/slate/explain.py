@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.behavior.matrix import FEATURE_NAMES
-from serving.ranking.slate.because import Because
-from serving.ranking.values import Slate
+from serving.ranking.values import Because, Slate
 from serving.search.relevance import COLUMNS
 
 

@@ -79,6 +79,18 @@ async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Service)
     assert "explanation" not in plain["items"][0]
 
 
+async def test_an_explanation_says_what_speaks_for_an_item(shop: Service) -> None:
+    table = shop.items.table
+    neighbors = np.full((len(table), 1), -1, np.int32)
+    neighbors[table.row_of["bread"]] = table.row_of["milk"]
+    table.set_neighbors(neighbors, np.full(neighbors.shape, 0.5, np.float32))
+    body = {"user_id": "ann", "candidates": candidates("bread", "glass"), "explain": True}
+    items = (await shop.post("/v1/rank", body)).json()["items"]
+    told = {item["item_id"]: item["explanation"]["because"] for item in items}
+    because = {"item_id": "milk", "title": "Whole milk", "kind": "viewed"}
+    assert told == {"bread": because, "glass": None}
+
+
 async def test_limit_and_filters_cut_the_candidates(shop: Service) -> None:
     body: dict[str, Any] = {"candidates": candidates("milk", "oat", "dress", "who"), "limit": 2}
     assert len(ids(await shop.post("/v1/rank", body))) == 2

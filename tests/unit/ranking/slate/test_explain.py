@@ -3,10 +3,19 @@
 from dataclasses import asdict
 
 from serving.ranking.slate.explain import Explanation
+from serving.ranking.values import Because
+from serving.types import Cause
 
 
 def test_every_field_of_an_explanation_is_told() -> None:
     explanation = Explanation(
-        True, 0.5, 0.9, {"title": 1.0}, {"query": 1.0}, {"item_log_price": 0.1}, ["a rule"]
+        True,
+        0.5,
+        0.9,
+        {"title": 1.0},
+        {"query": 1.0},
+        {"item_log_price": 0.1},
+        ["a rule"],
+        Because("milk", "Whole milk", Cause.BOUGHT),
     )
     assert explanation.as_dict() == asdict(explanation)

@@ -1,0 +1,83 @@
+"""Because you bought X: only a neighbour or what reads alike, never the item itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.behavior.matrix import Shopper
+from features.catalog.table import ItemTable
+from features.events.event import EventType
+from serving.ranking.slate.because import because_of
+from serving.ranking.values import Because, Evidence
+from serving.types import Cause
+from tests.support.fakes import GROCERIES, state
+
+BUY, CART = EventType.PURCHASE, EventType.ADD_TO_CART
+
+
+@pytest.fixture
+def table() -> ItemTable:
+    """Milk speaks for bread, strongly, and oat drink does, weakly; nothing speaks for glasses."""
+    table = ItemTable(GROCERIES)
+    neighbors = np.full((len(table), 2), -1, np.int32)
+    weights = np.zeros((len(table), 2), np.float32)
+    bread = table.row_of["bread"]
+    neighbors[bread], weights[bread] = table.rows(["milk", "oat"]), [0.5, 0.2]
+    table.set_neighbors(neighbors, weights)
+    return table
+
+
+def why(table: ItemTable, shopper: Shopper, *item_ids: str) -> list[Because | None]:
+    rows = table.rows(item_ids)
+    evidence = Evidence(shopper, shopper.histories(table))
+    found = because_of(table, evidence, rows, np.arange(len(rows)))
+    return [found.get(index) for index in range(len(rows))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [(BUY, Cause.BOUGHT), (CART, Cause.CART), (EventType.VIEW, Cause.VIEWED)]
+)
+def test_a_neighbour_in_the_history_is_told_with_what_was_done(
+    table: ItemTable, kind: EventType, told: Cause
+) -> None:
+    expected = Because("milk", "Whole milk", told)
+    assert why(table, Shopper(state("dress", "milk", kind=kind)), "bread") == [expected]
+    session = state("milk", kind=kind, user=False)
+    assert why(table, Shopper(None, session), "bread", "glass") == [expected, None]
+
+
+def test_the_neighbour_that_counts_most_for_this_shopper_is_told(table: ItemTable) -> None:
+    (told,) = why(table, Shopper(state("oat", "oat", "milk", kind=BUY)), "bread")
+    assert told is not None
+    assert told.item_id == "milk"
+    table.neighbor_weights[table.row_of["bread"]] = [0.5, 0.4]
+    since = ("milk", "butter", "glass", "dress", "soap", "plain", "oat")
+    (told,) = why(table, Shopper(state(*since, kind=BUY)), "bread")
+    assert told is not None
+    assert told.item_id == "oat"  # milk is long ago
+
+
+def test_nothing_is_told_of_strangers_and_of_unknown_items(table: ItemTable) -> None:
+    assert why(table, Shopper(), "bread", "who") == [None, None]
+    assert why(table, Shopper(state("milk", kind=BUY)), "who", "dress") == [None, None]
+
+
+def test_an_item_does_not_speak_for_itself(table: ItemTable) -> None:
+    assert why(table, Shopper(state("soap", "bread", kind=BUY)), "bread", "soap") == [None, None]
+
+
+def test_what_reads_alike_is_told_where_no_neighbour_is() -> None:
+    table = ItemTable([*GROCERIES, replace(GROCERIES[0], item_id="large", title="Whole milk 2 l")])
+    (told,) = why(table, Shopper(state("dress", "milk", kind=BUY)), "large")
+    assert told == Because("milk", "Whole milk", Cause.BOUGHT)
+
+
+def test_an_item_that_is_gone_is_not_named(table: ItemTable) -> None:
+    table.remove("milk")
+    assert why(table, Shopper(state("milk", kind=BUY)), "bread") == [None]
+
+
+def test_pairs_that_are_hardly_one_are_not_told(table: ItemTable) -> None:
+    table.neighbor_weights[:] /= 100
+    assert why(table, Shopper(state("milk", kind=BUY)), "bread") == [None]
