@@ -205,8 +205,8 @@ def test_a_busy_stack_is_asked_again(url: str) -> None:
 def test_a_stack_that_still_encodes_its_items_is_waited_for(url: str) -> None:
     Asker(url, "dev").until_encoded()
     assert Shop.to_encode == []
+    Shop.to_encode = [12]
     with pytest.raises(AskingError, match="items wait for the encoder"):
-        Shop.to_encode = [12]
         Asker(url, "dev").until_encoded(patience_s=0.0)
 
 
