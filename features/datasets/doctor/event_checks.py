@@ -84,12 +84,10 @@ def _shoppers(events: pd.DataFrame) -> Iterator[Finding]:
         "they count for popularity, but nobody has a history",
     )  # fmt: skip
     sessions = events[events["session_id"] != ""].groupby("session_id")["user_id"].max()
-    if len(sessions):
-        guests = sessions == ""
-        yield Finding(
-            Severity(int(guests.mean() > 0.95)), "sessions without a user", int(guests.sum()),
-            len(sessions), "", "a history over several visits needs a user_id",
-        )  # fmt: skip
+    yield from graded(
+        "sessions without a user", sessions == "", pd.Series("", sessions.index), 0.95,
+        advice="a history over several visits needs a user_id",
+    )  # fmt: skip
 
 
 def _outcomes(events: pd.DataFrame) -> Iterator[Finding]:

@@ -99,7 +99,7 @@ def test_other_addresses_than_loopback_need_real_keys(tmp_path: Path) -> None:
 
 def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
     said = refusal(tmp_path, "--data", str(tmp_path / "nowhere"), "--port", str(free_port()))
-    assert "nowhere: no such folder" in said
+    assert "nowhere: no such file or folder" in said
 
 
 def test_a_broken_data_folder_names_the_file_and_the_column(tmp_path: Path) -> None:
