@@ -132,6 +132,6 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
         shoppers=online,
         log=log,
-        intake=Intake(log, catalog),
+        intake=Intake(log),
         upkeep=Upkeep(catalog),
     )

@@ -326,7 +326,7 @@ class FakeLog:
 
 @dataclass
 class FakeCatalog:
-    """A catalogue in memory: `intake.CatalogWriter` and `refresh.CatalogFeed`."""
+    """A catalogue in memory: `upkeep.CatalogKeeper` and `refresh.CatalogFeed`."""
 
     items: dict[str, Item | None] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)

@@ -106,7 +106,7 @@ def shop_of(
         pseudonyms=Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),
         log=log,
-        intake=Intake(log, catalog),
+        intake=Intake(log),
         upkeep=Upkeep(catalog),
     )
 

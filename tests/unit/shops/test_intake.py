@@ -18,7 +18,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shops
-from tests.support.fakes import NOW_S, FakeCatalog, FakeLog
+from tests.support.fakes import NOW_S, FakeLog
 from tests.support.service import shop_of
 
 NO_ITEMS = ItemCache(Tokenizer(Path("none is read")), 16)
@@ -35,12 +35,11 @@ def event(event_id: Any = "e1", **fields: Any) -> dict[str, Any]:
 
 
 class Desk:
-    """An intake with its log and catalogue."""
+    """An intake with its log."""
 
     def __init__(self, **settings: int) -> None:
         self.log = FakeLog()
-        self.catalog = FakeCatalog()
-        self.intake = Intake(self.log, self.catalog, **settings)
+        self.intake = Intake(self.log, **settings)
         self.shop = replace(shop_of(NO_ITEMS), intake=self.intake, pseudonyms=PSEUDONYMS)
         self.routes = EventRoutes(Shops([self.shop]), lambda: NOW_S)
 
@@ -169,7 +168,3 @@ async def test_a_write_goes_on_when_its_caller_leaves() -> None:
     async with asyncio.timeout(5):
         while "e1" not in desk.log.events:  # noqa: ASYNC110 - a thread writes it
             await asyncio.sleep(0.01)
-
-
-async def test_deleting_an_unknown_item_is_no_error(desk: Desk) -> None:
-    await desk.intake.delete_item("who")

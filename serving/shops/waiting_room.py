@@ -1,0 +1,37 @@
+"""Work that waits for a disk, in threads: the event loop never does."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from serving.errors import OverloadedError
+
+_T = TypeVar("_T")
+
+
+class WaitingRoom:
+    """Threads for one store. More than `max_waiting` pieces of work at a time are refused at once:
+    a full disk must not fill the memory, too.
+    """
+
+    def __init__(self, name: str, n_threads: int, max_waiting: int) -> None:
+        self._name = name
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
+
+    async def do(self, work: Callable[[], _T]) -> _T:
+        """What `work` returns; raises OverloadedError when too much is under way."""
+        if self._waiting >= self._max_waiting:
+            raise OverloadedError(f"too much waits for the {self._name}", 1)
+        self._waiting += 1
+        working = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        working.add_done_callback(self._done)
+        # A caller that leaves takes nothing back; the work counts as waiting until it is done.
+        return await asyncio.shield(working)
+
+    def _done(self, working: "asyncio.Future[Any]") -> None:
+        self._waiting -= 1
+        if not working.cancelled():
+            working.exception()  # it is seen, whether or not the caller still waits
