@@ -112,10 +112,7 @@ class RankingPipeline:
     async def kinds(
         self, shop: Shop, kind: Kind, filters: Filters | None, context: Context, stages: Stages
     ) -> tuple[list[Liked], Reason | None]:
-        """Brands or categories for the shopper, and why they are only the popular ones.
-
-        Raises OverloadedError; never for a dependency.
-        """
+        """Brands or categories, and why they are only the popular ones; raises OverloadedError."""
         async with self._admission.turn(context.deadline_s, stages):
             with stages.stage(Stage.FEATURES):
                 shopper = await self._features.read(shop, context)
@@ -213,6 +210,9 @@ class RankingPipeline:
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:
         """A query or the items asked about speak for the need of the moment; so does history."""
+        if isinstance(source, Recommend) and source.cart_item_ids:
+            # A stranger's cart the model ranks worse than the rules do (docs/quality.md).
+            return evidence.states.user is not None
         if context.query is not None or seeds_of(source):
             return True
         return evidence.interactions >= self._settings.min_interactions

@@ -7,7 +7,7 @@ counters and neighbour tables are as of the cut, before the first of these baske
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from serving.search.retrieval import Retrieval
 from serving.training.data.baskets import Basket, baskets, position_at
 from serving.training.data.cases import Case
 from serving.training.data.slate_building import build_slates
+from serving.training.evaluate import baselines
 from serving.training.fit.bundle import Bundle
 from serving.training.fit.columns import columns
 
@@ -37,6 +38,7 @@ TEST_DAYS = 28
 N_CANDIDATES = 200  # as RetrievalSettings.candidates has it
 DEPTH = 10
 SEED = 7
+COMPANIONS = "companions, as retrieved"
 
 
 @dataclass
@@ -85,19 +87,23 @@ def main(arguments: list[str] | None = None) -> None:
     retrieval.refresh_popularity(cut_s)
     found = _lists(retrieval, items, carts)
     console.print(_kinds(retrieval, items, stop.state, carts))
-    companions = found["companions, as retrieved"]
-    for name, user in (("strangers", False), ("known shoppers", True)):
-        cases = [
-            _case(cart, rows, position, cut_s, user)
-            for cart, rows in zip(carts, companions, strict=True)
-        ]
-        slates = build_slates(dataset, items, cases, SEED)
-        scores = bundle.scores(columns(slates, vectors, {}))
-        found[f"companions, by the model, {name}"] = [
-            slates.item_rows[part][np.argsort(-scores[part], kind="stable")]
-            for part in map(slates.part, range(len(slates)))
-        ]
-    console.print(_table(items, carts, found))
+    companions = [chosen[COMPANIONS] for chosen in found]
+    cases = [
+        _case(cart, chosen, position, cut_s, known)
+        for known in (False, True)
+        for cart, chosen in zip(carts, companions, strict=True)
+    ]
+    slates = build_slates(dataset, items, cases, SEED)
+    lists = {name: [chosen[name].rows for chosen in found] for name in found[0]}
+    for name, scores in (
+        ("the rules", baselines.by_rules(items)(slates, np.zeros((0, 0), np.float32))),
+        ("the model", bundle.scores(columns(slates, vectors, {}))),
+    ):
+        parts = [slates.part(index) for index in range(len(slates))]
+        ranked = [slates.item_rows[part][np.argsort(-scores[part])] for part in parts]
+        lists[f"companions by {name}, strangers"] = ranked[: len(carts)]
+        lists[f"companions by {name}, known shoppers"] = ranked[len(carts) :]
+    console.print(_table(items, carts, lists))
 
 
 def _carts(dataset: Dataset, items: ItemTable, cut_s: float, n: int) -> list[Cart]:
@@ -112,34 +118,28 @@ def _carts(dataset: Dataset, items: ItemTable, cut_s: float, n: int) -> list[Car
 
 def _lists(
     retrieval: Retrieval, items: ItemTable, carts: Sequence[Cart]
-) -> dict[str, list[RowArray]]:
-    """The first items of each cart, by name of the way they were chosen."""
-
-    def ids(cart: Cart) -> tuple[str, ...]:
-        return tuple(items.item_ids[row] for row in cart.rows.tolist())
-
-    def popular(cart: Cart) -> Retrieved:
-        return retrieval.recommend(Shopper(), (), None, N_CANDIDATES)
-
-    def similar(cart: Cart) -> Retrieved:
-        return retrieval.recommend(Shopper(), ids(cart), None, N_CANDIDATES)
-
-    def companions(cart: Cart) -> Retrieved:
-        return retrieval.companions(ids(cart), None, N_CANDIDATES)
-
-    ways: dict[str, Callable[[Cart], Retrieved]] = {
-        "popular": popular,
-        "similar to the cart": similar,
-        "companions, as retrieved": companions,
-    }
-    return {name: [choose(cart).rows for cart in carts] for name, choose in ways.items()}
+) -> list[dict[str, Retrieved]]:
+    """What each cart is answered, by name of the way it was chosen."""
+    found = []
+    for cart in carts:
+        ids = tuple(items.item_ids[row] for row in cart.rows.tolist())
+        found.append(
+            {
+                "popular": retrieval.recommend(Shopper(), (), None, N_CANDIDATES),
+                "similar to the cart": retrieval.recommend(Shopper(), ids, None, N_CANDIDATES),
+                COMPANIONS: retrieval.companions(ids, None, N_CANDIDATES),
+            }
+        )
+    return found
 
 
-def _case(cart: Cart, rows: RowArray, position: int, at_s: float, known: bool) -> Case:
+def _case(cart: Cart, chosen: Retrieved, position: int, at_s: float, known: bool) -> Case:
+    rows = chosen.rows
     labels = np.isin(rows, cart.wanted).astype(np.float32)
     return Case(
         position, at_s, cart.basket.user_id if known else "",
-        rows=rows, labels=labels, weights=np.ones(len(rows), np.float32), begun=cart.rows,
+        rows=rows, labels=labels, weights=np.ones(len(rows), np.float32),
+        begun=cart.rows, retrieval_score=chosen.score,
     )  # fmt: skip
 
 

@@ -25,9 +25,13 @@ def shop(tokenizer_path: Any) -> Service:
 
 
 async def test_a_cart_gets_what_goes_with_it_and_nothing_of_its_kind(shop: Service) -> None:
-    answer = await shop.post("/v1/recommend", {"cart_item_ids": ["milk"]})
+    body = {"cart_item_ids": ["milk"]}
+    answer = await shop.post("/v1/recommend", body)
     assert set(ids(answer)) == {"bread", "glass"}
-    assert answer.json()["route"] == "model"  # the cart speaks for its owner
+    assert answer.json()["route"] == "cold_start"
+    answer = await shop.post("/v1/recommend", {**body, "user_id": "ann"})
+    assert set(ids(answer)) == {"bread", "glass"}
+    assert answer.json()["route"] == "model"
     (job,) = shop.scorer.jobs
     assert job.tensors["SESSION_HISTORY_COUNTS"].tolist() == [1]
 
