@@ -206,9 +206,10 @@ def test_the_reference_calls_the_api_with_the_key_that_was_entered(window: Windo
     window.open("/docs")
     page = window.page
     page.locator("button.authorize").first.click()
-    page.locator(".auth-container input").fill("dev")
-    page.locator(".auth-btn-wrapper button.authorize").click()
-    page.locator(".auth-btn-wrapper button.btn-done").click()
+    key = page.locator(".auth-container", has_text="http, Bearer")
+    key.locator("input").fill("dev")
+    key.locator(".auth-btn-wrapper button.authorize").click()
+    key.locator(".auth-btn-wrapper button.btn-done").click()
     status = page.locator(".opblock", has_text="/v1/status")
     status.locator(".opblock-summary-control").click()
     status.get_by_role("button", name="Try it out").click()
