@@ -1,5 +1,6 @@
 """A mapping file: which column of a table is which of ours. `shop.mapping.yaml` for `shop.csv`."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ class Mapping(BaseModel):
     sold_out: list[str] = []  # texts of `available` that mean it; the usual ones when empty
     time_format: str | None = None  # as of strptime; RFC 3339 and unix times need none
     types: dict[str, EventType] = {}  # of events: theirs to ours; others are left out
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: Annotated[str, Field(pattern=r'^[^\w"\r\n]$')] | None = None
     encoding: str | None = None
 
     @model_validator(mode="after")
@@ -43,6 +44,8 @@ class Mapping(BaseModel):
             raise ValueError("item_id cannot be a constant")
         if missing := [name for name in _NEEDED[self.kind] if name not in given]:
             raise ValueError(f"{self.kind} need {missing[0]!r} in columns or constants")
+        if self.encoding and not _is_encoding(self.encoding):
+            raise ValueError(f"encoding: nobody knows {self.encoding!r}")
         if self.kind == "events" and self.attributes:
             raise ValueError("events have no attributes")
         return self
@@ -57,6 +60,14 @@ class Mapping(BaseModel):
         """All their columns that are used."""
         fields = [column for field in self.columns for column in self.of(field)]
         return [*fields, *self.attributes.values()]
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
 
 
 def mapping_path(path: Path) -> Path:

@@ -153,6 +153,8 @@ class _Reader:
             where = f"line {error.lineno}: column {error.offset + 1}"
             reason = expat.errors.messages[error.code]
             raise DatasetError(f"{self._path}: {where}: no well-formed XML: {reason}") from error
+        except (LookupError, ValueError) as error:  # what the XML declaration asks for
+            raise DatasetError(f"{self._path}: line 1: {error}: save it as UTF-8") from error
 
     def taken(self) -> list[Row]:
         done, self._done = self._done, []

@@ -37,6 +37,8 @@ MAPPINGS = {
     "attributes of events": (EVENTS + "attributes: {a: b}", "events have no attributes"),
     "another type": (EVENTS + "types: {buy: sale}", "types.buy: Input should be 'impression'"),
     "a decimal of no kind": (ITEMS + 'decimal: ";"', "decimal: Input should be '.' or ','"),
+    "no encoding": (ITEMS + "encoding: utf-9", "encoding: nobody knows 'utf-9'"),
+    "a letter between cells": (ITEMS + "delimiter: x", "delimiter: String should match pattern"),
     "a column that is not there": (
         "kind: items\ncolumns: {item_id: nr, title: Name}",
         "shop.csv: line 1: no column 'Name', which the mapping names",

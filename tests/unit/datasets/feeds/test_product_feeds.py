@@ -174,6 +174,11 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "endless depth": ("f.xml", rss("<a>" * 50), "f.xml: line 3: elements too deep for a feed"),
     "broken XML": ("f.xml", rss("<item><g:id>1</item>"), "line 3: column 16: no well-formed XML"),
+    "an encoding of nobody": (
+        "f.xml",
+        rss("<item/>").replace("?>", ' encoding="utf-9"?>', 1),
+        "f.xml: line 1: unknown encoding: utf-9: save it as UTF-8",
+    ),
     "no feed": ("f.xml", "<html></html>", "f.xml: neither an <item> nor an <entry>"),
     "no id": ("f.xml", rss("<item><g:title>x</g:title></item>"), "line 3: column 'id' is empty"),
     "an id twice": (
