@@ -41,6 +41,8 @@ HELD_DROPPED = Counter(
     "keeps them no more (gone). Their item's counters and their shopper's taste lack them.",
     ("reason",),
 )
+for _reason in ("full", "expired", "gone"):
+    HELD_DROPPED.labels(reason=_reason)  # there from the start: an increase needs a series before
 CAPPED = Counter(
     "vitrine_ingest_capped_events_total",
     "Events that an item's counters took less of, because their shopper had given it enough.",
