@@ -11,7 +11,7 @@ class AccessSettings(Section):
     """Who may call, and what becomes of their shoppers' ids."""
 
     keys_path: Path = Field(
-        description="JSON list of API keys: name, sha256, scopes, rate_per_s, publishable."
+        description="JSON list of API keys: their fields are in docs/access.md."
     )
     pseudonym_key_path: Path = Field(
         description="Secret bytes; user and session ids are stored as HMAC-SHA256 under it."
