@@ -190,8 +190,8 @@ class RankingPipeline:
                 scores.values,
                 self._settings.relevance_reach,
             )
-            explain = resolved.context.explain
-            because = because_of(table, resolved.evidence, rows, ordered.order) if explain else {}
+            told = resolved.context.explain and resolved.context.query is None  # else: it was asked
+            because = because_of(table, resolved.evidence, rows, ordered.order) if told else {}
             return Slate(
                 resolved.context,
                 resolved.assignment,

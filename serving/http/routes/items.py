@@ -34,6 +34,7 @@ from serving.types import Stage
 
 _MERGE_PATCH = "application/merge-patch+json"
 _PATCHES = (_MERGE_PATCH, "application/json")
+_CURLS = "application/x-www-form-urlencoded"  # what curl says when it is not told
 _NO_ITEM = "item_id: the catalogue has no such item"
 
 
@@ -138,7 +139,7 @@ _REFUSALS = {"unknown_item": UnknownItemError, "invalid_item": InvalidRequestErr
 def _require_patch(request: Request) -> None:
     """415 for another kind of patch, which would mean something else."""
     kind = request.headers.get("content-type", _MERGE_PATCH).partition(";")[0].strip().lower()
-    if kind not in _PATCHES:
+    if kind not in (*_PATCHES, _CURLS):
         detail = f"content-type: {kind[:64]} is not taken, {' and '.join(_PATCHES)} are"
         raise HTTPException(415, detail, {"accept-patch": ", ".join(_PATCHES)})
 

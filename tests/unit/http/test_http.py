@@ -89,6 +89,8 @@ async def test_an_explanation_says_what_speaks_for_an_item(shop: Service) -> Non
     told = {item["item_id"]: item["explanation"]["because"] for item in items}
     because = {"item_id": "milk", "title": "Whole milk", "kind": "viewed"}
     assert told == {"bread": because, "glass": None}
+    asked = (await shop.post("/v1/rank", {**body, "query": "bread"})).json()["items"]
+    assert {item["explanation"]["because"] for item in asked} == {None}  # it was asked for
 
 
 async def test_limit_and_filters_cut_the_candidates(shop: Service) -> None:

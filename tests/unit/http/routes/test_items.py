@@ -145,6 +145,7 @@ async def test_a_patch_cannot_pile_up_attributes(service: Service) -> None:
     [
         ("application/merge-patch+json", 200),
         ("Application/JSON; charset=utf-8", 200),
+        ("application/x-www-form-urlencoded", 200),
         ("application/json-patch+json", 415),
         ("text/plain", 415),
     ],
