@@ -20,12 +20,14 @@ from serving.training.fit.network import TextTower
 class Lesson:
     """Slates of both periods in order of time, with inverse propensities where positions are known.
 
-    texts: of the items, by row; propensities: P(examined) by position, None without impressions
+    texts: of the items, by row; vectors: of texts and queries before any tuning, as text_vectors
+    makes them; propensities: P(examined) by position, None without impressions
     """
 
     plan: Plan
     texts: list[str]
     slates: Slates
+    vectors: tuple[FloatArray, dict[str, FloatArray]]
     propensities: FloatArray | None
 
     @property
@@ -61,8 +63,9 @@ def read_lesson(
         dataset, items, [*plan.train, *plan.valid], seed, progress, plan.refresh_s
     )
     texts = [item.ranker_text for item in items.items]
+    vectors = text_vectors(tower, texts, slates)
     propensities = None
     if plan.train_shown:
-        features = columns(slates, *text_vectors(tower, texts, slates))
+        features = columns(slates, *vectors)
         slates, propensities = debiased(plan.train_shown, slates, features, seed)
-    return Lesson(plan, texts, slates, propensities)
+    return Lesson(plan, texts, slates, vectors, propensities)

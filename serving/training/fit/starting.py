@@ -26,7 +26,7 @@ from features.datasets.registry import load
 from features.telemetry.progress import StepProgress, waiting
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.slates import Slates, concatenate
-from serving.training.fit.columns import columns, text_vectors
+from serving.training.fit.columns import columns
 from serving.training.fit.head import HeadOptions
 from serving.training.fit.held_out import write_held_out
 from serving.training.fit.lessons import read_lesson
@@ -64,12 +64,11 @@ def train_starting(
     valid: list[Rows] = []
     for dataset in datasets:
         lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress)
-        vectors = text_vectors(tower, lesson.texts, lesson.slates)
         for period, slates in (
             (training, lesson.training(options.hidden_share, options.seed)),
             (valid, lesson.valid),
         ):
-            period.append((_of_any_shop(slates), without_query(columns(slates, *vectors))))
+            period.append((_of_any_shop(slates), without_query(columns(slates, *lesson.vectors))))
     about = {"datasets": [source_of(dataset) for dataset in datasets], "task": "starting"}
     about = fit_and_write(out, tower, _joined(training), _joined(valid), about, options, progress)
     # Of the last shop, whose texts go into the bundle: enough to compare int8 with float32.

@@ -78,8 +78,8 @@ def train(
     tower = TextTower(base_folder())
     lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress)
     training, valid = lesson.training(options.hidden_share, options.seed), lesson.valid
-    before = text_vectors(tower, lesson.texts, lesson.slates)
-    fine_tune(tower, training, columns(training, *before), lesson.texts, out, options, progress)
+    untuned = columns(training, *lesson.vectors)
+    fine_tune(tower, training, untuned, lesson.texts, out, options, progress)
     after = text_vectors(tower, lesson.texts, lesson.slates)
     known = None if lesson.propensities is None else np.round(lesson.propensities, 4).tolist()
     about = {
