@@ -7,7 +7,6 @@ it is, without tuning. Of a query the ranker is told nothing: relevance to it is
 (serving/search/relevance.py).
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,17 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
 from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
-from features.datasets.format import Dataset, DatasetError
-from features.datasets.registry import load
-from features.telemetry.progress import StepProgress, waiting
+from features.datasets.format import Dataset
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.slates import Slates, concatenate
 from serving.training.fit.columns import columns
+from serving.training.fit.command import parser_of, run
 from serving.training.fit.head import HeadOptions
 from serving.training.fit.held_out import write_held_out
 from serving.training.fit.lessons import read_lesson
@@ -95,26 +92,16 @@ def _joined(parts: Sequence[Rows]) -> Rows:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 2 when a data set cannot be used."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", required=True, nargs="+", help="grocery, simulated, folders")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the bundle")
-    parser.add_argument("--cache", type=Path, default=Path("build/data"))
-    parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--slates", type=int, default=TrainingOptions().n_train, help="of a shop")
-    parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
     options = TrainingOptions(n_train=given.slates, head=HEAD)
-    try:
-        with waiting(console := Console(), f"reading {', '.join(given.data)}"):
-            datasets = [load(source, given.cache, given.items) for source in given.data]
-        with StepProgress(console) as progress:
-            about = train_starting(datasets, given.out, options, progress)
-    except DatasetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(about["metrics"])
-    return 0
+    return run(
+        given,
+        given.data,
+        lambda datasets, progress: train_starting(datasets, given.out, options, progress),
+    )
 
 
 if __name__ == "__main__":
