@@ -53,9 +53,11 @@ class StepProgress(Progress):
         self.console.print(line_of(self._tasks[task_id]), markup=False, highlight=False)
 
 
-def tracked(things: Sequence[T], what: str, console: Console) -> Iterator[T]:
-    """Walk through `things` and tell how far it is."""
-    with StepProgress(console) as progress:
+def tracked(
+    things: Sequence[T], what: str, console: Console, transient: bool = False
+) -> Iterator[T]:
+    """Walk through `things` and tell how far it is; a transient bar is gone when it is done."""
+    with StepProgress(console, transient) as progress:
         yield from progress.track(things, description=what)
 
 

@@ -1,31 +1,17 @@
-"""How far a long step is: a bar in a terminal, a line now and then in a log."""
+"""How far a step of the evaluation is: what is begun stands in a log at once."""
 
-import time
-from collections.abc import Iterable, Iterator, Sized
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
 
-EVERY_S = 10.0  # between two lines of a log
+from features.telemetry.progress import tracked
 
-T_co = TypeVar("T_co", covariant=True)
-
-
-class _Known(Sized, Iterable[T_co], Protocol[T_co]):
-    """What can be walked through and knows how much there is."""
+T = TypeVar("T")
 
 
-def steps(things: _Known[T_co], what: str, console: Console) -> Iterator[T_co]:
-    """Walk through `things` and tell how far it is."""
-    if console.is_terminal:
-        yield from track(things, what, console=console, transient=True)
-        return
-    total = len(things)
-    told_s = time.monotonic()
-    console.print(f"{what}: {total}", markup=False)
-    for done, thing in enumerate(things, start=1):
-        yield thing
-        if time.monotonic() - told_s > EVERY_S:
-            told_s = time.monotonic()
-            console.print(f"{what}: {done} of {total}", markup=False)
+def steps(things: Sequence[T], what: str, console: Console) -> Iterator[T]:
+    """Walk through `things` and tell how far it is; a bar is gone when it is done."""
+    if not console.is_terminal:
+        console.print(f"{what}: {len(things)}", markup=False)
+    yield from tracked(things, what, console, transient=True)
