@@ -13,7 +13,6 @@ from features.catalog.item import Item
 from features.catalog.redis_store import RedisCatalog
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
-from tests.support.redis_server import redis_server, skip_without_redis
 
 TEA = Item(
     "tea",
@@ -30,12 +29,6 @@ TEA = Item(
 )
 CUP = Item("cup", "Cup")
 MUG = Item("mug", "Mug")
-
-
-@pytest.fixture(scope="module")
-def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    with redis_server(skip_without_redis(request)) as port:
-        yield port
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])

@@ -15,7 +15,6 @@ from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, Erasure, EventLog, RankingRecord, RankingRoute
 from features.events.redis_log import RedisEventLog
 from features.events.sqlite_log import SqliteEventLog
-from tests.support.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
 
@@ -28,12 +27,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-@pytest.fixture(scope="module")
-def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    with redis_server(skip_without_redis(request)) as port:
-        yield port
 
 
 @pytest.fixture

@@ -7,13 +7,6 @@ import pytest
 from redis import Redis
 
 from features.events.held import Held, HeldEvents, RedisHeldEvents, SqliteHeldEvents
-from tests.support.redis_server import redis_server, skip_without_redis
-
-
-@pytest.fixture(scope="module")
-def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    with redis_server(skip_without_redis(request)) as port:
-        yield port
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])

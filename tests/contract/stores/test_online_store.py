@@ -22,16 +22,9 @@ from features.events.event import BehaviorEvent, EventType
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import RedisSettings, StoreSettings
-from tests.support.redis_server import redis_server, skip_without_redis
 
 NOW_S = 1_700_000_000.0
 ITEM_IDS = [f"i{n}" for n in range(40)]
-
-
-@pytest.fixture(scope="module")
-def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    with redis_server(skip_without_redis(request)) as port:
-        yield port
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
