@@ -1,6 +1,8 @@
 """A stream of events into the states that they concern: one code for live ingest and replay."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from features.behavior.fold import complete, fold
 from features.behavior.shares import Addition, share
@@ -82,3 +84,16 @@ class Aggregator:
         if seq > user.applied_seq:
             merge(user, session, self._facts)
         session.given = {}
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For a stretch of folding: millions of small dicts live on, and walking them again and again
+    finds no garbage."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

@@ -4,7 +4,6 @@ What a stop sees is what `Aggregator`, the code of live ingest, made of the even
 feature row made at a stop is point-in-time by construction: later events have not been folded yet.
 """
 
-import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +13,7 @@ import numpy as np
 from rich.progress import Progress
 
 from features.arrays import LongArray
-from features.behavior.aggregator import Aggregator
+from features.behavior.aggregator import Aggregator, uncollected
 from features.behavior.neighbors import Interactions, item_interactions, neighbor_tables
 from features.behavior.state import SESSION_TTL_S
 from features.catalog.counters import DAY_S
@@ -89,14 +88,9 @@ def replay(
 
 def fold_all(state: Aggregator, events: Iterable[BehaviorEvent], done: int = 0) -> int:
     """Fold `events`, which follow `done` earlier ones, and return how many are folded now."""
-    collecting = gc.isenabled()
-    gc.disable()  # millions of small dicts live on: walking them again and again finds no garbage
-    try:
+    with uncollected():
         for done, event in enumerate(events, start=done + 1):  # noqa: B020
             state.apply(event, done)
-    finally:
-        if collecting:
-            gc.enable()
     return done
 
 

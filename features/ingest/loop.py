@@ -8,10 +8,12 @@ on disk.
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
+from features.behavior.aggregator import uncollected
 from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
@@ -143,16 +145,21 @@ class Ingest:
             self._erased_since_compaction = not all(done)
 
     def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:
+        with uncollected():
+            self._fold_batch(entries)
+
+    def _fold_batch(self, entries: list[tuple[int, LogEntry]]) -> None:
         started_s, started_ns = time.perf_counter(), time.time_ns()
         events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
-        newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
-        accepted = [(seq, event) for seq, event in events if self._accept(event, newest_s)]
+        accepted = self._accepted(events, self._log.logged_s(entries[-1][0]) or self._clock())
         self._waiting.hold(accepted, self._items.row_of)
         self._working.load([event for _, event in accepted])
+        capped = 0
         for seq, event in accepted:
-            CAPPED.inc(self._working.apply(event, seq, seq not in self._waiting))
+            capped += self._working.apply(event, seq, seq not in self._waiting)
             if event.user_id:
                 self._unsaved_users.add(event.user_id)
+        CAPPED.inc(capped)
         changed = self._working.flush()
         self._unsaved_items.update(changed)
         now_s = self._clock()
@@ -169,28 +176,36 @@ class Ingest:
         self._commit(entries[-1][0], changed)
         self._outcomes.take([event for _, event in events if _has_outcome(event)], now_s)
 
-    def _accept(self, event: BehaviorEvent, newest_s: float) -> bool:
-        """Count `event`, of a batch that had arrived by `newest_s`; False: it must not be folded.
+    def _accepted(
+        self, events: list[tuple[int, BehaviorEvent]], newest_s: float
+    ) -> list[tuple[int, BehaviorEvent]]:
+        """Those of a batch that had arrived by `newest_s` that are folded; all are counted.
 
-        The ingress judged its time on arrival: whatever it accepted is folded, however late that
+        The ingress judged their times on arrival: whatever it accepted is folded, however late that
         is. One from a far future, which only another writer can have appended, would fade all else.
         """
-        status, ahead_s = self._status, event.at_s - newest_s
-        too_far, late = ahead_s > MAX_AHEAD_S, self._clock() - event.at_s > LATE_S
-        unknown = event.item_id is not None and event.item_id not in self._items.row_of
-        outcome = "future" if too_far else "late" if late else "folded"
-        if event.held_seq is not None:
-            late, outcome = False, "completed"
-        INGESTED.labels(outcome=outcome).inc()
+        now_s, known = self._clock(), self._items.row_of
+        accepted, outcomes, unknown = [], Counter[str](), 0
+        for seq, event in events:
+            if event.at_s - newest_s > MAX_AHEAD_S:
+                outcomes["future"] += 1
+            else:
+                accepted.append((seq, event))
+                late = "late" if now_s - event.at_s > LATE_S else "folded"
+                outcomes["completed" if event.held_seq is not None else late] += 1
+            unknown += event.item_id is not None and event.item_id not in known
+        for outcome, count in outcomes.items():
+            INGESTED.labels(outcome=outcome).inc(count)
         UNKNOWN_ITEMS.inc(unknown)
+        status = self._status
         self._status = replace(
             status,
-            events_total=status.events_total + 1,
-            late_total=status.late_total + late,
-            future_total=status.future_total + too_far,
+            events_total=status.events_total + len(events),
+            late_total=status.late_total + outcomes["late"],
+            future_total=status.future_total + outcomes["future"],
             unknown_item_total=status.unknown_item_total + unknown,
         )
-        return not too_far
+        return accepted
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:

@@ -15,7 +15,7 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: StoreSettings = StoreSettings()
-    batch_events: PositiveInt = 1_000
+    batch_events: PositiveInt = 4_000
     flush_interval_s: PositiveFloat = Field(
         default=0.05, description="Shortest time between two flushes"
     )

@@ -111,14 +111,14 @@ class OfflineStore:
                 erase_rows(path, JOIN_KEY[view], ids)
 
     def prune(self, before_s: float) -> None:
-        """Drop snapshots whose event timestamp is older."""
+        """Drop snapshots that were written before, however old the events are that they show."""
         before = pa.scalar(int(before_s * 1e6), pa.int64()).cast(_TIME)
         for view in COLUMNS:
             for path in self._files(view):
-                oldest = pc.min(pq.read_table(path, columns=[TIMESTAMP])[TIMESTAMP])
+                oldest = pc.min(pq.read_table(path, columns=[CREATED])[CREATED])
                 if oldest.is_valid and oldest.as_py() < before.as_py():
                     table = pq.read_table(path)
-                    _replace(table.filter(pc.greater_equal(table[TIMESTAMP], before)), path)
+                    _replace(table.filter(pc.greater_equal(table[CREATED], before)), path)
 
     def _files(self, view: str) -> list[Path]:
         files = (self._folder / view).glob("*.parquet")
