@@ -12,6 +12,7 @@ from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
 from serving.http.application import Endpoints
+from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
@@ -79,18 +80,20 @@ def endpoints(
         LatencyEstimate(),
     )
     processors = span_processors()
+    access = settings.access
+    pace = Pace(CONSUMER, access.max_import_waiting)
     return Endpoints(
         shops=shops,
         rankings=RankingRoutes(pipeline, shops, settings.pipeline),
-        events=EventRoutes(shops),
+        events=EventRoutes(shops, EventImport(access.max_import_line_bytes, pace)),
         rerank=Rerank(
             encoder,
             settings.pipeline.max_budget_s,
             model=RelevanceModels.of_profile(model.encoder_profile).texts,
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
-        keys=watched_keys(settings.access.keys_path),
-        access=settings.access,
+        keys=watched_keys(access.keys_path),
+        access=access,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
         demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
     )

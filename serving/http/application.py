@@ -98,8 +98,9 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
 
 def _limits(access: AccessSettings) -> BodyLimits:
     # Of an import each line is bounded, and there may be any number of them.
-    of_items: dict[str, int | None] = {
+    others: dict[str, int | None] = {
         "/v1/items": access.max_items_body_bytes,
         "/v1/items/import": None,
+        "/v1/events/import": None,
     }
-    return BodyLimits(access.max_body_bytes, of_items)
+    return BodyLimits(access.max_body_bytes, others)

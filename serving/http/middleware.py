@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from opentelemetry import propagate, trace
@@ -145,9 +146,14 @@ def _waited_s(headers: Headers) -> float:
 
 
 def problem(
-    request: Request, status: int, code: str, detail: str, retry_after_s: float | None = None
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    retry_after_s: float | None = None,
+    **more: Any,
 ) -> Response:
-    """An RFC 9457 problem document."""
+    """An RFC 9457 problem document. more: members of its own."""
     # Seconds are whole on the wire, and 0 would ask for the same failure again at once.
     content = {
         "type": f"urn:vitrine:problem:{code}",
@@ -156,6 +162,7 @@ def problem(
         "detail": detail,
         "code": code,
         "request_id": request.scope.get("state", {}).get("request_id", ""),
+        **more,
     }
     headers = (
         {} if retry_after_s is None else {"retry-after": str(max(1, math.ceil(retry_after_s)))}

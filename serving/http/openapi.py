@@ -25,6 +25,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     kinds.LikedResponse,
     suggest.SuggestResponse,
     events.EventsResponse,
+    events.EventsImported,
     items.ItemsPut,
     items.ItemsPatch,
     items.ItemsResponse,
@@ -71,7 +72,7 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Events": (
         "What shoppers do. Scope `events`.",
-        ("/v1/events", "/v1/users/{user_id}/merge"),
+        ("/v1/events", "/v1/events/import", "/v1/users/{user_id}/merge"),
     ),
     "Items": (
         "The catalogue. Scope `items`.",

@@ -21,7 +21,14 @@ class AccessSettings(Section):
         16 * 1024 * 1024, description="Of lists of items (PUT and PATCH /v1/items)."
     )
     max_import_line_bytes: PositiveInt = Field(
-        256 * 1024, description="Of one item of POST /v1/items/import, which has no other limit."
+        256 * 1024,
+        description="Of one line of POST /v1/items/import and POST /v1/events/import, "
+        "which have no other limit.",
+    )
+    max_import_waiting: PositiveInt = Field(
+        5_000,
+        description="Events that may wait for ingest while POST /v1/events/import takes lines: "
+        "a live one waits behind them.",
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         (), description="Networks of load balancers whose X-Forwarded-For is believed."

@@ -11,6 +11,7 @@ import numpy as np
 
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
 from serving.http.application import Endpoints, http_app
+from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
@@ -52,6 +53,14 @@ MAX_BODY = 1024 * 1024
 RATE_PER_S = 5
 PAGE_ORIGIN = "https://shop.example"
 NO_EXPLORATION = Rules.model_validate({"exploration": {"share": 0}})
+
+
+MAX_WAITING = 1_000  # events that may wait for ingest, which folds nothing here
+
+
+def event_import(clock: Callable[[], float] = lambda: NOW_S) -> EventImport:
+    """Holds nobody up for long."""
+    return EventImport(64 * 1024, Pace("ingest", MAX_WAITING, hold_s=0.05), clock)
 
 
 class Kept:
@@ -152,7 +161,7 @@ class Service:
             Endpoints(
                 shops=shops,
                 rankings=RankingRoutes(pipeline, shops, settings.pipeline, clock),
-                events=EventRoutes(shops, clock),
+                events=EventRoutes(shops, event_import(clock), clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
                 status=Status(shops, features, self.scorer, "ingest", clock),
                 keys=self.keys,

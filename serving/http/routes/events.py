@@ -6,21 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import APIKeyQuery
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from features.catalog.counters import DAY_S
-from features.events.codec import event_of
-from features.events.event import MAX_AGE_S, MAX_AHEAD_S, BehaviorEvent, EventType
+from features.events.event import MAX_AGE_S, BehaviorEvent, EventType
 from serving.errors import ForbiddenError, InvalidRequestError
 from serving.http.access.auth import Keyring, Publishable, Scope
 from serving.http.access.cross_origin import EVENTS_PATH, PREFLIGHT
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
 from serving.http.openapi import takes
-from serving.http.problems import first_problem
+from serving.http.routes.event_entries import RefusedError, judge_events, kept
+from serving.http.routes.event_import import EventImport
 from serving.http.schemas.events import EventIn, EventsRequest, EventsResponse, Rejected
-from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import EVENTS
 
@@ -36,14 +34,17 @@ _URL_KEY = APIKeyQuery(
 
 
 class EventRoutes:
-    """The endpoint that takes events."""
+    """The endpoints that take events, live ones and those of the past (`importing`)."""
 
-    def __init__(self, shops: Shops, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, shops: Shops, importing: EventImport, clock: Callable[[], float] = time.time
+    ) -> None:
         self._shops = shops
+        self._import = importing
         self._clock = clock
 
     def add_to(self, app: FastAPI, keys: Keyring) -> None:
-        """Register it; a key needs the scope `events`."""
+        """Register them; a key needs the scope `events`."""
         events = Depends(Scoped(keys, Scope.EVENTS))
 
         @app.options(EVENTS_PATH, include_in_schema=False)
@@ -68,6 +69,19 @@ class EventRoutes:
             taken = await self.take(self._shops.of(caller.shop), body, caller.publishable)
             return json_response(taken.model_dump(), 202)
 
+        @app.post("/v1/events/import", openapi_extra=self._import.document)
+        async def import_events(request: Request, caller: Annotated[Any, events]) -> Response:
+            """Take the behaviour of years, one event a line, however old.
+
+            An `event_id` that is there already is a duplicate and changes nothing, so lines may be
+            sent again. While ingest is behind, the stream is held; after a while the answer is a
+            503 whose `taken` counts as this answer does: go on behind its `lines`.
+            """
+            if caller.publishable:
+                raise ForbiddenError("an import needs a secret key")
+            shop = self._shops.of(caller.shop)
+            return await self._import.answer(request, shop)
+
     async def take(
         self, shop: Shop, body: EventsRequest, page: Publishable | None = None
     ) -> EventsResponse:
@@ -77,22 +91,24 @@ class EventRoutes:
         """
         if page and len(body.events) > PAGE_EVENTS:
             raise InvalidRequestError(f"events: a publishable key posts {PAGE_EVENTS} at most")
-        events: list[BehaviorEvent] = []
-        rejected: list[Rejected] = []
         now_s = self._clock()
-        for index, raw in enumerate(body.events):
-            try:
-                # As JSON again: strict validation takes a time from JSON, not from Python's str.
-                event = EventIn.model_validate_json(to_json(raw))
-                if page:
-                    event = _told_by_a_page(event, page, now_s)
-                events.append(_event(event, shop.pseudonyms, now_s))
-            except ValidationError as error:
-                detail = first_problem(error)
-                rejected.append(Rejected(index=index, code="invalid_event", detail=detail))
-            except _RefusedError as error:
-                rejected.append(Rejected(index=index, code=error.args[0], detail=error.args[1]))
-        appended = await shop.intake.append(events)
+
+        def keep(event: EventIn) -> BehaviorEvent:
+            if page:
+                event = _told_by_a_page(event, page, now_s)
+            if event.at is not None and event.at.timestamp() < now_s - MAX_AGE_S:
+                raise RefusedError(
+                    "event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago"
+                )
+            return kept(event, shop.pseudonyms, now_s)
+
+        # As JSON again: strict validation takes a time from JSON, not from Python's str.
+        judged = judge_events(enumerate(map(to_json, body.events)), keep)
+        rejected = [
+            Rejected(index=index, code=code, detail=detail)
+            for index, (code, detail) in judged.refused.items()
+        ]
+        appended = await shop.intake.append(judged.events)
         EVENTS.labels(outcome="accepted").inc(appended.accepted)
         EVENTS.labels(outcome="duplicate").inc(appended.duplicates)
         EVENTS.labels(outcome="rejected").inc(len(rejected))
@@ -101,32 +117,14 @@ class EventRoutes:
         )
 
 
-class _RefusedError(Exception):
-    """code, detail"""
-
-
 def _told_by_a_page(event: EventIn, key: Publishable, now_s: float) -> EventIn:
     """The event if a publishable key may tell it: it can be forged by anyone who reads the page."""
     if event.type in _OF_THE_SERVER:
-        raise _RefusedError("not_publishable", f"type: a {event.type} needs a secret key")
+        raise RefusedError("not_publishable", f"type: a {event.type} needs a secret key")
     if event.value is not None:
-        raise _RefusedError("not_publishable", "value: money needs a secret key")
+        raise RefusedError("not_publishable", "value: money needs a secret key")
     if event.user_id is not None and not key.user_ids:
-        raise _RefusedError("not_publishable", "user_id: this key may name sessions only")
+        raise RefusedError("not_publishable", "user_id: this key may name sessions only")
     if event.at is not None and event.at.timestamp() < now_s - PAGE_AGE_S:
-        raise _RefusedError("event_too_old", "at: more than a day ago, with a publishable key")
+        raise RefusedError("event_too_old", "at: more than a day ago, with a publishable key")
     return event.model_copy(update={"event_id": _PAGE_ID + event.event_id})
-
-
-def _event(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEvent:
-    """The event as it is kept: fields of one name are the same, ids become pseudonyms."""
-    at_s = now_s if event.at is None else event.at.timestamp()
-    if at_s > now_s + MAX_AHEAD_S:
-        raise _RefusedError("event_in_future", f"at: more than {MAX_AHEAD_S:.0f} s from now")
-    if at_s < now_s - MAX_AGE_S:
-        raise _RefusedError("event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago")
-    fields = dict(event)
-    del fields["at"]
-    fields["user_id"] = pseudonyms.user(event.user_id)
-    fields["session_id"] = pseudonyms.session(event.session_id)
-    return event_of({**fields, "at_s": min(at_s, now_s)})

@@ -6,13 +6,14 @@ from typing import Any
 
 from serving.http.openapi import ref
 from serving.http.routes.item_changes import judge
-from serving.http.schemas.items import ImportResponse, ItemIn, RejectedLine
+from serving.http.schemas.events import RejectedLine
+from serving.http.schemas.items import ImportResponse, ItemIn
 from serving.shops.shop import Shop
 
 _BATCH_LINES = 500  # written at once
 _BATCH_BYTES = 4 * 1024 * 1024
-_MOST_ERRORS = 100  # told; the others are counted
-_NDJSON = "application/x-ndjson"
+MOST_ERRORS = 100  # told; the others are counted
+NDJSON = "application/x-ndjson"
 
 
 class ItemImport:
@@ -23,7 +24,7 @@ class ItemImport:
         self._clock = clock
         answer = {"description": "Done.", "content": {"application/json": {
             "schema": ref(ImportResponse)}}}  # fmt: skip
-        body = {"required": True, "content": {_NDJSON: {"schema": ref(ItemIn)}}}
+        body = {"required": True, "content": {NDJSON: {"schema": ref(ItemIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
     async def take(self, stream: AsyncIterator[bytes], shop: Shop) -> ImportResponse:
@@ -43,7 +44,7 @@ class ItemImport:
             errors += [
                 RejectedLine(line=number, code=code, detail=detail)
                 for number, (code, detail) in sorted(judged.refused.items())
-            ][: _MOST_ERRORS - len(errors)]
+            ][: MOST_ERRORS - len(errors)]
         return ImportResponse(accepted=accepted, rejected=rejected, errors=errors)
 
 

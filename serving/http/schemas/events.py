@@ -69,3 +69,23 @@ class EventsResponse(Wire):
     accepted: int
     duplicates: int
     rejected: list[Rejected]
+
+
+class RejectedLine(Wire):
+    """Why one line of an import was not taken."""
+
+    line: int = Field(description="From 1.")
+    code: str
+    detail: str
+
+
+class EventsImported(Wire):
+    """Counts of lines; what was accepted is durable."""
+
+    lines: int = Field(description="The last line that was read, from 1.")
+    accepted: int
+    duplicates: int
+    rejected: int
+    errors: list[RejectedLine] = Field(description="The first 100.")
+    logged: int = Field(description="The newest position of the event log.")
+    folded: int = Field(description="How far ingest has come: up to here events are features.")

@@ -139,6 +139,16 @@ EXAMPLES: dict[str, Example] = {
         '{"item_id": "oat", "title": "Oat drink", "brand": "Oatly"}\n',
         answer={"accepted": 2, "rejected": 0, "errors": []},
     ),
+    "import_events": Example(
+        body='{"event_id": "order-1", "type": "purchase", "at": "2019-03-01T10:00:00Z", '
+        '"user_id": "ann", "item_id": "milk", "value": 2.4}\n'
+        '{"event_id": "order-2", "type": "purchase", "at": "2019-03-08T10:00:00Z", '
+        '"user_id": "ann", "item_id": "milk", "value": 1.2}\n',
+        answer={
+            "lines": 2, "accepted": 2, "duplicates": 0, "rejected": 0, "errors": [], "logged": 2,
+            "folded": 0,
+        },
+    ),
     "get_item": Example(parameters={"item_id": "milk"}, answer=_MILK),
     "patch_item": Example(
         parameters={"item_id": "milk"},

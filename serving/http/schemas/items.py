@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
-from serving.http.schemas.events import Rejected
+from serving.http.schemas.events import Rejected, RejectedLine
 from serving.http.schemas.wire import Id, Text, Time, Wire
 
 MAX_ATTRIBUTES = 64
@@ -87,14 +87,6 @@ class ItemsResponse(Wire):
 
     accepted: int
     rejected: list[Rejected]
-
-
-class RejectedLine(Wire):
-    """Why one line of an import was not taken."""
-
-    line: int = Field(description="From 1.")
-    code: str
-    detail: str
 
 
 class ImportResponse(Wire):

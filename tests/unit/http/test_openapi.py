@@ -80,6 +80,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/recommend/brands", "post"), ("/v1/recommend/categories", "post"),
         ("/v1/items/{item_id}/similar", "get"), ("/v1/suggest", "get"), ("/rerank", "post"),
         ("/v1/rerank", "post"), ("/v2/rerank", "post"), ("/v1/events", "post"),
+        ("/v1/events/import", "post"),
         ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),
         ("/v1/items/import", "post"), ("/v1/items/{item_id}", "get"),
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
@@ -167,7 +168,7 @@ async def test_every_example_is_as_it_says_and_works(
         fits(document, media["schema"], media["example"])
         if kind == "application/json":
             fits(document, media["schema"], answer.json())
-    if name in ("put_items", "patch_items", "import_items", "post_events"):
+    if name in ("put_items", "patch_items", "import_items", "import_events", "post_events"):
         assert answer.json() == media["example"]
 
 

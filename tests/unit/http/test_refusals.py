@@ -31,6 +31,7 @@ CALLS = [
     ("POST", "/rerank", "rank"),
     ("GET", "/v1/status", "rank"),
     ("POST", "/v1/events", "events"),
+    ("POST", "/v1/events/import", "events"),
     ("GET", "/v1/items", "items"),
     ("PUT", "/v1/items", "items"),
     ("PATCH", "/v1/items", "items"),

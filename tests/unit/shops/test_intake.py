@@ -19,7 +19,7 @@ from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.shop import Shops
 from tests.support.fakes import NOW_S, FakeLog
-from tests.support.service import shop_of
+from tests.support.service import event_import, shop_of
 
 NO_ITEMS = ItemCache(Tokenizer(Path("none is read")), 16)
 PSEUDONYMS = Pseudonyms(b"0123456789abcdef")
@@ -41,7 +41,7 @@ class Desk:
         self.log = FakeLog()
         self.intake = Intake(self.log, **settings)
         self.shop = replace(shop_of(NO_ITEMS), intake=self.intake, pseudonyms=PSEUDONYMS)
-        self.routes = EventRoutes(Shops([self.shop]), lambda: NOW_S)
+        self.routes = EventRoutes(Shops([self.shop]), event_import(), lambda: NOW_S)
 
     async def events(self, *events: Any) -> EventsResponse:
         return await self.routes.take(self.shop, EventsRequest(events=list(events)))

@@ -1,0 +1,57 @@
+"""From the wire to the log: each entry of a batch is judged alone."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from features.events.codec import event_of
+from features.events.event import MAX_AHEAD_S, BehaviorEvent
+from serving.http.problems import first_problem
+from serving.http.schemas.events import EventIn
+from serving.shops.pseudonyms import Pseudonyms
+
+
+class RefusedError(Exception):
+    """An event that is not taken: code, detail."""
+
+
+@dataclass(slots=True)
+class JudgedEvents:
+    """The good entries, in their order, and (code, detail) of the others by their numbers."""
+
+    events: list[BehaviorEvent] = field(default_factory=list)
+    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def judge_events(
+    entries: Iterable[tuple[int, bytes]], keep: Callable[[EventIn], BehaviorEvent]
+) -> JudgedEvents:
+    """Validate numbered entries, as JSON; it takes time, and may be done in a thread.
+
+    keep: makes what is kept of an event, or raises RefusedError
+    """
+    judged = JudgedEvents()
+    for number, entry in entries:
+        try:
+            judged.events.append(keep(EventIn.model_validate_json(entry)))
+        except ValidationError as error:
+            judged.refused[number] = ("invalid_event", first_problem(error))
+        except RefusedError as error:
+            judged.refused[number] = (error.args[0], error.args[1])
+    return judged
+
+
+def kept(event: EventIn, pseudonyms: Pseudonyms, now_s: float) -> BehaviorEvent:
+    """The event as it is kept: fields of one name are the same, ids become pseudonyms.
+
+    Raises RefusedError for one of the future.
+    """
+    at_s = now_s if event.at is None else event.at.timestamp()
+    if at_s > now_s + MAX_AHEAD_S:
+        raise RefusedError("event_in_future", f"at: more than {MAX_AHEAD_S:.0f} s from now")
+    fields = dict(event)
+    del fields["at"]
+    fields["user_id"] = pseudonyms.user(event.user_id)
+    fields["session_id"] = pseudonyms.session(event.session_id)
+    return event_of({**fields, "at_s": min(at_s, now_s)})

@@ -1,0 +1,119 @@
+"""Years of behaviour as they come: one event a line, into the log that live events go to.
+
+Ingest folds the log in order, so what an import has put there is before the next live event. Lines
+are taken only while little of the log waits.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+
+from features.events.event import BehaviorEvent
+from serving.http.bodies import json_response
+from serving.http.middleware import problem
+from serving.http.openapi import ref
+from serving.http.routes.event_entries import RefusedError, judge_events, kept
+from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines
+from serving.http.schemas.events import EventIn, EventsImported, RejectedLine
+from serving.shops.shop import Shop
+from serving.telemetry.metrics import EVENTS
+
+_EARLIEST_S = 946_684_800.0  # 2000-01-01: what is older is a wrong unit, not a shopper
+_LOOK_S = 0.02
+_RETRY_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast an import may come.
+
+    most_waiting: entries of the log that ingest, the reader called `consumer`, has not folded;
+    hold_s: how long a stream is held for them to become fewer
+    """
+
+    consumer: str
+    most_waiting: int
+    hold_s: float = 10.0
+
+    async def admits(self, shop: Shop) -> bool:
+        """Wait until more may be taken; False when that takes too long."""
+        deadline_s = time.monotonic() + self.hold_s
+        while True:
+            logged, folded = await self.positions(shop)
+            if logged - folded <= self.most_waiting:
+                return True
+            if time.monotonic() >= deadline_s:
+                return False
+            await asyncio.sleep(_LOOK_S)
+
+    async def positions(self, shop: Shop) -> tuple[int, int]:
+        """The newest position of the log, and how far ingest has come."""
+        log = shop.log
+        return await asyncio.to_thread(lambda: (log.last_seq(), log.offset(self.consumer)))
+
+
+class EventImport:
+    """Takes NDJSON; each line is judged alone. max_line: bytes of a line."""
+
+    def __init__(self, max_line: int, pace: Pace, clock: Callable[[], float] = time.time) -> None:
+        self._max_line = max_line
+        self._pace = pace
+        self._clock = clock
+        answer = {"description": "Done.", "content": {"application/json": {
+            "schema": ref(EventsImported)}}}  # fmt: skip
+        body = {"required": True, "content": {NDJSON: {"schema": ref(EventIn)}}}
+        self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
+
+    async def answer(self, request: Request, shop: Shop) -> Response:
+        """Keep events as they come. Of a stream that breaks off, what was kept stays."""
+        done: dict[str, Any] = {
+            "lines": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "errors": [],
+        }  # fmt: skip
+        held = False
+        async for batch in batches(lines(request.stream(), self._max_line)):
+            held = not await self._pace.admits(shop)
+            if held:
+                break
+            await self._take(batch, shop, done)
+        logged, folded = await self._pace.positions(shop)
+        taken = EventsImported(**done, logged=logged, folded=folded).model_dump()
+        if held:
+            detail = f"{logged - folded} events wait for ingest"
+            return problem(request, 503, "overloaded", detail, _RETRY_S, taken=taken)
+        return json_response(taken)
+
+    async def _take(
+        self, batch: list[tuple[int, bytes | None]], shop: Shop, done: dict[str, Any]
+    ) -> None:
+        now_s = self._clock()
+
+        def keep(event: EventIn) -> BehaviorEvent:
+            if event.at is None:
+                raise RefusedError("invalid_event", "at: an import tells when it happened")
+            if event.at.timestamp() < _EARLIEST_S:
+                raise RefusedError("event_too_old", "at: before the year 2000")
+            return kept(event, shop.pseudonyms, now_s)
+
+        good = [(number, line) for number, line in batch if line is not None]
+        judged = await asyncio.to_thread(judge_events, good, keep)
+        for number, line in batch:
+            if line is None:
+                judged.refused[number] = ("line_too_long", f"longer than {self._max_line} bytes")
+        appended = await shop.intake.append(judged.events)
+        counts = {
+            "accepted": appended.accepted,
+            "duplicates": appended.duplicates,
+            "rejected": len(judged.refused),
+        }
+        for name, count in counts.items():
+            done[name] += count
+            EVENTS.labels(outcome=name.removesuffix("s")).inc(count)
+        done["lines"] = batch[-1][0]
+        done["errors"] += [
+            RejectedLine(line=number, code=code, detail=detail)
+            for number, (code, detail) in sorted(judged.refused.items())
+        ][: MOST_ERRORS - len(done["errors"])]
