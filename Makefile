@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve doctor train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve doctor import train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (
 
 doctor: .venv/.ready ## Say what hurts most in DATA=, and propose a mapping file for an unknown table (JSON=1 URL=)
 	@.venv/bin/python -m features.datasets.doctor "$(DATA)" $(if $(JSON),--json) $(if $(URL),--url "$(URL)")
+
+import: .venv/.ready ## Send the events of DATA= to the running stack at URL=, with KEY= (ITEMS=1: the items first)
+	@.venv/bin/python -m features.datasets.importing "$(DATA)" --state "$(STATE)" --cache "$(STATE)/datasets" \
+	  --url "$(or $(URL),http://$(HOST):$(PORT))" $(if $(KEY),--key "$(KEY)") $(if $(ITEMS),--items)
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)

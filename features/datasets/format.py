@@ -129,8 +129,11 @@ def checked(
             raise DatasetError(f"{where}/items: column 'currency': {problem}")
     without_id = (events["event_id"] == "").to_numpy()
     if without_id.any():
-        # Row numbers are stable for a file, so that a second import stays idempotent.
-        events.loc[without_id, "event_id"] = [f"row-{row}" for row in np.flatnonzero(without_id)]
+        # The same for the same row of a file that has grown, so that a second import adds nothing;
+        # another for that row of another file, which would be taken for the first.
+        contents = pd.util.hash_pandas_object(events[without_id], index=False)
+        rows = zip(np.flatnonzero(without_id), contents, strict=True)
+        events.loc[without_id, "event_id"] = [f"row-{row}-{told:016x}" for row, told in rows]
     _check(f"{where}/events", check_events, events)
     if not events["at"].is_monotonic_increasing:
         events = events.sort_values("at", kind="stable", ignore_index=True)

@@ -46,13 +46,13 @@ def seed(
 ) -> None:
     """Catalogue, features, snapshots and the item-to-item tables; raises BootstrapError."""
     with StepProgress(console, transient=True) as progress:
-        bootstrap(_pseudonymous(dataset, pseudonyms), store, time.time(), progress)
+        bootstrap(pseudonymous(dataset, pseudonyms), store, time.time(), progress)
     with waiting(console, "finding which items go together"):
         tables = neighbor_tables(item_interactions(dataset.events, items), len(items))
         write_neighbors(neighbors, items.item_ids, tables)
 
 
-def _pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
+def pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
     """The data set with the pseudonyms that the ingress would have stored."""
     events = dataset.events.copy()
     for column, pseudonym in (("user_id", pseudonyms.user), ("session_id", pseudonyms.session)):

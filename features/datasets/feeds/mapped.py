@@ -7,7 +7,7 @@ from typing import Any
 from features.catalog.item import Item
 from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.feeds.found import Found, Report
-from features.datasets.feeds.log import finish
+from features.datasets.feeds.log import finish, key_of
 from features.datasets.feeds.mapping import FIELDS, Mapping
 from features.datasets.feeds.rows import Row, csv_rows, header_of, jsonl_rows
 from features.datasets.feeds.values import category_of, moment_of, plain_text, price_of, told
@@ -100,7 +100,9 @@ def _event(row: Row, mapping: Mapping, found: Found) -> BehaviorEvent | None:
     text["item_id"] = found.resolve(text["item_id"])
     if not text["item_id"] and kind is not EventType.SEARCH:
         raise _error(row, mapping, "item_id", "is empty, and the event is no search")
-    text["event_id"] = text["event_id"] or f"{row.path.stem}-{row.line}"
+    # A file of the same name, next month's, has other rows.
+    own_id = f"{row.path.stem}-{row.line}-{key_of(*text.values())}"
+    text["event_id"] = text["event_id"] or own_id
     values = {
         name: _value(row, mapping, name, dtype, text[name])
         for name, dtype in EVENT_COLUMNS.items()

@@ -111,7 +111,7 @@ def test_events_of_our_format_join_items_of_another_system(tmp_path: Path) -> No
     (tmp_path / "events.jsonl").write_text(json.dumps(event))
     dataset = read(tmp_path, "merchant.xml")
     assert len(dataset.items) == 2
-    assert dataset.events["event_id"].tolist() == ["row-0"]
+    assert dataset.events["event_id"].str[:6].tolist() == ["row-0-"]
 
 
 def test_reading_twice_gives_the_same_event_ids(tmp_path: Path) -> None:
