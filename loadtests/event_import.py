@@ -38,7 +38,7 @@ from features.datasets.registry import load
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import embedded_store
-from loadtests.stack import RunningStack, run_stack
+from loadtests.stack import RunningStack, fresh_state, run_stack
 from serving.local.processes import free_port
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import pseudonymous
@@ -89,8 +89,9 @@ def main() -> int:
     info = dataset.info.model_copy(update={"name": "moving", "replay": "as_is"})
     write_dataset(replace(dataset, info=info), WORK / "moving")
     write_dataset(replace(dataset, info=info, events=dataset.events.iloc[:0]), WORK / "empty")
-    options = ["--data", str(WORK / "empty")]
-    with contextmanager(run_stack)(WORK / "state", free_port(), *options) as stack:
+    empty = str(WORK / "empty")
+    state = fresh_state(empty, len(dataset.items))
+    with contextmanager(run_stack)(state, free_port(), "--data", empty) as stack:
         watch = run(stack, len(dataset.events), {} if given.undisturbed else dict(_KILLS))
         different = differences(stack.folder, dataset)
     told = {**watch.figures(len(dataset.events)), **different}

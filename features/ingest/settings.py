@@ -15,7 +15,9 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: StoreSettings = StoreSettings()
-    batch_events: PositiveInt = 4_000
+    batch_events: PositiveInt = Field(
+        default=5_000, description="A flush costs mostly per batch, and a live event waits for one"
+    )
     flush_interval_s: PositiveFloat = Field(
         default=0.05, description="Shortest time between two flushes"
     )
