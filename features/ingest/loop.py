@@ -8,7 +8,6 @@ on disk.
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
@@ -18,10 +17,11 @@ from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
 from features.definitions import ITEM_VIEW, USER_VIEW
-from features.events.event import MAX_AHEAD_S, BehaviorEvent, EventType
+from features.events.event import BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
+from features.ingest.accepting import accept
 from features.ingest.erase import Eraser
 from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER, IngestStatus
@@ -35,12 +35,9 @@ from features.telemetry.ingest_metrics import (
     EVENTS_WAITING,
     FLUSH_SECONDS,
     INGEST_FAILURES,
-    INGESTED,
-    UNKNOWN_ITEMS,
 )
 from features.telemetry.spans import trace_written
 
-LATE_S = 60.0  # an event older than this when it is folded counts as late
 MAX_UNSAVED = 5_000  # rows that wait for their snapshot: bounds the pause that it makes
 _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
@@ -151,7 +148,10 @@ class Ingest:
     def _fold_batch(self, entries: list[tuple[int, LogEntry]]) -> None:
         started_s, started_ns = time.perf_counter(), time.time_ns()
         events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
-        accepted = self._accepted(events, self._log.logged_s(entries[-1][0]) or self._clock())
+        newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
+        accepted, self._status = accept(
+            events, newest_s, self._clock(), self._items.row_of, self._status
+        )
         self._waiting.hold(accepted, self._items.row_of)
         self._working.load([event for _, event in accepted])
         capped = 0
@@ -175,37 +175,6 @@ class Ingest:
         trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
         self._outcomes.take([event for _, event in events if _has_outcome(event)], now_s)
-
-    def _accepted(
-        self, events: list[tuple[int, BehaviorEvent]], newest_s: float
-    ) -> list[tuple[int, BehaviorEvent]]:
-        """Those of a batch that had arrived by `newest_s` that are folded; all are counted.
-
-        The ingress judged their times on arrival: whatever it accepted is folded, however late that
-        is. One from a far future, which only another writer can have appended, would fade all else.
-        """
-        now_s, known = self._clock(), self._items.row_of
-        accepted, outcomes, unknown = [], Counter[str](), 0
-        for seq, event in events:
-            if event.at_s - newest_s > MAX_AHEAD_S:
-                outcomes["future"] += 1
-            else:
-                accepted.append((seq, event))
-                late = "late" if now_s - event.at_s > LATE_S else "folded"
-                outcomes["completed" if event.held_seq is not None else late] += 1
-            unknown += event.item_id is not None and event.item_id not in known
-        for outcome, count in outcomes.items():
-            INGESTED.labels(outcome=outcome).inc(count)
-        UNKNOWN_ITEMS.inc(unknown)
-        status = self._status
-        self._status = replace(
-            status,
-            events_total=status.events_total + len(events),
-            late_total=status.late_total + outcomes["late"],
-            future_total=status.future_total + outcomes["future"],
-            unknown_item_total=status.unknown_item_total + unknown,
-        )
-        return accepted
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:

@@ -7,9 +7,9 @@ are taken only while little of the log waits.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from fastapi import Request, Response
 
 from features.events.event import BehaviorEvent
@@ -19,41 +19,55 @@ from serving.http.openapi import ref
 from serving.http.routes.event_entries import RefusedError, judge_events, kept
 from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines
 from serving.http.schemas.events import EventIn, EventsImported, RejectedLine
-from serving.shops.shop import Shop
+from serving.shops.shop import Shop, ShopLog
 from serving.telemetry.metrics import EVENTS
 
 _EARLIEST_S = 946_684_800.0  # 2000-01-01: what is older is a wrong unit, not a shopper
 _LOOK_S = 0.02
+_LAG_S = 1.0  # a live event may wait so long behind an import
 _RETRY_S = 2
 
 
-@dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast an import may come.
+    """How fast an import may come: as fast as ingest, the log's reader called `consumer`, folds.
 
-    most_waiting: entries of the log that ingest, the reader called `consumer`, has not folded;
+    most_waiting: entries that may wait for it; fewer where it takes more than a second for them.
     hold_s: how long a stream is held for them to become fewer
     """
 
-    consumer: str
-    most_waiting: int
-    hold_s: float = 10.0
+    def __init__(self, consumer: str, most_waiting: int, hold_s: float = 10.0) -> None:
+        self._consumer = consumer
+        self._most = most_waiting
+        self._hold_s = hold_s
+        self._window = float(most_waiting)
+        self._applied_seq = 0
 
-    async def admits(self, shop: Shop) -> bool:
+    async def admits(self, log: ShopLog) -> bool:
         """Wait until more may be taken; False when that takes too long."""
-        deadline_s = time.monotonic() + self.hold_s
+        deadline_s = time.monotonic() + self._hold_s
         while True:
-            logged, folded = await self.positions(shop)
-            if logged - folded <= self.most_waiting:
+            logged, folded = await self.positions(log)
+            if logged - folded <= self._window:
                 return True
             if time.monotonic() >= deadline_s:
                 return False
             await asyncio.sleep(_LOOK_S)
 
-    async def positions(self, shop: Shop) -> tuple[int, int]:
+    async def positions(self, log: ShopLog) -> tuple[int, int]:
         """The newest position of the log, and how far ingest has come."""
-        log = shop.log
-        return await asyncio.to_thread(lambda: (log.last_seq(), log.offset(self.consumer)))
+        logged, folded, status = await asyncio.to_thread(
+            lambda: (log.last_seq(), log.offset(self._consumer), log.status(self._consumer))
+        )
+        self._follow(orjson.loads(status) if status else {})
+        return logged, folded
+
+    def _follow(self, status: dict[str, Any]) -> None:
+        """Once for each batch: what took twice as long as it may makes the window half as wide."""
+        if status.get("applied_seq", 0) == self._applied_seq:
+            return
+        self._applied_seq = status["applied_seq"]
+        wider = self._window * min(_LAG_S / max(status["lag_s"], 1e-3), 2.0)
+        self._window = min(max(wider, self._most / 10), self._most)
 
 
 class EventImport:
@@ -75,11 +89,11 @@ class EventImport:
         }  # fmt: skip
         held = False
         async for batch in batches(lines(request.stream(), self._max_line)):
-            held = not await self._pace.admits(shop)
+            held = not await self._pace.admits(shop.log)
             if held:
                 break
             await self._take(batch, shop, done)
-        logged, folded = await self._pace.positions(shop)
+        logged, folded = await self._pace.positions(shop.log)
         taken = EventsImported(**done, logged=logged, folded=folded).model_dump()
         if held:
             detail = f"{logged - folded} events wait for ingest"

@@ -10,7 +10,8 @@ import pytest
 
 from features.catalog.counters import DAY_S
 from features.events.event import MAX_AGE_S
-from tests.support.fakes import NOW_S
+from serving.http.routes.event_import import Pace
+from tests.support.fakes import NOW_S, FakeLog
 from tests.support.service import MAX_WAITING, PAGE_ORIGIN, Service, problem
 
 PATH = "/v1/events/import"
@@ -115,3 +116,35 @@ async def test_a_key_that_anyone_can_see_imports_nothing(shop: Service) -> None:
     )
     assert (answer.status_code, problem(answer)["code"]) == (403, "forbidden")
     assert shop.log.events == {}
+
+
+class SlowLog(FakeLog):
+    """Of which ingest has folded all but `waiting`, and says how long a batch took."""
+
+    waiting, lag_s, applied_seq = 0, 1.0, 0
+
+    def last_seq(self) -> int:
+        return self.applied_seq + self.waiting
+
+    def offset(self, consumer: str) -> int:
+        return self.applied_seq
+
+    def status(self, consumer: str) -> bytes:
+        return json.dumps({"lag_s": self.lag_s, "applied_seq": self.applied_seq}).encode()
+
+
+async def test_fewer_events_may_wait_where_they_wait_longer() -> None:
+    log, pace = SlowLog(), Pace("ingest", 1_000, hold_s=0.0)
+
+    async def admitted(waiting: int, lag_s: float) -> bool:
+        log.waiting, log.lag_s, log.applied_seq = waiting, lag_s, log.applied_seq + 1
+        return await pace.admits(log)
+
+    assert await admitted(1_000, 0.9)
+    assert not await admitted(600, 2.0)  # 500 may
+    assert await admitted(450, 1.0)
+    assert not await admitted(150, 60.0)  # but never fewer than a tenth
+    assert await admitted(100, 60.0)
+    for _ in range(5):
+        await admitted(0, 0.05)
+    assert await admitted(1_000, 0.9)
