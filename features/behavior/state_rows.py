@@ -30,12 +30,17 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "queries": "string list",
     "query_times": "float64 list",
     "taste": "float64 list",  # landmark, then the three price sums
+    "hidden_items": "string list",
+    "hidden_values": "float64 list",  # all times, then 1 = hidden or 0 = to be shown again
+    "shown_items": "string list",
+    "shown_values": "float64 list",  # all last times, then impressions as of then
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
     "owner": "string",
     "applied_seq": "int64",
 }
-FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranker
+FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
+UNWANTED_COLUMNS = ("hidden_items", "hidden_values", "shown_items", "shown_values")
 ITEM_COLUMNS: dict[str, str] = {
     # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
@@ -52,6 +57,7 @@ Row = dict[str, Any]
 def state_to_row(state: BehaviorState) -> Row:
     """The columns of BEHAVIOR_COLUMNS."""
     recent, bought = list(state.recent.values()), list(state.bought.values())
+    hidden, shown = list(state.hidden.values()), list(state.shown.values())
     given = list(state.given.values())
     return {
         "first_s": state.first_s,
@@ -73,6 +79,10 @@ def state_to_row(state: BehaviorState) -> Row:
             state.price_sum,
             state.price_square_sum,
         ],
+        "hidden_items": list(state.hidden),
+        "hidden_values": [value[part] for part in range(2) for value in hidden],
+        "shown_items": list(state.shown),
+        "shown_values": [value[part] for part in range(2) for value in shown],
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
         "owner": state.owner,
@@ -87,14 +97,13 @@ def states_to_columns(states: Iterable[BehaviorState]) -> dict[str, list[Any]]:
 
 
 def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
-    """The state that `state_to_row` was given; what only the fold needs may be missing."""
+    """The state that `state_to_row` was given; what an older row lacks may be missing."""
     counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
     landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
     recent = _parts(row["recent_values"], len(row["recent_items"]))
     bought = list(_parts(row["bought_values"], len(row["bought_items"])))
     if len(bought) == 3:  # an older row does not know what was spent
         bought.append([0.0] * len(row["bought_items"]))
-    given_items, given_values = row.get("given_items", ()), row.get("given_values", ())
     return BehaviorState(
         landmark_s=landmark_s,
         first_s=row["first_s"],
@@ -108,7 +117,9 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         price_sum=price_sum,
         price_square_sum=price_square_sum,
         queries=_map(row["queries"], row["query_times"]),
-        given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
+        hidden=_pairs(row, "hidden"),
+        shown=_pairs(row, "shown"),
+        given=_pairs(row, "given"),
         owner=row.get("owner", ""),
         applied_seq=row["applied_seq"],
     )
@@ -170,6 +181,13 @@ class ItemRows:
 def _parts(values: Sequence[float], n_names: int) -> list[Sequence[float]]:
     """The values of `n_names` names, part by part."""
     return [values[start : start + n_names] for start in range(0, len(values), n_names or 1)]
+
+
+def _pairs(row: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The map of a pair of columns; empty of a row that was written before there was one."""
+    names = row.get(f"{what}_items", ())
+    values = _parts(row.get(f"{what}_values", ()), len(names))
+    return _map(names, zip(*values, strict=True))
 
 
 def _map(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:
