@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
-from features.behavior.state import BehaviorState
+from features.behavior.state import BehaviorState, Marks
 from features.catalog.counters import COUNTS_SHAPE, Counter, ItemCounters
 from features.events.event import EventType
 
@@ -30,17 +30,16 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "queries": "string list",
     "query_times": "float64 list",
     "taste": "float64 list",  # landmark, then the three price sums
-    "hidden_items": "string list",
-    "hidden_values": "float64 list",  # all times, then 1 = hidden or 0 = to be shown again
-    "shown_items": "string list",
-    "shown_values": "float64 list",  # all last times, then impressions as of then
+    "unwanted_items": "string list",  # `hidden`, then `shown`
+    "unwanted_values": "float64 list",  # all times, then _HIDDEN, _SHOW or impressions as of then
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
     "owner": "string",
     "applied_seq": "int64",
 }
 FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
-UNWANTED_COLUMNS = ("hidden_items", "hidden_values", "shown_items", "shown_values")
+UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
+_HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
 ITEM_COLUMNS: dict[str, str] = {
     # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
@@ -57,7 +56,8 @@ Row = dict[str, Any]
 def state_to_row(state: BehaviorState) -> Row:
     """The columns of BEHAVIOR_COLUMNS."""
     recent, bought = list(state.recent.values()), list(state.bought.values())
-    hidden, shown = list(state.hidden.values()), list(state.shown.values())
+    unwanted = [*state.hidden.values(), *state.shown.values()]
+    marks = [_HIDDEN if hidden else _SHOW for _, hidden in state.hidden.values()]
     given = list(state.given.values())
     return {
         "first_s": state.first_s,
@@ -79,10 +79,12 @@ def state_to_row(state: BehaviorState) -> Row:
             state.price_sum,
             state.price_square_sum,
         ],
-        "hidden_items": list(state.hidden),
-        "hidden_values": [value[part] for part in range(2) for value in hidden],
-        "shown_items": list(state.shown),
-        "shown_values": [value[part] for part in range(2) for value in shown],
+        "unwanted_items": [*state.hidden, *state.shown],
+        "unwanted_values": [
+            *(at_s for at_s, _ in unwanted),
+            *marks,
+            *(times for _, times in state.shown.values()),
+        ],
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
         "owner": state.owner,
@@ -104,6 +106,8 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
     bought = list(_parts(row["bought_values"], len(row["bought_items"])))
     if len(bought) == 3:  # an older row does not know what was spent
         bought.append([0.0] * len(row["bought_items"]))
+    given_items, given_values = row.get("given_items", ()), row.get("given_values", ())
+    hidden, shown = _unwanted(row.get("unwanted_items", ()), row.get("unwanted_values", ()))
     return BehaviorState(
         landmark_s=landmark_s,
         first_s=row["first_s"],
@@ -117,9 +121,9 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         price_sum=price_sum,
         price_square_sum=price_square_sum,
         queries=_map(row["queries"], row["query_times"]),
-        hidden=_pairs(row, "hidden"),
-        shown=_pairs(row, "shown"),
-        given=_pairs(row, "given"),
+        hidden=hidden,
+        shown=shown,
+        given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
         owner=row.get("owner", ""),
         applied_seq=row["applied_seq"],
     )
@@ -183,11 +187,16 @@ def _parts(values: Sequence[float], n_names: int) -> list[Sequence[float]]:
     return [values[start : start + n_names] for start in range(0, len(values), n_names or 1)]
 
 
-def _pairs(row: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The map of a pair of columns; empty of a row that was written before there was one."""
-    names = row.get(f"{what}_items", ())
-    values = _parts(row.get(f"{what}_values", ()), len(names))
-    return _map(names, zip(*values, strict=True))
+def _unwanted(names: Sequence[str], values: Sequence[float]) -> tuple[Marks, Marks]:
+    """`hidden` and `shown` of a state."""
+    hidden: Marks = {}
+    shown: Marks = {}
+    for name, at_s, mark in zip(names, *_parts(values, len(names)), strict=True):
+        if mark > 0:
+            shown[name] = (at_s, mark)
+        else:
+            hidden[name] = (at_s, float(mark == _HIDDEN))
+    return hidden, shown
 
 
 def _map(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:

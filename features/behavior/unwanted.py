@@ -68,12 +68,12 @@ def shown_often(
 
 
 def newest_marks(marks: Marks, others: Marks) -> Marks:
-    """Of each item the newer of two, oldest first."""
+    """Of each item the newer of two."""
     both = dict(marks)
     for item_id, word in others.items():
         if item_id not in both or word[0] >= both[item_id][0]:
             both[item_id] = word
-    return dict(sorted(both.items(), key=lambda entry: entry[1][0]))
+    return both
 
 
 def shown_together(shown: Marks, others: Marks) -> Marks:

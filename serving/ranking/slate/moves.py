@@ -67,8 +67,9 @@ class Moves:
             if item_id in often:
                 lasting, times = often[item_id]
                 back[index] = rule.strength * min(lasting / rule.after - 1.0, 1.0)
-                note = f"fatigue -{back[index]:.2g}: shown {times:.0f} times, not clicked"
-                self.notes.setdefault(index, []).append(note)
+                if self._context.explain:
+                    note = f"fatigue -{back[index]:.2g}: shown {times:.0f} times, not clicked"
+                    self.notes.setdefault(index, []).append(note)
         return back
 
     def _lift(self, boosts: Sequence[Boost]) -> FloatArray:
@@ -83,8 +84,10 @@ class Moves:
 
     def buried(self) -> BoolArray:
         """Which candidates stay behind all others, (n,)."""
-        buried = np.array([item_id in self._hidden for item_id in self._item_ids], bool)
-        _note(self.notes, buried, "hidden by the shopper")
+        buried = np.zeros(len(self._item_ids), bool)
+        if self._hidden:
+            buried |= np.array([item_id in self._hidden for item_id in self._item_ids], bool)
+            _note(self.notes, buried, "hidden by the shopper")
         for bury in self._rules.buries:
             if bury.active(self._now):
                 hit = self._matches(bury.match)

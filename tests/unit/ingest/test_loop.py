@@ -173,7 +173,7 @@ def test_rows_and_snapshots_of_an_earlier_version_are_read_and_added_to(shop: Sh
         OfflineStore(shop.settings.store.offline_path).compact(USER_VIEW)
     hidden = [path for path in folder.glob("*.parquet") if path.stem != "empty"]
     (rows,) = [pq.read_table(path).to_pylist() for path in hidden]
-    assert sorted(row["hidden_items"] for row in rows) == [[], [], ["i1"]]
+    assert sorted(row["unwanted_items"] for row in rows) == [[], [], ["i1"]]
 
 
 def test_a_new_item_is_learned_without_a_restart(shop: Shop, ingest: Ingest) -> None:

@@ -50,7 +50,7 @@ def order(rules: dict[str, Any], user: BehaviorState, **asked: Any) -> list[int]
 
 
 def test_what_was_shown_in_vain_steps_back_and_says_so() -> None:
-    answer = made(TIRED, shown({"i0": 6.2, "i1": 2.0}))
+    answer = made(TIRED, shown({"i0": 6.2, "i1": 2.0}), explain=True)
     assert answer.order.tolist() == [1, 2, 3, 4, 5, 0, 6, 7, 8, 9]
     assert answer.notes == {0: ["fatigue -2: shown 6 times, not clicked"]}
 
