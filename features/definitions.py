@@ -12,7 +12,12 @@ from feast.types import String
 
 from features.behavior.column_kinds import COLUMN_KINDS, ColumnKind
 from features.behavior.state import SESSION_TTL_S
-from features.behavior.state_rows import BEHAVIOR_COLUMNS, FOLD_COLUMNS, ITEM_COLUMNS
+from features.behavior.state_rows import (
+    BEHAVIOR_COLUMNS,
+    FOLD_COLUMNS,
+    ITEM_COLUMNS,
+    UNWANTED_COLUMNS,
+)
 from features.events.event import MAX_AGE_S
 
 # Entities: who and what features are about.
@@ -91,18 +96,28 @@ def feature_view(name: str, offline: str) -> FeatureView:
     )
 
 
-# Feature services: which columns a model's version reads. A version never changes; add one.
+# Feature services: which columns a ranking reads. A version never changes; add one.
 
-RANKER = "ranker_v1"
+RANKER = "ranker_v2"  # in use
 RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
+_V1_COLUMNS = [name for name in RANKER_COLUMNS if name not in UNWANTED_COLUMNS]
 
 
 def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
+    """What the columns of the model are made of."""
+    return FeatureService(
+        name="ranker_v1",
+        features=[users[_V1_COLUMNS], sessions[_V1_COLUMNS]],
+        description="What is known of user and session; a ranker needs no more than these columns",
+    )
+
+
+def ranker_v2(users: FeatureView, sessions: FeatureView) -> FeatureService:
     """What a ranking reads online in one call; item counters come from the process's own table."""
     return FeatureService(
         name=RANKER,
         features=[users[RANKER_COLUMNS], sessions[RANKER_COLUMNS]],
-        description="What is known of user and session; a ranker needs no more than these columns",
+        description="The same, and what the shopper has hidden and was shown in vain",
     )
 
 
@@ -125,5 +140,5 @@ def definitions(offline: str) -> Definitions:
     return Definitions(
         entities=(user, session, item),
         views=(users, sessions, items),
-        services=(ranker_v1(users, sessions),),
+        services=(ranker_v1(users, sessions), ranker_v2(users, sessions)),
     )

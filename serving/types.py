@@ -29,6 +29,14 @@ class Reason(StrEnum):
     SORTED = "sorted"  # the caller wanted an order of its own
     NO_MATCH = "no_match"  # nothing that the catalogue has answers the query
 
+    @classmethod
+    def of(cls, code: str) -> "Reason":
+        """An error's code; one that no reason is named after tells of a model that is not well."""
+        try:
+            return cls(code)
+        except ValueError:
+            return cls.MODEL_UNAVAILABLE
+
 
 class Cause(StrEnum):
     """What a shopper did with an item that speaks for another, the strongest first."""

@@ -13,6 +13,7 @@ import math
 from typing import NamedTuple
 
 from features.behavior.state import BehaviorState, Bounds
+from features.behavior.unwanted import HIDES, WANTS, say, see
 from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
 
@@ -57,9 +58,16 @@ def fold(
         return None
     if event.type is EventType.RETURN:
         return _take_back(state, event, item, bounds)
+    if event.type is EventType.IMPRESSION:
+        see(state, event.item_id, at_s, bounds)
+    if event.type in HIDES:
+        _hide(state, event, item, bounds)
     weight = AFFINITY_WEIGHT.get(event.type)
     if weight is None:
         return None
+    state.shown.pop(event.item_id, None)
+    if event.type in WANTS and event.item_id in state.hidden:
+        say(state, event.item_id, False, at_s, bounds)
     if event.type is EventType.DWELL and (event.dwell_ms or 0) < MIN_DWELL_MS:
         return None
     _remember(state, event, weight, bounds)
@@ -150,6 +158,24 @@ def _take_back(
         weight = AFFINITY_WEIGHT[EventType.PURCHASE] * (times - kept)
         _unlearn_taste(state, item, weight * growth(state, last_s, bounds))
     return TakenBack(times - kept, last_s)
+
+
+def _hide(
+    state: BehaviorState, event: BehaviorEvent, item: ItemFacts | None, bounds: Bounds
+) -> None:
+    """Hide the item or show it again. A hidden one brings up no more of its kind: it leaves the
+    recent items, and the taste that one look at it taught goes with it."""
+    assert event.item_id is not None
+    hides = HIDES[event.type]
+    if not say(state, event.item_id, hides, event.at_s, bounds) or not hides:
+        return
+    state.shown.pop(event.item_id, None)
+    seen_s, _ = state.recent.get(event.item_id, (math.inf, 0.0))
+    if seen_s <= event.at_s:
+        del state.recent[event.item_id]
+        if item is not None:
+            weight = AFFINITY_WEIGHT[EventType.VIEW]
+            _unlearn_taste(state, item, weight * growth(state, seen_s, bounds))
 
 
 def learn_taste(state: BehaviorState, item: ItemFacts, weight: float, bounds: Bounds) -> None:

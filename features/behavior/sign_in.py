@@ -7,6 +7,7 @@ from typing import TypeVar
 from features.behavior.fold import AFFINITY_WEIGHT, growth, learn_taste
 from features.behavior.shares import added
 from features.behavior.state import SESSION_TTL_S, USER_BOUNDS, BehaviorState
+from features.behavior.unwanted import most_shown, newest_marks, say, shown_together
 from features.catalog.item import ItemFacts
 from features.events.event import EventType
 
@@ -29,9 +30,9 @@ def claim(session: BehaviorState, user_id: str, at_s: float) -> bool:
 def merge(user: BehaviorState, session: BehaviorState, facts: Mapping[str, ItemFacts]) -> None:
     """Add to `user` what `session` keeps of what it did.
 
-    Counts, queries, recent and bought items, and what was given to items' counters are added as
-    they are. Taste fades faster in a session, so it is learnt anew: of each item that the session
-    keeps, by its purchases or else by the strongest that was done with it.
+    Counts, queries, recent and bought items, hides, impressions, and what was given to items'
+    counters are added as they are. Taste fades faster in a session, so it is learnt anew: of each
+    item that the session keeps, by its purchases or else by the strongest that was done with it.
     """
     if not user.counts:
         user.landmark_s = user.first_s = session.first_s
@@ -60,7 +61,28 @@ def merge(user: BehaviorState, session: BehaviorState, facts: Mapping[str, ItemF
         if item_id in facts:
             grown = weight * growth(user, at_s, USER_BOUNDS)
             learn_taste(user, facts[item_id], grown, USER_BOUNDS)
+    _merge_unwanted(user, session)
     user.given = added(user.given, session.given, USER_BOUNDS.shares)
+
+
+def _merge_unwanted(user: BehaviorState, session: BehaviorState) -> None:
+    """What was hidden, by the newest word of both, and what was shown and not taken up since."""
+    user.hidden = newest_marks(user.hidden, session.hidden)
+    user.hidden = _newest(user.hidden, itemgetter(0), USER_BOUNDS.hidden)
+    for item_id, (at_s, hidden) in list(user.hidden.items()):
+        seen_s, strongest = session.recent.get(item_id, (0.0, 0.0))
+        if hidden and strongest >= AFFINITY_WEIGHT[EventType.ADD_TO_CART]:
+            say(user, item_id, False, seen_s, USER_BOUNDS)
+        elif hidden and item_id in user.recent and user.recent[item_id][0] <= at_s:
+            del user.recent[item_id]
+    shown = shown_together(user.shown, session.shown)
+    user.shown = {
+        item_id: (at_s, times)
+        for item_id, (at_s, times) in shown.items()
+        if item_id not in user.recent or user.recent[item_id][0] < at_s
+    }
+    if len(user.shown) > 2 * USER_BOUNDS.shown:
+        user.shown = most_shown(user.shown, USER_BOUNDS.shown)
 
 
 def _newest(kept: dict[str, _V], time_of: Callable[[_V], float], bound: int) -> dict[str, _V]:

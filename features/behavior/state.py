@@ -14,19 +14,25 @@ class Bounds:
     affinities: int  # kept per kind; pruned at twice this number
     queries: int
     shares: int  # kept; pruned at twice this number
+    hidden: int
+    shown: int  # kept; pruned at twice this number
     half_life_s: float
 
 
 USER_BOUNDS = Bounds(
-    recent_items=128, bought_items=512, affinities=64, queries=8, shares=64, half_life_s=45 * DAY_S
-)
+    recent_items=128, bought_items=512, affinities=64, queries=8, shares=64, hidden=128, shown=128,
+    half_life_s=45 * DAY_S,
+)  # fmt: skip
 SESSION_TTL_S = DAY_S  # a session that was idle for longer is over: here, online and in a replay
 SESSION_BOUNDS = Bounds(
-    recent_items=20, bought_items=32, affinities=24, queries=5, shares=16, half_life_s=0.5 * HOUR_S
-)
+    recent_items=20, bought_items=32, affinities=24, queries=5, shares=16, hidden=32, shown=32,
+    half_life_s=0.5 * HOUR_S,
+)  # fmt: skip
 
 
 Shares = dict[str, tuple[float, ...]]  # item -> time, then a level of each Counter
+Marks = dict[str, tuple[float, float]]  # item -> time, and what holds as of then
+_NO_INTERACTION = frozenset({"impression", "search", "hide", "unhide"})
 
 
 @dataclass(slots=True)
@@ -35,7 +41,9 @@ class BehaviorState:
 
     `recent` maps item -> (last time, strongest weight); `bought` maps item -> (times, first time,
     last time, money spent), less what was returned: a purchase of which a third came back is .67.
-    Both, and `queries`, are kept in order of last time, oldest first; a codec must keep that order.
+    `hidden` maps item -> (time, 1 = hidden or 0 = to be shown again). These three, and `queries`,
+    are kept in order of last time, oldest first; a codec must keep that order. `shown` maps item ->
+    (last time, impressions as of then that led to nothing): features.behavior.unwanted.
     Affinity values are forward-decayed to `landmark_s`: only their shares have a meaning.
     """
 
@@ -51,14 +59,16 @@ class BehaviorState:
     price_sum: float = 0.0
     price_square_sum: float = 0.0
     queries: dict[str, float] = field(default_factory=dict)  # query -> last time
+    hidden: Marks = field(default_factory=dict)
+    shown: Marks = field(default_factory=dict)
     given: Shares = field(default_factory=dict)  # to items' counters: features.behavior.shares
     owner: str = ""  # of a session: the user that it was given to; see features.behavior.sign_in
     applied_seq: int = 0  # log position of the last event folded in: a redelivery changes nothing
 
     @property
     def n_interactions(self) -> int:
-        """Interactions of any kind with items; impressions and searches are not interactions."""
-        return sum(n for kind, n in self.counts.items() if kind not in ("impression", "search"))
+        """Interactions of any kind with items; to be shown or to hide one is none, nor a search."""
+        return sum(n for kind, n in self.counts.items() if kind not in _NO_INTERACTION)
 
     def copy(self) -> "BehaviorState":
         """A state that shares nothing mutable with this one."""
@@ -70,5 +80,7 @@ class BehaviorState:
             categories=dict(self.categories),
             brands=dict(self.brands),
             queries=dict(self.queries),
+            hidden=dict(self.hidden),
+            shown=dict(self.shown),
             given=dict(self.given),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
-from features.behavior.state import BehaviorState
+from features.behavior.state import BehaviorState, Marks
 from features.catalog.counters import COUNTS_SHAPE, Counter, ItemCounters
 from features.events.event import EventType
 
@@ -30,12 +30,16 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "queries": "string list",
     "query_times": "float64 list",
     "taste": "float64 list",  # landmark, then the three price sums
+    "unwanted_items": "string list",  # `hidden`, then `shown`
+    "unwanted_values": "float64 list",  # all times, then _HIDDEN, _SHOW or impressions as of then
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
     "owner": "string",
     "applied_seq": "int64",
 }
-FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranker
+FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
+UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
+_HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
 ITEM_COLUMNS: dict[str, str] = {
     # (counter, half-life), COUNTS_SHAPE flattened
     "counts": "float32 list",
@@ -52,6 +56,8 @@ Row = dict[str, Any]
 def state_to_row(state: BehaviorState) -> Row:
     """The columns of BEHAVIOR_COLUMNS."""
     recent, bought = list(state.recent.values()), list(state.bought.values())
+    unwanted = [*state.hidden.values(), *state.shown.values()]
+    marks = [_HIDDEN if hidden else _SHOW for _, hidden in state.hidden.values()]
     given = list(state.given.values())
     return {
         "first_s": state.first_s,
@@ -73,6 +79,12 @@ def state_to_row(state: BehaviorState) -> Row:
             state.price_sum,
             state.price_square_sum,
         ],
+        "unwanted_items": [*state.hidden, *state.shown],
+        "unwanted_values": [
+            *(at_s for at_s, _ in unwanted),
+            *marks,
+            *(times for _, times in state.shown.values()),
+        ],
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
         "owner": state.owner,
@@ -87,7 +99,7 @@ def states_to_columns(states: Iterable[BehaviorState]) -> dict[str, list[Any]]:
 
 
 def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
-    """The state that `state_to_row` was given; what only the fold needs may be missing."""
+    """The state that `state_to_row` was given; what an older row lacks may be missing."""
     counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
     landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
     recent = _parts(row["recent_values"], len(row["recent_items"]))
@@ -95,6 +107,7 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
     if len(bought) == 3:  # an older row does not know what was spent
         bought.append([0.0] * len(row["bought_items"]))
     given_items, given_values = row.get("given_items", ()), row.get("given_values", ())
+    hidden, shown = _unwanted(row.get("unwanted_items", ()), row.get("unwanted_values", ()))
     return BehaviorState(
         landmark_s=landmark_s,
         first_s=row["first_s"],
@@ -108,6 +121,8 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         price_sum=price_sum,
         price_square_sum=price_square_sum,
         queries=_map(row["queries"], row["query_times"]),
+        hidden=hidden,
+        shown=shown,
         given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
         owner=row.get("owner", ""),
         applied_seq=row["applied_seq"],
@@ -170,6 +185,18 @@ class ItemRows:
 def _parts(values: Sequence[float], n_names: int) -> list[Sequence[float]]:
     """The values of `n_names` names, part by part."""
     return [values[start : start + n_names] for start in range(0, len(values), n_names or 1)]
+
+
+def _unwanted(names: Sequence[str], values: Sequence[float]) -> tuple[Marks, Marks]:
+    """`hidden` and `shown` of a state."""
+    hidden: Marks = {}
+    shown: Marks = {}
+    for name, at_s, mark in zip(names, *_parts(values, len(names)), strict=True):
+        if mark > 0:
+            shown[name] = (at_s, mark)
+        else:
+            hidden[name] = (at_s, float(mark == _HIDDEN))
+    return hidden, shown
 
 
 def _map(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:

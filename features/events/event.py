@@ -26,6 +26,8 @@ class EventType(StrEnum):
     DWELL = "dwell"
     SEARCH = "search"
     SIGN_IN = "sign_in"  # a session turns out to be a user's
+    HIDE = "hide"  # not interested: the item is not to be shown to this shopper
+    UNHIDE = "unhide"
 
 
 TRANSPORT = "transport"  # marks a field that is none of the behaviour

@@ -66,6 +66,17 @@ class OfflineStore:
             if not (folder / _EMPTY).exists():
                 _write(schema(view).empty_table(), folder / _EMPTY)
 
+    def conform(self) -> None:
+        """Give the files of an earlier version the columns that they lack, without content.
+
+        For the one process that writes: Feast reads what the first file of a folder has.
+        """
+        for view in COLUMNS:
+            wanted = schema(view)
+            for path in (self._folder / view).glob("*.parquet"):
+                if pq.read_schema(path).names != wanted.names:
+                    _write(_conformed(pq.read_table(path), wanted), path)
+
     def append(self, view: str, table: pa.Table) -> None:
         """Add a table made by `snapshot_table`."""
         folder = self._folder / view
@@ -134,6 +145,15 @@ def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
         return False
     _replace(pq.read_table(path).filter(pc.invert(to_erase)), path)
     return True
+
+
+def _conformed(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    for field in wanted:
+        if field.name not in table.column_names:
+            empty = [] if pa.types.is_list(field.type) else "" if field.type == pa.string() else 0
+            column = pa.array([empty] * table.num_rows, field.type)
+            table = table.append_column(field, column)
+    return table.select(wanted.names)
 
 
 def _new_name() -> str:

@@ -49,6 +49,16 @@
     if (failures === 0) sendIn(FLUSH_MS);
   }
 
+  /** The shopper is not interested in an item, or is after all; rank again to have it gone. */
+  const hide = (itemId, fields) => decide("hide", itemId, fields);
+  const unhide = (itemId, fields) => decide("unhide", itemId, fields);
+
+  function decide(type, itemId, fields = {}) {
+    if (!itemId) throw new TypeError(`vitrine.${type} needs an item id`);
+    track(type, { ...fields, item_id: String(itemId) });
+    if (session !== null && failures === 0) sendIn(0); // what is shown next depends on it
+  }
+
   function begin() {
     session = options.session || stored(sessionStorageOf, STORED_SESSION) || randomId();
     store(sessionStorageOf, STORED_SESSION, session);
@@ -271,5 +281,5 @@
     if (event.persisted) resume(); // from the back-forward cache
   });
 
-  window.vitrine = Object.freeze({ init, consent, track, session: () => session });
+  window.vitrine = Object.freeze({ init, consent, track, hide, unhide, session: () => session });
 })();

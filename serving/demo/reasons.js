@@ -30,6 +30,8 @@ const RULES = [
   [/^boost \+[^:]*: (.*)/, (why) => `the shop favours it: ${why}`],
   [/^boost -[^:]*: (.*)/, (why) => `the shop holds it back: ${why}`],
   [/^bury: (.*)/, (why) => `the shop holds it back: ${why}`],
+  [/^fatigue [^:]*: shown (\d+) times/, (n) => `you saw it ${n} times and did not look closer`],
+  [/^hidden by the shopper/, () => "you hid it"],
   [/^explore: /, () => "hardly anyone has seen it yet"],
 ];
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from features.behavior.state import BehaviorState
+from features.behavior.unwanted import hidden_items
 from serving.errors import FeaturesUnavailableError, RankingError
 from serving.models.batcher import RankerClient, RankerJob
 from serving.ranking.request import Context, Given
@@ -142,6 +143,7 @@ def _user_document(state: BehaviorState, now_s: float) -> dict[str, Any]:
         "counts": {str(kind): count for kind, count in state.counts.items()},
         "recent_items": newest,
         "bought_items": often,
+        "hidden_items": sorted(hidden_items([state])),
         "categories": shares(state.categories),
         "brands": shares(state.brands),
         "typical_price": round(math.exp(state.price_sum / state.price_weight), 2)

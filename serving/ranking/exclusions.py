@@ -1,25 +1,33 @@
-"""Items that one shopper is not shown, as filters: what was bought."""
+"""Items that one shopper is not shown, as filters: what it hid, and what it has bought.
+
+What it hid is left out where the items are ours to choose. Of a search for words, and of candidates
+that the caller brings, it stands last instead (slate/moves.py).
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from features.behavior.matrix import Shopper
-from serving.ranking.request import Source
+from features.behavior.unwanted import hidden_items
+from serving.ranking.request import Recommend, Search, Source
 from serving.ranking.values import Known, ShopperState, Unknown
+from serving.search.filters import NO_FILTERS
 from serving.types import Exclusion
 
 
 def for_shopper(source: Source, states: Shopper, at_s: float) -> Source:
     """`source`, whose filters name what this shopper is not shown.
 
-    The same `source` for somebody who has bought nothing, so that a search without filters stays
-    one: it looks less deep.
+    The same `source` for somebody who has bought or hidden nothing, so that a search without
+    filters stays one: it looks less deep.
     """
-    filters = source.filters
-    if filters is None or filters.bought_within_s is None:
-        return source
-    bought = set(_bought(states, at_s - filters.bought_within_s))
-    return replace(source, filters=filters.without(bought)) if bought else source
+    filters = source.filters or NO_FILTERS
+    left_out: set[str] = set()
+    if isinstance(source, Recommend) or (isinstance(source, Search) and not source.query):
+        left_out = hidden_items((states.user, states.session))
+    if filters.bought_within_s is not None:
+        left_out |= set(_bought(states, at_s - filters.bought_within_s))
+    return replace(source, filters=filters.without(left_out)) if left_out else source
 
 
 def outcome(source: Source, shopper: ShopperState) -> Exclusion | None:

@@ -140,7 +140,7 @@ class RankingPipeline:
                     scores = await self._score(resolved, features.take(best), budget_s)
                     scores, reason = with_rest(scores, best, by_rules), Reason.SHORTLIST
         except RankingError as error:
-            return self._by_rules(resolved, Route.FALLBACK, _reason(error))
+            return self._by_rules(resolved, Route.FALLBACK, Reason.of(error.code))
         return self._slate(resolved, scores, Route.MODEL, reason)
 
     async def _score(
@@ -189,6 +189,7 @@ class RankingPipeline:
                 resolved.features,
                 scores.values,
                 self._settings.relevance_reach,
+                resolved.evidence.asking,
             )
             told = resolved.context.explain and resolved.context.query is None  # else: it was asked
             because = because_of(table, resolved.evidence, rows, ordered.order) if told else {}
@@ -240,11 +241,3 @@ class _Resolved:
     features: FeatureMatrix
     stages: Stages
     exclusion: Exclusion | None
-
-
-def _reason(error: RankingError) -> Reason:
-    """The error's code; one that no reason is named after tells of a model that is not well."""
-    try:
-        return Reason(error.code)
-    except ValueError:
-        return Reason.MODEL_UNAVAILABLE

@@ -90,10 +90,10 @@ class ShopperFeatures:
 
     def evidence(self, shop: Shop, context: Context, states: Shopper, source: Source) -> Evidence:
         """The states with their items as rows; seeds stand in the session's place."""
-        table, seeds = shop.items.table, seeds_of(source)
+        table, seeds, asking = shop.items.table, seeds_of(source), states
         if seeds:
             states = Shopper(states.user, _seeded(seeds, context.at_s, table))
-        return Evidence(states, states.histories(table))
+        return Evidence(states, states.histories(table), asking)
 
     def matrix(
         self, shop: Shop, context: Context, candidates: Candidates, evidence: Evidence

@@ -52,7 +52,7 @@ class Candidates:
         return None if self.matches is None else self.matches.values
 
 
-_NOBODY = Shopper()
+NOBODY = Shopper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,14 @@ class Known:
 class Unknown:
     """The online store holds nothing, or the request names nobody."""
 
-    states: Shopper = _NOBODY
+    states: Shopper = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     """The online store did not answer in time."""
 
-    states: Shopper = _NOBODY
+    states: Shopper = NOBODY
 
 
 ShopperState = Known | Unknown | Unavailable
@@ -83,11 +83,12 @@ ShopperState = Known | Unknown | Unavailable
 class Evidence:
     """What speaks for the shopper's need: the states, and the catalogue rows that they keep.
 
-    Where a request names seeds, they stand in the session's place.
+    Where a request names seeds, they stand in the session's place; asking: the states as they are.
     """
 
     states: Shopper
     histories: Histories
+    asking: Shopper
 
     @property
     def user_history(self) -> ItemHistory:

@@ -145,6 +145,16 @@ class Exploration(Rule):
     )
 
 
+class Fatigue(Rule):
+    """What was shown often and led to nothing steps back, where nothing was searched for."""
+
+    after: float = Field(3.0, ge=1, description="Impressions that may lead to nothing.")
+    half_life_h: float = Field(72.0, gt=0, description="In which it recovers when it is not shown.")
+    strength: float = Field(
+        0.0, ge=0, le=10, description="Spreads of the slate's scores, at most; 0: off."
+    )
+
+
 class OneWay(Rule):
     """Whoever asks for the one also means the others; who asks for those does not mean it."""
 
@@ -162,6 +172,7 @@ class Rules(Rule):
     buries: list[Bury] = []
     pins: list[Pin] = []
     diversity: Diversity = Diversity()
+    fatigue: Fatigue = Fatigue()
     exploration: Exploration = Exploration()
 
     @model_validator(mode="after")

@@ -50,6 +50,7 @@ _TYPES = {
     "add_to_cart": "addtocart cart addcart productadded basket addtobasket warenkorb",
     "purchase": "purchase purchased buy order orders transaction checkout sale kauf ordercompleted",
     "return": "return refund returned refunded orderrefunded retoure",
+    "hide": "hide hidden notinterested dismiss dismissed dislike ausblenden",
     "search": "search searched query productssearched suche",
 }
 _SOLD_OUT = "nein ausverkauft non agotado esaurito uitverkocht nicht verfügbar epuise épuisé"

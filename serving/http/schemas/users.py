@@ -22,6 +22,7 @@ class UserFeatures(Wire):
     counts: dict[str, int] = {}
     recent_items: list[str] = []
     bought_items: list[str] = []
+    hidden_items: list[str] = []
     categories: dict[str, float] = {}
     brands: dict[str, float] = {}
     typical_price: float | None = None

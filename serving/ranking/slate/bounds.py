@@ -3,7 +3,8 @@
 The guarantee. Let R be the relevance of a candidate to the query (serving/search/relevance.py), the
 same for every shopper. Of two candidates whose R differs by more than `reach`, the more relevant
 one stands first, whatever the shopper's history, the model, boosts, diversity and exploration say.
-Only a pin and a bury, which a merchandiser wrote for an item, are above it.
+Only a pin and a bury, which a merchandiser wrote for an item, and a hide, which the shopper said of
+it, are above it.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The merchandiser's rules for one request: what they lift, put down and pin."""
+"""The rules for one request, the shop's and the shopper's: what is lifted, put down and pinned."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,11 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import BoolArray, FloatArray
+from features.behavior.matrix import Shopper
+from features.behavior.unwanted import hidden_items, shown_often
+from features.catalog.counters import HOUR_S
 from features.catalog.table import ItemTable
 from features.catalog.words import folded, words
 from serving.ranking.request import Context
 from serving.ranking.values import Candidates, FeatureMatrix
-from serving.shops.rules import Boost, Match, Pin, Rules
+from serving.shops.rules import Boost, Fatigue, Match, Pin, Rules
 
 Order = npt.NDArray[np.int64]
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
@@ -21,7 +24,7 @@ _folded = lru_cache(10_000)(folded)  # a shop has few names and values, and each
 
 
 class Moves:
-    """The rules that hold for one request, and their notes."""
+    """The rules that hold for one request, and their notes. shopper: what is known of who asks."""
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Moves:
         context: Context,
         candidates: Candidates,
         features: FeatureMatrix,
+        shopper: Shopper,
     ) -> None:
         self._table = table
         self._rules = rules
@@ -38,15 +42,35 @@ class Moves:
         self._now = datetime.fromtimestamp(context.at_s, UTC)
         self._item_ids = candidates.item_ids
         self._features = features
+        self._states = [s for s in (shopper.user, shopper.session) if s is not None]
+        self._hidden = hidden_items(self._states)
         self.notes: Notes = {}
 
     def boosted(self, values: FloatArray) -> FloatArray:
-        """The scores after the boosts, (n,)."""
+        """The scores after boosts and fatigue, (n,)."""
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
         at_most = self._context.max_boost
         lift = self._lift(self._rules.boosts)
         lift += self._lift(self._context.boosts).clip(-at_most, at_most)
+        if self._query is None and self._rules.fatigue.strength > 0:
+            lift -= self._fatigue(self._rules.fatigue)
         return values + lift * np.float32(spread)
+
+    def _fatigue(self, rule: Fatigue) -> FloatArray:
+        """How far items step back that were shown in vain, in spreads, (n,).
+
+        By the rule's strength at twice as many impressions as may lead to nothing.
+        """
+        back = np.zeros(len(self._item_ids), np.float32)
+        often = shown_often(self._states, self._context.at_s, rule.after, rule.half_life_h * HOUR_S)
+        for index, item_id in enumerate(self._item_ids if often else ()):
+            if item_id in often:
+                lasting, times = often[item_id]
+                back[index] = rule.strength * min(lasting / rule.after - 1.0, 1.0)
+                if self._context.explain:
+                    note = f"fatigue -{back[index]:.2g}: shown {times:.0f} times, not clicked"
+                    self.notes.setdefault(index, []).append(note)
+        return back
 
     def _lift(self, boosts: Sequence[Boost]) -> FloatArray:
         """What `boosts` add up to, in spreads, (n,)."""
@@ -61,6 +85,9 @@ class Moves:
     def buried(self) -> BoolArray:
         """Which candidates stay behind all others, (n,)."""
         buried = np.zeros(len(self._item_ids), bool)
+        if self._hidden:
+            buried |= np.array([item_id in self._hidden for item_id in self._item_ids], bool)
+            _note(self.notes, buried, "hidden by the shopper")
         for bury in self._rules.buries:
             if bury.active(self._now):
                 hit = self._matches(bury.match)
@@ -76,7 +103,9 @@ class Moves:
             # Of two pins for one item or one place, the one that names the query is meant.
             for pin in sorted(self._rules.pins, key=lambda pin: pin.query_contains is not None):
                 meant = pin.query_contains is None or _has_words(self._query, pin.query_contains)
-                if meant and pin.active(self._now) and pin.item_id in index_of:
+                if pin.item_id in self._hidden or pin.item_id not in index_of:
+                    continue
+                if meant and pin.active(self._now):
                     pins[index_of[pin.item_id]] = pin
         layout = [FREE] * (len(self._item_ids) - len(pins))
         for index, pin in sorted(pins.items(), key=lambda entry: entry[1].position):

@@ -1,8 +1,8 @@
 """Scores to an ordered slate: stable order, business rules, diversity, pins, exploration.
 
-Every step is a permutation. A pinned item stands at its place whatever else moves; a buried one
-stays behind all others but pins. Propensities tell how likely the policy was to put each item where
-it stands, so that what shoppers then do can be evaluated off-policy.
+Every step is a permutation. A pinned item stands at its place whatever else moves; what is buried,
+or hidden by the shopper, stays behind all others but pins. Propensities tell how likely the policy
+was to put each item where it stands, so that what shoppers then do can be evaluated off-policy.
 """
 
 from typing import NamedTuple
@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import DoubleArray, FloatArray
+from features.behavior.matrix import Shopper
 from features.catalog.table import ItemTable
 from serving.ranking.request import Context
 from serving.ranking.slate.bounds import Bounds
 from serving.ranking.slate.moves import FREE, Moves, Notes, Order
-from serving.ranking.values import Candidates, FeatureMatrix
+from serving.ranking.values import NOBODY, Candidates, FeatureMatrix
 from serving.shops.rules import Diversity, Rules
 
 
@@ -44,14 +45,15 @@ class SlatePolicy:
         features: FeatureMatrix,
         scores: FloatArray,
         reach: float = 1.0,
+        shopper: Shopper = NOBODY,
     ) -> Ordered:
         """All candidates in order, cut at the request's limit.
 
         scores: float32 (n,), higher is better; reach: how much less relevant to the query an item
-        may be than one behind it (bounds.py)
+        may be than one behind it (bounds.py); shopper: what is known of who asks
         """
         bounds = Bounds(candidates.relevance, reach)
-        move = Moves(table, rules, context, candidates, features)
+        move = Moves(table, rules, context, candidates, features, shopper)
         if candidates.sort_key is not None:
             return _as_asked(candidates.sort_key, move, context)
         boosted = move.boosted(scores)

@@ -9,6 +9,7 @@ from features.behavior.state import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     ITEM_COLUMNS,
+    UNWANTED_COLUMNS,
     ItemRows,
     row_to_state,
     state_to_row,
@@ -35,6 +36,8 @@ STATES = st.builds(
     price_sum=NUMBERS,
     price_square_sum=NUMBERS,
     queries=MAPS,
+    hidden=st.dictionaries(NAMES, st.tuples(NUMBERS, st.sampled_from([0.0, 1.0])), max_size=6),
+    shown=st.dictionaries(NAMES, st.tuples(NUMBERS, st.floats(min_value=1.0)), max_size=6),
     owner=NAMES,
     given=st.dictionaries(NAMES, st.tuples(*[NUMBERS] * (1 + len(Counter))), max_size=6),
     applied_seq=st.integers(0, 2**60),
@@ -54,7 +57,7 @@ def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> Non
         {name: COLUMN_KINDS[kind].read(stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
     )
     assert back == state
-    for name in ("recent", "bought", "categories", "brands", "queries", "given"):
+    for name in ("recent", "bought", "categories", "brands", "queries", "hidden", "shown", "given"):
         assert list(getattr(back, name)) == list(getattr(state, name))
 
 
@@ -62,6 +65,14 @@ def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
     row = state_to_row(BehaviorState(counts={EventType.IMPRESSION: 3}))
     row["counts"] = row["counts"][:4]
     assert row_to_state(row).counts == {EventType.IMPRESSION: 3}
+
+
+def test_a_row_written_before_hides_were_kept_can_be_read() -> None:
+    before = BehaviorState(counts={EventType.CLICK: 1}, recent={"a": (1.0, 1.0)})
+    row = state_to_row(before)
+    for name in UNWANTED_COLUMNS:
+        del row[name]
+    assert row_to_state(row) == before
 
 
 def test_a_row_written_before_money_was_kept_can_be_read() -> None:

@@ -1,11 +1,14 @@
 """Ingest over the embedded stores: every event counts once, late or repeated."""
 
+import sqlite3
 import threading
 import time
 from dataclasses import replace
 from functools import partial
 
-from features.behavior.state_rows import FOLD_COLUMNS
+import pyarrow.parquet as pq
+
+from features.behavior.state_rows import FOLD_COLUMNS, UNWANTED_COLUMNS
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
 from features.definitions import SESSION_VIEW, USER_VIEW
@@ -134,7 +137,8 @@ def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop
     store = open_store(shop.settings.store)
     views = [store.get_feature_view(view) for view in (USER_VIEW, SESSION_VIEW)]
     for view in views:
-        view.features = [field for field in view.features if field.name not in FOLD_COLUMNS]
+        added = {*FOLD_COLUMNS, *UNWANTED_COLUMNS}
+        view.features = [field for field in view.features if field.name not in added]
     store.apply([*views])
     assert not is_current(store)
     with open_ingest(shop.settings) as ingest:
@@ -144,6 +148,32 @@ def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop
     reader = OnlineFeatures(open_store(shop.settings.store))
     assert reader.read_users(["u1"])["u1"].given.keys() == {"i1"}
     reader.close()
+
+
+def test_rows_and_snapshots_of_an_earlier_version_are_read_and_added_to(shop: Shop) -> None:
+    with open_ingest(shop.settings) as ingest:
+        shop.log.append([shop.event(), shop.event("u2")])
+        ingest.drain()
+        ingest.maintain()
+    before = shop.user()
+    with sqlite3.connect(shop.settings.store.online_path) as online:
+        names = ", ".join(f"'{name}'" for name in UNWANTED_COLUMNS)
+        online.execute(f"DELETE FROM vitrine_{USER_VIEW} WHERE feature_name IN ({names})")
+        assert online.total_changes == 2 * len(UNWANTED_COLUMNS)
+    online.close()
+    folder = shop.settings.store.offline_path / USER_VIEW
+    for path in folder.glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns([*UNWANTED_COLUMNS]), path)
+    with open_ingest(shop.settings) as ingest:
+        assert shop.user() == before
+        shop.log.append([shop.event(type=EventType.HIDE)])
+        ingest.drain()
+        assert list(shop.user().hidden) == ["i1"]
+        ingest.maintain()
+        OfflineStore(shop.settings.store.offline_path).compact(USER_VIEW)
+    hidden = [path for path in folder.glob("*.parquet") if path.stem != "empty"]
+    (rows,) = [pq.read_table(path).to_pylist() for path in hidden]
+    assert sorted(row["unwanted_items"] for row in rows) == [[], [], ["i1"]]
 
 
 def test_a_new_item_is_learned_without_a_restart(shop: Shop, ingest: Ingest) -> None:

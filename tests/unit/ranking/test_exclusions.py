@@ -8,11 +8,11 @@ from features.behavior.matrix import Shopper
 from features.catalog.counters import DAY_S
 from features.events.event import EventType
 from serving.ranking.exclusions import for_shopper, outcome
-from serving.ranking.request import Recommend
+from serving.ranking.request import Recommend, Search
 from serving.ranking.values import Known, ShopperState, Unavailable, Unknown
 from serving.search.filters import Filters
 from serving.types import Exclusion
-from tests.support.fakes import NOW_S, state
+from tests.support.fakes import NOW_S, given, state
 
 EVER = Recommend((), Filters(exclude_item_ids=("x",), bought_within_s=math.inf))
 BUYER = Shopper(state("milk", "oat", kind=EventType.PURCHASE))
@@ -38,6 +38,17 @@ def test_only_the_last_days_count_where_the_caller_says_so() -> None:
     week = Recommend((), Filters(bought_within_s=7 * DAY_S))
     assert excluded(week, BUYER, NOW_S + 6.9 * DAY_S) == {"milk", "oat"}
     assert for_shopper(week, BUYER, NOW_S + 7.1 * DAY_S) is week
+
+
+def test_what_was_hidden_is_left_out_where_the_items_are_ours_to_choose() -> None:
+    hider = Shopper(state("milk", kind=EventType.HIDE), state("oat", kind=EventType.HIDE))
+    assert excluded(Recommend(), hider) == {"milk", "oat"}
+    assert excluded(EVER, hider) == {"x", "milk", "oat"}
+    browsed = for_shopper(Search(""), hider, NOW_S).filters
+    assert browsed is not None
+    assert set(browsed.exclude_item_ids) == {"milk", "oat"}
+    for source in (Search("milk"), given("milk")):
+        assert for_shopper(source, hider, NOW_S) is source
 
 
 @pytest.mark.parametrize("filters", [None, Filters()])

@@ -30,7 +30,7 @@ def table() -> ItemTable:
 
 def why(table: ItemTable, shopper: Shopper, *item_ids: str) -> list[Because | None]:
     rows = table.rows(item_ids)
-    evidence = Evidence(shopper, shopper.histories(table))
+    evidence = Evidence(shopper, shopper.histories(table), shopper)
     found = because_of(table, evidence, rows, np.arange(len(rows)))
     return [found.get(index) for index in range(len(rows))]
 
