@@ -47,6 +47,7 @@ _RERANK = Example(
     },
     answer={
         "id": "0f8b5d0e", "model": "any", "results": [{"index": 1, "relevance_score": 0.83}],
+        "usage": {"prompt_tokens": 0, "total_tokens": 0},
     },
 )  # fmt: skip
 
