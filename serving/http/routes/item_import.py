@@ -23,7 +23,12 @@ class ItemImport:
         self._clock = clock
         answer = {"description": "Done.", "content": {"application/json": {
             "schema": ref(ImportResponse)}}}  # fmt: skip
-        body = {"required": True, "content": {_NDJSON: {"schema": ref(ItemIn)}}}
+        # Bytes to generators of clients; what a line holds is for readers.
+        lines = {
+            "type": "string", "format": "binary", "description": "One ItemIn a line.",
+            "contentMediaType": _NDJSON, "contentSchema": ref(ItemIn),
+        }  # fmt: skip
+        body = {"required": True, "content": {_NDJSON: {"schema": lines}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
     async def take(self, stream: AsyncIterator[bytes], shop: Shop) -> ImportResponse:

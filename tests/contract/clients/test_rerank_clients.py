@@ -7,8 +7,8 @@ import pytest
 
 from loadtests.stack import RunningStack
 from serving.local.state_folder import DEV_KEY
-from tests.support.clients import run_python
-from tests.support.compat_page import PAGE, Told, written
+from tests.clients.compat_page import PAGE, Told, written
+from tests.clients.running import run_python
 
 FAMILIES = (
     "cohere",
