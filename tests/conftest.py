@@ -20,10 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, rather than skip, tests that need ../shared where it is missing",
     )
+    parser.addoption(
+        "--write-compat",
+        action="store_true",
+        help="write docs/compat.md from what the clients tell, rather than compare it",
+    )
     for option, needs in (
         ("redis", "redis-server"),
         ("browser", "Chromium"),
         ("prometheus", "Prometheus"),
+        ("node", "Node.js"),
     ):
         parser.addoption(
             f"--require-{option}",

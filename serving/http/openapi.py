@@ -131,7 +131,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     components = schema.setdefault("components", {})
     # Events are judged one by one, so our model holds raw values; callers see the true form.
     components["schemas"] = {**_definitions(_MODELS), **_definitions([events.EventsSchema])}
-    components["schemas"]["EventsRequest"] = components["schemas"].pop("EventsSchema")
+    # Generators of clients name a class by the title.
+    form = components["schemas"].pop("EventsSchema")
+    components["schemas"]["EventsRequest"] = {**form, "title": "EventsRequest"}
     components["responses"] = {_name(status): _problem(status) for status in _PROBLEMS}
     for path, methods in schema["paths"].items():
         for operation in methods.values():
@@ -144,12 +146,12 @@ def takes(
     answer: type[BaseModel] | None,
     status: int = 200,
     *others: type[BaseModel],
-    media: Sequence[str] = ("application/json",),
+    media: str = "application/json",
 ) -> dict[str, Any]:
     """What an operation that reads its body itself takes (one of several models) and gives."""
     accepted = [ref(body) for body in (model, *others)]
     schema = accepted[0] if len(accepted) == 1 else {"oneOf": accepted}
-    body = {"required": True, "content": {kind: {"schema": schema} for kind in media}}
+    body = {"required": True, "content": {media: {"schema": schema}}}
     return {"requestBody": body, **(gives(answer, status) if answer else {})}
 
 

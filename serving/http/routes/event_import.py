@@ -17,7 +17,7 @@ from serving.http.bodies import json_response
 from serving.http.middleware import problem
 from serving.http.openapi import ref
 from serving.http.routes.event_entries import RefusedError, judge_events, kept
-from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines
+from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines, lines_of
 from serving.http.schemas.events import EventIn, EventsImported, RejectedLine
 from serving.shops.shop import Shop, ShopLog
 from serving.telemetry.metrics import EVENTS
@@ -79,7 +79,7 @@ class EventImport:
         self._clock = clock
         answer = {"description": "Done.", "content": {"application/json": {
             "schema": ref(EventsImported)}}}  # fmt: skip
-        body = {"required": True, "content": {NDJSON: {"schema": ref(EventIn)}}}
+        body = {"required": True, "content": {NDJSON: {"schema": lines_of(EventIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
     async def answer(self, request: Request, shop: Shop) -> Response:

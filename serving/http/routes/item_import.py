@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from pydantic import BaseModel
+
 from serving.http.openapi import ref
 from serving.http.routes.item_changes import judge
 from serving.http.schemas.events import RejectedLine
@@ -16,6 +18,14 @@ MOST_ERRORS = 100  # told; the others are counted
 NDJSON = "application/x-ndjson"
 
 
+def lines_of(line: type[BaseModel]) -> dict[str, Any]:
+    """The schema of NDJSON: bytes to generators of clients; what a line holds is for readers."""
+    return {
+        "type": "string", "format": "binary", "description": f"One {line.__name__} a line.",
+        "contentMediaType": NDJSON, "contentSchema": ref(line),
+    }  # fmt: skip
+
+
 class ItemImport:
     """Takes NDJSON; each line is judged alone. max_line: bytes of a line."""
 
@@ -24,7 +34,7 @@ class ItemImport:
         self._clock = clock
         answer = {"description": "Done.", "content": {"application/json": {
             "schema": ref(ImportResponse)}}}  # fmt: skip
-        body = {"required": True, "content": {NDJSON: {"schema": ref(ItemIn)}}}
+        body = {"required": True, "content": {NDJSON: {"schema": lines_of(ItemIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
     async def take(self, stream: AsyncIterator[bytes], shop: Shop) -> ImportResponse:

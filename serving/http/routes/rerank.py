@@ -31,7 +31,7 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `rank`."""
 
     async def rerank(request: Request) -> Response:
-        """Score free texts, for clients of text-embeddings-inference, Cohere, Jina and Voyage."""
+        """Score free texts, for clients of text-embeddings-inference, Cohere, Jina and others."""
         raw = await request.body()
         try:
             body = _EITHER.validate_json(raw)
@@ -45,7 +45,8 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         headers = {"x-vitrine-route": route.value}
         if told := _told(cut, len(body.query) > MAX_TEXT):
             headers["x-vitrine-truncated"] = told
-        return json_response(_answer(body, relevance, told, request), headers=headers)
+        shown = _logits(relevance) if body.raw_scores else relevance
+        return json_response(_answer(body, shown, told, request), headers=headers)
 
     rank = Depends(Scoped(keys, Scope.RANK))
     of_texts = {"type": "array", "items": ref(TextScore)}
@@ -59,41 +60,51 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         app.post(path, name=name, dependencies=[rank], openapi_extra=extra)(rerank)
 
 
-def _answer(body: _Body, relevance: FloatArray, told: str, request: Request) -> Any:
-    best = _best_first(relevance)
+def _answer(body: _Body, scores: FloatArray, told: str, request: Request) -> Any:
+    best = _best_first(scores)
     if isinstance(body, TextsRerank):
-        return _as_tei(body, relevance, best[: body.top_n])
-    results = [
-        {"index": index, "relevance_score": float(relevance[index])}
-        | ({"document": _document(body, index)} if body.return_documents else {})
-        for index in best[: body.top_k or body.top_n]
-    ]
-    model = body.model or ""
+        return _as_tei(body, scores, best[: body.top_n])
+    best = best[: body.top_k or body.top_n]
+    common = {"model": body.model or "", "usage": {"prompt_tokens": 0, "total_tokens": 0}}
+    as_voyage = {"object": "list", "data": _results(body, scores, best, as_sent=True)}
     if body.of_voyage:
-        return {"object": "list", "model": model, "data": results, "usage": {"total_tokens": 0}}
-    answer = {"id": request.state.request_id, "model": model, "results": results}
+        return {**as_voyage, **common}
+    results = _results(body, scores, best, as_sent=body.of_infinity)
+    answer = {"id": request.state.request_id, "results": results, **common}
     if told:
         warning = f"cut at {MAX_TEXT} characters, by their places: {told}"
         answer["meta"] = {"warnings": [warning]}
+    # Voyage has this path only, and when its clients leave open what is theirs, they look for
+    # `data`; others do not mind it.
+    if request.url.path == "/v1/rerank" and body.of_anyone:
+        answer |= as_voyage
     return answer
 
 
-def _as_tei(body: TextsRerank, relevance: FloatArray, best: list[int]) -> list[dict[str, Any]]:
+def _as_tei(body: TextsRerank, scores: FloatArray, best: list[int]) -> list[dict[str, Any]]:
     """As text-embeddings-inference answers: best first, with the place in the request."""
-    shown = _logits(relevance) if body.raw_scores else relevance
     entries = []
     for index in best:
-        entry: dict[str, Any] = {"index": index, "score": float(shown[index])}
+        entry: dict[str, Any] = {"index": index, "score": float(scores[index])}
         if body.return_text or body.return_documents:
             entry["text"] = body.texts[index]
         entries.append(entry)
     return entries
 
 
-def _document(body: DocumentsRerank, index: int) -> Any:
-    """A document as it came; Cohere's clients look for an object."""
-    document = body.documents[index]
-    return {"text": document} if isinstance(document, str) and not body.of_voyage else document
+def _results(
+    body: DocumentsRerank, scores: FloatArray, best: list[int], *, as_sent: bool
+) -> list[dict[str, Any]]:
+    """Documents come back as they were sent; clients of Cohere and vLLM look for an object."""
+    results = []
+    for index in best:
+        result: dict[str, Any] = {"index": index, "relevance_score": float(scores[index])}
+        if body.return_documents:
+            document = body.documents[index]
+            wrapped = isinstance(document, str) and not as_sent
+            result["document"] = {"text": document} if wrapped else document
+        results.append(result)
+    return results
 
 
 def _logits(relevance: FloatArray) -> FloatArray:
@@ -118,7 +129,7 @@ def _texts(body: DocumentsRerank) -> list[str]:
 
 def _cut(body: _Body, text: str) -> str:
     """As much as is read: a text that is too long fails no batch."""
-    return text[-MAX_TEXT:] if body.truncation_direction == "left" else text[:MAX_TEXT]
+    return text[-MAX_TEXT:] if body.keeps_end else text[:MAX_TEXT]
 
 
 def _told(cut: Sequence[int], query: bool) -> str:

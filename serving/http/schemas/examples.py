@@ -46,7 +46,8 @@ _RERANK = Example(
         "documents": ["garden hose, 20 m", "fresh whole milk"],
     },
     answer={
-        "id": "0f8b5d0e", "model": "any", "results": [{"index": 1, "relevance_score": 0.83}],
+        "id": "0f8b5d0e", "model": "any", "results": [{"index": 1, "relevance_score": 0.25}],
+        "usage": {"prompt_tokens": 0, "total_tokens": 0},
     },
 )  # fmt: skip
 
@@ -101,7 +102,7 @@ EXAMPLES: dict[str, Example] = {
     "rerank": _RERANK,
     "rerank_v1": Example(
         body={"query": "something to drink", "texts": ["garden hose, 20 m", "fresh whole milk"]},
-        answer=[{"index": 1, "score": 0.83}, {"index": 0, "score": 0.02}],
+        answer=[{"index": 1, "score": 0.25}, {"index": 0, "score": 0.09}],
     ),
     "rerank_v2": _RERANK,
     "post_events": Example(
@@ -124,10 +125,15 @@ EXAMPLES: dict[str, Example] = {
         parameters={"limit": 1}, answer={"items": [_MILK], "cursor": "bWlsaw=="}
     ),
     "put_items": Example(
-        body={"items": [_MILK, {"item_id": "jam", "price": 3}]},
+        body={"items": [
+            _MILK, {"item_id": "jam", "title": "Jam", "created_at": "1970-01-01T00:00:00Z"},
+        ]},
         answer={
             "accepted": 1,
-            "rejected": [{"index": 1, "code": "invalid_item", "detail": "title: Field required"}],
+            "rejected": [{
+                "index": 1, "code": "invalid_item",
+                "detail": "created_at: a time from 2000 to 2199 is wanted",
+            }],
         },
     ),
     "patch_items": Example(

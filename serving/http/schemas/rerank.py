@@ -33,9 +33,15 @@ class _Rerank(Wire):
             "do not count.",
         )
     )
+    raw_scores: bool | None = Field(None, description="Logits instead of chances.")
     truncate_prompt_tokens: int | None = None
     priority: int | None = None
     user: str | None = None
+
+    @property
+    def keeps_end(self) -> bool:
+        """Whether of a text that is too long the end is read, not the start."""
+        return self.truncation_direction == "left"
 
 
 class TextsRerank(_Rerank):
@@ -44,14 +50,13 @@ class TextsRerank(_Rerank):
     texts: Annotated[list[str], Field(min_length=1, max_length=1000)] = Field(
         description=f"Of each the first {MAX_TEXT} characters are read."
     )
-    raw_scores: bool | None = Field(None, description="Logits instead of chances.")
     return_text: bool | None = None
     return_documents: bool | None = Field(None, description="As return_text.")
     is_truncated: bool | None = None
 
 
 class DocumentsRerank(_Rerank):
-    """`/rerank` as clients of Cohere, Jina and Voyage send it."""
+    """`/rerank` as clients of Cohere, Jina, Voyage, Infinity and vLLM send it."""
 
     documents: Annotated[list[str | dict[str, Value]], Field(min_length=1, max_length=1000)] = (
         Field(
@@ -64,11 +69,29 @@ class DocumentsRerank(_Rerank):
     truncation: bool | None = Field(None, description="Voyage's truncate.")
     max_tokens_per_doc: int | None = None
     max_chunks_per_doc: int | None = None
+    max_tokens_per_query: int | None = None
+    truncation_side: Literal["left", "right"] | None = Field(
+        None, description="vLLM's truncation_direction."
+    )
 
     @property
     def of_voyage(self) -> bool:
         """Whether a client of Voyage sent it, who looks for `data`."""
         return not {"top_k", "truncation"}.isdisjoint(self.model_fields_set)
+
+    @property
+    def of_infinity(self) -> bool:
+        """Whether Infinity's client sent it, who looks for a document as it was sent."""
+        return "raw_scores" in self.model_fields_set
+
+    @property
+    def of_anyone(self) -> bool:
+        """Whether it has only what clients of Cohere, Jina and Voyage all send."""
+        return self.model_fields_set <= {"model", "query", "documents", "return_documents"}
+
+    @property
+    def keeps_end(self) -> bool:
+        return super().keeps_end or self.truncation_side == "left"
 
 
 class TextScore(Wire):
@@ -88,12 +111,17 @@ class DocumentScore(Wire):
 
 
 class CohereAnswer(Wire):
-    """As Cohere and Jina answer."""
+    """As Cohere, Jina, Infinity and vLLM answer."""
 
     id: str
     model: str
     results: list[DocumentScore]
+    usage: dict[str, int] = Field(description="Nothing is billed: 0.")
     meta: dict[str, list[str]] | None = Field(None, description="`warnings`: what was cut.")
+    object: Literal["list"] | None = None
+    data: list[DocumentScore] | None = Field(
+        None, description="`results` again, at `/v1/rerank`, where Voyage may have been meant."
+    )
 
 
 class VoyageAnswer(Wire):

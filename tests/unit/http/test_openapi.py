@@ -105,6 +105,19 @@ def test_every_operation_has_a_tag_a_summary_and_a_name_of_its_own(
     assert len(by_id(document)) == len(list(operations(document)))
 
 
+def test_a_schema_has_one_name(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert {name: schema["title"] for name, schema in schemas.items()} == {
+        name: name for name in schemas
+    }
+
+
+def test_a_body_has_one_type(document: dict[str, Any]) -> None:
+    """openapi-python-client makes two arguments of two, which do not compile."""
+    for _, path, operation in operations(document):
+        assert len(operation.get("requestBody", {}).get("content", {})) <= 1, path
+
+
 def test_nothing_differs_from_its_neighbour_by_capitals_alone(document: dict[str, Any]) -> None:
     """Generators of clients make names of these, and two that are equal break them."""
     schemas = document["components"]["schemas"]
@@ -154,11 +167,10 @@ async def test_every_example_is_as_it_says_and_works(
         if isinstance(body, str):
             sent["content"] = body
             for line in body.splitlines():
-                fits(document, media["schema"], json.loads(line))
+                fits(document, media["schema"]["contentSchema"], json.loads(line))
         else:
             sent["content"] = json.dumps(body)
-            if name != "put_items":  # which shows what becomes of a bad one
-                fits(document, media["schema"], body)
+            fits(document, media["schema"], body)
         sent["headers"] = {"content-type": kind}
     answer = await shop.call(method.upper(), path, **sent)
     (status,) = set(operation["responses"]) & {"200", "202", "204"}

@@ -1,0 +1,235 @@
+"""Every endpoint, called by a client that openapi-python-client made of the stack's own document.
+
+    curl -s http://127.0.0.1:8000/openapi.json > openapi.json
+    openapi-python-client generate --path openapi.json --meta none \\
+      --config tests/clients/python/generator.yaml --output-path build/vitrine_client
+    PYTHONPATH=build python tests/clients/python/shop.py http://127.0.0.1:8000 dev
+
+Bodies are the examples of the document. Each request is printed. What was written is taken away
+again.
+"""
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from vitrine_client import AuthenticatedClient, models
+from vitrine_client.api.events import merge, post_events
+from vitrine_client.api.items import (
+    delete_item,
+    get_item,
+    import_items,
+    list_items,
+    patch_item,
+    patch_items,
+    put_items,
+)
+from vitrine_client.api.operations import get_status, healthz, home, metrics, readyz
+from vitrine_client.api.rankings import (
+    rank_candidates,
+    recommend,
+    recommend_brands,
+    recommend_categories,
+    search,
+    similar,
+)
+from vitrine_client.api.rerank import rerank, rerank_v1, rerank_v2
+from vitrine_client.api.shoppers import erase_user, user_features
+from vitrine_client.api.suggestions import suggest
+from vitrine_client.types import UNSET, File
+
+T = TypeVar("T")
+R = TypeVar("R", models.RankResponse, models.SearchResponse)
+PATIENCE_S = 30.0
+
+
+class Example:
+    """The bodies that the document shows, by the names of operations."""
+
+    def __init__(self, document: Any) -> None:
+        found = [each for methods in document["paths"].values() for each in methods.values()]
+        self._bodies = {
+            operation["operationId"]: media["example"]
+            for operation in found
+            for media in operation.get("requestBody", {}).get("content", {}).values()
+        }
+
+    def of(self, operation: str) -> Any:
+        return self._bodies[operation]
+
+
+def catalogue(client: AuthenticatedClient, example: Example) -> None:
+    lines = example.of("import_items").encode()
+    imported = a(models.ImportResponse, import_items.sync(client=client, body=File(BytesIO(lines))))
+    assert (imported.accepted, imported.rejected) == (2, 0), imported
+
+    goods = models.ItemsPut.from_dict(example.of("put_items"))
+    goods.items[0].currency = UNSET  # that of the shop
+    put = a(models.ItemsResponse, put_items.sync(client=client, body=goods))
+    assert put.accepted == 1, put
+    assert [(bad.index, bad.code) for bad in put.rejected] == [(1, "invalid_item")]
+
+    milk = a(models.ItemOut, get_item.sync("milk", client=client))
+    assert (milk.title, milk.price, milk.available) == ("Whole milk", 1.2, True)
+    assert milk.created_at == datetime(2026, 3, 2, tzinfo=UTC), milk.created_at
+
+    changes = models.ItemsPatch.from_dict(example.of("patch_items"))
+    assert a(models.ItemsResponse, patch_items.sync(client=client, body=changes)).accepted == 2
+    assert a(models.ItemOut, get_item.sync("oat", client=client)).available is False
+
+    change = models.ItemPatch.from_dict(example.of("patch_item"))
+    changed = a(models.ItemOut, patch_item.sync("milk", client=client, body=change))
+    assert (changed.price, changed.brand) == (1.1, ""), changed
+    assert changed.attributes.additional_properties == {"size": "1 l"}
+
+    page = a(models.ItemPage, list_items.sync(client=client, limit=1))
+    assert len(page.items) == 1, page
+    following = a(
+        models.ItemPage, list_items.sync(client=client, limit=1, cursor=a(str, page.cursor))
+    )
+    assert following.items[0].item_id > page.items[0].item_id, following
+
+
+def shopper(client: AuthenticatedClient, example: Example) -> None:
+    """Events count within a second or so."""
+    body = models.EventsRequest.from_dict(example.of("post_events"))
+    for event in body.events:
+        event.event_id, event.at = uuid.uuid4().hex, datetime.now(UTC)
+    told = a(models.EventsResponse, post_events.sync(client=client, body=body))
+    assert (told.accepted, told.duplicates, told.rejected) == (2, 0, []), told
+    again = a(models.EventsResponse, post_events.sync(client=client, body=body))
+    assert (again.accepted, again.duplicates) == (0, 2), again
+
+    session = models.MergeRequest.from_dict(example.of("merge"))
+    assert a(models.Accepted, merge.sync("ann", client=client, body=session)).accepted == 1
+
+    def known() -> models.UserFeatures | None:
+        features = a(models.UserFeatures, user_features.sync("ann", client=client))
+        return features if features.known and features.interactions == 2 else None
+
+    ann = until(known)
+    assert ann.bought_items == ["milk"], ann
+    assert a(models.UserFeaturesCounts, ann.counts).additional_properties == {
+        "click": 1.0,
+        "purchase": 1.0,
+    }
+
+
+def rankings(client: AuthenticatedClient, example: Example) -> None:
+    offered = models.RankRequest.from_dict(example.of("rank_candidates"))
+    ranked = until(
+        lambda: filled(a(models.RankResponse, rank_candidates.sync(client=client, body=offered)))
+    )
+    # The other one was sold out.
+    assert [(item.item_id, item.position) for item in ranked.items] == [("milk", 1)], ranked
+
+    asked = models.SearchRequest.from_dict(example.of("search"))
+    found = until(lambda: filled(a(models.SearchResponse, search.sync(client=client, body=asked))))
+    assert found.items[0].item_id == "milk", found
+    assert a(float, found.items[0].relevance) > 0.5, found
+    assert a(models.Prices, found.prices).min_ == 1.1, found
+
+    wanted = models.RecommendRequest.from_dict(example.of("recommend"))
+    recommended = a(models.RankResponse, recommend.sync(client=client, body=wanted))
+    assert len(recommended.items) == 2, recommended
+    assert recommended.items[0].score >= recommended.items[1].score
+
+    asked_brands = models.BrandsRequest.from_dict(example.of("recommend_brands"))
+    brands = a(models.LikedResponse, recommend_brands.sync(client=client, body=asked_brands))
+    assert len(brands.values) == 1, brands
+    assert brands.values[0].value
+
+    level = models.CategoriesRequest.from_dict(example.of("recommend_categories"))
+    categories = a(models.LikedResponse, recommend_categories.sync(client=client, body=level))
+    assert categories.values[0].value == "Grocery > Dairy", categories
+
+    alike = a(models.RankResponse, similar.sync("milk", client=client, limit=2))
+    assert len(alike.items) == 2
+    assert "milk" not in {item.item_id for item in alike.items}
+
+    def completed() -> bool:
+        typed = a(models.SuggestResponse, suggest.sync(client=client, q="whole mil", limit=8))
+        return "Whole milk" in {suggestion.text for suggestion in typed.suggestions}
+
+    assert until(completed)
+
+
+def texts(client: AuthenticatedClient, example: Example) -> None:
+    documents = models.DocumentsRerank.from_dict(example.of("rerank"))
+    for call in (rerank.sync, rerank_v2.sync):
+        answer = a(models.CohereAnswer, call(client=client, body=documents))
+        assert [result.index for result in answer.results] == [1]
+
+    asked = models.TextsRerank.from_dict(example.of("rerank_v1"))
+    best, other = (
+        a(models.TextScore, each) for each in a(list, rerank_v1.sync(client=client, body=asked))
+    )
+    assert (best.index, other.index) == (1, 0)
+    assert best.score > 2 * other.score, (best, other)
+
+
+def operations(client: AuthenticatedClient) -> None:
+    assert a(models.Home, home.sync(client=client)).openapi == "/openapi.json"
+    assert a(models.Health, healthz.sync(client=client)).status == "ok"
+    assert a(models.Ready, readyz.sync(client=client)).model is True
+    assert "vitrine_requests_total{" in a(str, metrics.sync(client=client))
+    status = a(models.ShopStatus, get_status.sync(client=client))
+    assert status.model_answers is True, status
+    assert status.catalog_items > 2
+
+
+def farewell(client: AuthenticatedClient) -> None:
+    assert a(models.Accepted, erase_user.sync("ann", client=client)).accepted == 1
+    for item_id in ("milk", "oat"):
+        assert delete_item.sync_detailed(item_id, client=client).status_code == 204
+    gone = a(models.Problem, get_item.sync("milk", client=client))
+    assert (gone.status, gone.code) == (404, "unknown_item")
+
+
+def a(kind: type[T], answer: object) -> T:
+    """The answer, which is of that kind and neither a Problem nor nothing."""
+    assert isinstance(answer, kind), answer
+    return answer
+
+
+def filled(answer: R) -> R | None:
+    """An answer with items, else None: what was just written is ranked soon after."""
+    return answer if answer.items else None
+
+
+def until(ask: Callable[[], T | None]) -> T:
+    """What it answers in the end."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not (answer := ask()):
+        assert time.monotonic() < deadline_s, "not in time"
+        time.sleep(0.2)
+    return answer
+
+
+def tell(request: httpx.Request) -> None:
+    print(request.method, request.url.raw_path.decode().split("?")[0])
+
+
+def main(url: str, key: str, document: str) -> None:
+    example = Example(json.loads(Path(document).read_text()))
+    hooks = {"event_hooks": {"request": [tell]}}
+    with AuthenticatedClient(url, key, httpx_args=hooks, timeout=httpx.Timeout(30)) as client:
+        operations(client)
+        texts(client, example)
+        try:
+            catalogue(client, example)
+            shopper(client, example)
+            rankings(client, example)
+        finally:
+            farewell(client)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

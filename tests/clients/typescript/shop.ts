@@ -1,0 +1,201 @@
+// Every endpoint, called by openapi-fetch with the types that openapi-typescript made of the
+// stack's own document. In a copy of this folder:
+//
+//     npm ci
+//     curl -s http://127.0.0.1:8000/openapi.json > openapi.json
+//     npm run generate && npm run build && node built/shop.js http://127.0.0.1:8000 dev
+//
+// Each request is printed. What was written is taken away again.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import createClient, { type Middleware } from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+type Schemas = components["schemas"];
+
+const [url, key] = process.argv.slice(2);
+assert(url && key, "shop.js URL KEY");
+const patienceMs = 30_000;
+
+const told: Middleware = {
+  onRequest({ request }) {
+    console.log(request.method, new URL(request.url).pathname);
+  },
+};
+const client = createClient<paths>({ baseUrl: url, headers: { authorization: `Bearer ${key}` } });
+client.use(told);
+
+/** The data of an answer that went well. */
+function of<T>(answer: { data?: T; error?: unknown; response: Response }): T {
+  assert(answer.data !== undefined, `${answer.response.status}: ${JSON.stringify(answer.error)}`);
+  return answer.data;
+}
+
+/** What it answers in the end: what was just written counts soon after. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    assert(Date.now() < deadline, "not in time");
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
+async function operations(): Promise<void> {
+  assert.equal(of(await client.GET("/")).openapi, "/openapi.json");
+  assert.equal(of(await client.GET("/healthz")).status, "ok");
+  assert.equal(of(await client.GET("/readyz")).model, true);
+  const metrics = of(await client.GET("/metrics", { parseAs: "text" }));
+  assert.match(metrics, /^vitrine_requests_total\{/m);
+  const status = of(await client.GET("/v1/status"));
+  assert(status.model_answers && status.catalog_items > 2);
+}
+
+async function texts(): Promise<void> {
+  const query = "something to drink";
+  const documents = ["garden hose, 20 m", "fresh whole milk"];
+  for (const path of ["/rerank", "/v2/rerank"] as const) {
+    const answer = of(await client.POST(path, { body: { query, documents, top_n: 1 } }));
+    assert("results" in answer);
+    assert.deepEqual(answer.results.map((result) => result.index), [1]);
+  }
+  const scores = of(await client.POST("/v1/rerank", { body: { query, texts: documents } }));
+  assert(Array.isArray(scores));
+  const [best, other] = scores;
+  assert(best && other && best.score > 2 * other.score);
+  assert.equal(best.index, 1);
+}
+
+async function catalogue(): Promise<void> {
+  const tea: Schemas["ItemIn"] = {
+    item_id: "tea",
+    title: "Green tea",
+    category: "Grocery > Drinks > Tea",
+    brand: "Hillside",
+    price: 4.5,
+    attributes: { size: "20 bags" },
+  };
+  const tooOld = { ...tea, item_id: "old-tea", created_at: "1970-01-01T00:00:00Z" };
+  const put = of(await client.PUT("/v1/items", { body: { items: [tea, tooOld] } }));
+  assert.equal(put.accepted, 1);
+  assert.deepEqual(put.rejected.map(({ index, code }) => [index, code]), [[1, "invalid_item"]]);
+
+  const line = JSON.stringify({ item_id: "cup", title: "Tea cup", price: 7 });
+  const imported = await client.POST("/v1/items/import", {
+    body: `${line}\n`,
+    bodySerializer: (lines) => lines,
+    headers: { "content-type": "application/x-ndjson" },
+  });
+  assert.deepEqual(of(imported), { accepted: 1, rejected: 0, errors: [] });
+
+  const changes = { items: [{ item_id: "tea", price: 4 }, { item_id: "cup", available: false }] };
+  assert.equal(of(await client.PATCH("/v1/items", { body: changes })).accepted, 2);
+
+  const params = { path: { item_id: "tea" } };
+  const changed = of(await client.PATCH("/v1/items/{item_id}", { params, body: { brand: null } }));
+  assert.equal(changed.brand, "");
+  const kept = of(await client.GET("/v1/items/{item_id}", { params }));
+  assert.deepEqual(
+    [kept.title, kept.price, kept.brand, kept.attributes],
+    ["Green tea", 4, "", { size: "20 bags" }],
+  );
+
+  const page = of(await client.GET("/v1/items", { params: { query: { limit: 1 } } }));
+  assert(page.cursor);
+  const query = { limit: 1, cursor: page.cursor };
+  const following = of(await client.GET("/v1/items", { params: { query } }));
+  assert(page.items[0] && following.items[0]);
+  assert(following.items[0].item_id > page.items[0].item_id);
+}
+
+async function shopper(): Promise<void> {
+  const at = new Date().toISOString();
+  const event = { at, user_id: "bea", session_id: "s2", item_id: "tea" };
+  const body: Schemas["EventsRequest"] = {
+    events: [
+      { ...event, event_id: randomUUID(), type: "click" },
+      { ...event, event_id: randomUUID(), type: "purchase", value: 4 },
+    ],
+  };
+  const taken = of(await client.POST("/v1/events", { body }));
+  assert.deepEqual(taken, { accepted: 2, duplicates: 0, rejected: [] });
+  assert.equal(of(await client.POST("/v1/events", { body })).duplicates, 2);
+
+  const params = { path: { user_id: "bea" } };
+  const merge = { params, body: { session_id: "s2" } };
+  assert.equal(of(await client.POST("/v1/users/{user_id}/merge", merge)).accepted, 1);
+
+  const bea = await until(async () => {
+    const features = of(await client.GET("/v1/users/{user_id}/features", { params }));
+    return features.interactions === 2 ? features : undefined;
+  });
+  assert.deepEqual(bea.bought_items, ["tea"]);
+  assert.deepEqual(bea.counts, { click: 1, purchase: 1 });
+}
+
+async function rankings(): Promise<void> {
+  const offered = { user_id: "bea", candidates: ["tea", { item_id: "cup", retrieval_score: 7.1 }] };
+  const ranked = await until(async () => {
+    const { items } = of(await client.POST("/v1/rank", { body: offered }));
+    return items.length > 0 ? items : undefined;
+  });
+  assert.deepEqual(ranked.map((item) => item.item_id), ["tea"]); // the other one is sold out
+
+  const asked: Schemas["SearchRequest"] = {
+    query: "green tea",
+    facets: ["brand", "price"],
+    filters: { category: "Grocery > Drinks", max_price: 5 },
+  };
+  const found = await until(async () => {
+    const answer = of(await client.POST("/v1/search", { body: asked }));
+    return answer.items.length > 0 ? answer : undefined;
+  });
+  assert.equal(found.items[0]?.item_id, "tea");
+  assert((found.items[0]?.relevance ?? 0) > 0.5);
+  assert.equal(found.prices?.min, 4);
+
+  const body = { user_id: "bea", limit: 2 };
+  const recommended = of(await client.POST("/v1/recommend", { body })).items;
+  assert.deepEqual(recommended.map((item) => item.position), [1, 2]);
+  const brands = of(await client.POST("/v1/recommend/brands", { body })).values;
+  assert.equal(brands.length, 2);
+  const levelled = { body: { ...body, level: 2 } };
+  const categories = of(await client.POST("/v1/recommend/categories", levelled)).values;
+  assert.equal(categories[0]?.value, "Grocery > Drinks");
+
+  const params = { path: { item_id: "tea" }, query: { limit: 2 } };
+  const alike = of(await client.GET("/v1/items/{item_id}/similar", { params })).items;
+  assert.equal(alike.length, 2);
+  assert(alike.every((item) => item.item_id !== "tea"));
+
+  await until(async () => {
+    const query = { q: "green te" };
+    const { suggestions } = of(await client.GET("/v1/suggest", { params: { query } }));
+    return suggestions.find((suggestion) => suggestion.text === "Green tea");
+  });
+}
+
+async function farewell(): Promise<void> {
+  const user = { params: { path: { user_id: "bea" } } };
+  assert.equal(of(await client.DELETE("/v1/users/{user_id}", user)).accepted, 1);
+  for (const item_id of ["tea", "cup"]) {
+    const gone = await client.DELETE("/v1/items/{item_id}", { params: { path: { item_id } } });
+    assert.equal(gone.response.status, 204);
+  }
+  const params = { path: { item_id: "tea" } };
+  const { error, response } = await client.GET("/v1/items/{item_id}", { params });
+  assert.equal(response.status, 404);
+  assert.equal(error?.code, "unknown_item");
+}
+
+await operations();
+await texts();
+try {
+  await catalogue();
+  await shopper();
+  await rankings();
+} finally {
+  await farewell();
+}
