@@ -196,9 +196,9 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	  --no-annotate --no-header requirements/peers.in --no-emit-package torch -o requirements/peers.txt
 
 screenshot: ## Take README's picture of the running demo shop [HOST= PORT= CHROMIUM=]
-	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,800 \
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,800 \
 	  --virtual-time-budget=10000 --screenshot=docs/images/demo.png \
-	  "http://$(HOST):$(PORT)/demo#shopper=1598&query=coffee"
+	  "http://$(HOST):$(PORT)/demo#shopper=1598&query=bread"
 
 clean: ## Remove environments, state and build outputs
 	rm -rf .venv .venv-dev .venv-triton .venv-peers .venv-uv .vitrine build
