@@ -2,13 +2,19 @@
 # Everything lands in .venv*/ and .vitrine/; nothing needs root, a container engine or a GPU.
 
 PYTHON ?= python3.11
+## or simulated, or yours: a feed, an export, a folder (docs/data.md)
 DATA ?= grocery
+## where the stack keeps all it writes
 STATE ?= .vitrine
+## the address where the stack answers, or is asked
 HOST ?= 127.0.0.1
+## its port
 PORT ?= 8000
+## a file of API keys (docs/access.md); without one, the key is dev
 KEYS ?=
 OUT ?= build/collected
 EXAMPLES ?= 700
+CHROMIUM ?= chromium
 ENGINE ?= docker
 TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REGISTRY ?=
@@ -21,46 +27,62 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve doctor import train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract compat check format audit sbom dashboards manifests chart images kind lock clean
 
-help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+##@ Run
+.PHONY: serve help
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine (DATA= a feed, an export, a folder; PORT= HOST= STATE= KEYS= TRACES=view ENCODER=multilingual)
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine [DATA= PORT= HOST= STATE= KEYS= ENCODER=multilingual TRACES=view TRACES_TO= TRACES_RATIO=]
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
 	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
 	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
-doctor: .venv/.ready ## Say what hurts most in DATA=, and propose a mapping file for an unknown table (JSON=1 URL=)
+# A group begins at `##@`; a target or variable is told by what stands behind or above it at `## `.
+help: ## Show this list
+	@awk '/^##@ / { print "\n" substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { name = $$1; sub(/:$$/, "", name); sub(/.*## /, ""); print row(name, $$0) } \
+	  /^[A-Z]+ \?=/ && about { variables = variables "\n" row($$1 "=" $$3, about) } \
+	  { about = /^## / ? substr($$0, 4) : "" } \
+	  END { print "\nVariables, with what they are when not given" variables } \
+	  function row(name, text,   words, lines, line, n, i) { \
+	    n = split(text, words, " "); line = sprintf("  %-16s", name); \
+	    for (i = 1; i <= n; i++) { \
+	      if (length(line) + length(words[i]) > 99) { lines = lines line "\n"; line = sprintf("%18s", "") } \
+	      line = line " " words[i] } \
+	    return lines line }' $(firstword $(MAKEFILE_LIST))
+
+##@ Bring your shop
+.PHONY: doctor import export
+
+doctor: .venv/.ready ## Say what hurts most in DATA=; propose mapping files [DATA= JSON=1 URL=]
 	@.venv/bin/python -m features.datasets.doctor "$(DATA)" $(if $(JSON),--json) $(if $(URL),--url "$(URL)")
 
-import: .venv/.ready ## Send the events of DATA= to the running stack at URL=, with KEY= (ITEMS=1: the items first)
+import: .venv/.ready ## Send the events of DATA= to the running stack, its items first with ITEMS=1 [DATA= URL= KEY= ITEMS=1]
 	@.venv/bin/python -m features.datasets.importing "$(DATA)" --state "$(STATE)" --cache "$(STATE)/datasets" \
 	  --url "$(or $(URL),http://$(HOST):$(PORT))" $(if $(KEY),--key "$(KEY)") $(if $(ITEMS),--items)
 
-train: .venv-dev/.ready ## Fine-tune the ranker on DATA= and write a bundle to build/bundle (TRAIN_OPTIONS="--slates 24000")
-	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
-
-export: .venv/.ready ## Write what the stack of DATA= has collected as a data set to OUT= (train on it: make train DATA=OUT)
+export: .venv/.ready ## Write what the stack has collected as a data set [DATA= STATE= OUT=]
 	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
-publish: .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it
+##@ Train and publish
+.PHONY: train publish rollback
+
+train: .venv-dev/.ready ## Fine-tune the ranker on DATA=, into build/bundle [DATA= TRAIN_OPTIONS=]
+	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
+
+publish: .venv/.ready .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it [DATA= STATE=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --bundle build/bundle
 
-rollback: .venv-triton/.ready ## Return to the model version before this one
+rollback: .venv/.ready .venv-triton/.ready ## Return to the model version before this one [DATA= STATE=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --rollback
 
-measure: .venv-dev/.ready ## Measure latency, freshness and memory of the running stack
+##@ Measure
+.PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder
+
+measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
 
-chaos: .venv-dev/.ready .venv-triton/.ready ## Break one thing at a time under load; nothing accepted may be lost (QUICK=1)
-	.venv-dev/bin/python -m loadtests.chaos $(if $(QUICK),--quick)
-
-trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % and at 100 %, against a stack without
-	.venv-dev/bin/python -m loadtests.tracing_cost
-
-load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, or URL= (SHAPE= RATE= SECONDS= P99_MS= FALLBACK_SHARE= WORKERS= QUICK=1)
+load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, or of URL= [DATA= URL= SHAPE= RATE= SECONDS= STEP_SECONDS= P99_MS= FALLBACK_SHARE= WORKERS= KEYS= STATE= QUICK=1]
 	@exec .venv-dev/bin/python -m loadtests.load --data "$(DATA)" --state "$(STATE)" \
 	  $(if $(QUICK),--quick) $(if $(URL),--url "$(URL)") $(if $(SHAPE),--shape "$(SHAPE)") \
 	  $(if $(RATE),--rate "$(RATE)") $(if $(SECONDS),--seconds "$(SECONDS)") \
@@ -68,37 +90,73 @@ load: .venv-dev/.ready .venv-triton/.ready ## Load test on a stack of its own, o
 	  $(if $(FALLBACK_SHARE),--fallback-share "$(FALLBACK_SHARE)") $(if $(KEYS),--keys "$(KEYS)") \
 	  $(if $(WORKERS),--workers "$(WORKERS)")
 
-autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it (RATE= FACTOR=)
-	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
+chaos: .venv-dev/.ready .venv-triton/.ready ## Break one thing at a time under load; nothing accepted may be lost [QUICK=1]
+	.venv-dev/bin/python -m loadtests.chaos $(if $(QUICK),--quick)
 
-bench: .venv-dev/.ready .venv-triton/.ready .venv-peers/.ready ## Our ranker, a plain cross-encoder and Infinity in one run (QUICK=1)
+bench: .venv-dev/.ready .venv-triton/.ready .venv-peers/.ready ## Our ranker, a plain cross-encoder and Infinity in one run [QUICK=1]
 	@exec .venv-dev/bin/python -m loadtests.bench $(if $(QUICK),--quick)
 
-fuzz: .venv-dev/.ready ## Send the running stack some 10,000 requests that its OpenAPI document allows or forbids
-	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
-	  --exclude-path /v1/items/import --exclude-path /v1/events/import --max-examples $(EXAMPLES) --request-timeout 20 --continue-on-failure --report junit \
-	  --report-junit-path build/reports/fuzz.xml \
-	  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
+trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % and at 100 %, against a stack without
+	.venv-dev/bin/python -m loadtests.tracing_cost
 
-evaluate: .venv-dev/.ready ## Measure ranking quality on DATA= against the baselines (BUNDLE=, else one is trained; CASES=)
+autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it [RATE= FACTOR=]
+	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
+
+evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
 
-evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what was asked? DATA= grocery or a folder with queries (URL= SPLIT= SEARCH_OPTIONS=)
+evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what was asked? [DATA= URL= SPLIT= SEARCH_OPTIONS=]
 	.venv-dev/bin/python -m loadtests.search_quality --data "$(DATA)" $(if $(URL),--url "$(URL)") $(if $(SPLIT),--split "$(SPLIT)") $(SEARCH_OPTIONS)
 
-cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder inside it (ESCI: no BUNDLE; KEEP=)
+cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder [DATA= BUNDLE= KEEP=]
 	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
 
-test: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Set up and run all tests but the slow proofs
+##@ Cluster
+.PHONY: images kind cluster-status e2e chart manifests dashboards
+
+images: ## Build the container images [TAG= REGISTRY= GPU=1 ENGINE=podman PIP_SETTINGS= CA= BUILD_OPTIONS=]
+	@set -e; for image in $(IMAGES); do \
+	  $(ENGINE) build -f k8s/images/$$image.Dockerfile -t "$(REGISTRY)vitrine/$$image:$(TAG)" \
+	    --build-arg VERSION="$(TAG)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+	    $(SECRETS) $(BUILD_OPTIONS) .; \
+	done
+
+kind: ## A kind cluster with those images and the KubeRay operator in it [TAG= REGISTRY=]
+	kind create cluster --config k8s/kind-cluster.yaml
+	kind load docker-image --name vitrine $(IMAGES:%="$(REGISTRY)vitrine/%:$(TAG)")
+	helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm \
+	  --namespace kuberay-system --create-namespace --wait
+
+cluster-status: .venv-dev/.ready ## Parts, versions, model, backlog, last warnings of an installation [NAMESPACE= RELEASE=]
+	@.venv-dev/bin/python -m helm.tools.status $(if $(NAMESPACE),--namespace "$(NAMESPACE)") $(if $(RELEASE),--release "$(RELEASE)")
+
+e2e: .venv-dev/.ready ## Try the chart on the cluster that KUBECONFIG names [VALUES= E2E_OPTIONS="--only upgrades --keep"]
+	@exec .venv-dev/bin/python -m loadtests.e2e $(foreach file,$(VALUES),--values "$(file)") $(E2E_OPTIONS)
+
+chart: .venv-dev/.ready ## Lint, render and validate the chart with Helm and kubectl [TEST_OPTIONS=]
+	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
+
+manifests: .venv-dev/.ready ## Write the chart's schema, its table of values and k8s/vitrine.yaml anew
+	.venv-dev/bin/python -m helm.values.schema
+	.venv-dev/bin/python -m helm.values.table
+	.venv-dev/bin/python -m helm.tools.manifests
+
+dashboards: .venv-dev/.ready ## Write dashboards and alerts (helm/files) from helm/monitoring
+	.venv-dev/bin/python -m helm.monitoring
+
+##@ Develop
+.PHONY: test unit contract compat check format fuzz audit sbom lock screenshot clean
+
+test: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Set up and run all tests but the slow proofs [TEST_OPTIONS=]
 	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)
 
-unit: .venv-dev/.ready ## Run the unit tests only
+unit: .venv-dev/.ready ## Run the unit tests only [TEST_OPTIONS=]
 	.venv-dev/bin/python -m pytest tests/unit $(TEST_OPTIONS)
 
-contract: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Run the tests against the real stack over HTTP only
+contract: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Run the tests against the real stack over HTTP only [TEST_OPTIONS=]
 	.venv-dev/bin/python -m pytest tests/contract $(TEST_OPTIONS)
 
-compat: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Ask the stack by real clients and generated ones, and write docs/compat.md
+compat: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Ask the stack by real and generated clients, and write docs/compat.md
 	.venv-dev/bin/python -m pytest tests/contract/clients --write-compat $(TEST_OPTIONS)
 
 check: .venv-dev/.ready ## Check format, lint, strict types and layers
@@ -110,6 +168,12 @@ check: .venv-dev/.ready ## Check format, lint, strict types and layers
 format: .venv-dev/.ready ## Format the code
 	.venv-dev/bin/ruff format .
 	.venv-dev/bin/ruff check --fix .
+
+fuzz: .venv-dev/.ready ## Send the running stack thousands of odd requests [HOST= PORT= EXAMPLES=]
+	.venv-dev/bin/schemathesis run "http://$(HOST):$(PORT)/openapi.json" -H "Authorization: Bearer dev" \
+	  --exclude-path /v1/items/import --exclude-path /v1/events/import --max-examples $(EXAMPLES) --request-timeout 20 --continue-on-failure --report junit \
+	  --report-junit-path build/reports/fuzz.xml \
+	  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
 
 # The tools run in environments of their own, at these versions: they are no dependencies of ours.
 AUDIT := pip-audit==2.10.1
@@ -133,9 +197,6 @@ sbom: .venv/.ready .venv-triton/.ready ## Write what is installed as CycloneDX t
 	  --output-reproducible -o build/reports/sbom-model-server.json .venv-triton/bin/python
 	@echo "written: build/reports/sbom.json, build/reports/sbom-model-server.json"
 
-dashboards: .venv-dev/.ready ## Write dashboards and alerts (helm/files) from helm/monitoring
-	.venv-dev/bin/python -m helm.monitoring
-
 lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements/*.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header pyproject.toml --extra train --extra dev --no-emit-package torch \
@@ -149,26 +210,10 @@ lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/clients.in -o requirements/clients.txt
 
-images: ## Build the container images (ENGINE=podman TAG= REGISTRY= GPU=1 PIP_SETTINGS= CA= BUILD_OPTIONS=)
-	@set -e; for image in $(IMAGES); do \
-	  $(ENGINE) build -f k8s/images/$$image.Dockerfile -t "$(REGISTRY)vitrine/$$image:$(TAG)" \
-	    --build-arg VERSION="$(TAG)" --build-arg REVISION="$$(git rev-parse HEAD)" \
-	    $(SECRETS) $(BUILD_OPTIONS) .; \
-	done
-
-kind: ## A kind cluster with the images of `make images` and the KubeRay operator in it
-	kind create cluster --config k8s/kind-cluster.yaml
-	kind load docker-image --name vitrine $(IMAGES:%="$(REGISTRY)vitrine/%:$(TAG)")
-	helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm \
-	  --namespace kuberay-system --create-namespace --wait
-
-manifests: .venv-dev/.ready ## Write helm/values.schema.json, the table in helm/README.md and k8s/vitrine.yaml anew
-	.venv-dev/bin/python -m helm.values.schema
-	.venv-dev/bin/python -m helm.values.table
-	.venv-dev/bin/python -m helm.tools.manifests
-
-chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl
-	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
+screenshot: ## Take README's picture of the running demo shop [HOST= PORT= CHROMIUM=]
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,800 \
+	  --virtual-time-budget=10000 --screenshot=docs/images/demo.png \
+	  "http://$(HOST):$(PORT)/demo#shopper=1598&query=bread"
 
 clean: ## Remove environments, state and build outputs
 	rm -rf .venv .venv-dev .venv-triton .venv-peers .venv-clients .venv-uv .vitrine build

@@ -31,17 +31,26 @@ $("who").addEventListener("submit", (event) => {
 });
 $("new-shopper").addEventListener("click", () => enter(`shopper-${randomId(4)}`));
 window.addEventListener("hashchange", () => {
-  if (shopperOfAddress() !== (behavior.who.user_id ?? "")) enter(shopperOfAddress());
+  const { shopper, query } = address();
+  if (shopper !== null) enter(shopper, query); // else a link within the page
 });
-enter(shopperOfAddress() || `shopper-${randomId(4)}`);
+$("found-close").addEventListener("click", () => setAddress(""));
+enter(address().shopper || `shopper-${randomId(4)}`, address().query);
 
 /** The part after # is not sent to the server: a shopper's id stays out of access logs. */
-function shopperOfAddress() {
-  return new URLSearchParams(location.hash.slice(1)).get("shopper") ?? "";
+function address() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  return { shopper: told.get("shopper"), query: told.get("query") ?? "" };
 }
 
-/** Another shopper is here: start anew. */
-function enter(shopper) {
+/** Say in the address who is here and what was searched for; that is no new visit. */
+function setAddress(query) {
+  const told = { shopper: behavior.who.user_id ?? "", ...(query ? { query } : {}) };
+  history.replaceState(null, "", `#${new URLSearchParams(told)}`);
+}
+
+/** Another shopper is here: start anew, with a search for `query` if there is one. */
+function enter(shopper, query = "") {
   visit.abort();
   following.abort();
   visit = new AbortController();
@@ -49,15 +58,16 @@ function enter(shopper) {
   api.key = $("key").value;
   behavior.become({ ...(shopper ? { user_id: shopper } : {}), session_id: randomId() });
   interactions = 0;
-  searchBox.set("");
+  searchBox.set(query);
   $("shopper").value = shopper;
-  history.replaceState(null, "", `#${new URLSearchParams({ shopper })}`);
   recommended.clear();
   found.clear();
   $("problem").hidden = true;
   $("known-body").replaceChildren();
   tellNews();
   const { signal } = visit;
+  if (query) search({ query, filters: {} });
+  else setAddress("");
   attempt(async () => {
     const answer = await recommend(signal);
     interactions = interactionsIn(answer.body);
@@ -94,6 +104,7 @@ async function recommend(signal) {
 async function search(asked) {
   const { signal } = visit;
   $("problem").hidden = true;
+  setAddress(asked.query);
   await found.search(asked, signal);
   if (asked.query) await attempt(() => behavior.tell("search", { query: asked.query }, signal));
 }

@@ -47,7 +47,7 @@ export class Card {
     this.#showMove(was, place);
     const { explanation } = ranked;
     const told = explanation ? reasons(explanation, query) : [];
-    this.#because.textContent = told[0] ?? "";
+    this.#because.textContent = told.slice(0, 2).join(" · ");
     this.#whyBody.replaceChildren(...(explanation ? why(explanation, told, ranked.score, scale) : []));
   }
 

@@ -30,7 +30,7 @@ export class Results {
     this.#attempt = attempt;
     this.#shelf = new Shelf(this.#section, items, behavior, onEvent, null);
     this.#section.append($("nothing"), $("more"));
-    $("facets").open = !matchMedia("(max-width: 44rem)").matches;
+    $("facets").open = !matchMedia("(max-width: 44rem), (max-height: 60rem)").matches; // products come first
     $("sort").addEventListener("change", () => this.#change({ sort: $("sort").value }));
     $("more").addEventListener("click", () => attempt(() => this.#more(), this.#shelf));
     $("found-close").addEventListener("click", () => {
@@ -118,6 +118,7 @@ export class Results {
     const rows = facets(body, this.#asked.filters, currency, (filters) => this.#change({ filters }));
     $("facets").querySelector(".rows").replaceChildren(...rows);
     $("facets").hidden = !rows.length;
+    if (Object.values(this.#asked.filters).some((value) => value !== undefined)) $("facets").open = true;
     if (focused) $("facets").querySelector(`[data-facet="${CSS.escape(focused)}"]`)?.focus();
   }
 

@@ -142,7 +142,8 @@ def main() -> int:
     try:
         print(change(folder, arguments, TRITON_PYTHON))
     except PublishingError as error:
-        print(f"not published: {error}", file=sys.stderr)
+        done = "published" if options.bundle else "rolled back"
+        print(f"not {done}: {error}", file=sys.stderr)
         return 1
     return 0
 

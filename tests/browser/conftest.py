@@ -49,7 +49,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def window_options() -> dict[str, Any]:
     """Options of the browser context; parametrize to change them."""
-    return {"viewport": {"width": 1280, "height": 900}}
+    return {"viewport": {"width": 1280, "height": 1000}}
 
 
 @pytest.fixture
