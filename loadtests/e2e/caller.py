@@ -40,12 +40,11 @@ class Caller:
         for thread in threads:
             thread.start()
         started_s, printed = time.time(), int(time.time())
-        number = 0
-        while not self.stopped.is_set() and time.time() < started_s + seconds:
+        for number in range(round(seconds * self._rate)):
             due_s = started_s + number / self._rate
-            time.sleep(max(due_s - time.time(), 0.0))
+            if self.stopped.wait(max(due_s - time.time(), 0.0)):
+                break
             self._due.put((number, due_s))
-            number += 1
             # A second is told when the slowest of its requests is over.
             while printed < int(time.time() - GIVEN_UP_S - 1):
                 self._print(printed)

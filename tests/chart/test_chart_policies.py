@@ -1,6 +1,7 @@
 """What holds for every pod of every profile: least rights, limits, probes, known images."""
 
 import re
+from math import ceil
 from typing import Any
 
 from serving.cluster.leave import ARRIVAL_S, EMPTY_S, NOTICE_S, SETTLE_S
@@ -76,11 +77,11 @@ def test_every_container_says_what_it_needs_and_what_it_may_take(found: list[Jso
                 assert 0 < amount(asked) <= amount(most), (where, container["name"], name)
 
 
-def test_ray_counts_by_limits_so_a_worker_gets_what_it_counts_on(found: list[Json]) -> None:
+def test_ray_counts_on_what_a_worker_surely_gets(found: list[Json]) -> None:
     (group,) = one(found, "RayService")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
     resources = group["template"]["spec"]["containers"][0]["resources"]
-    assert resources["requests"] == resources["limits"]
-    assert amount(resources["limits"]["cpu"]).is_integer()
+    assert int(group["rayStartParams"]["num-cpus"]) == ceil(amount(resources["requests"]["cpu"]))
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
 
 def test_no_image_is_whatever_is_newest(found: list[Json]) -> None:
