@@ -21,7 +21,7 @@ UV := .venv-uv/bin/uv
 INSTALL = $(UV) pip sync --quiet --no-config --python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve doctor train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind e2e lock clean
+.PHONY: help serve doctor train export measure chaos trace-cost load bench autoscaling fuzz evaluate evaluate-search cross-encoder publish rollback test unit contract check format audit sbom dashboards manifests chart images kind cluster-status e2e lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -160,6 +160,9 @@ manifests: .venv-dev/.ready ## Write helm/values.schema.json, the table in helm/
 
 chart: .venv-dev/.ready ## Lint, render and validate the chart with the real Helm and kubectl
 	.venv-dev/bin/python -m pytest tests/chart $(TEST_OPTIONS)
+
+cluster-status: .venv-dev/.ready ## Parts, versions, model, backlog and last warnings of an installation (NAMESPACE= RELEASE=)
+	@.venv-dev/bin/python -m helm.tools.status $(if $(NAMESPACE),--namespace "$(NAMESPACE)") $(if $(RELEASE),--release "$(RELEASE)")
 
 e2e: .venv-dev/.ready ## Try the chart on the cluster that KUBECONFIG names (VALUES= E2E_OPTIONS="--only upgrades --keep")
 	@exec .venv-dev/bin/python -m loadtests.e2e $(foreach file,$(VALUES),--values "$(file)") $(E2E_OPTIONS)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtests.e2e.kubernetes import CommandError, until
+from helm.tools.kubernetes import CommandError, until
 from loadtests.e2e.report import table, write_page
 from loadtests.e2e.scenarios import Result, chosen
 from loadtests.e2e.shop import CHART, Shop

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtests.e2e.kubernetes import CommandError, Json, ready, until
+from helm.tools.kubernetes import CommandError, Json, ready, until
 from loadtests.e2e.shop import Shop, now, seconds_to_ready
 from loadtests.e2e.traffic import Phase, Traffic
 

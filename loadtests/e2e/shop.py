@@ -6,7 +6,7 @@ from base64 import b64decode
 from datetime import datetime
 from pathlib import Path
 
-from loadtests.e2e.kubernetes import Json, Namespace, Release, ready, until
+from helm.tools.kubernetes import Json, Namespace, Release, ready, until
 from loadtests.e2e.traffic import Traffic
 
 CHART = Path(__file__).resolve().parents[2] / "helm"

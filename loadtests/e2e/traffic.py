@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtests.e2e.kubernetes import Namespace, until
+from helm.tools.kubernetes import Namespace, until
 
 _CALLER = Path(__file__).with_name("caller.py")
 _LAG_S = 20.0  # the caller tells a second when its slowest request is over

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtests.e2e import caller
-from loadtests.e2e.kubernetes import Namespace
+from helm.tools.kubernetes import Namespace
 from loadtests.e2e.traffic import Traffic
 
 
