@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from loadtests.e2e import caller
 from helm.tools.kubernetes import Namespace
+from loadtests.e2e import caller
 from loadtests.e2e.traffic import Traffic
 
 
