@@ -150,7 +150,8 @@ def main() -> int:
     parser.add_argument("--namespace", default="vitrine")
     parser.add_argument("--release", default="vitrine", help="full name of the installation")
     given = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    # A pipe has no width: rows in one line each can be searched.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     space = Namespace(given.namespace)
     try:
         pods = space.get("pods", "app.kubernetes.io/part-of=vitrine")

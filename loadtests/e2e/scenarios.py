@@ -84,7 +84,7 @@ def upgrades(shop: Shop, traffic: Traffic, result: Result) -> None:
     """Rules, settings and numbers of nodes, by Helm 4 and 3 in turns; then back three times."""
     changes = [
         ("rules", ["--set", "rules.diversity.depth=19"], True),
-        ("settings", ["--set", "serving.settings.pipeline.default_budget_s=0.45"], False),
+        ("settings", ["--set-json", "serving.settings.pipeline.default_budget_s=0.45"], False),
         ("nodes", ["--set", "serving.workers.maxReplicas=3"], True),
         ("rules again", ["--set", "rules.diversity.depth=18"], True),
     ]

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 API = "https://kubernetes.default.svc"
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -24,34 +25,40 @@ def remove(
     account: folder of the service account's token, namespace and certificate. Raises OSError.
     """
     namespace = (account / "namespace").read_text()
-    url = f"{api}/apis/ray.io/v1/namespaces/{namespace}/rayservices/{name}"
+    objects = f"{api}/apis/ray.io/v1/namespaces/{namespace}"
     certificate = account / "ca.crt"
     trust = ssl.create_default_context(cafile=certificate) if certificate.is_file() else None
 
-    def ask(method: str, body: object = None) -> bool:
-        """Whether there is such an object."""
+    def ask(method: str, path: str, body: object = None) -> Any:
+        """What the API answers; None: there is no such object."""
         headers = {
             "authorization": f"Bearer {(account / 'token').read_text()}",
             "content-type": "application/json",
         }
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(url, data, headers, method=method)
+        request = urllib.request.Request(f"{objects}/{path}", data, headers, method=method)
         try:
-            urllib.request.urlopen(request, timeout=10, context=trust).close()
+            with urllib.request.urlopen(request, timeout=10, context=trust) as answer:
+                return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code == 404:
-                return False
+                return None
             raise
-        return True
 
-    # Foreground: the object is there until its clusters are gone, also with operators that give it
-    # no finalizer of their own (before 1.6.2).
-    there = ask("DELETE", {"propagationPolicy": "Foreground"})
+    def there() -> bool:
+        """Whether anything of it is left: KubeRay before 1.6.2 ends the clusters after the rest."""
+        clusters = ask("GET", f"rayclusters?labelSelector=ray.io/originated-from-cr-name%3D{name}")
+        return bool(ask("GET", f"rayservices/{name}") or clusters["items"])
+
+    # Background: what belongs to a cluster, its token for one, must be there until it is gone,
+    # since the job that clears its state out of Redis needs it.
+    ask("DELETE", f"rayservices/{name}", {"propagationPolicy": "Background"})
     deadline_s = time.monotonic() + wait_s
-    while there and time.monotonic() < deadline_s:
+    while there():
+        if time.monotonic() > deadline_s:
+            return False
         time.sleep(every_s)
-        there = ask("GET")
-    return not there
+    return True
 
 
 def main() -> int:

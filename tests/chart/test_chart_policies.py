@@ -64,7 +64,8 @@ def test_the_removal_may_remove_its_own_service_and_nothing_else(found: list[Jso
             "resources": ["rayservices"],
             "resourceNames": [one(found, "RayService")["metadata"]["name"]],
             "verbs": ["get", "delete"],
-        }
+        },
+        {"apiGroups": ["ray.io"], "resources": ["rayclusters"], "verbs": ["list"]},
     ]
 
 

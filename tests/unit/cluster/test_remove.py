@@ -11,6 +11,8 @@ import pytest
 
 from serving.cluster.remove import remove
 
+Asked = tuple[str, str, str]  # method, path, body
+
 
 @pytest.fixture
 def account(tmp_path: Path) -> Path:
@@ -20,17 +22,22 @@ def account(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def kubernetes(gone_after: int) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """An API whose RayService is there for so many looks; its address, and what it was asked."""
-    asked: list[tuple[str, str, str]] = []
+def kubernetes(gone_after: int, clusters: int = 0) -> Iterator[tuple[str, list[Asked]]]:
+    """An API whose RayService is there for so many questions, its clusters for more; its address,
+    and what it was asked.
+    """
+    asked: list[Asked] = []
 
     class Api(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             asked.append((self.command, self.path, body))
             known = self.headers["authorization"] == "Bearer secret"
-            self.send_response((200 if len(asked) <= gone_after else 404) if known else 403)
+            left = [{}] if len(asked) <= gone_after + clusters else []
+            there = "rayclusters" in self.path or len(asked) <= gone_after
+            self.send_response((200 if there else 404) if known else 403)
             self.end_headers()
+            self.wfile.write(json.dumps({"items": left}).encode())
 
         do_DELETE = do_GET = _answer  # noqa: N815
 
@@ -49,17 +56,17 @@ def kubernetes(gone_after: int) -> Iterator[tuple[str, list[tuple[str, str, str]
 
 
 def test_it_waits_until_the_clusters_are_gone_too(account: Path) -> None:
-    with kubernetes(gone_after=3) as (api, asked):
+    with kubernetes(gone_after=3, clusters=4) as (api, asked):
         assert remove("vitrine", api, account, wait_s=30, every_s=0.01)
-    assert [method for method, *_ in asked] == ["DELETE", "GET", "GET", "GET"]
-    assert {path for _, path, _ in asked} == {"/apis/ray.io/v1/namespaces/shop/rayservices/vitrine"}
-    assert json.loads(asked[0][2]) == {"propagationPolicy": "Foreground"}
+    assert len(asked) > 7, "it did not wait"
+    method, path, body = asked[0]
+    assert (method, path) == ("DELETE", "/apis/ray.io/v1/namespaces/shop/rayservices/vitrine")
+    assert json.loads(body) == {"propagationPolicy": "Background"}, "its token would go first"
 
 
 def test_one_that_is_not_there_is_removed(account: Path) -> None:
-    with kubernetes(gone_after=0) as (api, asked):
-        assert remove("vitrine", api, account)
-    assert len(asked) == 1
+    with kubernetes(gone_after=0) as (api, _):
+        assert remove("vitrine", api, account, every_s=0.01)
 
 
 def test_one_that_stays_is_said(account: Path) -> None:
