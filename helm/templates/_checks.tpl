@@ -10,6 +10,17 @@
 {{- fail (printf "serving.settings.deployments.%s: min_replicas is more than max_replicas" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- if lt (include "vitrine.bytes" .Values.serving.head.resources.limits.memory | int64) (mul 1400 1024 1024) -}}
+{{- fail (printf "serving.head.resources.limits.memory: %s is too little, 1400Mi is the least: Ray would end Serve's controller again and again" .Values.serving.head.resources.limits.memory) -}}
+{{- end -}}
+{{- $way := list (ternary "ingress.enabled" "" .Values.ingress.enabled) (ternary "httpRoute.enabled" "" .Values.httpRoute.enabled) (ternary "" (printf "service.type: %s" .Values.service.type) (eq .Values.service.type "ClusterIP")) | compact -}}
+{{- if and $way .Values.networkPolicy.enabled (not .Values.networkPolicy.clients) -}}
+{{- fail (printf "networkPolicy.clients is needed with %s: by default only pods may ask, and what is no pod (a cloud's balancer, a controller in the host's network) is let in by its addresses. Name who asks: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}], or [{ipBlock: {cidr: 10.0.0.0/8}}]" (first $way)) -}}
+{{- end -}}
+{{- $there := lookup "ray.io/v1" "RayService" .Release.Namespace (include "vitrine.fullname" .) -}}
+{{- if dig "metadata" "deletionTimestamp" "" $there -}}
+{{- fail (printf "the RayService %s of an installation before is still being removed: try again when `kubectl get rayservice --namespace %s` does not list it" (include "vitrine.fullname" .) .Release.Namespace) -}}
+{{- end -}}
 {{- $scaling := .Values.modelServer.autoscaling -}}
 {{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
 {{- fail "modelServer.autoscaling.minReplicas is more than modelServer.autoscaling.maxReplicas" -}}

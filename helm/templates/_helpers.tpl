@@ -77,6 +77,15 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* A token for Kubernetes's API, mounted by those that talk to it. */}}
+{{- define "vitrine.apiToken" -}}
+projected:
+  sources:
+    - serviceAccountToken: {path: token, expirationSeconds: 3607}
+    - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+    - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end }}
+
 {{- define "vitrine.place" -}}
 {{- with .nodeSelector }}
 nodeSelector:
@@ -137,9 +146,49 @@ topologySpreadConstraints:
 {{- if include "vitrine.redisTls" . }}{{ .Values.redis.external.caSecret }}{{ end -}}
 {{- end }}
 
-{{- /* Made by KubeRay, which moves it to the new cluster in an upgrade. */}}
-{{- define "vitrine.serveService" -}}
-{{ include "vitrine.fullname" . }}-serve-svc
+{{- /* How many of the smallest unit a quantity is: thousandths of a plain or decimal one, bytes of a binary one. */}}
+{{- define "vitrine.smallest" -}}
+{{- $quantity := toString . -}}
+{{- $number := regexFind "^[0-9.]+" $quantity -}}
+{{- $unit := trimPrefix $number $quantity -}}
+{{- $binary := hasSuffix "i" $unit -}}
+{{- $amount := float64 $number -}}
+{{- $below := true -}}
+{{- range ternary (list "" "Ki" "Mi" "Gi" "Ti") (list "m" "" "k" "M" "G" "T") $binary -}}
+{{- if eq . $unit }}{{ $below = false }}{{ else if $below }}{{ $amount = mulf $amount (ternary 1024 1000 $binary) }}{{ end -}}
+{{- end -}}
+{{ round $amount 0 | int64 }}
+{{- end }}
+
+{{- define "vitrine.bytes" -}}
+{{- $amount := include "vitrine.smallest" . | int64 -}}
+{{ ternary $amount (div $amount 1000) (hasSuffix "i" (toString .)) }}
+{{- end }}
+
+{{- /*
+As Kubernetes writes it: "1" for 1000m, 2Gi for 2048Mi. KubeRay writes its objects back in that form, and what
+differs from ours is then its own: the next upgrade by Helm 4 (server-side apply) would be refused.
+*/}}
+{{- define "vitrine.quantity" -}}
+{{- $binary := hasSuffix "i" (toString .) -}}
+{{- $base := ternary 1024 1000 $binary -}}
+{{- $amount := include "vitrine.smallest" . | int64 -}}
+{{- $shown := ternary "" "m" $binary -}}
+{{- $whole := gt $amount 0 -}}
+{{- range ternary (list "Ki" "Mi" "Gi" "Ti") (list "" "k" "M" "G" "T") $binary -}}
+{{- $whole = and $whole (eq 0 (mod $amount $base)) -}}
+{{- if $whole }}{{ $amount = div $amount $base }}{{ $shown = . }}{{ end -}}
+{{- end -}}
+{{ ternary "0" (printf "%d%s" $amount $shown) (eq $amount 0) }}
+{{- end }}
+
+{{- define "vitrine.resources" -}}
+{{- range $kind, $amounts := . }}
+{{ $kind }}:
+  {{- range $name, $amount := $amounts }}
+  {{ $name }}: {{ include "vitrine.quantity" $amount | quote }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "vitrine.tracesEndpoint" -}}

@@ -20,6 +20,8 @@
 - {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}
 # When a replica dies over a request, another one answers it.
 - {name: RAY_SERVE_HAPROXY_RETRY_ON, value: conn-failure empty-response}
+# A node that is gone answers no connection: 5 s of waiting for it by default, at each try.
+- {name: RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S, value: "1"}
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's defaults.
 - name: RAY_SERVE_HAPROXY_BALANCE_ALGORITHM
   value: |

@@ -99,16 +99,19 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
       {{- end }}
 {{- end }}
 
-{{- /* Holds a pod back until the set-up job has registered the features. */}}
+{{- /* Holds a pod back until the set-up job has registered the features, ten minutes at most. No Python: a node that comes has no time to import. */}}
 {{- define "vitrine.waitForSetup" -}}
 - name: wait
   {{- include "vitrine.containerImage" (list . "serving") | nindent 2 }}
-  command: [python, -m, serving.cluster.wait, --settings, /etc/vitrine/settings.json]
+  command:
+    - sh
+    - -c
+    - |
+      for _ in $(seq 1200); do test -f /shared/feast-registry.db && exit 0; sleep 0.5; done
+      echo "no feature registry after ten minutes: did the set-up job end well?" >&2; exit 1
   resources:
-    requests: {cpu: 25m, memory: 128Mi}
-    limits: {cpu: 500m, memory: 256Mi}
+    requests: {cpu: 10m, memory: 16Mi}
+    limits: {cpu: 100m, memory: 32Mi}
   volumeMounts:
-    - {name: configuration, mountPath: /etc/vitrine, readOnly: true}
     - {name: shared, mountPath: /shared, readOnly: true}
-    - {name: tmp, mountPath: /tmp}
 {{- end }}

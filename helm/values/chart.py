@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from features.catalog.prices import Prices
-from helm.values.outside import HttpRoute, Ingress, Monitoring, Policies, Tracing
+from helm.values.outside import HttpRoute, Ingress, Monitoring, Policies, Service, Tracing
 from helm.values.parts import Images, Values
 from helm.values.types import text
 from helm.values.workloads import (
@@ -19,6 +19,7 @@ from helm.values.workloads import (
     ModelServer,
     Neighbors,
     Pseudonyms,
+    Publish,
     Redis,
     Serving,
     Setup,
@@ -45,7 +46,9 @@ class Chart(Values):
     setup: Setup
     demo: Demo
     neighbors: Neighbors
+    publish: Publish
     training: Training
+    service: Service
     ingress: Ingress
     http_route: HttpRoute
     network_policy: Policies

@@ -13,9 +13,15 @@ from helm.values.types import (
     LabelValue,
     OptionalName,
     OptionalUrl,
+    Port,
     Share,
     text,
 )
+
+
+class Service(Values):
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"]
+    annotations: dict[LabelKey, str]
 
 
 class Ingress(Values):
@@ -66,6 +72,8 @@ class Policies(Values):
     clients: list[Peer]
     monitoring: list[Peer]
     operator: list[Peer]
+    api_ports: Annotated[list[Port], Field(min_length=1)]
+    dns_ports: Annotated[list[Port], Field(min_length=1)]
 
 
 class PodMonitors(Values):

@@ -143,6 +143,10 @@ class Neighbors(Sized):
     schedule: Cron
 
 
+class Publish(Sized):
+    bundle: DataName
+
+
 class Training(Placed):
     enabled: bool
     schedule: Cron

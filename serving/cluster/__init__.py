@@ -1,1 +1,1 @@
-"""What runs on a cluster beside the serving graph: set-up, waiting for it, training."""
+"""What runs on a cluster beside the serving graph: set-up, training, a node's goodbye, removal."""

@@ -43,7 +43,7 @@ def set_up(
         console.print(f"filled with {len(items)} items, {len(dataset.events)} events")
     if not texts.exists():
         write_item_texts(ItemTable(), texts)
-    # Last: it is what others wait for (serving/cluster/wait.py).
+    # Last: it is what others wait for (vitrine.waitForSetup in the chart).
     apply(open_store(settings.store), settings.store)
     console.print("features are registered")
 

@@ -53,6 +53,8 @@ def ray_environment(run: Path) -> dict[str, str]:
         # When a replica dies over a request, another one answers it. Every request may be sent
         # twice: rankings change nothing, and events have ids.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        # A node that is gone answers no connection: 5 s of waiting for it by default, at each try.
+        "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": HAPROXY_FAST_INTERVAL,
         # A dead proxy is found after three checks, which come every 10 s by default.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from helm.tools.rendering import RefusedError
 from tests.support.chart.rendering import (
     Json,
     component,
@@ -65,6 +66,7 @@ FLOWS = [
     ("worker", "model-server", 8001), ("worker", "redis", 6379), ("head", "redis", 6379),
     ("ingest", "redis", 6379), ("setup", "redis", 6379), ("neighbors", "redis", 6379),
     ("training", "redis", 6379), ("training", "model-server", 8000), ("worker", "head", 6379),
+    ("publish", "model-server", 8000),
     ("head", "worker", 10002), ("worker", "worker", 30000), ("worker", "collector", 4318),
     ("ingest", "collector", 4318), ("model-server", "collector", 4318), ("test", "worker", 8000),
     ("loadtest", "worker", 8000), ("loadtest", "loadtest", 5557),
@@ -72,7 +74,8 @@ FLOWS = [
 NO_FLOWS = [
     ("ingest", "model-server", 8000), ("worker", "model-server", 8000), ("loadtest", "redis", 6379),
     ("model-server", "redis", 6379), ("ingest", "head", 8265), ("loadtest", "head", 8265),
-    ("test", "redis", 6379), ("redis", "worker", 8000), ("worker", "training", 8265),
+    ("test", "redis", 6379), ("redis", "worker", 8000), ("publish", "redis", 6379),
+    ("removal", "redis", 6379), ("removal", "head", 8265),
 ]  # fmt: skip
 WHOLE: Json = {
     "demo": {"data": "grocery"},
@@ -135,17 +138,52 @@ def test_parts_that_need_not_reach_each_other_cannot(
     assert not allowed(whole, source, target, port)
 
 
-def test_the_way_in_is_the_service_that_survives_an_upgrade() -> None:
+def test_the_way_in_is_every_node_that_answers_of_whatever_cluster() -> None:
     values = {
+        "networkPolicy": {"clients": [{"namespaceSelector": {}}]},
         "ingress": {"enabled": True},
         "httpRoute": {"enabled": True, "gateway": {"name": "public"}},
     }
     found = render(values)
     (path,) = one(found, "Ingress")["spec"]["rules"][0]["http"]["paths"]
-    assert path["backend"]["service"] == {"name": "vitrine-serve-svc", "port": {"number": 8000}}
+    assert path["backend"]["service"] == {"name": "vitrine", "port": {"number": 8000}}
     (rule,) = one(found, "HTTPRoute")["spec"]["rules"]
-    assert rule["backendRefs"] == [{"name": "vitrine-serve-svc", "port": 8000}]
-    assert one(found, "RayService")["metadata"]["name"] == "vitrine"  # KubeRay adds -serve-svc
+    assert rule["backendRefs"] == [{"name": "vitrine", "port": 8000}]
+    service = one(found, "Service", "vitrine")["spec"]
+    assert not [name for name in service["selector"] if name.startswith("ray.io/")]
+    ((worker),) = (pod for where, pod in every_pod(found) if "workerGroupSpecs" in where)
+    assert service["selector"].items() <= worker["metadata"]["labels"].items()
+    (probe,) = (
+        each["readinessProbe"]["httpGet"] for each in containers(worker)
+        if "readinessProbe" in each
+    )  # fmt: skip
+    assert probe["port"] == service["ports"][0]["targetPort"]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"ingress": {"enabled": True}},
+        {"httpRoute": {"enabled": True, "gateway": {"name": "public"}}},
+        {"service": {"type": "LoadBalancer"}},
+        {"service": {"type": "NodePort"}},
+    ],
+    ids=str,
+)
+def test_who_comes_from_outside_is_asked_for(way: Json) -> None:
+    with pytest.raises(RefusedError, match=r"networkPolicy\.clients is needed with"):
+        render(way)
+    render({**way, "networkPolicy": {"clients": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}})
+    render({**way, "networkPolicy": {"enabled": False}})
+
+
+def test_the_ports_of_another_distribution_are_values() -> None:
+    found = render({"networkPolicy": {"apiPorts": [16443], "dnsPorts": [5353]}})
+    names = one(found, "NetworkPolicy", "vitrine-default")["spec"]["egress"][0]["ports"]
+    assert {each["port"] for each in names} == {5353}
+    for name in ("vitrine-head", "vitrine-removal"):
+        egress = one(found, "NetworkPolicy", name)["spec"]["egress"]
+        assert {"ports": [{"port": 16443}]} in egress, name
 
 
 def test_prometheus_is_sent_to_ports_that_there_are() -> None:

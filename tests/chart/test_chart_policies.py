@@ -1,8 +1,10 @@
 """What holds for every pod of every profile: least rights, limits, probes, known images."""
 
 import re
+from math import ceil
 from typing import Any
 
+from serving.cluster.leave import ARRIVAL_S, EMPTY_S, NOTICE_S, SETTLE_S
 from tests.support.chart.rendering import (
     Json,
     component,
@@ -46,13 +48,25 @@ def test_no_pod_has_more_rights_than_it_needs(found: list[Json]) -> None:
             }, (where, container["name"])
 
 
-def test_only_rays_autoscaler_has_a_token(found: list[Json]) -> None:
+def test_only_rays_autoscaler_and_the_removal_have_a_token(found: list[Json]) -> None:
     cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
     assert "token" in {mount["name"] for mount in cluster["autoscalerOptions"]["volumeMounts"]}
     for where, pod in every_pod(found):
         for container in containers(pod):
             mounts = {mount["name"] for mount in container.get("volumeMounts", [])}
-            assert "token" not in mounts, (where, container["name"])
+            assert ("token" in mounts) == (container["name"] == "removal"), (where, container)
+
+
+def test_the_removal_may_remove_its_own_service_and_nothing_else(found: list[Json]) -> None:
+    assert one(found, "Role")["rules"] == [
+        {
+            "apiGroups": ["ray.io"],
+            "resources": ["rayservices"],
+            "resourceNames": [one(found, "RayService")["metadata"]["name"]],
+            "verbs": ["get", "delete"],
+        },
+        {"apiGroups": ["ray.io"], "resources": ["rayclusters"], "verbs": ["list"]},
+    ]
 
 
 def test_every_container_says_what_it_needs_and_what_it_may_take(found: list[Json]) -> None:
@@ -64,11 +78,11 @@ def test_every_container_says_what_it_needs_and_what_it_may_take(found: list[Jso
                 assert 0 < amount(asked) <= amount(most), (where, container["name"], name)
 
 
-def test_ray_counts_by_limits_so_a_worker_gets_what_it_counts_on(found: list[Json]) -> None:
+def test_ray_counts_on_what_a_worker_surely_gets(found: list[Json]) -> None:
     (group,) = one(found, "RayService")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
     resources = group["template"]["spec"]["containers"][0]["resources"]
-    assert resources["requests"] == resources["limits"]
-    assert amount(resources["limits"]["cpu"]).is_integer()
+    assert int(group["rayStartParams"]["num-cpus"]) == ceil(amount(resources["requests"]["cpu"]))
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
 
 def test_no_image_is_whatever_is_newest(found: list[Json]) -> None:
@@ -89,15 +103,19 @@ def test_what_runs_on_is_looked_after(found: list[Json]) -> None:
 
 
 def test_what_answers_goes_on_answering_until_it_is_let_go_of(found: list[Json]) -> None:
-    for name in ("ray-worker", "triton"):
+    longest = {
+        "triton": lambda command: int(command[1]),  # sleep
+        "ray-worker": lambda _: NOTICE_S + ARRIVAL_S + SETTLE_S + EMPTY_S,
+    }
+    for name, seconds in longest.items():
         ((container, spec),) = (
             (container, pod["spec"])
             for _, pod in every_pod(found)
             for container in containers(pod)
             if container["name"] == name
         )
-        (_, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
-        assert int(seconds) < spec["terminationGracePeriodSeconds"]
+        command = container["lifecycle"]["preStop"]["exec"]["command"]
+        assert seconds(command) + 5 < spec["terminationGracePeriodSeconds"], name
 
 
 def test_whatever_a_part_names_is_there() -> None:
@@ -155,7 +173,8 @@ def test_the_default_profile_fits_a_cluster_of_4_cpus_and_8_gb() -> None:
     scaler = cluster["autoscalerOptions"]["resources"]["requests"]
     total = {name: own + amount(scaler[name]) for name, own in CLUSTERS_OWN.items()}
     parts = set()
-    for _, pod in every_pod([each for each in found if each["kind"] != "CronJob"]):
+    hooked = [each for each in found if "helm.sh/hook" not in str(each["metadata"])]
+    for _, pod in every_pod([each for each in hooked if each["kind"] != "CronJob"]):
         parts.add(component(pod["metadata"]["labels"]))
         for name, needed in pod_needs(pod).items():
             total[name] += needed

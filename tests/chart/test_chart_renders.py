@@ -57,17 +57,19 @@ def test_a_field_that_no_operator_knows_is_found(default: list[Json]) -> None:
 def test_a_profile_uses_every_kind_that_the_chart_has() -> None:
     kinds = {each["kind"] for name in PROFILES for each in render(profile(name))}
     assert {
-        "RayService", "RayCronJob", "Deployment", "StatefulSet", "Job", "CronJob", "Service",
+        "RayService", "Deployment", "StatefulSet", "Job", "CronJob", "Service", "Role",
+        "RoleBinding",
         "ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount", "NetworkPolicy",
         "PodDisruptionBudget", "Ingress", "HTTPRoute", "ScaledObject", "HorizontalPodAutoscaler",
         "PodMonitor", "PrometheusRule", "Pod",
     } == kinds  # fmt: skip
 
 
+CLIENTS: Json = {"networkPolicy": {"clients": [{"namespaceSelector": {}}]}}
 OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
-    "ingress": ({"ingress": {"enabled": True}}, {("Ingress", "vitrine")}),
+    "ingress": ({"ingress": {"enabled": True}, **CLIENTS}, {("Ingress", "vitrine")}),
     "route": (
-        {"httpRoute": {"enabled": True, "gateway": {"name": "public"}}},
+        {"httpRoute": {"enabled": True, "gateway": {"name": "public"}}, **CLIENTS},
         {("HTTPRoute", "vitrine")},
     ),
     "pod monitors": (
@@ -94,7 +96,7 @@ OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
     ),
     "training": (
         {"training": {"enabled": True}},
-        {("RayCronJob", "vitrine-training"), ("NetworkPolicy", "vitrine-training")},
+        {("CronJob", "vitrine-training"), ("NetworkPolicy", "vitrine-training")},
     ),
     "load test": (
         {"loadtest": {"enabled": True}, "demo": {"data": "grocery"}},
@@ -134,7 +136,8 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
     "network policies": (
         {"networkPolicy": {"enabled": False}},
         {("NetworkPolicy", f"vitrine-{name}") for name in (
-            "default", "worker", "head", "model-server", "ingest", "jobs", "test", "redis")},
+            "default", "worker", "head", "model-server", "ingest", "jobs", "publish", "removal",
+            "test", "redis")},
     ),
     "neighbors": ({"neighbors": {"enabled": False}}, {("CronJob", "vitrine-neighbors")}),
     "a claim of one's own": (
@@ -182,7 +185,7 @@ def test_what_is_replaced_is_not_installed(option: str, default: list[Json]) -> 
         ),
         (
             "gateway.networking.k8s.io/v1",
-            {"httpRoute": {"enabled": True, "gateway": {"name": "public"}}},
+            {"httpRoute": {"enabled": True, "gateway": {"name": "public"}}, **CLIENTS},
             "httpRoute.enabled needs gateway.networking.k8s.io/v1",
         ),
     ],
@@ -210,7 +213,7 @@ def test_a_cluster_without_an_operator_is_told_which_in_one_line(
         ({"modelServer": {"autoscaling": {"minReplicas": 9}}},
          "modelServer.autoscaling.minReplicas"),
         ({"modelServer": {"rollout": {"maxSurge": 0}}}, "modelServer.rollout"),
-        ({"httpRoute": {"enabled": True}}, "httpRoute.gateway.name"),
+        ({"httpRoute": {"enabled": True}, **CLIENTS}, "httpRoute.gateway.name"),
         ({"loadtest": {"enabled": True}}, "loadtest.enabled"),
         ({"loadtest": {"enabled": True}, "demo": {"data": "grocery"},
           "auth": {"existingSecret": "mine"}}, "loadtest.keySecret"),
@@ -218,7 +221,7 @@ def test_a_cluster_without_an_operator_is_told_which_in_one_line(
          "serving.upgrade.incremental.gatewayClassName"),
         ({"serving": {"upgrade": {"strategy": "NewClusterWithIncrementalUpgrade",
                                   "incremental": {"gatewayClassName": "istio"}}},
-          "ingress": {"enabled": True}}, "ingress.enabled"),
+          "ingress": {"enabled": True}, **CLIENTS}, "ingress.enabled"),
     ],
 )  # fmt: skip
 def test_values_that_do_not_go_together_are_refused_by_name(values: Json, said: str) -> None:

@@ -1,11 +1,21 @@
 """What restarts what, and what makes more of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.chart.rendering import Json, every_pod, merged, one, profile, render
+from helm.tools.rendering import RefusedError
+from tests.support.chart.rendering import (
+    PROFILES,
+    Json,
+    every_pod,
+    merged,
+    one,
+    profile,
+    render,
+)
 from tests.support.chart.series import TARGET_LABELS, declared, selectors
 
 CHANGES: list[Json] = [
@@ -88,3 +98,63 @@ def test_the_model_server_is_scaled_by_series_that_there_are() -> None:
               "HorizontalPodAutoscaler")  # fmt: skip
     (metric,) = hpa["spec"]["metrics"]
     assert metric["external"]["metric"]["name"] in declared()
+
+
+def test_a_change_of_how_many_nodes_there_may_be_is_seen() -> None:
+    """KubeRay leaves `minReplicas` and `maxReplicas` out of what it compares."""
+
+    def compared(values: Json) -> Any:
+        (group,) = one(render(values), "RayService")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+        return {name: value for name, value in group.items() if not name.endswith("Replicas")}
+
+    for name in ("minReplicas", "maxReplicas"):
+        assert compared({"serving": {"workers": {name: 2}}}) != compared({})
+
+
+AMOUNTS = {
+    "1000m": "1", "1.5": "1500m", "0.25": "250m", "2": "2", "1024Mi": "1Gi", "1536Mi": "1536Mi",
+    "1.5Gi": "1536Mi", "2048Ki": "2Mi", "2000M": "2G", "500M": "500M", "4096": "4096",
+}  # fmt: skip
+
+
+def test_kuberay_writes_back_what_the_chart_gave_it() -> None:
+    """What its Go types default or shorten would be its own for the next server-side apply."""
+    memory = {name for name in AMOUNTS if "i" in name or name[-1] in "MG"}
+    for given, written in AMOUNTS.items():
+        kind = "memory" if given in memory else "cpu"
+        large = {"memory": "99Gi", "cpu": "9k"}[kind]
+        resources = {"requests": {kind: given}, "limits": {kind: large}}
+        service = one(render({"serving": {"head": {"resources": resources}}}), "RayService")
+        head = service["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]
+        assert head["containers"][0]["resources"]["requests"][kind] == written
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_nothing_is_given_that_kuberay_would_leave_out(name: str) -> None:
+    service = one(render(profile(name)), "RayService")["spec"]["rayClusterConfig"]
+    assert [group["scaleStrategy"] for group in service["workerGroupSpecs"]] == [{}]
+    # Pointers and structures, which are written also when they are empty.
+    written = {
+        "allowPrivilegeEscalation", "automountServiceAccountToken", "emptyDir",
+        "enableServiceLinks", "minReplicas", "scaleStrategy",
+    }  # fmt: skip
+    for path, value in empty(service):
+        assert path[-1] in written, (path, value)
+
+
+def empty(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What Go leaves out of JSON by `omitempty`, with where it stands."""
+    if node in ({}, [], "", 0, False, None):
+        yield path, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from empty(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from empty(value, (*path, str(index)))
+
+
+def test_a_head_that_would_end_its_own_controller_is_refused() -> None:
+    small = {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi"}}
+    with pytest.raises(RefusedError, match=r"serving\.head\.resources\.limits\.memory: 1Gi"):
+        render({"serving": {"head": {"resources": small}}})

@@ -165,26 +165,22 @@ def test_versions_are_those_of_the_project() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == PROJECT["version"]
     (ray,) = (each for each in PROJECT["dependencies"] if each.startswith("ray["))
-    found = render({"training": {"enabled": True}})
-    wanted = ray.rpartition("==")[2]
-    service, training = one(found, "RayService")["spec"], one(found, "RayCronJob")["spec"]
-    assert service["rayClusterConfig"]["rayVersion"] == wanted
-    assert training["jobTemplate"]["rayClusterSpec"]["rayVersion"] == wanted
+    service = one(render({}), "RayService")["spec"]
+    assert service["rayClusterConfig"]["rayVersion"] == ray.rpartition("==")[2]
 
 
 def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     found = [each for name in PROFILES for each in render(profile(name))]
+    found += render({"training": {"enabled": True, "data": "/shared/x"}})
     run = {
         tuple(container["command"])
         for _, pod in every_pod(found)
         for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
         if container.get("command", [""])[:2] == ["python", "-m"]
     }
-    cron = one(render({"training": {"enabled": True, "data": "/shared/x"}}), "RayCronJob")
-    run.add(tuple(cron["spec"]["jobTemplate"]["entrypoint"].split()))
     modules = {command[2] for command in run}
     assert modules == {
-        "serving.cluster.setup", "serving.cluster.wait", "serving.cluster.train",
+        "serving.cluster.setup", "serving.cluster.train",
         "serving.telemetry.node_metrics", "serving.training.publish", "features.ingest",
         "features.ingest.neighbor_job",
     }  # fmt: skip

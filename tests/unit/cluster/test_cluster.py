@@ -1,4 +1,4 @@
-"""What an installation runs besides the serving graph: set-up, waiting, metrics of a node."""
+"""What an installation runs besides the serving graph: set-up, metrics of a node."""
 
 import json
 import os
@@ -13,13 +13,11 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pytest
 from rich.console import Console
 
 from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog
 from features.store.settings import StoreSettings
-from serving.cluster import wait
 from serving.cluster.setup import set_up
 from serving.local.models import ROOT
 from serving.local.processes import free_port
@@ -85,21 +83,13 @@ def scraped(port: int) -> str:
             time.sleep(0.1)
 
 
-def waited(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    path = folder / "settings.json"
-    path.write_text(settings.model_dump_json())
-    monkeypatch.setattr("sys.argv", ["wait", "--settings", str(path), "--seconds", "0"])
-    return wait.main()
-
-
-def test_set_up_fills_a_demonstration_once_and_lets_the_others_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_set_up_fills_a_demonstration_once_and_lets_the_others_start(tmp_path: Path) -> None:
     settings, shared = settings_in(tmp_path / "etc"), tmp_path / "shared"
     data = str(shop(tmp_path / "shop"))
-    assert waited(settings, tmp_path, monkeypatch) == 1
+    registry = Path(settings.store.registry_path)
+    assert not registry.exists()
     set_up(settings, shared, data, 100, QUIET)
-    assert waited(settings, tmp_path, monkeypatch) == 0
+    assert registry.is_file(), "the others wait for it"
     texts = [json.loads(line) for line in (shared / "item_texts.jsonl").read_text().splitlines()]
     assert texts == ["oat of the house", "rye of the house", "jam of the house"]
     assert settings.retrieval.neighbors_path.is_file()
@@ -125,7 +115,7 @@ def test_set_up_of_a_shop_of_one_s_own_leaves_an_empty_catalogue(tmp_path: Path)
     set_up(settings, shared, None, 100, QUIET)
     assert (shared / "item_texts.jsonl").read_text() == ""
     assert len(open_catalog(settings.store)) == 0
-    assert wait.registered(settings.store.registry_path)
+    assert Path(settings.store.registry_path).is_file()
 
 
 def test_a_node_s_metrics_are_told_without_a_replica(tmp_path: Path) -> None:

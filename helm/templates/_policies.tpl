@@ -1,0 +1,40 @@
+{{/* Peers and ports of the network policies. */}}
+
+{{- define "vitrine.peers" -}}
+{{- $root := index . 0 -}}
+{{- range rest . }}
+- podSelector:
+    matchLabels:
+      {{- include "vitrine.selector" (list $root .) | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- define "vitrine.toApi" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiPorts }}
+    - {port: {{ . }}}
+    {{- end }}
+{{- end }}
+
+{{- define "vitrine.toStore" -}}
+{{- if .Values.redis.bundled.enabled -}}
+- to:
+    {{- include "vitrine.peers" (list . "redis") | nindent 4 }}
+  ports: [{port: 6379}]
+{{- else -}}
+# Where it is, a name tells and no address.
+- ports: [{port: {{ .Values.redis.external.port }}}]
+{{- end }}
+{{- end }}
+
+{{- define "vitrine.toTraces" -}}
+{{- if include "vitrine.collected" . -}}
+- to:
+    {{- include "vitrine.peers" (list . "collector") | nindent 4 }}
+  ports: [{port: 4318}]
+{{- else if .Values.tracing.enabled -}}
+{{- $address := urlParse .Values.tracing.endpoint -}}
+{{- $port := regexFind ":[0-9]+$" $address.host | trimPrefix ":" -}}
+- ports: [{port: {{ $port | default (ternary 443 80 (eq $address.scheme "https")) }}}]
+{{- end }}
+{{- end }}

@@ -1,0 +1,1 @@
+"""The chart on a real cluster: installed, loaded, upgraded, drained, broken and removed."""

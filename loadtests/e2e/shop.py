@@ -1,0 +1,89 @@
+"""The installed shop as the suite watches it."""
+
+import json
+import time
+from base64 import b64decode
+from datetime import datetime
+from pathlib import Path
+
+from helm.tools.kubernetes import Json, Namespace, Release, ready, until
+from loadtests.e2e.traffic import Traffic
+
+CHART = Path(__file__).resolve().parents[2] / "helm"
+
+
+class Shop:
+    """A release of the chart, `vitrine`, in the namespace of that name, and traffic to it."""
+
+    def __init__(self, values: list[Path]) -> None:
+        self.space = Namespace("vitrine")
+        self.release = Release(self.space, CHART, "vitrine", values)
+        self.callers = Namespace("storefront")
+
+    def key(self) -> str:
+        """The storefront's."""
+        found = json.loads(self.space.kubectl("get", "secret", "vitrine-storefront", "-o", "json"))
+        return b64decode(found["data"]["key"]).decode()
+
+    def image(self) -> str:
+        """The image of serving that runs."""
+        (pod, *_) = self.space.pods("worker")
+        image: str = pod["spec"]["containers"][0]["image"]
+        return image
+
+    def traffic(self, rate: float) -> Traffic:
+        """Not started yet."""
+        url = "http://vitrine.vitrine:8000"
+        return Traffic(self.callers, url, self.key(), self.image(), rate)
+
+    def ray_service(self) -> Json:
+        """The object."""
+        found: Json = json.loads(self.space.kubectl("get", "rayservice", "vitrine", "-o", "json"))
+        return found
+
+    def active(self) -> str:
+        """The Ray cluster that KubeRay calls the active one."""
+        status = self.ray_service()["status"]
+        name: str = status.get("activeServiceStatus", {}).get("rayClusterName", "")
+        return name
+
+    def workers(self) -> list[Json]:
+        """Those that take requests."""
+        return [pod for pod in self.space.pods("worker") if ready(pod)]
+
+    def settled(self) -> bool:
+        """Whether there is one cluster, and everything that should be ready is."""
+        clusters = self.space.get("raycluster")
+        pods = [
+            pod
+            for part in ("head", "worker", "model-server", "ingest", "redis")
+            for pod in self.space.pods(part)
+        ]
+        return len(clusters) == 1 and bool(pods) and all(map(ready, pods))
+
+    def wait_settled(self, seconds: float = 400) -> float:
+        """How long it took."""
+        return until(self.settled, "one cluster, every pod ready", seconds, 2.0)
+
+    def wait_upgraded(self, before: str, seconds: float = 400) -> float:
+        """Until another cluster than `before` is the only one; how long it took."""
+        took = until(
+            lambda: self.active() not in ("", before), "a new cluster is active", seconds, 2.0
+        )
+        return took + self.wait_settled(seconds)
+
+
+def seconds_to_ready(pod: Json) -> float:
+    """From a pod's creation until it took requests."""
+    conditions = {each["type"]: each["lastTransitionTime"] for each in pod["status"]["conditions"]}
+    created, became = pod["metadata"]["creationTimestamp"], conditions["Ready"]
+    return (_time(became) - _time(created)).total_seconds()
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def now() -> float:
+    """The clock that callers in pods have as well."""
+    return time.time()

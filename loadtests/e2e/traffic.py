@@ -1,0 +1,142 @@
+"""Load from a pod in a namespace of its own, through the Service, counted by phase."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helm.tools.kubernetes import Namespace, until
+
+_CALLER = Path(__file__).with_name("caller.py")
+_LAG_S = 20.0  # the caller tells a second when its slowest request is over
+
+
+@dataclass(slots=True)
+class Phase:
+    """What became of the requests of a stretch of time."""
+
+    name: str
+    seconds: int = 0
+    sent: int = 0
+    routes: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    hanging: int = 0
+    worst_ms: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether every request was answered in time."""
+        return not (self.failed or self.rejected or self.hanging)
+
+
+class Traffic:
+    """A pod that asks for rankings until it is stopped."""
+
+    def __init__(
+        self, namespace: Namespace, url: str, key: str, image: str, rate: float = 10.0
+    ) -> None:
+        self._namespace, self._url, self._key = namespace, url, key
+        self._image, self._rate = image, rate
+        self.name = "caller"  # of the pod
+
+    def start(self, seconds: float = 3600) -> None:
+        """Returns when the first requests are answered."""
+        space = self._namespace
+        space.create()
+        space.kubectl("delete", "pod", self.name, "--ignore-not-found", "--wait=true")
+        space.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "caller", "namespace": space.name},
+                "data": {"caller.py": _CALLER.read_text()},
+            }
+        )
+        space.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "caller", "namespace": space.name},
+                "stringData": {"key": self._key},
+            }
+        )
+        space.apply(self._pod(seconds))
+        until(
+            lambda: "second" in space.kubectl("logs", self.name, "--tail=1"),
+            "the caller's first line",
+            180,
+        )
+
+    def phase(self, name: str, from_s: float, to_s: float | None = None) -> Phase:
+        """Everything that was sent from one time to another (now); waits for what is under way."""
+        until_s = time.time() if to_s is None else to_s
+        time.sleep(max(until_s + _LAG_S - time.time(), 0.0))
+        phase = Phase(name, seconds=round(until_s - from_s))
+        for second, line in self.lines():
+            if not int(from_s) <= second < until_s:
+                continue
+            phase.worst_ms = max(phase.worst_ms, line["worst_ms"])
+            for what, count in line["counts"].items():
+                kind, _, why = what.partition(": ")
+                if kind == "hanging":
+                    phase.hanging += count
+                    continue
+                phase.sent += count
+                if kind == "failed":
+                    phase.failed[why] += count
+                elif kind == "rejected":
+                    phase.rejected[why] += count
+                else:
+                    phase.routes[kind] += count
+        return phase
+
+    def lines(self) -> list[tuple[int, dict[str, object]]]:
+        """What the pod said: second of the clock, and its line."""
+        found = []
+        for text in self._namespace.kubectl("logs", self.name).splitlines():
+            line = json.loads(text)
+            found.append((line["second"], line))
+        return found
+
+    def stop(self) -> None:
+        """End it."""
+        self._namespace.kubectl("delete", "pod", self.name, "--ignore-not-found", "--wait=false")
+
+    def _pod(self, seconds: float) -> dict[str, object]:
+        command = ["python", "/caller/caller.py", self._url, str(self._rate), str(seconds)]
+        key = {"secretKeyRef": {"name": "caller", "key": "key"}}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "namespace": self._namespace.name},
+            "spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 10001,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "caller",
+                        "image": self._image,
+                        "command": command,
+                        "env": [{"name": "VITRINE_KEY", "valueFrom": key}],
+                        "resources": {
+                            "requests": {"cpu": "20m", "memory": "64Mi"},
+                            "limits": {"cpu": "500m", "memory": "128Mi"},
+                        },
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "readOnlyRootFilesystem": True,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                        "volumeMounts": [{"name": "caller", "mountPath": "/caller"}],
+                    }
+                ],
+                "volumes": [{"name": "caller", "configMap": {"name": "caller"}}],
+            },
+        }

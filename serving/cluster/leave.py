@@ -1,0 +1,250 @@
+"""A Ray node says goodbye: `python -m serving.cluster.leave`, preStop of the worker's container.
+
+While this runs the node goes on answering. Where others can take over, it gives the Service the
+time to let go of it. Where it has the only replica of a deployment, a second one is asked for first
+(Serve's REST API), which lands on the node that KubeRay makes in its place, and the node is drained
+when that one answers. docs/adr/0029 tells what else was tried.
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+SETTLE_S = 20.0  # for the Service and the balancers before it to let go of a node
+NOTICE_S = 8.0  # for Ray's autoscaler to see the node that comes: it would ask for one more
+ARRIVAL_S = 150.0  # for that node to answer
+EMPTY_S = 15.0  # for the replicas here to finish what they have begun
+_LEAVING = "vitrine-leaving:"
+
+Status = Mapping[str, Any]
+
+
+class Cluster(Protocol):
+    """What leaving needs of Ray. Methods raise OSError when the head does not answer."""
+
+    node_id: str
+
+    def leaving(self) -> Collection[str]:
+        """The nodes that said `mark_leaving`."""
+        ...
+
+    def mark_leaving(self) -> None:
+        """Let the others know that this node is no one to rely on."""
+        ...
+
+    def status(self) -> Status:
+        """Serve's instance details."""
+        ...
+
+    def deploy(self, config: Mapping[str, Any]) -> None:
+        """Give Serve this config; its other applications would be gone."""
+        ...
+
+    def drain(self) -> None:
+        """Have the replicas of this node stopped as soon as others can take over."""
+        ...
+
+
+class Leave:
+    """The goodbye of one node."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        arrival_s: float = ARRIVAL_S,
+    ) -> None:
+        self._cluster, self._sleep, self._clock = cluster, sleep, clock
+        self._arrival_s = arrival_s
+
+    def run(self) -> str:
+        """Returns, in words, how it went, once the node may be ended."""
+        cluster = self._cluster
+        try:
+            cluster.mark_leaving()
+            if not self._alone_in():
+                self._sleep(SETTLE_S)
+                return "others answer"
+            self._sleep(NOTICE_S)
+            before = _bounds(cluster.status(), self._alone_in())
+            return self._replaced(before)
+        except OSError as error:
+            # The head is gone, as when the whole cluster ends: another cluster answers.
+            self._sleep(SETTLE_S)
+            return f"the head does not answer: {error}"
+
+    def _replaced(self, before: Mapping[str, "Bounds"]) -> str:
+        cluster = self._cluster
+        more = {name: each.one_more() for name, each in before.items()}
+        cluster.deploy(_with_bounds(cluster.status(), more))
+        try:
+            if not self._until(lambda: not self._alone_in(), self._arrival_s):
+                return f"no other node answered within {self._arrival_s:.0f} s"
+            self._sleep(SETTLE_S)
+            cluster.drain()
+            # No replica more than before: or the ones here would have successors, for which there
+            # is no node.
+            same = {name: each.as_many() for name, each in before.items()}
+            cluster.deploy(_with_bounds(cluster.status(), same))
+            self._until(lambda: cluster.node_id not in _nodes(cluster.status()), EMPTY_S)
+            return "another node took over"
+        finally:
+            cluster.deploy(_with_bounds(cluster.status(), before))
+
+    def _alone_in(self) -> list[str]:
+        """The deployments that no node answers for which stays."""
+        status = self._cluster.status()
+        gone = {*self._cluster.leaving(), self._cluster.node_id}
+        ready = {
+            node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"
+        } - gone
+        return [
+            name
+            for name, deployment in _deployments(status).items()
+            if not any(
+                replica["state"] == "RUNNING" and replica["node_id"] in ready
+                for replica in deployment["replicas"]
+            )
+        ]
+
+    def _until(self, true: Callable[[], bool], seconds: float) -> bool:
+        deadline_s = self._clock() + seconds
+        while not true():
+            if self._clock() > deadline_s:
+                return False
+            self._sleep(1.0)
+        return True
+
+
+class Bounds:
+    """How many replicas a deployment may have, and has."""
+
+    def __init__(self, least: int, most: int, now: int) -> None:
+        self.least, self.most, self.now = least, most, now
+
+    def one_more(self) -> "Bounds":
+        """At least one more than there are."""
+        return Bounds(self.now + 1, max(self.most, self.now + 1), self.now)
+
+    def as_many(self) -> "Bounds":
+        """Not more than there are."""
+        return Bounds(min(self.least, self.now), self.now, self.now)
+
+
+def _deployments(status: Status) -> Mapping[str, Any]:
+    (application,) = status["applications"].values()
+    found: Mapping[str, Any] = application["deployments"]
+    return found
+
+
+def _nodes(status: Status) -> set[str]:
+    """Where replicas are."""
+    return {
+        replica["node_id"]
+        for deployment in _deployments(status).values()
+        for replica in deployment["replicas"]
+    }
+
+
+def _bounds(status: Status, names: Collection[str]) -> dict[str, Bounds]:
+    found = {}
+    for name, deployment in _deployments(status).items():
+        if name in names:
+            scaling = deployment["deployment_config"]["autoscaling_config"]
+            now = deployment["target_num_replicas"]
+            found[name] = Bounds(scaling["min_replicas"], scaling["max_replicas"], now)
+    return found
+
+
+def _with_bounds(status: Status, bounds: Mapping[str, Bounds]) -> dict[str, Any]:
+    """The config that is deployed, with other bounds for some deployments."""
+    (application,) = status["applications"].values()
+    config = dict(application["deployed_app_config"])
+    given = {each["name"]: each for each in config.get("deployments", [])}
+    for name, each in bounds.items():
+        own = given.get(name, {"name": name})
+        scaling = {"min_replicas": each.least, "max_replicas": each.most}
+        given[name] = {
+            **own,
+            "autoscaling_config": {**own.get("autoscaling_config", {}), **scaling},
+        }
+    config["deployments"] = list(given.values())
+    return {
+        "proxy_location": status["proxy_location"],
+        "http_options": {name: status["http_options"][name] for name in ("host", "port")},
+        "applications": [config],
+    }
+
+
+class RayCluster:
+    """The cluster that this container's variables name, by KubeRay's names for them."""
+
+    def __init__(self) -> None:
+        # Here: a second of a processor, which nothing else in this module needs.
+        from ray._raylet import GcsClient
+
+        self._url = f"http://{os.environ['FQ_RAY_IP']}:8265/api/serve/applications/"
+        self._gcs = GcsClient(address=os.environ["RAY_ADDRESS"])
+        own = os.environ["VITRINE_POD_IP"]
+        self.node_id = next(
+            node_id.hex()
+            for node_id, node in self._gcs.get_all_node_info().items()
+            if node.node_manager_address == own and node.state == 0
+        )
+
+    def leaving(self) -> Collection[str]:
+        """See Cluster."""
+        keys = self._gcs.internal_kv_keys(_LEAVING.encode(), None)
+        return [key.decode().removeprefix(_LEAVING) for key in keys]
+
+    def mark_leaving(self) -> None:
+        """See Cluster."""
+        self._gcs.internal_kv_put(f"{_LEAVING}{self.node_id}".encode(), b"", True, None)
+
+    def status(self) -> Status:
+        """See Cluster."""
+        found: Status = json.loads(self._ask("GET"))
+        return found
+
+    def deploy(self, config: Mapping[str, Any]) -> None:
+        """See Cluster."""
+        self._ask("PUT", json.dumps(config).encode())
+
+    def drain(self) -> None:
+        """See Cluster."""
+        from ray.core.generated import autoscaler_pb2
+
+        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        deadline_ms = int((time.time() + EMPTY_S) * 1e3)
+        accepted, why = self._gcs.drain_node(self.node_id, reason, "the pod ends", deadline_ms)
+        if not accepted:
+            raise OSError(why)
+
+    def _ask(self, method: str, body: bytes | None = None) -> bytes:
+        headers = {"content-type": "application/json"}
+        if token := os.environ.get("RAY_AUTH_TOKEN"):
+            headers["authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(self._url, body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found: bytes = answer.read()
+        return found
+
+
+def main() -> int:
+    """The exit status; what is said goes to the container's log."""
+    try:
+        said = Leave(RayCluster()).run()
+    except Exception as error:  # whatever happens, the node still answers for a while
+        said = f"not as planned: {type(error).__name__}: {error}"
+        time.sleep(SETTLE_S)
+    print(f"leaving: {said}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
