@@ -113,7 +113,10 @@ class EventLog(Protocol):
         changed_item_ids: Sequence[str] = (),
         status: bytes | None = None,
     ) -> None:
-        """Move `consumer` to `seq`, and publish changed items and a status, all or nothing."""
+        """Move `consumer` to `seq`, and publish changed items and a status, all or nothing.
+
+        Raises LeaseLostError when the log was opened with a lease that is another's by now.
+        """
         ...
 
     def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:

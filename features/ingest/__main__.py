@@ -1,21 +1,21 @@
 """Ingest as a process."""
 
 import argparse
-import fcntl
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from features.ingest.erase import Eraser
+from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
-from features.store.backends import open_catalog, open_event_log, open_held_events
+from features.store.backends import open_catalog, open_event_log, open_held_events, open_lease
 from features.store.feature_store import apply, is_current, open_store
 from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
@@ -25,35 +25,28 @@ from features.telemetry.spans import start_tracing
 
 @contextmanager
 def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
-    """An Ingest over the stores of `settings`, alone on its state folder; closed at the end.
+    """An Ingest over the stores of `settings`, with its lease; closed at the end.
 
-    Raises BlockingIOError when another one runs there.
+    Raises BlockingIOError when another one runs on the files of its state folder. On Redis it must
+    acquire the lease before it writes.
     """
     store = settings.store
-    with _exclusive_lock(store.state / "ingest.lock"):
-        log, catalog = open_event_log(store), open_catalog(store)
+    with closing(open_lease(store)) as lease:
+        log, catalog = open_event_log(store, lease), open_catalog(store)
         held = open_held_events(store)
         features = open_store(store)
         if not is_current(features):
             apply(features, store)
-        online = OnlineFeatures(features)
+        online = OnlineFeatures(features, lease)
         analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
         offline = OfflineStore(store.offline_path)
         offline.conform()
         eraser = Eraser(offline, settings.dataset_folders, [analysis])
         try:
-            yield Ingest(log, held, online, catalog, offline, eraser, settings)
+            yield Ingest(log, held, online, catalog, offline, eraser, settings, lease=lease)
         finally:
             for opened in (log, held, catalog, online):
                 opened.close()
-
-
-@contextmanager
-def _exclusive_lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released with the process, killed or not
-        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m features.ingest", description=__doc__)
     parser.add_argument("--settings", type=Path, help="IngestSettings as JSON; default: built in")
     parser.add_argument(
-        "--metrics-port", type=int, help="Where /metrics answers, when ingest is alone on its node"
+        "--metrics-port", type=int, help="Where /metrics answers, once the stores are open"
     )
     given = parser.parse_args(arguments)
     path = given.settings
@@ -73,14 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
     start_tracing()
-    if given.metrics_port:
-        start_http_server(given.metrics_port)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         with open_ingest(settings) as ingest:
-            ingest.run(stop)
+            if given.metrics_port:
+                # Only now: who is answered here may end the ingest that leads.
+                start_http_server(given.metrics_port)
+            lead(ingest, stop)
     except BlockingIOError:
         print(f"{settings.store.state}: another ingest runs on this folder", file=sys.stderr)
         return 1

@@ -6,7 +6,6 @@ on disk.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from features.catalog.table import ItemTable
 from features.definitions import ITEM_VIEW, USER_VIEW
 from features.events.event import BehaviorEvent, EventType
 from features.events.held import HeldEvents
+from features.events.lease import UNSHARED, Lease
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.accepting import accept
@@ -39,12 +39,14 @@ from features.telemetry.ingest_metrics import (
 from features.telemetry.spans import trace_written
 
 MAX_UNSAVED = 5_000  # rows that wait for their snapshot: bounds the pause that it makes
-_RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 class Ingest:
-    """The loop over one log. Only one may run on a store; `features.ingest` sees to that."""
+    """The loop over one log. Only one may write to a store: the holder of `lease`.
+
+    Raises LeaseLostError from wherever it would write without it.
+    """
 
     def __init__(
         self,
@@ -56,9 +58,11 @@ class Ingest:
         eraser: Eraser,
         settings: IngestSettings,
         clock: Callable[[], float] = time.time,
+        lease: Lease = UNSHARED,
     ) -> None:
+        self.settings, self.lease = settings, lease
         self._log, self._catalog, self._offline = log, catalog, offline
-        self._eraser, self._settings, self._clock = eraser, settings, clock
+        self._eraser, self._clock = eraser, clock
         self._online = online
         self._items = ItemTable(prices=settings.store.prices)
         self._catalog_change = 0
@@ -67,44 +71,46 @@ class Ingest:
         self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock)
         self._outcomes = Outcomes(log)
         self._status = IngestStatus()
-        self._seq = log.offset(CONSUMER)
+        self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
+        self._begun = True  # what is cached is what was written
         self._unsaved_users: set[str] = set()
         self._unsaved_items: set[str] = set()
         self._maintained_s = clock()
         self._erased_since_compaction = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. A store that fails is tried again; nothing is skipped."""
-        self._warm_up()
-        while not stop.is_set():
-            started_s = time.monotonic()
-            try:
-                self.step(timeout_s=0.2)
-            except Exception:
-                _log.exception("ingest failed at position %d; trying again", self._seq)
-                self._recover()
-                stop.wait(_RETRY_S)
-            # Events that arrive meanwhile share the next flush: its cost is mostly per flush.
-            stop.wait(max(self._settings.flush_interval_s - (time.monotonic() - started_s), 0.0))
-
-    def _warm_up(self) -> None:
-        """Read and write as a flush does, so that the first event does not wait a second for it."""
+    def warm_up(self) -> None:
+        """Read as a fold does, so that the first event does not wait for what is loaded then."""
         try:
             self._online.read_users(["nobody"])
-            self._online.write_items(self._online.read_items(self._items.item_ids[:1]))
-            self._online.sync()
+            self._online.read_items(self._items.item_ids[:1])
         except Exception:
             _log.exception("the online store does not answer yet")
 
+    def begin_again(self) -> None:
+        """What is cached may not be what was written: the next step reads it anew."""
+        self._begun = False
+
+    def failed(self) -> None:
+        """Count a step that raised, and begin again."""
+        INGEST_FAILURES.inc()
+        self._status = replace(self._status, failures_total=self._status.failures_total + 1)
+        self.begin_again()
+
     def step(self, timeout_s: float = 0.0) -> int:
         """Take in one batch if there is one within `timeout_s`; returns how many entries."""
+        self.lease.check()
+        if not self._begun:
+            self.position = self._log.offset(CONSUMER)
+            self._working.clear()
+            self._waiting.reload()
+            self._begun = True
         if self._follow_catalog():
             self._waiting.look_again()
-        self._waiting.release(self._items.row_of, self._seq)
+        self._waiting.release(self._items.row_of, self.position)
         entries: list[tuple[int, LogEntry]] = []
-        if self._log.wait(self._seq, timeout_s):
-            entries = self._log.read(self._seq, self._settings.batch_events)
-        waiting = self._log.last_seq() - self._seq if entries else 0
+        if self._log.wait(self.position, timeout_s):
+            entries = self._log.read(self.position, self.settings.batch_events)
+        waiting = self._log.last_seq() - self.position if entries else 0
         EVENTS_WAITING.set(waiting)
         for erasures, run in groupby(entries, key=lambda entry: isinstance(entry[1], Erasure)):
             (self._erase if erasures else self._fold)(list(run))
@@ -112,7 +118,7 @@ class Ingest:
         self._outcomes.settle(self._clock())
         if len(self._unsaved_users) + len(self._unsaved_items) > MAX_UNSAVED:
             self._save_snapshots(self._clock())
-        if self._clock() - self._maintained_s >= self._settings.maintain_every_s:
+        if self._clock() - self._maintained_s >= self.settings.maintain_every_s:
             self.maintain()
         return len(entries)
 
@@ -131,11 +137,11 @@ class Ingest:
         """Write snapshots to the offline store, apply retention, compact after erasures."""
         self._maintained_s = now_s = self._clock()
         self._save_snapshots(now_s)
-        before_s = now_s - self._settings.retention_s
+        before_s = now_s - self.settings.retention_s
         while self._log.prune(before_s):
             pass
         self._waiting.expire()
-        self._offline.prune(now_s - self._settings.snapshot_retention_s)
+        self._offline.prune(now_s - self.settings.snapshot_retention_s)
         self._online.prune_sessions(now_s)
         if self._erased_since_compaction:
             done = [self._log.compact(), self._online.compact()]
@@ -152,6 +158,7 @@ class Ingest:
         accepted, self._status = accept(
             events, newest_s, self._clock(), self._items.row_of, self._status
         )
+        self.lease.check()
         self._waiting.hold(accepted, self._items.row_of)
         self._working.load([event for _, event in accepted])
         capped = 0
@@ -178,6 +185,7 @@ class Ingest:
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:
+            self.lease.check()
             changed: list[str] = []
             if isinstance(entry, Erasure) and entry.user_id is not None:
                 self._unsaved_users.discard(entry.user_id)
@@ -193,7 +201,7 @@ class Ingest:
     def _commit(self, seq: int, changed: list[str]) -> None:
         self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())
         self._log.commit(CONSUMER, seq, changed, self._status.to_json())
-        self._seq = seq
+        self.position = seq
 
     def _follow_catalog(self) -> bool:
         changes = self._catalog.changed_since(self._catalog_change)
@@ -206,6 +214,7 @@ class Ingest:
         return True
 
     def _save_snapshots(self, now_s: float) -> None:
+        self.lease.check()
         users = self._working.users(self._unsaved_users)
         if users:
             columns = states_to_columns(users.values())
@@ -217,14 +226,6 @@ class Ingest:
             self._offline.append(ITEM_VIEW, table)
         self._unsaved_users.clear()
         self._unsaved_items.clear()
-
-    def _recover(self) -> None:
-        """What is cached may be ahead of what was written: begin again from the stores."""
-        INGEST_FAILURES.inc()
-        failures = self._status.failures_total + 1
-        self._status = replace(self._status, failures_total=failures)
-        self._working.clear()
-        self._waiting.reload()
 
 
 def _has_outcome(event: BehaviorEvent) -> bool:

@@ -3,20 +3,36 @@
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
 from features.events.held import HeldEvents, RedisHeldEvents, SqliteHeldEvents
+from features.events.lease import UNSHARED, FileLease, Lease, RedisLease
 from features.events.log import EventLog
 from features.events.sqlite_log import SqliteEventLog
 from features.store.settings import StoreSettings
 
 
-def open_event_log(settings: StoreSettings) -> EventLog:
-    """The log of `settings`: SQLite in the state folder, or Redis Streams."""
+def open_lease(settings: StoreSettings) -> Lease:
+    """The lease of ingest: a file in the state folder, or beside the log in Redis.
+
+    Raises BlockingIOError when another process holds the file.
+    """
+    if settings.kind == "sqlite":
+        return FileLease(settings.state / "ingest.lock")
+    from redis import Redis
+
+    return RedisLease(Redis(**settings.redis.client_options()))
+
+
+def open_event_log(settings: StoreSettings, lease: Lease = UNSHARED) -> EventLog:
+    """The log of `settings`: SQLite in the state folder, or Redis Streams.
+
+    lease: of whoever commits; the file of the log needs no comparing.
+    """
     if settings.kind == "sqlite":
         return SqliteEventLog(settings.log_path)
     from redis import Redis
 
     from features.events.redis_log import RedisEventLog
 
-    return RedisEventLog(Redis(**settings.redis.client_options()))
+    return RedisEventLog(Redis(**settings.redis.client_options()), lease=lease)
 
 
 def open_held_events(settings: StoreSettings) -> HeldEvents:

@@ -27,6 +27,7 @@ from features.definitions import (
     TTL_S,
     USER_VIEW,
 )
+from features.events.lease import UNSHARED, Lease
 from features.store.online_rows import FeastRow, entity_key, online_rows
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
@@ -37,12 +38,13 @@ class OnlineFeatures:
     """Reads and writes states by id.
 
     Threads may share one for reading: Feast's SQLite connection is serialized, so they take turns.
-    Only one process writes (ingest). Nothing here is async: a read takes well under a millisecond
-    and a half (docs/features.md), Redis adds its network.
+    Only one process writes: ingest, the holder of `lease`; others get LeaseLostError. Nothing here
+    is async: a read takes well under a millisecond and a half (docs/features.md), Redis adds its
+    network.
     """
 
-    def __init__(self, store: FeatureStore) -> None:
-        self._store = store
+    def __init__(self, store: FeatureStore, lease: Lease = UNSHARED) -> None:
+        self._store, self._lease = store, lease
         self._ranker = store.get_feature_service(RANKER)  # read when both are asked about
         self._rows = online_rows(store)
 
@@ -114,6 +116,7 @@ class OnlineFeatures:
 
     def delete_user(self, user_id: str, session_ids: Collection[str] = ()) -> None:
         """Delete the user's row and those of the sessions."""
+        self._lease.check()
         self._rows.delete(USER_VIEW, [user_id])
         self._rows.delete(SESSION_VIEW, session_ids)
 
@@ -175,6 +178,7 @@ class OnlineFeatures:
                 )
                 for row, key in enumerate(keys[part])
             ]
+            self._lease.check()
             self._rows.write(view, rows)
 
 

@@ -47,6 +47,10 @@ CAPPED = Counter(
     "vitrine_ingest_capped_events_total",
     "Events that an item's counters took less of, because their shopper had given it enough.",
 )
+LEADER = Gauge(
+    "vitrine_ingest_leader", "1: this ingest holds the lease and folds. 0: it stands by.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
 INGEST_FAILURES = Counter(
     "vitrine_ingest_failures_total", "Times that ingest failed and began again from the stores."
 )

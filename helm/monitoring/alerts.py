@@ -115,12 +115,25 @@ def _events() -> list[Json]:
     ingested = "sum by (namespace) (increase(vitrine_ingested_events_total[10m])) > 0"
     capped = "sum by (namespace) (%s(vitrine_ingest_capped_events_total[%s]))"
     folded = "sum by (namespace) (rate(vitrine_ingested_events_total[15m]))"
+    leaders = "sum by (namespace) (vitrine_ingest_leader)"
     return [
         alert(
             "VitrineIngestStopped", f"{accepted}\nunless {ingested}", wait="5m",
             severity="page", runbook="ingest",
             summary="Events are accepted, and none of them becomes a feature.",
             description="{{ $value | humanize }} events came in ten minutes, and ingest took none.",
+        ),
+        alert(
+            "VitrineIngestNoLeader", f"{leaders} == 0", wait="3m",
+            severity="page", runbook="ingest",
+            summary="No ingest holds the lease: events wait in the log.",
+            description="For three minutes every ingest has stood by.",
+        ),
+        alert(
+            "VitrineIngestTwoLeaders", f"{leaders} > 1", wait="3m",
+            severity="page", runbook="ingest",
+            summary="Two ingests fold at once: counters and states may be wrong.",
+            description="{{ $value | humanize }} lead, and the log commits for one.",
         ),
         alert(
             "VitrineIngestFailing",

@@ -99,6 +99,10 @@ FEATURES = dashboard(
             runbook="ingest",
         ),
         graph(
+            "Ingests that lead", "One, but for the moment in which one takes over from another.",
+            {"lead": "sum(vitrine_ingest_leader)"}, runbook="ingest",
+        ),
+        graph(
             "Failures of ingest", "It begins again from the stores; nothing is skipped.",
             {"failures": "sum(increase(vitrine_ingest_failures_total[$__rate_interval]))"},
             runbook="ingest",

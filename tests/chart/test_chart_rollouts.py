@@ -77,6 +77,26 @@ def test_a_cpu_is_rolled_without_a_gap() -> None:
     assert deployment["replicas"] == 1
 
 
+def test_ingest_folds_until_the_next_one_is_ready() -> None:
+    deployment = one(render({}), "Deployment", "vitrine-ingest")["spec"]
+    assert deployment["strategy"] == {
+        "type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }  # fmt: skip
+    assert deployment["replicas"] == 1
+    (ingest,) = deployment["template"]["spec"]["containers"]
+    # Its own port: it answers only when the stores are open.
+    assert ingest["readinessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
+    assert ingest["ports"] == [{"name": "metrics", "containerPort": int(ingest["command"][-1])}]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_nothing_is_ended_before_its_successor_is_there(name: str) -> None:
+    deployments = [each for each in render(profile(name)) if each["kind"] == "Deployment"]
+    assert not [
+        each for each in deployments if each["spec"].get("strategy") == {"type": "Recreate"}
+    ]
+
+
 @pytest.mark.parametrize("kind", ["keda", "hpa"])
 def test_whoever_scales_the_model_server_is_alone_in_it(kind: str) -> None:
     values = {"modelServer": {"autoscaling": {"kind": kind}}}

@@ -19,7 +19,7 @@ from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log, open_held_events
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
-from features.store.settings import StoreSettings
+from features.store.settings import RedisSettings, StoreSettings
 
 ITEMS = [
     Item(f"i{n}", f"Item {n}", category=f"A > B{n % 5}", brand=f"b{n % 3}", price=1.0 + n)
@@ -30,8 +30,11 @@ ITEMS = [
 class Shop:
     """An empty shop: a store with a catalogue, its log, and settings for ingest."""
 
-    def __init__(self, state: Path) -> None:
-        self.settings = IngestSettings(store=StoreSettings(state=state))
+    def __init__(self, state: Path, redis_port: int | None = None) -> None:
+        place = StoreSettings(state=state)
+        if redis_port is not None:
+            place = StoreSettings(state=state, kind="redis", redis=RedisSettings(port=redis_port))
+        self.settings = IngestSettings(store=place)
         store = open_store(self.settings.store)
         apply(store, self.settings.store)
         self.log: EventLog = open_event_log(self.settings.store)

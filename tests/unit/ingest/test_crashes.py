@@ -12,6 +12,7 @@ import pytest
 
 from features.ingest.__main__ import main, open_ingest
 from features.ingest.erase import Eraser
+from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER
 from features.store.feature_store import open_store
@@ -49,7 +50,7 @@ def test_a_store_that_fails_is_tried_again_and_nothing_is_lost(shop: Shop) -> No
     )
     shop.log.append(visits(shop, 60))
     stop = threading.Event()
-    thread = threading.Thread(target=ingest.run, args=(stop,))
+    thread = threading.Thread(target=lead, args=(ingest, stop))
     thread.start()
     wait_until(lambda: online.failures > 0)
     online.works = True
@@ -71,6 +72,7 @@ import os, signal, sys
 sys.modules["torch"] = None  # Feast imports it when it is there, which takes seconds
 from pathlib import Path
 from features.ingest.erase import Eraser
+from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log, open_held_events

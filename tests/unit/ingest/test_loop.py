@@ -15,6 +15,7 @@ from features.definitions import SESSION_VIEW, USER_VIEW
 from features.events.event import MAX_AGE_S, EventType, sign_in
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser
+from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.store.feature_store import is_current, open_store
@@ -200,7 +201,7 @@ def test_changed_items_and_the_status_are_published(shop: Shop, ingest: Ingest) 
 
 def test_an_event_is_online_within_a_second(shop: Shop, ingest: Ingest) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=ingest.run, args=(stop,))
+    thread = threading.Thread(target=lead, args=(ingest, stop))
     thread.start()
     lags_s = []
     for number in range(20):
