@@ -52,7 +52,6 @@ class Trimmer:
         space = self._space.measure()
         LOG_BYTES.set(space.log)
         STORE_BYTES.set(space.store)
-        # 0: no bound. A share of it is then infinite or none, and no alert goes off.
         LOG_MAX_BYTES.set(space.log_max or 0)
         STORE_MAX_BYTES.set(space.store_max or 0)
         return space

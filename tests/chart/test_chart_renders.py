@@ -134,7 +134,8 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
     "network policies": (
         {"networkPolicy": {"enabled": False}},
         {("NetworkPolicy", f"vitrine-{name}") for name in (
-            "default", "worker", "head", "model-server", "ingest", "jobs", "test", "redis")},
+            "default", "worker", "head", "model-server", "ingest", "jobs", "test", "redis",
+            "head-redis")},
     ),
     "neighbors": ({"neighbors": {"enabled": False}}, {("CronJob", "vitrine-neighbors")}),
     "a claim of one's own": (
@@ -146,6 +147,11 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
                    "auth": {"existingSecret": "mine"}}},
         {(kind, "vitrine-redis")
          for kind in ("StatefulSet", "Service", "ConfigMap", "Secret", "NetworkPolicy")},
+    ),
+    "Ray's state with the rest": (
+        {"redis": {"head": {"enabled": False}}},
+        {(kind, "vitrine-head-redis")
+         for kind in ("StatefulSet", "Service", "ConfigMap", "NetworkPolicy")},
     ),
     "keys of one's own": (
         {"auth": {"existingSecret": "mine"}, "pseudonyms": {"existingSecret": "mine"}},
