@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from features.full import StoreFullError
+
 BUSY_TIMEOUT_S = 20.0
 
 
@@ -41,15 +43,21 @@ class SqliteFile:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that holds the write lock from the start: no upgrade can fail midway."""
+        """A transaction that holds the write lock from the start: no upgrade can fail midway.
+
+        Raises StoreFullError when the disk has no room for it.
+        """
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:  # a full disk may have ended it
+                connection.execute("ROLLBACK")
+            if _is_full(error):
+                raise StoreFullError("the disk is full") from error
             raise
-        connection.execute("COMMIT")
 
     def vacuum(self) -> bool:
         """Rewrite the file without any leftover of deleted rows; writers wait meanwhile.
@@ -68,6 +76,10 @@ class SqliteFile:
                     connection.close()
             self._opened.clear()
         self._local = threading.local()
+
+
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -10,6 +10,7 @@
     │   ├── MalformedBodyError          400
     │   └── BodyTooLargeError           413
     ├── OverloadedError         503, try again soon
+    ├── LogFullError            503, try again when there is room
     └── RankingError            a dependency failed; the pipeline answers with rules
         ├── ModelUnavailableError
         │   └── ModelUnreachableError
@@ -92,6 +93,13 @@ class OverloadedError(VitrineError):
     """More load than can be taken; nothing was queued."""
 
     code = "overloaded"
+    status_code = 503
+
+
+class LogFullError(VitrineError):
+    """The store has no room for it, or keeps the rest for purchases; nothing was written."""
+
+    code = "log_full"
     status_code = 503
 
 

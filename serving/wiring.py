@@ -6,7 +6,7 @@ import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
-from features.store.backends import open_catalog, open_event_log
+from features.store.backends import open_catalog, open_event_log, open_log_space
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
@@ -44,6 +44,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
+from serving.shops.reserve import Reserve
 from serving.shops.rules import read_rules
 from serving.shops.shop import Shop, Shops
 from serving.shops.upkeep import Upkeep
@@ -103,6 +104,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     """The one shop, filled, and followed by its refresher."""
     log = open_event_log(settings.store)
     catalog = open_catalog(settings.store)
+    reserve = Reserve(open_log_space(settings.store))
     online = OnlineFeatures(open_store(settings.store))
     items = ItemCache(tokenizer, MAX_TOKENS, settings.store.prices)
     rules = read_rules(settings.rules_path)
@@ -135,6 +137,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
         shoppers=online,
         log=log,
-        intake=Intake(log),
-        upkeep=Upkeep(catalog),
+        reserve=reserve,
+        intake=Intake(log, reserve),
+        upkeep=Upkeep(catalog, reserve),
     )

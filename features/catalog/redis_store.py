@@ -7,6 +7,7 @@ from redis import Redis
 
 from features.catalog.item import Item
 from features.catalog.store import CatalogChanges, Edit, by_item, item_bytes, item_from
+from features.full import told_when_full
 
 # KEYS change counter, changes, records, ids by name; ARGV pairs of id and record ('' = deleted).
 _WRITE = """
@@ -55,7 +56,8 @@ class RedisCatalog:
         if not items:
             return int(self._client.get(self._keys[0]) or 0)
         pairs = [part for item in items for part in (item.item_id, item_bytes(item))]
-        return int(self._script(self._keys, pairs))
+        with told_when_full():
+            return int(self._script(self._keys, pairs))
 
     def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
         waiting = by_item(edits)
@@ -66,13 +68,15 @@ class RedisCatalog:
                 made = waiting[item_id](None if record is None else item_from(record))
                 if made is not None:
                     threes += [item_id, record or b"", item_bytes(made)]
-            late = {item_id.decode() for item_id in self._replace(self._keys, threes)}
+            with told_when_full():
+                late = {item_id.decode() for item_id in self._replace(self._keys, threes)}
             waiting = {item_id: waiting[item_id] for item_id in late}
 
     def delete(self, item_id: str) -> bool:
         if not self._client.hexists(self._keys[2], item_id):
             return False
-        self._script(self._keys, [item_id, b""])
+        with told_when_full():
+            self._script(self._keys, [item_id, b""])
         return True
 
     def get(self, item_id: str) -> Item | None:

@@ -7,6 +7,7 @@ work that must be atomic is done in scripts; all keys share one hash slot.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -26,9 +27,11 @@ from features.events.log import (
     wait_for,
 )
 from features.events.ranking_codec import pack, unpack
+from features.events.redis_streams import ERASURE, Kind, RedisStreams, seq_of
+from features.full import told_when_full
 
 _SCAN = 1_000  # entries a round trip when the whole stream is walked
-_ERASURE = "erasure"
+_KINDS: tuple[Kind, ...] = ("event", "ranking")
 
 # KEYS counter, stream, ids; ARGV then pairs of id and entry. Returns how many were new.
 _APPEND = """
@@ -78,10 +81,11 @@ class RedisEventLog:
     ) -> None:
         self._client: Any = client
         self._clock, self._lease = clock, lease
+        self._streams = RedisStreams(client, prefix)
         self._key = {
-            name: f"{prefix}:{name}"
+            name: self._streams.key(name)
             for name in (
-                "events", "event_seq", "event_ids", "rankings", "ranking_seq", "ranking_ids",
+                "events", "event_seq", "event_ids", "rankings", "ranking_ids",
                 "offsets", "statuses", "item_change", "item_changes", "lease",
             )
         }  # fmt: skip
@@ -91,12 +95,15 @@ class RedisEventLog:
 
     def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
         pairs = [part for event in events for part in (event.event_id, _entry_bytes(event))]
-        accepted = self._append(self._keys("event"), [self._clock(), *pairs]) if pairs else 0
+        accepted = 0
+        if pairs:
+            with told_when_full():
+                accepted = self._append(self._streams.keys("event"), [self._clock(), *pairs])
         return AppendResult(accepted, len(events) - accepted)
 
     def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
         entries = self._client.xrange(self._key["events"], f"{after_seq + 1}-0", "+", limit)
-        return [(_seq(entry_id), _entry(values[b"e"])) for entry_id, values in entries]
+        return [(seq_of(entry_id), _entry(values[b"e"])) for entry_id, values in entries]
 
     def last_seq(self) -> int:
         return int(self._client.get(self._key["event_seq"]) or 0)
@@ -142,41 +149,39 @@ class RedisEventLog:
 
     def erase_user(self, user_id: str) -> int:
         sessions = set()
-        for kind in ("event", "ranking"):
+        for kind in _KINDS:
             for _, _, entry in self._walk(kind):
                 if entry["user_id"] == user_id and entry["session_id"]:
                     sessions.add(entry["session_id"])
-        for kind in ("event", "ranking"):
+        # First: who asks again when there was no room must find the sessions still there.
+        erasure_seq = self._append_erasure(user_id, sorted(sessions))
+        for kind in _KINDS:
             for seq, entry_id, entry in self._walk(kind):
+                if kind == "event" and seq >= erasure_seq:
+                    break
+                if entry.get("type") == ERASURE:
+                    continue  # an earlier one may know more sessions
                 # What a session did before it signed in was done by the same shopper.
                 guest = entry["user_id"] is None and entry["session_id"] in sessions
                 if entry["user_id"] == user_id or guest:
-                    self._delete(kind, seq, entry_id)
-        erasure_id = f"erasure:{uuid.uuid4()}"
-        erasure = {
-            "event_id": erasure_id,
-            "type": _ERASURE,
-            "user_id": user_id,
-            "session_id": None,
-            "sessions": sorted(sessions),
-        }
-        self._append(self._keys("event"), [self._clock(), erasure_id, orjson.dumps(erasure)])
-        return int(self._client.hget(self._key["event_ids"], erasure_id))
+                    self._streams.delete(kind, [(seq, entry_id)])
+        return erasure_seq
 
     def finish_erasure(self, seq: int) -> None:
         # An entry of a stream cannot be changed: it goes, and its position stays empty.
         entries = self._client.xrange(self._key["events"], f"{seq}-0", f"{seq}-0")
-        if entries and (entry := orjson.loads(entries[0][1][b"e"]))["type"] == _ERASURE:
-            self._delete("event", seq, entry["event_id"])
+        if entries and (entry := orjson.loads(entries[0][1][b"e"]))["type"] == ERASURE:
+            self._streams.delete("event", [(seq, entry["event_id"])])
 
     def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
         pairs = [part for ranking in rankings for part in (ranking.ranking_id, pack(ranking))]
         if pairs:
-            self._replace(self._keys("ranking"), [self._clock(), *pairs])
+            with told_when_full():
+                self._replace(self._streams.keys("ranking"), [self._clock(), *pairs])
 
     def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
         entries = self._client.xrange(self._key["rankings"], f"{after_seq + 1}-0", "+", limit)
-        return [(_seq(entry_id), unpack(values[b"e"])) for entry_id, values in entries]
+        return [(seq_of(entry_id), unpack(values[b"e"])) for entry_id, values in entries]
 
     def routes(self, ranking_ids: Sequence[str]) -> dict[str, RankingRoute]:
         seqs = self._client.hmget(self._key["ranking_ids"], list(ranking_ids))
@@ -187,16 +192,12 @@ class RedisEventLog:
         return routes_of(unpack(entries[0][1][b"e"]) for entries in streams if entries)
 
     def prune(self, before_s: float, limit: int = 10_000) -> int:
-        offsets = self._client.hvals(self._key["offsets"])
-        committed = min(map(int, offsets), default=0)
         pruned = 0
-        for kind, newest in (("event", f"{committed}-0"), ("ranking", "+")):
-            entries = self._client.xrange(self._key[f"{kind}s"], "-", newest, limit)
-            for entry_id, values in entries:
-                if float(values[b"t"]) >= before_s:
-                    break
-                self._delete(kind, _seq(entry_id), _id_of(kind, values[b"e"]))
-                pruned += 1
+        for kind in _KINDS:
+            oldest = self._streams.oldest(kind, limit)
+            old = list(takewhile(lambda entry: entry.logged_s < before_s, oldest))
+            self._streams.delete(kind, [(entry.seq, entry.entry_id) for entry in old])
+            pruned += len(old)
         return pruned
 
     def compact(self) -> bool:
@@ -205,14 +206,25 @@ class RedisEventLog:
     def close(self) -> None:
         self._client.close()
 
-    def _keys(self, kind: str) -> list[str]:
-        return [self._key[f"{kind}_seq"], self._key[f"{kind}s"], self._key[f"{kind}_ids"]]
+    def _append_erasure(self, user_id: str, sessions: Sequence[str]) -> int:
+        erasure_id = f"erasure:{uuid.uuid4()}"
+        erasure = {
+            "event_id": erasure_id,
+            "type": ERASURE,
+            "user_id": user_id,
+            "session_id": None,
+            "sessions": sessions,
+        }
+        with told_when_full():
+            entry = [self._clock(), erasure_id, orjson.dumps(erasure)]
+            self._append(self._streams.keys("event"), entry)
+        return int(self._client.hget(self._key["event_ids"], erasure_id))
 
-    def _walk(self, kind: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def _walk(self, kind: Kind) -> Iterator[tuple[int, str, dict[str, Any]]]:
         seq = 0
         while entries := self._client.xrange(self._key[f"{kind}s"], f"{seq + 1}-0", "+", _SCAN):
             for entry_id, values in entries:
-                seq = _seq(entry_id)
+                seq = seq_of(entry_id)
                 if kind == "event":
                     entry = orjson.loads(values[b"e"])
                     yield seq, entry["event_id"], entry
@@ -221,23 +233,6 @@ class RedisEventLog:
                     ids = {"user_id": record.user_id, "session_id": record.session_id}
                     yield seq, record.ranking_id, ids
 
-    def _delete(self, kind: str, seq: int, entry_id: str) -> None:
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.xdel(self._key[f"{kind}s"], f"{seq}-0")
-            pipe.hdel(self._key[f"{kind}_ids"], entry_id)
-            pipe.execute()
-
-
-def _seq(entry_id: bytes) -> int:
-    return int(entry_id.split(b"-")[0])
-
-
-def _id_of(kind: str, entry: bytes) -> str:
-    if kind == "event":
-        event_id: str = orjson.loads(entry)["event_id"]
-        return event_id
-    return unpack(entry).ranking_id
-
 
 def _entry_bytes(event: BehaviorEvent) -> bytes:
     return orjson.dumps(event_record(event))
@@ -245,6 +240,6 @@ def _entry_bytes(event: BehaviorEvent) -> bytes:
 
 def _entry(data: bytes) -> LogEntry:
     values = orjson.loads(data)
-    if values["type"] == _ERASURE:
+    if values["type"] == ERASURE:
         return Erasure(values["user_id"], tuple(values["sessions"]))
     return event_of(values)

@@ -166,8 +166,12 @@ class SqliteEventLog:
                     (user_id, user_id),
                 )
             ]
+            # But for an earlier erasure, which may know more sessions.
+            connection.execute(
+                "DELETE FROM events WHERE user_id = ? AND type != ?", (user_id, ERASURE)
+            )
+            connection.execute("DELETE FROM rankings WHERE user_id = ?", (user_id,))
             for table in ("events", "rankings"):
-                connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
                 # What a session did before it signed in was done by the same shopper.
                 connection.executemany(
                     f"DELETE FROM {table} WHERE session_id = ? AND user_id IS NULL",

@@ -15,7 +15,14 @@ from features.ingest.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
-from features.store.backends import open_catalog, open_event_log, open_held_events, open_lease
+from features.ingest.trim import Trimmer
+from features.store.backends import (
+    open_catalog,
+    open_event_log,
+    open_held_events,
+    open_lease,
+    open_log_space,
+)
 from features.store.feature_store import apply, is_current, open_store
 from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
@@ -70,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with open_ingest(settings) as ingest:
+        with (
+            open_ingest(settings) as ingest,
+            Trimmer(open_log_space(settings.store), settings.trim_every_s),
+        ):
             if given.metrics_port:
                 # Only now: who is answered here may end the ingest that leads.
                 start_http_server(given.metrics_port)

@@ -36,4 +36,7 @@ class IngestSettings(BaseModel):
     maintain_every_s: PositiveFloat = Field(
         default=3_600.0, description="Snapshots, retention, compaction"
     )
+    trim_every_s: PositiveFloat = Field(
+        default=2.0, description="The log's bytes are looked at; `store.log_max_bytes`"
+    )
     dataset_folders: tuple[Path, ...] = Field(default=(), description="Erased from, too")

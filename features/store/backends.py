@@ -5,6 +5,7 @@ from features.catalog.store import Catalog
 from features.events.held import HeldEvents, RedisHeldEvents, SqliteHeldEvents
 from features.events.lease import UNSHARED, FileLease, Lease, RedisLease
 from features.events.log import EventLog
+from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
 from features.store.settings import StoreSettings
 
@@ -33,6 +34,15 @@ def open_event_log(settings: StoreSettings, lease: Lease = UNSHARED) -> EventLog
     from features.events.redis_log import RedisEventLog
 
     return RedisEventLog(Redis(**settings.redis.client_options()), lease=lease)
+
+
+def open_log_space(settings: StoreSettings) -> LogSpace:
+    """The room of the log of `settings`."""
+    if settings.kind == "sqlite":
+        return SqliteLogSpace(settings.log_path, settings.log_max_bytes)
+    from redis import Redis
+
+    return RedisLogSpace(Redis(**settings.redis.client_options()), settings.log_max_bytes)
 
 
 def open_held_events(settings: StoreSettings) -> HeldEvents:

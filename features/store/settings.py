@@ -92,6 +92,11 @@ class StoreSettings(BaseModel):
     )
     registry_refresh_s: PositiveInt = 60
     prices: Prices = Field(Prices(), description="The shop's currency, and rates of others.")
+    log_max_bytes: PositiveInt | None = Field(
+        default=None,
+        description="Of events and rankings; above it the oldest rankings go first. Default: 0.6 "
+        "of Redis's own maxmemory; for files, none",
+    )
     offline: str | None = Field(
         default=None, description="Folder of snapshots; default: in `state`"
     )

@@ -67,6 +67,29 @@ EVENTS_WAITING = Gauge(
     "vitrine_events_waiting", "Entries of the log that ingest has not taken in yet.",
     multiprocess_mode="mostrecent",
 )  # fmt: skip
+LOG_BYTES = Gauge(
+    "vitrine_log_bytes", "Bytes of events and rankings in the log; in Redis estimated.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+LOG_MAX_BYTES = Gauge(
+    "vitrine_log_max_bytes", "What they are trimmed to; 0: no bound.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+LOG_TRIMMED = Counter(
+    "vitrine_log_trimmed_total",
+    "Entries that went before their time, to keep the log within its bound, by kind: ranking, "
+    "event (one that was folded).",
+    ("kind",),
+)
+for _kind in ("ranking", "event"):
+    LOG_TRIMMED.labels(kind=_kind)
+STORE_BYTES = Gauge(
+    "vitrine_store_bytes", "Memory of the log's Redis that is taken, or bytes of the log's file.",
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+STORE_MAX_BYTES = Gauge(
+    "vitrine_store_max_bytes", "Redis's maxmemory; 0: no bound.", multiprocess_mode="mostrecent"
+)
 OUTCOMES = Counter(
     "vitrine_outcomes_total",
     "Events by type and by how the ranking that showed the item came about: click-through and "

@@ -14,6 +14,7 @@ MODEL_FAILED = 0.1
 LATE_SHARE = 0.1
 WAITING = 10_000
 STALE_S = 60
+STORE_FILLED = 0.8  # rankings are not recorded any more (serving/shops/reserve.py)
 CAPPED_SHARE = 0.05  # simulated shoppers: 0.01
 
 
@@ -164,6 +165,30 @@ def _events() -> list[Json]:
             summary="Somebody sends far more events of an item than a shopper does.",
             description="{{ $value | humanizePercentage }} of the events of the last quarter of an "
             "hour no longer count for their item's popularity.",
+        ),
+        alert(
+            "VitrineEventsRefused",
+            'sum by (namespace) (increase(vitrine_events_total{outcome="refused"}[10m])) > 0',
+            severity="page", runbook="log-full",
+            summary="Events are refused: the log has no room.",
+            description="{{ $value | humanize }} events were refused in ten minutes.",
+        ),
+        alert(
+            "VitrineStoreFilling",
+            "max by (namespace) (vitrine_store_bytes)\n"
+            f"/ (max by (namespace) (vitrine_store_max_bytes) > 0) > {STORE_FILLED:g}", wait="10m",
+            severity="ticket", runbook="log-full",
+            summary="Redis fills up, and trimming the log does not help.",
+            description="{{ $value | humanizePercentage }} of its memory is taken: rankings are "
+            "not recorded, from 90 % on events are refused.",
+        ),
+        alert(
+            "VitrineEventsTrimmed",
+            'sum by (namespace) (increase(vitrine_log_trimmed_total{kind="event"}[1h])) > 0',
+            severity="ticket", runbook="log-full",
+            summary="The log is so small that events go before their time, and all rankings.",
+            description="{{ $value | humanize }} events went in an hour: no model can learn from "
+            "them.",
         ),
         alert(
             "VitrineRankingRecordsLost",

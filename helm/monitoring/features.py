@@ -1,6 +1,6 @@
 """The dashboard of features: online store, ingest, catalogue."""
 
-from helm.monitoring.alerts import LATE_SHARE, STALE_S, WAITING
+from helm.monitoring.alerts import LATE_SHARE, STALE_S, STORE_FILLED, WAITING
 from helm.monitoring.panels import dashboard, graph, number, quantiles
 
 FEATURES = dashboard(
@@ -101,6 +101,26 @@ FEATURES = dashboard(
         graph(
             "Ingests that lead", "One, but for the moment in which one takes over from another.",
             {"lead": "sum(vitrine_ingest_leader)"}, runbook="ingest",
+        ),
+        graph(
+            "Room of the store", "Redis's memory; a file has no bound. From three quarters on the "
+            "log gives way, from 90 % on events are refused.",
+            {
+                "taken": "max(vitrine_store_bytes) / (max(vitrine_store_max_bytes) > 0)",
+                "of the log's bound": "max(vitrine_log_bytes) / (max(vitrine_log_max_bytes) > 0)",
+            },
+            unit="percentunit", limit=STORE_FILLED, runbook="log-full",
+        ),
+        graph(
+            "Trimmed and refused", "Rankings go first, oldest first; then events that are "
+            "features already. Refused: there was no room for them.",
+            {
+                "trimmed: {{kind}}": "sum by (kind) "
+                "(rate(vitrine_log_trimmed_total[$__rate_interval]))",
+                "refused": "sum(rate("
+                'vitrine_events_total{outcome="refused"}[$__rate_interval]))',
+            },
+            unit="eps", runbook="log-full",
         ),
         graph(
             "Failures of ingest", "It begins again from the stores; nothing is skipped.",

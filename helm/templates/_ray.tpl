@@ -10,6 +10,15 @@
 {{- /* The smallest object store that Ray takes, in bytes: answers do not pass through it. */}}
 {{- define "vitrine.objectStoreMemory" -}}{{ mul 80 1024 1024 }}{{- end }}
 
+{{- /* Where the state of Ray's head lies. */}}
+{{- define "vitrine.headRedisAddress" -}}
+{{- if .Values.redis.head.enabled -}}
+redis://{{ include "vitrine.fullname" . }}-head-redis:6379
+{{- else -}}
+{{ include "vitrine.redisAddress" . }}
+{{- end -}}
+{{- end }}
+
 {{- define "vitrine.redisAddress" -}}
 {{ ternary "rediss" "redis" (eq "yes" (include "vitrine.redisTls" .)) }}://{{ include "vitrine.redisHost" . }}:{{ include "vitrine.redisPort" . }}
 {{- end }}
@@ -55,7 +64,7 @@
 # prometheus_client takes either name, and Feast makes a folder for the one that is missing.
 - {name: PROMETHEUS_MULTIPROC_DIR, value: /metrics}
 - {name: PROMETHEUS_MULTIPROCESS_DIR, value: /metrics}
-{{- if include "vitrine.redisCa" . }}
+{{- if and (include "vitrine.redisCa" .) (not .Values.redis.head.enabled) }}
 - {name: RAY_REDIS_CA_CERT, value: /etc/vitrine/redis/ca.crt}
 {{- end }}
 {{- with include "vitrine.tracingEnvironment" (list . "vitrine") }}

@@ -7,6 +7,9 @@ registry: /shared/feast-registry.db
 offline: /shared/offline
 prices:
   {{- .Values.prices | toYaml | nindent 2 }}
+{{- with .Values.redis.logMaxBytes }}
+log_max_bytes: {{ . | int64 }}
+{{- end }}
 redis:
   host: {{ include "vitrine.redisHost" . | quote }}
   port: {{ include "vitrine.redisPort" . }}

@@ -89,7 +89,9 @@ class RedisAuth(Values):
 
 
 class Redis(Values):
+    log_max_bytes: Annotated[int, Field(ge=0)]
     bundled: BundledRedis
+    head: BundledRedis
     external: ExternalRedis
     auth: RedisAuth
 

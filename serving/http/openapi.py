@@ -112,7 +112,8 @@ _PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "candidates.0.item_id: Field required", None),
     "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
             "retry-after"),
-    "503": ("More load than can be taken (`overloaded`), or what is asked for is down.",
+    "503": ("More load than can be taken (`overloaded`), no room for what is told (`log_full`), "
+            "or what is asked for is down.",
             "overloaded", "overloaded", "retry-after"),
 }  # fmt: skip
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}

@@ -60,17 +60,18 @@ class Status:
         """Model version, catalogue size, how far ingest is behind."""
         answers = await self._probe()
         try:
-            last, done, ingest = await asyncio.to_thread(
+            last, done, ingest, space = await asyncio.to_thread(
                 lambda: (
                     self._shop.log.last_seq(),
                     self._shop.log.offset(self._ingest_name),
                     self._shop.log.status(self._ingest_name),
+                    self._shop.reserve.space.measure(),
                 )
             )
         except Exception:
             # Whoever asks what is wrong must get an answer when the log is what is wrong.
             _LOG.exception("the log does not tell its status")
-            last, done, ingest = None, None, None
+            last, done, ingest, space = None, None, None, None
         return {
             "model_version": self._model_version,
             "features_answer": answers["features"],
@@ -79,6 +80,13 @@ class Status:
             "items_to_encode": self._shop.retrieval.n_awaited,
             "events_logged": last,
             "events_waiting": None if last is None or done is None else max(last - done, 0),
+            "space": space
+            and {
+                "log_bytes": space.log,
+                "log_max_bytes": space.log_max,
+                "store_bytes": space.store,
+                "store_max_bytes": space.store_max,
+            },
             "ingest": json.loads(ingest) if ingest else None,
             "rankings": rankings_by_route(),
         }

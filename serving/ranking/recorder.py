@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from features.events.event import sign_in
+from features.events.event import EventType, sign_in
 from features.events.log import RankingRecord
 from serving.ranking.values import Slate
 from serving.shops.shop import Shop
@@ -91,7 +91,7 @@ class Recorder:
                 event = sign_in(context.user_id, context.session_id, now_s)
                 if (shop.name, event.event_id) not in self._told:
                     found[event.event_id] = event
-        if not found:
+        if not found or not shop.reserve.takes(EventType.SIGN_IN):
             return
         try:
             shop.log.append(list(found.values()))
@@ -105,6 +105,10 @@ class Recorder:
 
 def _write(shop: Shop, slates: list[Slate]) -> None:
     # A lost record costs a training row; a failed answer would cost a shopper.
+    if not shop.reserve.takes_rankings():
+        RANKINGS_LOST.inc(len(slates))
+        _LOG.warning("%d rankings were not recorded: the store is nearly full", len(slates))
+        return
     records = []
     for slate in slates:
         try:

@@ -12,6 +12,7 @@ from serving.search.suggest.suggestions import Suggestions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
 from serving.shops.upkeep import Upkeep
 
@@ -65,6 +66,7 @@ class Shop:
     pseudonyms: Pseudonyms
     shoppers: ShopperReader
     log: ShopLog
+    reserve: Reserve
     intake: Intake
     upkeep: Upkeep
 

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from features.catalog.item import Item
 from features.catalog.store import Edit
+from features.full import StoreFullError
+from serving.shops.reserve import Reserve
 from serving.shops.waiting_room import WaitingRoom
 
 
@@ -31,14 +33,23 @@ class CatalogKeeper(Protocol):
 class Upkeep:
     """Reads and writes; what is written is on disk when it returns."""
 
-    def __init__(self, catalog: CatalogKeeper, max_waiting: int = 32) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: CatalogKeeper, reserve: Reserve, max_waiting: int = 32) -> None:
+        self._catalog, self._reserve = catalog, reserve
         self._room = WaitingRoom("catalogue", 4, max_waiting)
 
     async def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
-        """Change items; on disk when it returns. Raises OverloadedError, as all of these."""
+        """Change items; on disk when it returns.
+
+        Raises LogFullError when the rest of the room is for purchases, OverloadedError as all of
+        these.
+        """
         if edits:
-            await self._room.do(lambda: self._catalog.edit(edits))
+            await self._room.do(lambda: self._edit(edits))
+
+    def _edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
+        if not self._reserve.takes_items():
+            raise StoreFullError("the rest of the room is for purchases")
+        self._catalog.edit(edits)
 
     async def delete(self, item_id: str) -> None:
         """Take an item out of every later ranking; an unknown one is gone already."""

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from serving.errors import OverloadedError
+from features.full import StoreFullError
+from serving.errors import LogFullError, OverloadedError
 
 _T = TypeVar("_T")
+ROOM_AGAIN_S = 10.0  # the log is trimmed every few seconds
 
 
 class WaitingRoom:
@@ -22,14 +24,19 @@ class WaitingRoom:
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
 
     async def do(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns; raises OverloadedError when too much is under way."""
+        """What `work` returns; raises OverloadedError when too much is under way, LogFullError when
+        there is no room for what it writes.
+        """
         if self._waiting >= self._max_waiting:
             raise OverloadedError(f"too much waits for the {self._name}", 1)
         self._waiting += 1
         working = asyncio.get_running_loop().run_in_executor(self._threads, work)
         working.add_done_callback(self._done)
         # A caller that leaves takes nothing back; the work counts as waiting until it is done.
-        return await asyncio.shield(working)
+        try:
+            return await asyncio.shield(working)
+        except StoreFullError as error:
+            raise LogFullError(f"the {self._name} is full", ROOM_AGAIN_S) from error
 
     def _done(self, working: "asyncio.Future[Any]") -> None:
         self._waiting -= 1

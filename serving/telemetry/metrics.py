@@ -117,7 +117,13 @@ RANKINGS_LOST = Counter(
     "vitrine_ranking_records_lost_total", "Ranking records that could not be written to the log."
 )
 
-EVENTS = Counter("vitrine_events_total", "Behaviour events posted, by outcome.", ("outcome",))
+EVENTS = Counter(
+    "vitrine_events_total",
+    "Behaviour events posted by outcome: accepted, duplicate, rejected (bad), refused (no room).",
+    ("outcome",),
+)
+for _outcome in ("accepted", "duplicate", "rejected", "refused"):
+    EVENTS.labels(outcome=_outcome)  # there from the start: an increase needs a series before
 KEY_RELOADS = Counter(
     "vitrine_key_reloads_total", "Changes of the key file: taken, or refused.", ("outcome",)
 )

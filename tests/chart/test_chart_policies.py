@@ -178,7 +178,7 @@ def test_the_default_profile_fits_a_cluster_of_4_cpus_and_8_gb() -> None:
         parts.add(component(pod["metadata"]["labels"]))
         for name, needed in pod_needs(pod).items():
             total[name] += needed
-    assert parts == {"head", "worker", "model-server", "redis", "ingest", "setup"}
+    assert parts == {"head", "head-redis", "worker", "model-server", "redis", "ingest", "setup"}
     assert total["cpu"] <= 4
     assert total["memory"] <= 8e9
 

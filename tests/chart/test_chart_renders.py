@@ -137,7 +137,7 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
         {"networkPolicy": {"enabled": False}},
         {("NetworkPolicy", f"vitrine-{name}") for name in (
             "default", "worker", "head", "model-server", "ingest", "jobs", "publish", "removal",
-            "test", "redis")},
+            "test", "redis", "head-redis")},
     ),
     "neighbors": ({"neighbors": {"enabled": False}}, {("CronJob", "vitrine-neighbors")}),
     "a claim of one's own": (
@@ -149,6 +149,11 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
                    "auth": {"existingSecret": "mine"}}},
         {(kind, "vitrine-redis")
          for kind in ("StatefulSet", "Service", "ConfigMap", "Secret", "NetworkPolicy")},
+    ),
+    "Ray's state with the rest": (
+        {"redis": {"head": {"enabled": False}}},
+        {(kind, "vitrine-head-redis")
+         for kind in ("StatefulSet", "Service", "ConfigMap", "NetworkPolicy")},
     ),
     "keys of one's own": (
         {"auth": {"existingSecret": "mine"}, "pseudonyms": {"existingSecret": "mine"}},

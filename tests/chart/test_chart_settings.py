@@ -108,6 +108,37 @@ def test_an_external_redis_is_reached_as_told_by_all_who_use_it() -> None:
         assert variables["RAY_REDIS_CA_CERT"] == "/etc/vitrine/redis/ca.crt"
 
 
+def test_the_state_of_ray_s_head_has_a_store_of_its_own_whoever_holds_the_log() -> None:
+    outside = {"bundled": {"enabled": False}, "external": {"host": "redis.example.com"}}
+    for redis in ({}, {**outside, "auth": {"existingSecret": "mine"}}):
+        found = render({"redis": redis})
+        cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
+        options = cluster["gcsFaultToleranceOptions"]
+        address = one(found, "Service", "vitrine-head-redis")["metadata"]["name"]
+        assert options["redisAddress"] == f"redis://{address}:6379"
+        secret = options["redisPassword"]["valueFrom"]["secretKeyRef"]["name"]
+        (server,) = (
+            volume
+            for volume in one(found, "StatefulSet", address)["spec"]["template"]["spec"]["volumes"]
+            if volume["name"] == "configuration"
+        )
+        assert server["projected"]["sources"][0]["secret"]["name"] == secret
+    settings = Settings.model_validate(settings_of(render({})))
+    assert settings.store.redis.host == "vitrine-redis"
+
+
+def test_the_log_s_bound_is_the_server_s_own_unless_one_is_given() -> None:
+    def bounds(values: Json) -> tuple[int | None, int | None]:
+        found = render(values)
+        files = one(found, "ConfigMap", "vitrine-settings")["data"]
+        ingest = IngestSettings.model_validate_json(files["ingest.json"])
+        store = Settings.model_validate(settings_of(found)).store
+        return store.log_max_bytes, ingest.store.log_max_bytes
+
+    assert bounds({}) == (None, None)
+    assert bounds({"redis": {"logMaxBytes": 20_000_000_000}}) == (20_000_000_000,) * 2
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str) -> None:
     found = render(profile(name))

@@ -29,6 +29,7 @@ from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ItemChanges, RankingRecord
+from features.events.space import Space, Trimmed
 from serving.experiments.assignment import assign
 from serving.models.batcher import RankerJob, RankerReply
 from serving.models.contract import PART_NAMES, VECTOR_SIZE, Tensors
@@ -322,6 +323,29 @@ class FakeLog:
 
     def offset(self, consumer: str) -> int:
         return 0
+
+
+@dataclass
+class FakeSpace:
+    """A `LogSpace` of 1,000 bytes, of which `taken` are."""
+
+    taken: int = 0
+    error: Exception | None = None
+
+    def fill(self) -> float:
+        if self.error:
+            raise self.error
+        return self.taken / 1_000
+
+    def measure(self) -> Space:
+        return Space(self.taken, 600, self.taken, 1_000)
+
+    def trim(self, n_bytes: int, limit: int = 500) -> Trimmed:
+        self.taken -= n_bytes
+        return Trimmed(1, 0)
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass

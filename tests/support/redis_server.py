@@ -27,12 +27,15 @@ def skip_without_redis(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def redis_server(binary: str, tls: Certificates | None = None) -> Iterator[int]:
+def redis_server(
+    binary: str, tls: Certificates | None = None, max_memory: str = "0"
+) -> Iterator[int]:
     """The port of a server that runs inside the block; with `tls` it is mutual, and there only."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [binary, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command += ["--maxmemory", max_memory]
     client: dict[str, Any] = {"port": port}
     if tls is None:
         command += ["--port", str(port)]

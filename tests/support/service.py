@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
 
+from features.events.log import EventLog
+from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
 from serving.http.application import Endpoints, http_app
 from serving.http.routes.event_import import EventImport, Pace
@@ -32,9 +34,10 @@ from serving.settings import Settings
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
-from serving.shops.upkeep import Upkeep
+from serving.shops.upkeep import CatalogKeeper, Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
@@ -44,6 +47,7 @@ from tests.support.fakes import (
     FakeLog,
     FakeRanker,
     FakeShoppers,
+    FakeSpace,
     FakeVectors,
     groceries,
     state,
@@ -61,6 +65,14 @@ MAX_WAITING = 1_000  # events that may wait for ingest, which folds nothing here
 def event_import(clock: Callable[[], float] = lambda: NOW_S) -> EventImport:
     """Holds nobody up for long."""
     return EventImport(64 * 1024, Pace("ingest", MAX_WAITING, hold_s=0.05), clock)
+
+
+class Stores(NamedTuple):
+    """Real ones, instead of the fakes."""
+
+    log: EventLog
+    catalog: CatalogKeeper
+    space: LogSpace
 
 
 class Kept:
@@ -94,9 +106,10 @@ def settings_of(tokenizer: Path, **sections: Any) -> Settings:
 def shop_of(
     items: ItemCache,
     shoppers: FakeShoppers | None = None,
-    log: FakeLog | None = None,
-    catalog: FakeCatalog | None = None,
+    log: FakeLog | EventLog | None = None,
+    catalog: CatalogKeeper | None = None,
     rules: Rules = NO_EXPLORATION,
+    space: LogSpace | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -105,7 +118,9 @@ def shop_of(
     suggestions = Suggestions(items)
     suggestions.update(np.arange(len(items.table)))
     suggestions.rebuild(NOW_S)
-    log, catalog = log or FakeLog(), catalog or FakeCatalog()
+    log = log or FakeLog()
+    catalog = FakeCatalog() if catalog is None else catalog  # an empty one is false
+    reserve = Reserve(space or FakeSpace(), every_s=0)
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -115,8 +130,9 @@ def shop_of(
         pseudonyms=Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),
         log=log,
-        intake=Intake(log),
-        upkeep=Upkeep(catalog),
+        reserve=reserve,
+        intake=Intake(log, reserve),
+        upkeep=Upkeep(catalog, reserve),
     )
 
 
@@ -130,6 +146,7 @@ class Service:
         tokenizer: Path,
         late_traces: LateTraces | None = None,
         clock: Callable[[], float] = lambda: NOW_S,
+        stores: Stores | None = None,
         **sections: Any,
     ) -> None:
         settings = settings_of(tokenizer, **sections)
@@ -138,8 +155,10 @@ class Service:
         self.scorer = FakeRanker()
         self.shoppers = FakeShoppers()
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()
+        self.space = FakeSpace()
+        log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
-        self.shop = shop_of(self.items, self.shoppers, self.log, self.catalog)
+        self.shop = shop_of(self.items, self.shoppers, log, catalog, space=space)
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)

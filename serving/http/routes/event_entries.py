@@ -18,9 +18,10 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class JudgedEvents:
-    """The good entries, in their order, and (code, detail) of the others by their numbers."""
+    """The good entries with their numbers, in order, and (code, detail) of the others by theirs."""
 
     events: list[BehaviorEvent] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -35,6 +36,7 @@ def judge_events(
     for number, entry in entries:
         try:
             judged.events.append(keep(EventIn.model_validate_json(entry)))
+            judged.numbers.append(number)
         except ValidationError as error:
             judged.refused[number] = ("invalid_event", first_problem(error))
         except RefusedError as error:

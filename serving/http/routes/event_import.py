@@ -13,6 +13,7 @@ import orjson
 from fastapi import Request, Response
 
 from features.events.event import BehaviorEvent
+from serving.errors import LogFullError
 from serving.http.bodies import json_response
 from serving.http.middleware import problem
 from serving.http.openapi import ref
@@ -87,22 +88,26 @@ class EventImport:
         done: dict[str, Any] = {
             "lines": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "errors": [],
         }  # fmt: skip
-        held = False
+        stopped: tuple[str, str] | None = None  # code, detail
         async for batch in batches(lines(request.stream(), self._max_line)):
-            held = not await self._pace.admits(shop.log)
-            if held:
+            if not await self._pace.admits(shop.log):
+                stopped = ("overloaded", "ingest is behind")
                 break
-            await self._take(batch, shop, done)
+            if not await self._take(batch, shop, done):
+                stopped = (LogFullError.code, "the log is nearly full")
+                break
         logged, folded = await self._pace.positions(shop.log)
         taken = EventsImported(**done, logged=logged, folded=folded).model_dump()
-        if held:
-            detail = f"{logged - folded} events wait for ingest"
-            return problem(request, 503, "overloaded", detail, _RETRY_S, taken=taken)
+        if stopped:
+            code, why = stopped
+            detail = f"{why}: {logged - folded} events wait for ingest"
+            return problem(request, 503, code, detail, _RETRY_S, taken=taken)
         return json_response(taken)
 
     async def _take(
         self, batch: list[tuple[int, bytes | None]], shop: Shop, done: dict[str, Any]
-    ) -> None:
+    ) -> bool:
+        """False: the log has no room for all of it; what it took is a duplicate the next time."""
         now_s = self._clock()
 
         def keep(event: EventIn) -> BehaviorEvent:
@@ -117,7 +122,12 @@ class EventImport:
         for number, line in batch:
             if line is None:
                 judged.refused[number] = ("line_too_long", f"longer than {self._max_line} bytes")
-        appended = await shop.intake.append(judged.events)
+        try:
+            appended = await shop.intake.append(judged.events)
+        except LogFullError:
+            return False
+        if appended.refused:
+            return False
         counts = {
             "accepted": appended.accepted,
             "duplicates": appended.duplicates,
@@ -131,3 +141,4 @@ class EventImport:
             RejectedLine(line=number, code=code, detail=detail)
             for number, (code, detail) in sorted(judged.refused.items())
         ][: MOST_ERRORS - len(done["errors"])]
+        return True

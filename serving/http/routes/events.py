@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from features.catalog.counters import DAY_S
 from features.events.event import MAX_AGE_S, BehaviorEvent, EventType
-from serving.errors import ForbiddenError, InvalidRequestError
+from serving.errors import ForbiddenError, InvalidRequestError, LogFullError
 from serving.http.access.auth import Keyring, Publishable, Scope
 from serving.http.access.cross_origin import EVENTS_PATH, PREFLIGHT
 from serving.http.bodies import json_response, read_body
@@ -28,6 +28,7 @@ PAGE_EVENTS = 50
 _OF_THE_SERVER = frozenset({EventType.PURCHASE, EventType.RETURN})
 # Events that pages tell have ids of their own: nobody can use up the id of an order's purchase.
 _PAGE_ID = "page:"
+_NO_ROOM = "type: the log is nearly full, and takes what matters more only; send it again later"
 _URL_KEY = APIKeyQuery(
     name="key", scheme_name="PublishableKey", description="A publishable key.", auto_error=False
 )
@@ -85,7 +86,9 @@ class EventRoutes:
     async def take(
         self, shop: Shop, body: EventsRequest, page: Publishable | None = None
     ) -> EventsResponse:
-        """Keep the good events, name the bad ones; raises InvalidRequestError.
+        """Keep the good events, name the bad ones and those that there is no room for.
+
+        Raises InvalidRequestError, and LogFullError when there is room for none of the good ones.
 
         page: what holds of the publishable key that they came with; None: the key was a secret.
         """
@@ -108,12 +111,22 @@ class EventRoutes:
             Rejected(index=index, code=code, detail=detail)
             for index, (code, detail) in judged.refused.items()
         ]
-        appended = await shop.intake.append(judged.events)
-        EVENTS.labels(outcome="accepted").inc(appended.accepted)
-        EVENTS.labels(outcome="duplicate").inc(appended.duplicates)
         EVENTS.labels(outcome="rejected").inc(len(rejected))
+        try:
+            taken = await shop.intake.append(judged.events)
+        except LogFullError:
+            EVENTS.labels(outcome="refused").inc(len(judged.events))
+            raise
+        EVENTS.labels(outcome="accepted").inc(taken.accepted)
+        EVENTS.labels(outcome="duplicate").inc(taken.duplicates)
+        EVENTS.labels(outcome="refused").inc(len(taken.refused))
+        rejected += [
+            Rejected(index=judged.numbers[place], code=LogFullError.code, detail=_NO_ROOM)
+            for place in taken.refused
+        ]
+        rejected.sort(key=lambda each: each.index)
         return EventsResponse(
-            accepted=appended.accepted, duplicates=appended.duplicates, rejected=rejected
+            accepted=taken.accepted, duplicates=taken.duplicates, rejected=rejected
         )
 
 

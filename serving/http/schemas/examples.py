@@ -190,6 +190,10 @@ EXAMPLES: dict[str, Example] = {
             "model_version": "3", "features_answer": True, "model_answers": True,
             "catalog_items": 10_000, "items_to_encode": 0,
             "events_logged": 52_311, "events_waiting": 0,
+            "space": {
+                "log_bytes": 141_557_760, "log_max_bytes": 241_591_910,
+                "store_bytes": 171_966_464, "store_max_bytes": 402_653_184,
+            },
             "ingest": {"applied_seq": 52_311}, "rankings": {"model": 812.0, "cold_start": 31.0},
         },
     ),

@@ -34,6 +34,19 @@ class Ready(Wire):
     model: bool
 
 
+class StoreSpace(Wire):
+    """Bytes of the event log, and of the store that it shares with features and catalogue."""
+
+    log_bytes: int = Field(description="Events and rankings; in Redis estimated.")
+    log_max_bytes: int | None = Field(
+        description="Above it the oldest rankings go, then events that are features already."
+    )
+    store_bytes: int
+    store_max_bytes: int | None = Field(
+        description="Redis's `maxmemory`. From nine tenths of it on events are refused."
+    )
+
+
 class ShopStatus(Wire):
     """Versions and freshness."""
 
@@ -44,6 +57,7 @@ class ShopStatus(Wire):
     items_to_encode: int = Field(description="Found by their words only so far.")
     events_logged: int | None = Field(description="null: the log does not answer.")
     events_waiting: int | None = Field(description="Not yet in any feature.")
+    space: StoreSpace | None = Field(description="null: the log does not answer.")
     ingest: dict[str, Any] | None = Field(description="What ingest last said of itself.")
     rankings: dict[str, float] = Field(description="Answered by this process, by route.")
 

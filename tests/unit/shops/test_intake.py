@@ -17,8 +17,9 @@ from serving.models.tokenizer import Tokenizer
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.reserve import Reserve
 from serving.shops.shop import Shops
-from tests.support.fakes import NOW_S, FakeLog
+from tests.support.fakes import NOW_S, FakeLog, FakeSpace
 from tests.support.service import event_import, shop_of
 
 NO_ITEMS = ItemCache(Tokenizer(Path("none is read")), 16)
@@ -39,7 +40,8 @@ class Desk:
 
     def __init__(self, **settings: int) -> None:
         self.log = FakeLog()
-        self.intake = Intake(self.log, **settings)
+        self.space = FakeSpace()
+        self.intake = Intake(self.log, Reserve(self.space, every_s=0), **settings)
         self.shop = replace(shop_of(NO_ITEMS), intake=self.intake, pseudonyms=PSEUDONYMS)
         self.routes = EventRoutes(Shops([self.shop]), event_import(), lambda: NOW_S)
 
