@@ -216,7 +216,9 @@ class RedisEventLog:
             "sessions": sessions,
         }
         with told_when_full():
-            entry = [self._clock(), erasure_id, orjson.dumps(erasure)]
+            entry: list[float | str | bytes] = [
+                self._clock(), erasure_id, orjson.dumps(erasure)
+            ]  # fmt: skip
             self._append(self._streams.keys("event"), entry)
         return int(self._client.hget(self._key["event_ids"], erasure_id))
 

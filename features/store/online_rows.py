@@ -56,13 +56,13 @@ class OnlineRows(Protocol):
 class SqliteRows:
     """Rows in Feast's SQLite file: table `<project>_<view>`, one row for each feature.
 
-    writer: Feast's own connection, which its reads go through as well
+    writer: Feast's own connection, which its reads go through as well; the file's, of a copy
     """
 
-    def __init__(self, path: Path, project: str, writer: Connection) -> None:
+    def __init__(self, path: Path, project: str, writer: Connection | None = None) -> None:
         self._file = SqliteFile(path)
         self._project = project
-        self._writer = writer
+        self._writer = writer or self._file.connection
 
     def write(self, view: str, rows: Sequence[FeastRow]) -> None:
         # What Feast writes, as one statement of many rows: its own executes one for each feature,

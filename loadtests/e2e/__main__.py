@@ -10,7 +10,9 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -40,7 +42,7 @@ def main() -> int:
     traffic = shop.traffic(given.rate)
     traffic.start()
     for name, function in chosen(given.only):
-        results.append(attempt(name, console, lambda r, f=function: f(shop, traffic, r)))  # type: ignore[misc]
+        results.append(attempt(name, console, partial(function, shop, traffic)))
     traffic.stop()
     if not given.keep:
         results.append(attempt("uninstall and reinstall", console, lambda r: reinstall(shop, r)))
@@ -55,12 +57,12 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def attempt(name: str, console: Console, run: object) -> Result:
+def attempt(name: str, console: Console, run: Callable[[Result], None]) -> Result:
     """A scenario, told while it runs; what it could not do is a bar missed."""
     result = Result(name)
     console.print(f"{time.strftime('%H:%M:%S')} {name}", markup=False)
     try:
-        run(result)  # type: ignore[operator]
+        run(result)
     except CommandError as error:
         result.missed.append(f"could not go on: {error}")
     said = ", ".join(result.missed) or "as it should"

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helm.tools.kubernetes import Namespace, until
+from helm.tools.kubernetes import Json, Namespace, until
 
 _CALLER = Path(__file__).with_name("caller.py")
 _LAG_S = 20.0  # the caller tells a second when its slowest request is over
@@ -92,7 +92,7 @@ class Traffic:
                     phase.routes[kind] += count
         return phase
 
-    def lines(self) -> list[tuple[int, dict[str, object]]]:
+    def lines(self) -> list[tuple[int, Json]]:
         """What the pod said: second of the clock, and its line."""
         found = []
         for text in self._namespace.kubectl("logs", self.name).splitlines():

@@ -186,7 +186,7 @@ class RayCluster:
 
     def __init__(self) -> None:
         # Here: a second of a processor, which nothing else in this module needs.
-        from ray._raylet import GcsClient
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]  # made by Cython
 
         self._url = f"http://{os.environ['FQ_RAY_IP']}:8265/api/serve/applications/"
         self._gcs = GcsClient(address=os.environ["RAY_ADDRESS"])
@@ -219,7 +219,8 @@ class RayCluster:
         """See Cluster."""
         from ray.core.generated import autoscaler_pb2
 
-        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        reasons: Any = autoscaler_pb2
+        reason = reasons.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         deadline_ms = int((time.time() + EMPTY_S) * 1e3)
         accepted, why = self._gcs.drain_node(self.node_id, reason, "the pod ends", deadline_ms)
         if not accepted:

@@ -1,6 +1,7 @@
 """What holds for every pod of every profile: least rights, limits, probes, known images."""
 
 import re
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_what_runs_on_is_looked_after(found: list[Json]) -> None:
 
 
 def test_what_answers_goes_on_answering_until_it_is_let_go_of(found: list[Json]) -> None:
-    longest = {
+    longest: dict[str, Callable[[list[str]], float]] = {
         "triton": lambda command: int(command[1]),  # sleep
         "ray-worker": lambda _: NOTICE_S + ARRIVAL_S + SETTLE_S + EMPTY_S,
     }

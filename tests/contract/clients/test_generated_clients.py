@@ -44,7 +44,13 @@ def test_a_python_client_of_the_document_calls_every_endpoint(
         *("--path", document, "--meta", "none", "--output-path", tmp_path / "vitrine_client"),
         *("--config", program.with_name("generator.yaml")),
     )
-    strict = ["--strict", "--follow-imports=silent", "--config-file=", "--cache-dir", tmp_path]
+    strict: list[str | Path] = [
+        "--strict",
+        "--follow-imports=silent",
+        "--config-file=",
+        "--cache-dir",
+        tmp_path,
+    ]
     run(
         *(sys.executable, "-m", "mypy", *strict, "--python-executable", PYTHON, program),
         environment={"MYPYPATH": str(tmp_path)},

@@ -33,7 +33,7 @@ def kubernetes(gone_after: int, clusters: int = 0) -> Iterator[tuple[str, list[A
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             asked.append((self.command, self.path, body))
             known = self.headers["authorization"] == "Bearer secret"
-            left = [{}] if len(asked) <= gone_after + clusters else []
+            left: list[object] = [{}] if len(asked) <= gone_after + clusters else []
             there = "rayclusters" in self.path or len(asked) <= gone_after
             self.send_response((200 if there else 404) if known else 403)
             self.end_headers()
