@@ -25,7 +25,7 @@ from serving.local.state_folder import DEV_KEY, Encoder, Prepared, settings_for
 from serving.local.tracing import Tracing
 from serving.local.tritonserver import ModelServerError
 
-_START_S = 300.0  # half a minute on a quiet machine, minutes on a busy one
+_START_S = 300.0  # a busy machine takes 90 s for Ray alone; what ends is told at once
 
 
 @dataclass(frozen=True, slots=True)

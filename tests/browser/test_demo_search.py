@@ -296,3 +296,37 @@ def test_what_a_rule_moved_says_so_in_words(window: Window) -> None:
     expect(cards.nth(0).locator(".why > summary")).to_contain_text("the shop puts it here: own")
     cards.nth(1).locator(".why > summary").click()
     expect(cards.nth(1).locator(".why .lines")).to_contain_text("you bought it 4 times")
+
+
+def test_the_address_holds_the_search_and_opens_it(window: Window) -> None:
+    shop(window, "reader")
+    search(window, "zorbelyx lamp")
+    found(window, N_LAMPS)
+    address = window.page.evaluate("location.hash")
+    window.page.goto("about:blank")
+    window.open(f"/demo{address}")
+    found(window, N_LAMPS)
+    expect(window.page.locator("#shopper")).to_have_value("reader")
+    expect(window.page.locator("#query")).to_have_value("zorbelyx lamp")
+    window.page.locator("#found-close").click()
+    assert window.page.evaluate("location.hash") == "#shopper=reader"
+
+
+def test_a_link_within_the_page_leaves_the_shopper(window: Window) -> None:
+    shop(window, "reader")
+    window.page.locator(".skip").focus()
+    window.page.keyboard.press("Enter")
+    window.page.wait_for_function("location.hash === '#recommended'")
+    expect(window.page.locator("#shopper")).to_have_value("reader")
+
+
+@pytest.mark.parametrize("window_options", [{"viewport": {"width": 1280, "height": 800}}])
+def test_in_a_low_window_products_come_first_until_a_filter_is_chosen(window: Window) -> None:
+    shop(window)
+    search(window, "zorbelyx lamp")
+    found(window, N_LAMPS)
+    expect(chip(window, "brand:Plimmer")).to_be_hidden()
+    expect(window.page.locator("#found .card").first).to_be_in_viewport(ratio=1)
+    window.page.locator("#facets summary").click()
+    window.page.locator("#facets .chip").first.click()
+    expect(window.page.locator('#facets .chip[aria-pressed="true"]').first).to_be_visible()
