@@ -283,7 +283,7 @@ def problem(number: int) -> str | None:
 def named(message: str, key: str) -> bool:
     """Whether Helm's message names the key, and comes of the schema or a check of ours."""
     ours = "specifications of the schema" in message or "execution error at" in message
-    return ours and key in message
+    return ours and key in message.replace("~1", "/")  # a JSON pointer
 
 
 @cache
