@@ -180,6 +180,21 @@ def test_what_was_in_view_is_told_once_with_its_ranking_and_place(
     assert {method for method, _ in running.asked} == {"POST"}, "no preflight is needed"
 
 
+def test_what_the_shopper_hides_is_told_at_once(running: Running, page: Page) -> None:
+    page.goto(running.shop_url)
+    until(page, lambda: len(running.events(EventType.IMPRESSION)) == 2)
+    page.evaluate("vitrine.hide('milk', {ranking_id: 'r1'}); vitrine.unhide('oat')")
+    until(page, lambda: running.events(EventType.HIDE) and running.events(EventType.UNHIDE))
+    (hidden,), (shown,) = running.events(EventType.HIDE), running.events(EventType.UNHIDE)
+    assert (hidden.item_id, hidden.ranking_id, shown.item_id) == ("milk", "r1", "oat")
+    assert hidden.session_id == shown.session_id is not None
+    refused = page.evaluate("(() => { try { vitrine.hide() } catch (e) { return e.message } })()")
+    assert refused == "vitrine.hide needs an item id"
+    page.evaluate("vitrine.consent(false); vitrine.hide('bread')")
+    pump(page, 1500)
+    assert len(running.events(EventType.HIDE)) == 1
+
+
 def test_what_passes_by_in_less_than_a_second_is_no_impression(
     running: Running, page: Page
 ) -> None:

@@ -87,7 +87,7 @@ def test_who_asks_for_a_hidden_item_gets_it_last_and_is_told_why(shop: RunningSt
     tell(shop, "hide", "sku-0", **who)
     within(1, lambda: "sku-0" not in recommended(shop, **who))
     offered = {"candidates": ITEMS[:6], "explain": True}
-    for path, asked in (("/v1/search", {"query": "green tea number 0", "explain": True}),
+    for path, asked in (("/v1/search", {"query": "green tea", "explain": True}),
                         ("/v1/rank", offered)):  # fmt: skip
         items = shop.client.post(path, json={**asked, **who}).json()["items"]
         assert len(items) > 1
@@ -131,11 +131,11 @@ def test_what_was_shown_in_vain_steps_back_until_it_is_clicked(
         return told
 
     within(1, lambda: any(note.endswith("shown 5 times, not clicked") for note in rules()))
-    found = list(recommended(shop, **shopper))
-    assert found.index(first) == len(ITEMS) - 1
+    place = list(recommended(shop, **shopper)).index(first)
+    assert place > len(ITEMS) // 2
     # Where something is asked, it does not count.
     asked = shop.client.post("/v1/search", json={"query": "tea", "explain": True, **shopper})
     assert not any(item["explanation"]["rules"] for item in asked.json()["items"])
     tell(shop, "click", first, **shopper)
     within(1, lambda: rules() == [])
-    assert list(recommended(shop, **shopper)).index(first) < len(ITEMS) - 1
+    assert list(recommended(shop, **shopper)).index(first) < place
