@@ -42,9 +42,12 @@ CREATE TABLE IF NOT EXISTS item_changes (item_id TEXT PRIMARY KEY, change INTEGE
 CREATE INDEX IF NOT EXISTS item_changes_change ON item_changes (change)
 """
 COLUMNS = ", ".join(FIELD_NAMES)
+# Not ON CONFLICT: a duplicate would use up a position, which no reader ever comes to.
 INSERT = (
-    f"INSERT INTO events ({COLUMNS}, logged_s) VALUES ({'?, ' * len(FIELD_NAMES)}?) "
-    "ON CONFLICT (event_id) DO NOTHING"
+    f"INSERT INTO events ({COLUMNS}, logged_s) "
+    f"SELECT {', '.join(f'?{place}' for place in range(1, len(FIELD_NAMES) + 2))} "
+    "WHERE NOT EXISTS "
+    f"(SELECT 1 FROM events WHERE event_id = ?{FIELD_NAMES.index('event_id') + 1})"
 )
 
 

@@ -75,6 +75,14 @@ def ids(log: EventLog) -> list[str]:
     return [entry.event_id for _, entry in log.read(0, 100) if isinstance(entry, BehaviorEvent)]
 
 
+def test_an_event_that_is_there_already_takes_no_position(log: EventLog) -> None:
+    log.append([event("e1")])
+    log.append([event("e1"), event("e1")])
+    assert log.last_seq() == log.read(0, 10)[-1][0]  # where a reader is done
+    log.append([event("e1"), event("e2")])
+    assert [seq for seq, _ in log.read(0, 10)] == [1, 2]
+
+
 def test_an_event_comes_back_as_it_went_in(log: EventLog) -> None:
     bare = BehaviorEvent("e2", EventType.SEARCH, NOW_S)
     log.append([event("e1"), bare])
