@@ -14,7 +14,7 @@ from features.events.space import RedisLogSpace
 from serving.ranking.recorder import Recorder
 from serving.telemetry.metrics import RANKINGS_LOST
 from tests.support.fakes import matrix, scores, slate, write_tokenizer
-from tests.support.redis_server import redis_server, skip_without_redis
+from tests.support.redis_server import redis_server, skip_without_redis, used_memory
 from tests.support.service import Service, Stores, candidates, problem, view
 
 pytestmark = pytest.mark.redis
@@ -32,7 +32,7 @@ class Storefront:
 
     def fill(self, share: float) -> None:
         """The server has so much of its memory taken, whoever took it."""
-        self.client.config_set("maxmemory", int(self.client.info("memory")["used_memory"] / share))
+        self.client.config_set("maxmemory", int(used_memory(self.client) / share))
 
     async def tell(self, *kinds: str) -> Any:
         events = [view(event_id=f"{kind}-{n}", type=kind) for n, kind in enumerate(kinds)]

@@ -18,7 +18,7 @@ from features.events.sqlite_log import SqliteEventLog
 from features.full import StoreFullError
 from features.ingest.trim import Trimmer
 from features.sqlite_file import SqliteFile
-from tests.support.redis_server import redis_server, skip_without_redis
+from tests.support.redis_server import redis_server, skip_without_redis, used_memory
 
 NOW_S = 1_700_000_000.0
 MEGABYTE = 1024 * 1024
@@ -83,7 +83,7 @@ def trim(space: LogSpace, rounds: int = 1) -> None:
 
 def fill(client: Redis, share: float) -> None:
     """Have the server's memory taken to `share`, by giving it no more."""
-    client.config_set("maxmemory", int(client.info("memory")["used_memory"] / share))
+    client.config_set("maxmemory", int(used_memory(client) / share))
 
 
 def test_above_its_bound_a_log_loses_its_oldest_rankings_and_nothing_else(bounded: Bounded) -> None:
@@ -180,17 +180,17 @@ def test_the_estimate_is_what_the_log_takes_also_when_records_grow(small: Redis)
     space.measure()  # the scripts take memory, too
     for sizes in ((1_000, 400), (3_000, 800), (6_400, 400), (12_000, 150)):
         small.flushall()
-        before = small.info("memory")["used_memory"]
+        before = used_memory(small)
         for place, n_bytes in enumerate(sizes[:1] * sizes[1]):
             # The last third is twice as large: a sample of the oldest would not see it.
             grown = n_bytes * (2 if place > sizes[1] * 2 / 3 else 1)
             log.append_rankings([ranking(place, grown)])
-        taken = small.info("memory")["used_memory"] - before
+        taken = used_memory(small) - before
         assert space.measure().log == pytest.approx(taken, rel=0.15)
     small.flushall()
-    before = small.info("memory")["used_memory"]
+    before = used_memory(small)
     log.append([event(f"{n:032}") for n in range(5_000)])
-    taken = small.info("memory")["used_memory"] - before
+    taken = used_memory(small) - before
     assert space.measure().log == pytest.approx(taken, rel=0.15)
 
 
