@@ -12,6 +12,8 @@ from loadtests.stack import RunningStack
 from serving.local.state_folder import DEV_KEY
 from tests.clients.running import PYTHON, ROOT, run, run_python
 
+pytestmark = pytest.mark.timeout(300)  # a minute each with other work on the machine
+
 PROGRAMS = ROOT / "tests" / "clients"
 _NEEDS_NODE = "needs Node.js 18 and npm (apt-get install nodejs npm)"
 
@@ -44,15 +46,9 @@ def test_a_python_client_of_the_document_calls_every_endpoint(
         *("--path", document, "--meta", "none", "--output-path", tmp_path / "vitrine_client"),
         *("--config", program.with_name("generator.yaml")),
     )
-    strict: list[str | Path] = [
-        "--strict",
-        "--follow-imports=silent",
-        "--config-file=",
-        "--cache-dir",
-        tmp_path,
-    ]
     run(
-        *(sys.executable, "-m", "mypy", *strict, "--python-executable", PYTHON, program),
+        *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--config-file="),
+        *("--cache-dir", tmp_path, "--python-executable", PYTHON, program),
         environment={"MYPYPATH": str(tmp_path)},
     )
     found = {"PYTHONPATH": str(tmp_path)}

@@ -36,15 +36,19 @@ def told(stack: RunningStack) -> dict[str, list[Told]]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_client_gets_what_it_looks_for(told: dict[str, list[Told]], family: str) -> None:
-    assert len(told[family]) % 7 == 0
     assert told[family]
-    assert [each for each in told[family] if each["result"].startswith("FAILED")] == []
+    assert failed(told[family]) == []
 
 
 def test_the_page_says_what_the_clients_told(
     told: dict[str, list[Told]], pytestconfig: pytest.Config
 ) -> None:
-    page = written(PAGE.read_text(), (each for family in FAMILIES for each in told[family]))
-    if pytestconfig.getoption("--write-compat"):
+    cases = [case for family in FAMILIES for case in told[family]]
+    page = written(PAGE.read_text(), cases)
+    if pytestconfig.getoption("--write-compat") and not failed(cases):
         PAGE.write_text(page)
     assert PAGE.read_text() == page, "`make compat` writes it anew"
+
+
+def failed(cases: list[Told]) -> list[Told]:
+    return [case for case in cases if case["result"].startswith("FAILED")]
