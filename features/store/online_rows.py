@@ -56,17 +56,19 @@ class OnlineRows(Protocol):
 class SqliteRows:
     """Rows in Feast's SQLite file: table `<project>_<view>`, one row for each feature.
 
-    writer: Feast's own connection, which its reads go through as well; the file's, of a copy
+    writer: Feast's own connection, which its reads go through as well; None: a copy, of which rows
+    are only deleted
     """
 
     def __init__(self, path: Path, project: str, writer: Connection | None = None) -> None:
         self._file = SqliteFile(path)
         self._project = project
-        self._writer = writer or self._file.connection
+        self._writer = writer
 
     def write(self, view: str, rows: Sequence[FeastRow]) -> None:
         # What Feast writes, as one statement of many rows: its own executes one for each feature,
         # which takes more than half of the time of ingest.
+        assert self._writer is not None
         with self._writer:
             self._writer.executemany(
                 f"INSERT INTO {self._table(view)} "

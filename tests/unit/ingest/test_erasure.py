@@ -1,6 +1,8 @@
 """A shopper who asked to be forgotten is, everywhere."""
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,19 @@ from tests.support.live_shop import ITEMS, Shop, visits
 
 
 def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
-    user, session = "forget-me-4711", "visit-of-4711"
+    user, session, store = "forget-me-4711", "visit-of-4711", shop.settings.store
     shop.log.append(visits(shop, 40))
     shop.log.append([shop.event(user, session_id=session, at_s=time.time() - n) for n in range(30)])
     with open_ingest(shop.settings) as ingest:
         ingest.drain()
         ingest.maintain()  # writes snapshots
-        assert holding(shop.settings.store.state, user.encode())
+        copy = store.state / "analysis-online.db"  # of a data scientist: features/repo.py
+        with (
+            closing(sqlite3.connect(store.online_path)) as rows,
+            closing(sqlite3.connect(copy)) as to,
+        ):
+            rows.backup(to)
+        assert copy in holding(store.state, user.encode())
         shop.log.erase_user(user)
         shop.log.append([shop.event("u1")])
         ingest.drain()
