@@ -211,8 +211,9 @@ class RedisEventLog:
             "sessions": sessions,
         }
         with told_when_full():
-            entry = [self._clock(), erasure_id, orjson.dumps(erasure)]
-            self._append(self._streams.keys("event"), entry)
+            self._append(
+                self._streams.keys("event"), [self._clock(), erasure_id, orjson.dumps(erasure)]
+            )
         return int(self._client.hget(self._key["event_ids"], erasure_id))
 
     def _walk(self, kind: Kind) -> Iterator[tuple[int, str, dict[str, Any]]]:

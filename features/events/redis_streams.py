@@ -9,7 +9,7 @@ from redis import Redis
 from features.events.ranking_codec import unpack
 
 ERASURE = "erasure"
-# KEYS stream, ids; ARGV pairs of position and id. A script, since a full server takes no transaction.
+# KEYS stream, ids; ARGV pairs of position and id. A script: a full server takes no transaction.
 _DELETE = """
 for i = 1, #ARGV, 2 do
   redis.call('XDEL', KEYS[1], ARGV[i] .. '-0')
