@@ -19,7 +19,8 @@ from rich.console import Console
 
 from helm.tools.kubernetes import CommandError, until
 from loadtests.e2e.report import table, write_page
-from loadtests.e2e.scenarios import Result, chosen
+from loadtests.e2e.scenario import Result
+from loadtests.e2e.scenarios import chosen
 from loadtests.e2e.shop import CHART, Shop
 
 REPORT = Path("build/reports/e2e.json")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from loadtests.e2e.scenarios import Result
+from loadtests.e2e.scenario import Result
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cluster.md"
 _BEGIN, _END = "<!-- results: written by `make e2e` -->", "<!-- end of results -->"

@@ -6,19 +6,17 @@ time to let go of it. Where it has the only replica of a deployment, a second on
 when that one answers. docs/adr/0029 tells what else was tried.
 """
 
-import json
-import os
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
+
+from serving.cluster.ray_cluster import RayCluster
 
 SETTLE_S = 20.0  # for the Service and the balancers before it to let go of a node
 NOTICE_S = 8.0  # for Ray's autoscaler to see the node that comes: it would ask for one more
 ARRIVAL_S = 150.0  # for that node to answer
 EMPTY_S = 15.0  # for the replicas here to finish what they have begun
-_LEAVING = "vitrine-leaving:"
 
 Status = Mapping[str, Any]
 
@@ -44,8 +42,8 @@ class Cluster(Protocol):
         """Give Serve this config; its other applications would be gone."""
         ...
 
-    def drain(self) -> None:
-        """Have the replicas of this node stopped as soon as others can take over."""
+    def drain(self, deadline_s: float) -> None:
+        """Have the replicas of this node stopped when others can take over, within so long."""
         ...
 
 
@@ -86,7 +84,7 @@ class Leave:
             if not self._until(lambda: not self._alone_in(), self._arrival_s):
                 return f"no other node answered within {self._arrival_s:.0f} s"
             self._sleep(SETTLE_S)
-            cluster.drain()
+            cluster.drain(EMPTY_S)
             # No replica more than before: or the ones here would have successors, for which there
             # is no node.
             same = {name: each.as_many() for name, each in before.items()}
@@ -179,61 +177,6 @@ def _with_bounds(status: Status, bounds: Mapping[str, Bounds]) -> dict[str, Any]
         "http_options": {name: status["http_options"][name] for name in ("host", "port")},
         "applications": [config],
     }
-
-
-class RayCluster:
-    """The cluster that this container's variables name, by KubeRay's names for them."""
-
-    def __init__(self) -> None:
-        # Here: a second of a processor, which nothing else in this module needs.
-        from ray._raylet import GcsClient  # type: ignore[attr-defined]  # made by Cython
-
-        self._url = f"http://{os.environ['FQ_RAY_IP']}:8265/api/serve/applications/"
-        self._gcs = GcsClient(address=os.environ["RAY_ADDRESS"])
-        own = os.environ["VITRINE_POD_IP"]
-        self.node_id = next(
-            node_id.hex()
-            for node_id, node in self._gcs.get_all_node_info().items()
-            if node.node_manager_address == own and node.state == 0
-        )
-
-    def leaving(self) -> Collection[str]:
-        """See Cluster."""
-        keys = self._gcs.internal_kv_keys(_LEAVING.encode(), None)
-        return [key.decode().removeprefix(_LEAVING) for key in keys]
-
-    def mark_leaving(self) -> None:
-        """See Cluster."""
-        self._gcs.internal_kv_put(f"{_LEAVING}{self.node_id}".encode(), b"", True, None)
-
-    def status(self) -> Status:
-        """See Cluster."""
-        found: Status = json.loads(self._ask("GET"))
-        return found
-
-    def deploy(self, config: Mapping[str, Any]) -> None:
-        """See Cluster."""
-        self._ask("PUT", json.dumps(config).encode())
-
-    def drain(self) -> None:
-        """See Cluster."""
-        from ray.core.generated import autoscaler_pb2
-
-        reasons: Any = autoscaler_pb2
-        reason = reasons.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
-        deadline_ms = int((time.time() + EMPTY_S) * 1e3)
-        accepted, why = self._gcs.drain_node(self.node_id, reason, "the pod ends", deadline_ms)
-        if not accepted:
-            raise OSError(why)
-
-    def _ask(self, method: str, body: bytes | None = None) -> bytes:
-        headers = {"content-type": "application/json"}
-        if token := os.environ.get("RAY_AUTH_TOKEN"):
-            headers["authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self._url, body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            found: bytes = answer.read()
-        return found
 
 
 def main() -> int:

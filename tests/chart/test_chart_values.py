@@ -93,6 +93,8 @@ def test_a_name_that_reads_like_something_else_stays_a_name(odd: str) -> None:
     values = merged(merged(defaults(), EVERYTHING), profile("external"))
     for path in [path for path, value in leaves(values) if isinstance(value, str)]:
         other = replaced(values, path, odd)
+        if path == ("serving", "head", "resources", "limits", "memory"):
+            continue  # seven bytes are an amount, and refused as too little
         values = other if valid().is_valid(other) else values
     assert values["auth"]["existingSecret"] == values["ingress"]["host"] == odd
     for document in documents(render_text(values, "--namespace", odd)):

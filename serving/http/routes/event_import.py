@@ -91,16 +91,16 @@ class EventImport:
         stopped: tuple[str, str] | None = None  # code, detail
         async for batch in batches(lines(request.stream(), self._max_line)):
             if not await self._pace.admits(shop.log):
-                stopped = ("overloaded", "ingest is behind")
+                stopped = ("overloaded", "")
                 break
             if not await self._take(batch, shop, done):
-                stopped = (LogFullError.code, "the log is nearly full")
+                stopped = (LogFullError.code, "the log is nearly full: ")
                 break
         logged, folded = await self._pace.positions(shop.log)
         taken = EventsImported(**done, logged=logged, folded=folded).model_dump()
         if stopped:
             code, why = stopped
-            detail = f"{why}: {logged - folded} events wait for ingest"
+            detail = f"{why}{logged - folded} events wait for ingest"
             return problem(request, 503, code, detail, _RETRY_S, taken=taken)
         return json_response(taken)
 

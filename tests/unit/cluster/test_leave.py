@@ -77,7 +77,7 @@ class FakeRay:
         self._asked_s = self._asked_s or self.now_s
         self.done.append(("deploy", given))
 
-    def drain(self) -> None:
+    def drain(self, deadline_s: float) -> None:
         self.drained_s = self.now_s
         self.done.append(("drain", None))
 
