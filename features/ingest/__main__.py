@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with (
             open_ingest(settings) as ingest,
-            Trimmer(open_log_space(settings.store), settings.trim_every_s),
+            Trimmer(open_log_space(settings.store), settings.trim_every_s, ingest.lease),
         ):
             if given.metrics_port:
                 # Only now: who is answered here may end the ingest that leads.

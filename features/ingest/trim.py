@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.space import LogSpace, Space
 from features.telemetry.ingest_metrics import (
     LOG_BYTES,
@@ -18,11 +19,11 @@ _log = logging.getLogger(__name__)
 
 class Trimmer:
     """A thread of its own: a fold that fails, as on a full Redis, or takes long must not hold up
-    what makes room for it. Only one may run on a log, beside its ingest.
+    what makes room for it. It trims while its ingest leads: only one may.
     """
 
-    def __init__(self, space: LogSpace, every_s: float) -> None:
-        self._space, self._every_s = space, every_s
+    def __init__(self, space: LogSpace, every_s: float, lease: Lease = UNSHARED) -> None:
+        self._space, self._every_s, self._lease = space, every_s, lease
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trim", daemon=True)
 
@@ -59,6 +60,9 @@ class Trimmer:
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
             try:
+                self._lease.check()
                 self.trim()
+            except LeaseLostError:
+                continue  # it stands by
             except Exception:
                 _log.exception("the log was not trimmed; trying again")

@@ -1,7 +1,9 @@
 """The log is kept within its bounds, whatever its ingest is at."""
 
+import time
 from pathlib import Path
 
+from features.events.lease import LeaseLostError, Unshared
 from features.events.space import Space, SqliteLogSpace, Trimmed
 from features.events.sqlite_log import SqliteEventLog
 from features.ingest.trim import Trimmer
@@ -80,3 +82,22 @@ def test_a_file_has_no_bound_unless_it_is_given_one(tmp_path: Path) -> None:
         assert (space.measure().excess > 0) is over
         assert space.measure().log == space.measure().store > 0
         space.close()
+
+
+class Elsewhere(Unshared):
+    """A lease that another process holds until it is `ours`."""
+
+    ours = False
+
+    def check(self) -> None:
+        if not self.ours:
+            raise LeaseLostError("another process leads")
+
+
+def test_only_who_leads_trims() -> None:
+    space, lease = Endless(990), Elsewhere()
+    with Trimmer(space, 0.01, lease):
+        time.sleep(0.1)
+        assert space.calls == 0
+        lease.ours = True
+        wait_until(lambda: space.calls > 0)
