@@ -15,6 +15,7 @@ from redis import Redis
 
 from features.events.codec import event_of, event_record
 from features.events.event import BehaviorEvent
+from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.log import (
     AppendResult,
     Erasure,
@@ -55,34 +56,37 @@ for i = 2, #ARGV, 2 do
   redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[i + 1], 't', ARGV[1])
 end
 """
-# KEYS offsets, statuses, change counter, changes; ARGV consumer, seq, status or '', items.
+# KEYS offsets, statuses, change counter, changes, lease; ARGV token, consumer, seq, status, items.
 _COMMIT = """
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
-if #ARGV > 3 then
+if ARGV[1] ~= '' and redis.call('GET', KEYS[5]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[4]) end
+if #ARGV > 4 then
   local change = redis.call('INCR', KEYS[3])
-  for i = 4, #ARGV do redis.call('ZADD', KEYS[4], change, ARGV[i]) end
+  for i = 5, #ARGV do redis.call('ZADD', KEYS[4], change, ARGV[i]) end
 end
+return 1
 """
 
 
 class RedisEventLog:
-    """`EventLog` in the Redis of `client`, under `prefix`."""
+    """`EventLog` in the Redis of `client`, under `prefix`. Only the holder of `lease` commits."""
 
     def __init__(
         self,
         client: Redis,
         clock: Callable[[], float] = time.time,
         prefix: str = "{vitrine}",
+        lease: Lease = UNSHARED,
     ) -> None:
         self._client: Any = client
-        self._clock = clock
+        self._clock, self._lease = clock, lease
         self._streams = RedisStreams(client, prefix)
         self._key = {
             name: self._streams.key(name)
             for name in (
                 "events", "event_seq", "event_ids", "rankings", "ranking_ids",
-                "offsets", "statuses", "item_change", "item_changes",
+                "offsets", "statuses", "item_change", "item_changes", "lease",
             )
         }  # fmt: skip
         self._append = client.register_script(_APPEND)
@@ -125,8 +129,10 @@ class RedisEventLog:
         changed_item_ids: Sequence[str] = (),
         status: bytes | None = None,
     ) -> None:
-        keys = [self._key[k] for k in ("offsets", "statuses", "item_change", "item_changes")]
-        self._commit(keys, [consumer, seq, status or b"", *changed_item_ids])
+        names = ("offsets", "statuses", "item_change", "item_changes", "lease")
+        keys, token = [self._key[name] for name in names], self._lease.token
+        if not self._commit(keys, [token, consumer, seq, status or b"", *changed_item_ids]):
+            raise LeaseLostError
 
     def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
         key = self._key["item_changes"]
@@ -134,9 +140,8 @@ class RedisEventLog:
         if not changed:
             return ItemChanges(change, [])
         last = int(changed[-1][1])  # one change may hold more items than the limit lets through
-        return ItemChanges(
-            last, [name.decode() for name in self._client.zrangebyscore(key, f"({change}", last)]
-        )
+        names = self._client.zrangebyscore(key, f"({change}", last)
+        return ItemChanges(last, [name.decode() for name in names])
 
     def status(self, consumer: str) -> bytes | None:
         status: bytes | None = self._client.hget(self._key["statuses"], consumer)
@@ -211,9 +216,10 @@ class RedisEventLog:
             "sessions": sessions,
         }
         with told_when_full():
-            self._append(
-                self._streams.keys("event"), [self._clock(), erasure_id, orjson.dumps(erasure)]
-            )
+            entry: list[float | str | bytes] = [
+                self._clock(), erasure_id, orjson.dumps(erasure)
+            ]  # fmt: skip
+            self._append(self._streams.keys("event"), entry)
         return int(self._client.hget(self._key["event_ids"], erasure_id))
 
     def _walk(self, kind: Kind) -> Iterator[tuple[int, str, dict[str, Any]]]:
