@@ -150,7 +150,11 @@ def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
 def _conformed(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     for field in wanted:
         if field.name not in table.column_names:
-            empty = [] if pa.types.is_list(field.type) else "" if field.type == pa.string() else 0
+            empty: object = 0
+            if pa.types.is_list(field.type):
+                empty = []
+            elif pa.types.is_string(field.type):
+                empty = ""
             column = pa.array([empty] * table.num_rows, field.type)
             table = table.append_column(field, column)
     return table.select(wanted.names)
