@@ -122,14 +122,14 @@ class OfflineStore:
                 erase_rows(path, JOIN_KEY[view], ids)
 
     def prune(self, before_s: float) -> None:
-        """Drop snapshots whose event timestamp is older."""
+        """Drop snapshots that were written before, however old the events are that they show."""
         before = pa.scalar(int(before_s * 1e6), pa.int64()).cast(_TIME)
         for view in COLUMNS:
             for path in self._files(view):
-                oldest = pc.min(pq.read_table(path, columns=[TIMESTAMP])[TIMESTAMP])
+                oldest = pc.min(pq.read_table(path, columns=[CREATED])[CREATED])
                 if oldest.is_valid and oldest.as_py() < before.as_py():
                     table = pq.read_table(path)
-                    _replace(table.filter(pc.greater_equal(table[TIMESTAMP], before)), path)
+                    _replace(table.filter(pc.greater_equal(table[CREATED], before)), path)
 
     def _files(self, view: str) -> list[Path]:
         files = (self._folder / view).glob("*.parquet")
@@ -150,11 +150,9 @@ def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
 def _conformed(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     for field in wanted:
         if field.name not in table.column_names:
-            empty: object = 0
-            if pa.types.is_list(field.type):
-                empty = []
-            elif pa.types.is_string(field.type):
-                empty = ""
+            empty: object = (
+                [] if pa.types.is_list(field.type) else "" if field.type == pa.string() else 0
+            )
             column = pa.array([empty] * table.num_rows, field.type)
             table = table.append_column(field, column)
     return table.select(wanted.names)
