@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import httpx
 from vitrine_client import AuthenticatedClient, models
-from vitrine_client.api.events import merge, post_events
+from vitrine_client.api.events import import_events, merge, post_events
 from vitrine_client.api.items import (
     delete_item,
     get_item,
@@ -107,6 +107,10 @@ def shopper(client: AuthenticatedClient, example: Example) -> None:
     again = a(models.EventsResponse, post_events.sync(client=client, body=body))
     assert (again.accepted, again.duplicates) == (0, 2), again
 
+    lines = example.of("import_events").replace('"ann"', '"cleo"').encode()
+    moved = a(models.EventsImported, import_events.sync(client=client, body=File(BytesIO(lines))))
+    assert (moved.lines, moved.accepted, moved.rejected) == (2, 2, 0), moved
+
     session = models.MergeRequest.from_dict(example.of("merge"))
     assert a(models.Accepted, merge.sync("ann", client=client, body=session)).accepted == 1
 
@@ -186,7 +190,8 @@ def operations(client: AuthenticatedClient) -> None:
 
 
 def farewell(client: AuthenticatedClient) -> None:
-    assert a(models.Accepted, erase_user.sync("ann", client=client)).accepted == 1
+    for user_id in ("ann", "cleo"):
+        assert a(models.Accepted, erase_user.sync(user_id, client=client)).accepted == 1
     for item_id in ("milk", "oat"):
         assert delete_item.sync_detailed(item_id, client=client).status_code == 204
     gone = a(models.Problem, get_item.sync("milk", client=client))

@@ -123,6 +123,14 @@ async function shopper(): Promise<void> {
   assert.deepEqual(taken, { accepted: 2, duplicates: 0, rejected: [] });
   assert.equal(of(await client.POST("/v1/events", { body })).duplicates, 2);
 
+  const past = { ...event, user_id: "dora", event_id: randomUUID(), type: "purchase", value: 4 };
+  const moved = await client.POST("/v1/events/import", {
+    body: `${JSON.stringify({ ...past, at: "2019-03-01T10:00:00Z" })}\n`,
+    bodySerializer: (lines) => lines,
+    headers: { "content-type": "application/x-ndjson" },
+  });
+  assert.equal(of(moved).accepted, 1);
+
   const params = { path: { user_id: "bea" } };
   const merge = { params, body: { session_id: "s2" } };
   assert.equal(of(await client.POST("/v1/users/{user_id}/merge", merge)).accepted, 1);
@@ -178,8 +186,10 @@ async function rankings(): Promise<void> {
 }
 
 async function farewell(): Promise<void> {
-  const user = { params: { path: { user_id: "bea" } } };
-  assert.equal(of(await client.DELETE("/v1/users/{user_id}", user)).accepted, 1);
+  for (const user_id of ["bea", "dora"]) {
+    const user = { params: { path: { user_id } } };
+    assert.equal(of(await client.DELETE("/v1/users/{user_id}", user)).accepted, 1);
+  }
   for (const item_id of ["tea", "cup"]) {
     const gone = await client.DELETE("/v1/items/{item_id}", { params: { path: { item_id } } });
     assert.equal(gone.response.status, 204);
