@@ -1,6 +1,6 @@
 """The dashboard of features: online store, ingest, catalogue."""
 
-from helm.monitoring.alerts import LATE_SHARE, STALE_S, STORE_FILLED, WAITING
+from helm.monitoring.alerts import LATE_SHARE, STALE_S, WAITING
 from helm.monitoring.panels import dashboard, graph, number, quantiles
 
 FEATURES = dashboard(
@@ -103,13 +103,15 @@ FEATURES = dashboard(
             {"lead": "sum(vitrine_ingest_leader)"}, runbook="ingest",
         ),
         graph(
-            "Room of the store", "Redis's memory; a file has no bound. From three quarters on the "
-            "log gives way, from 90 % on events are refused.",
+            "Room of the store", "Redis's memory; 0: a file, which has no bound. The log gives way "
+            "when three quarters are taken; from 90 % on events are refused.",
             {
-                "taken": "max(vitrine_store_bytes) / (max(vitrine_store_max_bytes) > 0)",
-                "of the log's bound": "max(vitrine_log_bytes) / (max(vitrine_log_max_bytes) > 0)",
+                "taken": "max(vitrine_store_bytes)",
+                "memory": "max(vitrine_store_max_bytes)",
+                "log": "max(vitrine_log_bytes)",
+                "bound of the log": "max(vitrine_log_max_bytes)",
             },
-            unit="percentunit", limit=STORE_FILLED, runbook="log-full",
+            unit="bytes", runbook="log-full",
         ),
         graph(
             "Trimmed and refused", "Rankings go first, oldest first; then events that are "
