@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from features.definitions import COLUMNS, CREATED, JOIN_KEY, SESSION_VIEW, TIMESTAMP, USER_VIEW
 
 _TIME = pa.timestamp("us", "UTC")
+_WHOLE = "[!.]*.parquet"  # not those that a process, maybe another one, is still writing
 _EMPTY = "empty.parquet"  # Feast cannot read a folder without a file
 MAX_FILES = 64
 MAX_MERGED_BYTES = 128 * 2**20
@@ -73,7 +74,7 @@ class OfflineStore:
         """
         for view in COLUMNS:
             wanted = schema(view)
-            for path in (self._folder / view).glob("*.parquet"):
+            for path in (self._folder / view).glob(_WHOLE):
                 if pq.read_schema(path).names != wanted.names:
                     _write(_conformed(pq.read_table(path), wanted), path)
 
@@ -132,7 +133,7 @@ class OfflineStore:
                     _replace(table.filter(pc.greater_equal(table[CREATED], before)), path)
 
     def _files(self, view: str) -> list[Path]:
-        files = (self._folder / view).glob("*.parquet")
+        files = (self._folder / view).glob(_WHOLE)
         return sorted(path for path in files if path.name != _EMPTY)
 
 
