@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def main() -> int:
     if not given.keep:
         results.append(attempt("uninstall and reinstall", console, lambda r: reinstall(shop, r)))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps([asdict(each) for each in results], indent=1))
+    REPORT.write_text(json.dumps(results, default=vars, indent=1))
     console.print(table(results))
     if given.write:
         write_page(results)

@@ -11,7 +11,7 @@ from loadtests.e2e.traffic import Phase, Traffic
 SETTLE_S = 20.0
 
 
-@dataclass(slots=True)
+@dataclass
 class Result:
     """Of one scenario."""
 

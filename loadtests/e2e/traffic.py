@@ -12,7 +12,7 @@ _CALLER = Path(__file__).with_name("caller.py")
 _LAG_S = 20.0  # the caller tells a second when its slowest request is over
 
 
-@dataclass(slots=True)
+@dataclass
 class Phase:
     """What became of the requests of a stretch of time."""
 

@@ -69,8 +69,7 @@ class Leave:
                 self._sleep(SETTLE_S)
                 return "others answer"
             self._sleep(NOTICE_S)
-            before = _bounds(cluster.status(), self._alone_in())
-            return self._replaced(before)
+            return self._replaced(_bounds(cluster.status(), self._alone_in()))
         except OSError as error:
             # The head is gone, as when the whole cluster ends: another cluster answers.
             self._sleep(SETTLE_S)
@@ -81,7 +80,7 @@ class Leave:
         more = {name: each.one_more() for name, each in before.items()}
         cluster.deploy(_with_bounds(cluster.status(), more))
         try:
-            if not self._until(lambda: not self._alone_in(), self._arrival_s):
+            if not self._until(lambda: not self._alone_in(before), self._arrival_s):
                 return f"no other node answered within {self._arrival_s:.0f} s"
             self._sleep(SETTLE_S)
             cluster.drain(EMPTY_S)
@@ -94,19 +93,23 @@ class Leave:
         finally:
             cluster.deploy(_with_bounds(cluster.status(), before))
 
-    def _alone_in(self) -> list[str]:
-        """The deployments that no node answers for which stays."""
+    def _alone_in(self, names: Collection[str] | None = None) -> list[str]:
+        """Which deployments, of these or of all, no node answers for that stays.
+
+        One that the status leaves out, as while an application is built, is taken to be such.
+        """
         status = self._cluster.status()
         gone = {*self._cluster.leaving(), self._cluster.node_id}
         ready = {
             node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"
         } - gone
+        found = _deployments(status)
         return [
             name
-            for name, deployment in _deployments(status).items()
+            for name in (found if names is None else names)
             if not any(
                 replica["state"] == "RUNNING" and replica["node_id"] in ready
-                for replica in deployment["replicas"]
+                for replica in found.get(name, {"replicas": []})["replicas"]
             )
         ]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ray.serve._private.deploy_utils import get_app_code_version
+from ray.serve.schema import ServeApplicationSchema
 
 from features.ingest.settings import IngestSettings
 from features.store.settings import StoreSettings
@@ -249,3 +251,19 @@ def test_the_keys_of_values_reach_the_key_file() -> None:
     found = render({"auth": {"keys": keys}}, "--show-only", "templates/access.yaml")
     data = one(found, "Secret", "vitrine-keys")["data"]["keys.json"]
     assert json.loads(b64decode(data)) == keys
+
+
+def test_a_change_of_bounds_alone_builds_nothing_anew() -> None:
+    """Serve's version of an application counts the deployments that its config names."""
+    values = {"serving": {"settings": {"deployments": {"ranker": {"min_replicas": 2}}}}}
+    config = yaml.safe_load(one(render(values), "RayService")["spec"]["serveConfigV2"])
+    (application,) = (ServeApplicationSchema(**each) for each in config["applications"])
+    named = {each.name: each.autoscaling_config for each in application.deployments}
+    assert named == {
+        "Ingress": {"min_replicas": 1, "max_replicas": 4},
+        "Ranker": {"min_replicas": 2, "max_replicas": 2},
+        "ColdStart": {"min_replicas": 1, "max_replicas": 2},
+    }
+    version = get_app_code_version(application)
+    application.deployments[0].autoscaling_config = {"min_replicas": 2, "max_replicas": 4}
+    assert get_app_code_version(application) == version

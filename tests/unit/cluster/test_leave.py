@@ -25,6 +25,7 @@ class FakeRay:
         self.said: set[str] = set()
         self.drained_s: float | None = None
         self.done: list[tuple[str, Any]] = []
+        self.hidden_s = 0.0  # after a deploy, while Serve builds the application
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
@@ -37,6 +38,14 @@ class FakeRay:
 
     def status(self) -> Mapping[str, Any]:
         self._follow()
+        if self._asked_s is not None and self.now_s < self._asked_s + self.hidden_s:
+            config = {"name": "vitrine", "args": ARGS}
+            return {
+                "proxy_location": "EveryNode",
+                "http_options": {"host": "0.0.0.0", "port": 8000},
+                "proxies": {"head": {"status": "HEALTHY"}, "here": {"status": "HEALTHY"}},
+                "applications": {"vitrine": {"deployments": {}, "deployed_app_config": config}},
+            }
         nodes = sorted({node for each in self.replicas.values() for node in each})
         config = {"name": "vitrine", "import_path": "serving.app:build_app", "args": ARGS}
         deployments = {
@@ -108,6 +117,14 @@ def test_the_only_node_stays_until_another_one_answers() -> None:
     assert ray.drained_s >= 30.0 + SETTLE_S, "the Service had no time to let go of it"
     assert ray.done[2][1] == dict.fromkeys(DEPLOYMENTS, (1, 1)), "successors would find no node"
     assert all(nodes == ["there"] for nodes in ray.replicas.values())
+
+
+def test_an_application_that_is_built_anew_answers_nowhere_yet() -> None:
+    ray = FakeRay({name: ["here"] for name in DEPLOYMENTS}, arrives_s=60.0)
+    ray.hidden_s = 40.0
+    assert leave(ray) == "another node took over"
+    assert ray.drained_s is not None
+    assert ray.drained_s >= 60.0 + SETTLE_S
 
 
 def test_the_bounds_are_those_of_before_in_the_end() -> None:
