@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -26,7 +27,8 @@ class Caller:
 
     def __init__(self, url: str, key: str, rate: float, shoppers: int = 50) -> None:
         parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "", parts.port or 80
+        # Once: the address of a Service stays, and a lost answer of the cluster's DNS takes 5 s.
+        self._host, self._port = socket.gethostbyname(parts.hostname or ""), parts.port or 80
         self._key, self._rate, self._shoppers = key, rate, shoppers
         self._due: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
