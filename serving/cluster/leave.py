@@ -108,7 +108,7 @@ class Leave:
             name
             for name in (found if names is None else names)
             if not any(
-                replica["state"] == "RUNNING" and replica["node_id"] in ready
+                replica["state"] == "RUNNING" and replica.get("node_id") in ready
                 for replica in found.get(name, {"replicas": []})["replicas"]
             )
         ]
@@ -144,9 +144,9 @@ def _deployments(status: Status) -> Mapping[str, Any]:
 
 
 def _nodes(status: Status) -> set[str]:
-    """Where replicas are."""
+    """Where replicas are; one that waits for a node is nowhere."""
     return {
-        replica["node_id"]
+        replica.get("node_id", "")
         for deployment in _deployments(status).values()
         for replica in deployment["replicas"]
     }

@@ -25,6 +25,7 @@ class FakeRay:
         self.said: set[str] = set()
         self.drained_s: float | None = None
         self.done: list[tuple[str, Any]] = []
+        self.waiting = 0  # replicas of each deployment for which there is no node
         self.hidden_s = 0.0  # after a deploy, while Serve builds the application
 
     def sleep(self, seconds: float) -> None:
@@ -50,7 +51,10 @@ class FakeRay:
         config = {"name": "vitrine", "import_path": "serving.app:build_app", "args": ARGS}
         deployments = {
             name: {
-                "replicas": [{"node_id": node, "state": "RUNNING"} for node in self.replicas[name]],
+                "replicas": [
+                    *({"node_id": node, "state": "RUNNING"} for node in self.replicas[name]),
+                    *({"state": "STARTING"} for _ in range(self.waiting)),
+                ],
                 "target_num_replicas": self.targets[name],
                 "deployment_config": {
                     "autoscaling_config": {
@@ -125,6 +129,13 @@ def test_an_application_that_is_built_anew_answers_nowhere_yet() -> None:
     assert leave(ray) == "another node took over"
     assert ray.drained_s is not None
     assert ray.drained_s >= 60.0 + SETTLE_S
+
+
+def test_a_replica_that_waits_for_a_node_is_on_none() -> None:
+    ray = FakeRay({name: ["here"] for name in DEPLOYMENTS}, arrives_s=30.0)
+    ray.waiting = 1
+    assert leave(ray) == "another node took over"
+    assert ray.bounds == dict.fromkeys(DEPLOYMENTS, (1, 2))
 
 
 def test_the_bounds_are_those_of_before_in_the_end() -> None:
