@@ -80,7 +80,7 @@ class Leave:
         more = {name: each.one_more() for name, each in before.items()}
         cluster.deploy(_with_bounds(cluster.status(), more))
         try:
-            if not self._until(lambda: not self._alone_in(before), self._arrival_s):
+            if not self._until(lambda: self._others_have(more), self._arrival_s):
                 return f"no other node answered within {self._arrival_s:.0f} s"
             self._sleep(SETTLE_S)
             cluster.drain(EMPTY_S)
@@ -92,6 +92,23 @@ class Leave:
             return "another node took over"
         finally:
             cluster.deploy(_with_bounds(cluster.status(), before))
+
+    def _others_have(self, more: dict[str, "Bounds"]) -> bool:
+        """Whether nodes that stay have all of these. A replica that found room here counts for
+        nothing: one more is asked for, in place in `more`, until there is no room here.
+        """
+        alone = self._alone_in(more)
+        status = self._cluster.status()
+        for name in alone:
+            running = [
+                replica
+                for replica in _deployments(status).get(name, {"replicas": []})["replicas"]
+                if replica["state"] == "RUNNING"
+            ]
+            if len(running) >= more[name].least:
+                more[name] = Bounds(0, more[name].most, len(running)).one_more()
+                self._cluster.deploy(_with_bounds(status, more))
+        return not alone
 
     def _alone_in(self, names: Collection[str] | None = None) -> list[str]:
         """Which deployments, of these or of all, no node answers for that stays.

@@ -25,6 +25,7 @@ class FakeRay:
         self.said: set[str] = set()
         self.drained_s: float | None = None
         self.done: list[tuple[str, Any]] = []
+        self.room: dict[str, int] = {}  # replicas more that fit on this node
         self.waiting = 0  # replicas of each deployment for which there is no node
         self.hidden_s = 0.0  # after a deploy, while Serve builds the application
 
@@ -102,10 +103,14 @@ class FakeRay:
             and self.now_s >= self._asked_s + self._arrives_s
         )
         for name, nodes in self.replicas.items():
+            while len(nodes) < self.targets[name] and self.room.get(name, 0) > 0:
+                self.room[name] -= 1
+                nodes.append("here")
             if arrived and len(nodes) < self.targets[name]:
                 nodes.append("there")
-            if self.drained_s is not None and "there" in nodes and len(nodes) > self.targets[name]:
-                nodes.remove("here")
+            if self.drained_s is not None and "there" in nodes:
+                while len(nodes) > self.targets[name] and "here" in nodes:
+                    nodes.remove("here")
 
 
 def leave(ray: FakeRay) -> str:
@@ -129,6 +134,14 @@ def test_an_application_that_is_built_anew_answers_nowhere_yet() -> None:
     assert leave(ray) == "another node took over"
     assert ray.drained_s is not None
     assert ray.drained_s >= 60.0 + SETTLE_S
+
+
+def test_a_replica_that_found_room_here_counts_for_nothing() -> None:
+    ray = FakeRay({name: ["here"] for name in DEPLOYMENTS}, arrives_s=30.0)
+    ray.room = {"ColdStart": 2}
+    assert leave(ray) == "another node took over"
+    assert all(nodes == ["there"] for nodes in ray.replicas.values())
+    assert ray.bounds == dict.fromkeys(DEPLOYMENTS, (1, 2))
 
 
 def test_a_replica_that_waits_for_a_node_is_on_none() -> None:
