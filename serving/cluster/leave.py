@@ -9,7 +9,7 @@ when that one answers. docs/adr/0029 tells what else was tried.
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from serving.cluster.ray_cluster import RayCluster
 
@@ -65,11 +65,12 @@ class Leave:
         cluster = self._cluster
         try:
             cluster.mark_leaving()
-            if not self._alone_in():
+            if not self._alone_in(cluster.status()):
                 self._sleep(SETTLE_S)
                 return "others answer"
             self._sleep(NOTICE_S)
-            return self._replaced(_bounds(cluster.status(), self._alone_in()))
+            status = cluster.status()
+            return self._replaced(_bounds(status, self._alone_in(status)))
         except OSError as error:
             # The head is gone, as when the whole cluster ends: another cluster answers.
             self._sleep(SETTLE_S)
@@ -77,10 +78,8 @@ class Leave:
 
     def _replaced(self, before: Mapping[str, "Bounds"]) -> str:
         cluster = self._cluster
-        more = {name: each.one_more() for name, each in before.items()}
-        cluster.deploy(_with_bounds(cluster.status(), more))
         try:
-            if not self._until(lambda: self._others_have(more), self._arrival_s):
+            if not self._until(lambda: self._others_have(before), self._arrival_s):
                 return f"no other node answered within {self._arrival_s:.0f} s"
             self._sleep(SETTLE_S)
             cluster.drain(EMPTY_S)
@@ -93,41 +92,33 @@ class Leave:
         finally:
             cluster.deploy(_with_bounds(cluster.status(), before))
 
-    def _others_have(self, more: dict[str, "Bounds"]) -> bool:
-        """Whether nodes that stay have all of these. A replica that found room here counts for
-        nothing: one more is asked for, in place in `more`, until there is no room here.
+    def _others_have(self, names: Collection[str]) -> bool:
+        """Whether nodes that stay have all of these; asks for one more of what they lack.
+
+        Not while one that was asked for has yet to run: it may find its place elsewhere. One that
+        found room here counts for nothing, and then there is no room here for the next one.
         """
-        alone = self._alone_in(more)
         status = self._cluster.status()
-        for name in alone:
-            running = [
-                replica
-                for replica in _deployments(status).get(name, {"replicas": []})["replicas"]
-                if replica["state"] == "RUNNING"
-            ]
-            if len(running) >= more[name].least:
-                more[name] = Bounds(0, more[name].most, len(running)).one_more()
-                self._cluster.deploy(_with_bounds(status, more))
+        alone = self._alone_in(status, names)
+        settled = [name for name in alone if _all_run(status, name)]
+        if settled:
+            more = {name: each.one_more() for name, each in _bounds(status, settled).items()}
+            self._cluster.deploy(_with_bounds(status, more))
         return not alone
 
-    def _alone_in(self, names: Collection[str] | None = None) -> list[str]:
+    def _alone_in(self, status: Status, names: Collection[str] | None = None) -> list[str]:
         """Which deployments, of these or of all, no node answers for that stays.
 
         One that the status leaves out, as while an application is built, is taken to be such.
         """
-        status = self._cluster.status()
         gone = {*self._cluster.leaving(), self._cluster.node_id}
         ready = {
             node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"
         } - gone
-        found = _deployments(status)
         return [
             name
-            for name in (found if names is None else names)
-            if not any(
-                replica["state"] == "RUNNING" and replica.get("node_id") in ready
-                for replica in found.get(name, {"replicas": []})["replicas"]
-            )
+            for name in (_deployments(status) if names is None else names)
+            if not any(replica.get("node_id") in ready for replica in _running(status, name))
         ]
 
     def _until(self, true: Callable[[], bool], seconds: float) -> bool:
@@ -139,18 +130,19 @@ class Leave:
         return True
 
 
-class Bounds:
-    """How many replicas a deployment may have, and has."""
+class Bounds(NamedTuple):
+    """How many replicas a deployment may have, and is to have."""
 
-    def __init__(self, least: int, most: int, now: int) -> None:
-        self.least, self.most, self.now = least, most, now
+    least: int
+    most: int
+    now: int
 
     def one_more(self) -> "Bounds":
-        """At least one more than there are."""
+        """At least one more than now."""
         return Bounds(self.now + 1, max(self.most, self.now + 1), self.now)
 
     def as_many(self) -> "Bounds":
-        """Not more than there are."""
+        """Not more than now."""
         return Bounds(min(self.least, self.now), self.now, self.now)
 
 
@@ -158,6 +150,18 @@ def _deployments(status: Status) -> Mapping[str, Any]:
     (application,) = status["applications"].values()
     found: Mapping[str, Any] = application["deployments"]
     return found
+
+
+def _running(status: Status, name: str) -> list[Mapping[str, Any]]:
+    """The replicas of a deployment that answer."""
+    replicas = _deployments(status).get(name, {"replicas": []})["replicas"]
+    return [replica for replica in replicas if replica["state"] == "RUNNING"]
+
+
+def _all_run(status: Status, name: str) -> bool:
+    """Whether a deployment has as many as it is to have."""
+    found = _deployments(status).get(name)
+    return found is not None and len(_running(status, name)) >= found["target_num_replicas"]
 
 
 def _nodes(status: Status) -> set[str]:
@@ -200,7 +204,7 @@ def _with_bounds(status: Status, bounds: Mapping[str, Bounds]) -> dict[str, Any]
 
 
 def main() -> int:
-    """The exit status; what is said goes to the container's log."""
+    """The exit status. What is said is for whoever runs it by hand: of a hook nobody hears it."""
     try:
         said = Leave(RayCluster()).run()
     except Exception as error:  # whatever happens, the node still answers for a while
