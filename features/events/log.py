@@ -15,6 +15,8 @@ import numpy.typing as npt
 from features.arrays import FloatArray
 from features.events.event import BehaviorEvent
 
+ERASURE = "erasure"  # the type that an erasure has where events are stored
+
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:

@@ -17,6 +17,7 @@ from features.events.codec import event_of, event_record
 from features.events.event import BehaviorEvent
 from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.log import (
+    ERASURE,
     AppendResult,
     Erasure,
     ItemChanges,
@@ -27,7 +28,7 @@ from features.events.log import (
     wait_for,
 )
 from features.events.ranking_codec import pack, unpack
-from features.events.redis_streams import ERASURE, Kind, RedisStreams, seq_of
+from features.events.redis_streams import Kind, RedisStreams, seq_of
 from features.full import told_when_full
 
 _SCAN = 1_000  # entries a round trip when the whole stream is walked

@@ -6,9 +6,9 @@ from typing import Any, Literal, NamedTuple
 import orjson
 from redis import Redis
 
+from features.events.log import ERASURE
 from features.events.ranking_codec import unpack
 
-ERASURE = "erasure"
 # KEYS stream, ids; ARGV pairs of position and id. A script: a full server takes no transaction.
 _DELETE = """
 for i = 1, #ARGV, 2 do

@@ -4,15 +4,15 @@ A contract, fulfilled beside either log. In Redis the log shares its memory with
 online store: a log that fills it stops them all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from features.events.log import ERASURE
 from features.events.redis_streams import Kind, RedisStreams, StoredEntry
-from features.events.sqlite_rows import ERASURE
 from features.sqlite_file import SqliteFile
 
 LOG_SHARE = 0.6  # of the store's memory, if nothing else is said
@@ -177,14 +177,12 @@ def _taken(content_bytes: float) -> float:
     return content_bytes * _GROWTH + _BESIDE
 
 
-def _enough(sized: Iterable[tuple[Any, float]], n_bytes: int) -> list[Any]:
+def _enough(sized: Iterable[tuple[Any, float]], n_bytes: float) -> list[Any]:
     """The first of `sized`, until they are `n_bytes` together."""
-    return list(_until(sized, n_bytes))
-
-
-def _until(sized: Iterable[tuple[Any, float]], n_bytes: float) -> Iterator[Any]:
+    chosen = []
     for name, size in sized:
         if n_bytes <= 0:
-            return
-        yield name
+            break
+        chosen.append(name)
         n_bytes -= size
+    return chosen

@@ -10,6 +10,7 @@ from typing import Any
 
 from features.events.event import BehaviorEvent
 from features.events.log import (
+    ERASURE,
     AppendResult,
     ItemChanges,
     LogEntry,
@@ -21,7 +22,6 @@ from features.events.log import (
 from features.events.ranking_codec import pack, unpack
 from features.events.sqlite_rows import (
     COLUMNS,
-    ERASURE,
     INSERT,
     SCHEMA,
     add_missing_columns,

@@ -9,9 +9,8 @@ from typing import Any
 
 from features.events.codec import EVENT_FIELDS, FIELD_NAMES, TYPE_PLACE, EventField, event_values
 from features.events.event import BehaviorEvent, EventType
-from features.events.log import Erasure, LogEntry
+from features.events.log import ERASURE, Erasure, LogEntry
 
-ERASURE = "erasure"
 _SQL_TYPES: dict[type, str] = {EventType: "TEXT", str: "TEXT", int: "INTEGER", float: "REAL"}
 _USER, _QUERY = FIELD_NAMES.index("user_id"), FIELD_NAMES.index("query")
 

@@ -47,7 +47,6 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
         online = OnlineFeatures(features, lease)
         analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
         offline = OfflineStore(store.offline_path)
-        offline.conform()
         eraser = Eraser(offline, settings.dataset_folders, [analysis])
         try:
             yield Ingest(log, held, online, catalog, offline, eraser, settings, lease=lease)

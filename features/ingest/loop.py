@@ -72,7 +72,7 @@ class Ingest:
         self._outcomes = Outcomes(log)
         self._status = IngestStatus()
         self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
-        self._begun = True  # what is cached is what was written
+        self._begun = False  # what is cached is what was written
         self._unsaved_users: set[str] = set()
         self._unsaved_items: set[str] = set()
         self._maintained_s = clock()
@@ -100,6 +100,7 @@ class Ingest:
         """Take in one batch if there is one within `timeout_s`; returns how many entries."""
         self.lease.check()
         if not self._begun:
+            self._offline.conform()
             self.position = self._log.offset(CONSUMER)
             self._working.clear()
             self._waiting.reload()

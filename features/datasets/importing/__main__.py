@@ -76,10 +76,12 @@ def send_items(shop: Shop, dataset: Dataset, console: Console) -> int:
     rejected = 0
     with StepProgress(console, transient=True) as progress:
         task = progress.add_task("items", total=len(dataset.items))
-        for lines in _chunks(item_lines(dataset.items), _CHUNK[ITEMS]):
+        chunks = _chunks(item_lines(dataset.items), _CHUNK[ITEMS])
+        starts = range(0, len(dataset.items), _CHUNK[ITEMS])
+        for start, lines in zip(starts, chunks, strict=True):
             taken = shop.send(ITEMS, lines)
             for number, (code, detail) in taken.where.items():
-                item_id = dataset.items["item_id"].iloc[int(progress.tasks[0].completed) + number]
+                item_id = dataset.items["item_id"].iloc[start + number]
                 console.print(f"item {item_id!r}: {code}: {detail}", markup=False)
             rejected += taken.rejected.total()
             progress.advance(task, len(lines))

@@ -12,10 +12,9 @@ import pandas as pd
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Rows that were sent, and what became of them. fingerprint: of the events they are of."""
+    """Rows that were sent, and what became of them."""
 
     path: Path
-    fingerprint: str
     sent: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -25,7 +24,7 @@ class Checkpoint:
         hashes = pd.util.hash_pandas_object(events["event_id"], index=False).to_numpy()
         fingerprint = blake2b(hashes.tobytes(), digest_size=12).hexdigest()
         place = blake2b(f"{url}\0{fingerprint}".encode(), digest_size=8).hexdigest()
-        found = cls(folder / f"{place}.json", fingerprint)
+        found = cls(folder / f"{place}.json")
         if found.path.is_file():
             kept = json.loads(found.path.read_bytes())
             found.sent, found.counts = kept["sent"], Counter(kept["counts"])

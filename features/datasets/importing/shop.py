@@ -3,7 +3,7 @@
 import gzip
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -45,10 +45,6 @@ class Taken:
         self.accepted += answer["accepted"]
         self.duplicates += answer.get("duplicates", 0)
         self.logged, self.folded = answer.get("logged", 0), answer.get("folded", 0)
-
-    def counts(self) -> dict[str, Any]:
-        """Without what was said of single lines."""
-        return {name: value for name, value in asdict(self).items() if name != "where"}
 
 
 class Shop:
