@@ -9,7 +9,7 @@ import yaml
 
 from helm.tools.paths import ROOT
 from tests.support.chart.generated import ALERTS, as_asked, expressions
-from tests.support.prometheus_server import skip_without
+from tests.support.servers.prometheus_server import skip_without
 
 pytestmark = pytest.mark.prometheus
 CASES = sorted((ROOT / "tests" / "chart").glob("alerts*_test.yaml"))

@@ -17,7 +17,7 @@ from helm.tools.paths import ROOT
 from loadtests.stack import RunningStack
 from tests.support.chart.generated import DASHBOARDS, RECORDED, RULES, RUNBOOKS, as_asked, panels
 from tests.support.chart.series import TRITON, every_metric
-from tests.support.prometheus_server import Prometheus, prometheus_server, skip_without
+from tests.support.servers.prometheus_server import Prometheus, prometheus_server, skip_without
 
 pytestmark = pytest.mark.prometheus
 _WITHIN_S = 40.0

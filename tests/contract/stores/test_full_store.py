@@ -14,7 +14,7 @@ from features.events.space import RedisLogSpace
 from serving.ranking.recorder import Recorder
 from serving.telemetry.metrics import RANKINGS_LOST
 from tests.support.fakes import matrix, scores, slate, write_tokenizer
-from tests.support.redis_server import redis_server, skip_without_redis, used_memory
+from tests.support.servers.redis_server import redis_server, skip_without_redis, used_memory
 from tests.support.service import Service, Stores, candidates, problem, view
 
 pytestmark = pytest.mark.redis

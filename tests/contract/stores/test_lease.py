@@ -24,13 +24,6 @@ class Clock:
 
 
 @pytest.fixture
-def redis(redis_port: int) -> Iterator[Redis]:
-    with Redis(port=redis_port) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
 def leases(redis: Redis, redis_port: int) -> Iterator[tuple[RedisLease, RedisLease]]:
     pair = RedisLease(Redis(port=redis_port), ttl_s=0.8), RedisLease(Redis(port=redis_port))
     yield pair

@@ -18,7 +18,7 @@ from features.events.sqlite_log import SqliteEventLog
 from features.full import StoreFullError
 from features.ingest.trim import Trimmer
 from features.sqlite_file import SqliteFile
-from tests.support.redis_server import redis_server, skip_without_redis, used_memory
+from tests.support.servers.redis_server import redis_server, skip_without_redis, used_memory
 
 NOW_S = 1_700_000_000.0
 MEGABYTE = 1024 * 1024

@@ -145,13 +145,6 @@ class Pods:
 
 
 @pytest.fixture
-def redis(redis_port: int) -> Iterator[Redis]:
-    with Redis(port=redis_port) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
 def shop(redis: Redis, redis_port: int, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(tmp_path / "shop", redis_port)
     yield shop

@@ -23,7 +23,7 @@ from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
 from serving.training.publish.encoders import publish_encoder
 from tests.support.certificates import Certificates, Pair, certificates
-from tests.support.redis_server import redis_server, skip_without_redis
+from tests.support.servers.redis_server import redis_server, skip_without_redis
 
 TOKENS = np.array([[101, 2417, 14757, 102]], np.int16)
 

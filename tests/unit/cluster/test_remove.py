@@ -1,15 +1,15 @@
 """The RayService is gone before the rest of a release is."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from serving.cluster.remove import remove
+from tests.support.servers.http_server import http_server
 
 Asked = tuple[str, str, str]  # method, path, body
 
@@ -41,18 +41,8 @@ def kubernetes(gone_after: int, clusters: int = 0) -> Iterator[tuple[str, list[A
 
         do_DELETE = do_GET = _answer  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(Api) as url:
+        yield url, asked
 
 
 def test_it_waits_until_the_clusters_are_gone_too(account: Path) -> None:

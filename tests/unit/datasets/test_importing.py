@@ -2,11 +2,10 @@
 
 import gzip
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.importing.checkpoint import Checkpoint
 from features.datasets.importing.lines import event_lines, item_lines
 from features.datasets.importing.shop import Shop, ShopError
+from tests.support.servers.http_server import http_server
 
 PATH = "/v1/events/import"
 Answer = tuple[int, dict[str, Any]] | None  # None: the connection is lost
@@ -43,17 +43,8 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[list[str]]]]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", received
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(Handler) as url:
+        yield url, received
 
 
 def done(lines: int, *errors: tuple[int, str], duplicates: int = 0) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """What `make bench` asks, how it asks, and what it makes of the answers."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from loadtests.bench.suggest import measure
 from loadtests.bench.texts import MAX_PAIR_TOKENS, Request, Texts
 from loadtests.load.shop import Shop
 from serving.local.models import tokenizer_path
+from tests.support.servers.http_server import http_server
 
 TITLES = [f"green tea number {number}" for number in range(30)]
 SHOP = Shop([str(number) for number in range(30)], ["green tea"] * 30, [])
@@ -43,20 +43,12 @@ class Ranker(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def log_message(self, *_: object) -> None:
-        """Nothing to stderr."""
-
 
 @pytest.fixture
 def url() -> Iterator[str]:
     Ranker.bodies = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Ranker)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/rank"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_server(Ranker) as url:
+        yield f"{url}/v1/rank"
 
 
 def test_no_request_is_asked_twice_and_recent_items_are_no_candidates(texts: Texts) -> None:

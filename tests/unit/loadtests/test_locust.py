@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from loadtests.load.shop import Shop
 from serving.local.models import ROOT
+from tests.support.servers.http_server import http_server
 
 pytestmark = pytest.mark.slow
 
@@ -48,22 +49,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
 def _server(route: str = "model", stall_s: float = 0.0) -> Iterator[str]:
     facts = {"route": route, "stall_s": stall_s, "turn": threading.Lock()}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), facts))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with http_server(type("Handler", (_Handler,), facts)) as url:
+        yield url
 
 
 def _run(url: str, out: Path, *options: str) -> tuple[int, dict[str, Any]]:

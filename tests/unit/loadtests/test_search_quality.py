@@ -1,9 +1,8 @@
 """What `make evaluate-search` asks, and what it makes of the answers."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +21,7 @@ from loadtests.search_quality.candidates import N_ALIKE, N_DRAWN, N_RELEVANT, sl
 from loadtests.search_quality.cases import Case, judged_cases, language_of, sampled
 from loadtests.search_quality.measures import MEASURES, measure
 from loadtests.search_quality.progress import steps
+from tests.support.servers.http_server import http_server
 
 NOTHING = -np.inf
 
@@ -174,22 +174,14 @@ class Shop(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def url() -> Iterator[str]:
     Shop.titles = {"m1": "milk one", "m2": "milk two", "b1": "bread", "c1": "milk chocolate"}
     Shop.bodies = []
     Shop.to_encode = [12, 3, 0]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with http_server(Shop) as url:
+        yield url
 
 
 def test_a_busy_stack_is_asked_again(url: str) -> None:

@@ -2,10 +2,9 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from features.datasets.doctor.item_checks import check_catalogue
 from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.feeds.mapping import mapping_path, read_mapping
 from features.datasets.registry import load
+from tests.support.servers.http_server import http_server
 
 FEEDS = Path(__file__).resolve().parents[3] / "data" / "feeds"
 NOON_S = 1_767_614_400.0  # 2026-01-05
@@ -352,18 +352,8 @@ def answering(status: dict[str, Any], ready: int = 200) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps(status).encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(Handler) as url:
+        yield url
 
 
 WELL = {"features_answer": True, "model_answers": True, "catalog_items": 5}

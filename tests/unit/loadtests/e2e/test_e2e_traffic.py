@@ -3,12 +3,11 @@
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from helm.tools.kubernetes import Namespace
 from loadtests.e2e import caller
 from loadtests.e2e.traffic import Traffic
+from tests.support.servers.http_server import http_server
 
 
 @contextmanager
@@ -40,18 +40,8 @@ def storefront(answers: list[tuple[int, float]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(Service) as url:
+        yield url
 
 
 def counted(url: str, rate: float = 20.0, seconds: float = 1.0) -> Counter[str]:
