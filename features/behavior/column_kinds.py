@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from feast.protos.feast.types.Value_pb2 import (
-    DoubleList,
-    FloatList,
-    Int64List,
-    StringList,
-    Value,
-)
+from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Array, FeastType, Float32, Float64, Int64, String
 
 
@@ -23,6 +17,15 @@ class ColumnKind:
     arrow_type: pa.DataType
     write: Callable[[Any], Value]
     read: Callable[[Value], Any]
+
+
+def _list_writer(field: str) -> Callable[[Any], Value]:
+    def write(values: Any) -> Value:
+        made = Value()  # not from a list message of its own, which would be copied into it
+        getattr(made, field).val.extend(values)
+        return made
+
+    return write
 
 
 # By the names that features.behavior.state_rows gives them: it does not import Feast.
@@ -49,25 +52,25 @@ COLUMN_KINDS: dict[str, ColumnKind] = {
     "float64 list": ColumnKind(
         Array(Float64),
         pa.list_(pa.float64()),
-        lambda value: Value(double_list_val=DoubleList(val=value)),
+        _list_writer("double_list_val"),
         lambda value: value.double_list_val.val,
     ),
     "float32 list": ColumnKind(
         Array(Float32),
         pa.list_(pa.float32()),
-        lambda value: Value(float_list_val=FloatList(val=value)),
+        _list_writer("float_list_val"),
         lambda value: value.float_list_val.val,
     ),
     "int64 list": ColumnKind(
         Array(Int64),
         pa.list_(pa.int64()),
-        lambda value: Value(int64_list_val=Int64List(val=value)),
+        _list_writer("int64_list_val"),
         lambda value: value.int64_list_val.val,
     ),
     "string list": ColumnKind(
         Array(String),
         pa.list_(pa.string()),
-        lambda value: Value(string_list_val=StringList(val=value)),
+        _list_writer("string_list_val"),
         lambda value: value.string_list_val.val,
     ),
 }

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 
 from features.behavior.aggregator import uncollected
 from features.behavior.state_rows import states_to_columns
@@ -38,7 +38,8 @@ from features.telemetry.ingest_metrics import (
 )
 from features.telemetry.spans import trace_written
 
-MAX_UNSAVED = 5_000  # rows that wait for their snapshot: bounds the pause that it makes
+SNAPSHOT_ROWS = 5_000  # written at once: bounds the pause that it makes
+MAX_UNSAVED = 50_000  # rows that wait for their snapshot while events wait: bounds memory
 _log = logging.getLogger(__name__)
 
 
@@ -117,7 +118,10 @@ class Ingest:
             (self._erase if erasures else self._fold)(list(run))
         EVENTS_WAITING.set(max(waiting - len(entries), 0))
         self._outcomes.settle(self._clock())
-        if len(self._unsaved_users) + len(self._unsaved_items) > MAX_UNSAVED:
+        # A history that is imported changes the same rows again and again: snapshots of every few
+        # seconds of it would cost a fifth of ingest and tell nothing.
+        unsaved = self._unsaved()
+        if unsaved > SNAPSHOT_ROWS and (unsaved > MAX_UNSAVED or not self._behind()):
             self._save_snapshots(self._clock())
         if self._clock() - self._maintained_s >= self.settings.maintain_every_s:
             self.maintain()
@@ -137,7 +141,8 @@ class Ingest:
     def maintain(self) -> None:
         """Write snapshots to the offline store, apply retention, compact after erasures."""
         self._maintained_s = now_s = self._clock()
-        self._save_snapshots(now_s)
+        while self._unsaved():
+            self._save_snapshots(now_s)
         before_s = now_s - self.settings.retention_s
         while self._log.prune(before_s):
             pass
@@ -214,19 +219,28 @@ class Ingest:
         self._catalog_change = changes.change
         return True
 
+    def _behind(self) -> bool:
+        return self._log.last_seq() > self.position
+
+    def _unsaved(self) -> int:
+        return len(self._unsaved_users) + len(self._unsaved_items)
+
     def _save_snapshots(self, now_s: float) -> None:
+        """Of SNAPSHOT_ROWS rows."""
         self.lease.check()
-        users = self._working.users(self._unsaved_users)
+        user_ids = [*islice(self._unsaved_users, SNAPSHOT_ROWS)]
+        item_ids = [*islice(self._unsaved_items, SNAPSHOT_ROWS - len(user_ids))]
+        users = self._working.users(user_ids)
         if users:
             columns = states_to_columns(users.values())
             self._offline.append(USER_VIEW, snapshot_table(USER_VIEW, users, columns, now_s))
-        items = self._working.items(self._unsaved_items)
+        items = self._working.items(item_ids)
         items = items.where(items.at_s > 0)
         if items.item_ids:
             table = snapshot_table(ITEM_VIEW, items.item_ids, items.columns(), now_s)
             self._offline.append(ITEM_VIEW, table)
-        self._unsaved_users.clear()
-        self._unsaved_items.clear()
+        self._unsaved_users.difference_update(user_ids)
+        self._unsaved_items.difference_update(item_ids)
 
 
 def _has_outcome(event: BehaviorEvent) -> bool:

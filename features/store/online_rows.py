@@ -7,6 +7,7 @@ both of them fails when a Feast release changes that.
 import os
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Protocol
@@ -21,6 +22,9 @@ from features.definitions import COLUMNS, JOIN_KEY, SESSION_VIEW, TTL_S
 from features.sqlite_file import SqliteFile
 
 _KEY_VERSION = 3
+# SQLite's own, 2 MB and 4 MB, are less than one batch of ingest writes: it would read pages back,
+# and copy each into the file at once that the next batch writes again.
+_WRITER_PRAGMAS = {"cache_size": -65_536, "wal_autocheckpoint": 8_000}  # KiB; pages of 4 KiB
 # The key, the features by name, the time of the newest event, when the row was made.
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime]
 
@@ -63,12 +67,18 @@ class SqliteRows:
     def __init__(self, path: Path, project: str, writer: Connection | None = None) -> None:
         self._file = SqliteFile(path)
         self._project = project
-        self._writer = writer
+        self._feasts = writer
+
+    @cached_property
+    def _writer(self) -> Connection:
+        assert self._feasts is not None
+        for name, value in _WRITER_PRAGMAS.items():
+            self._feasts.execute(f"PRAGMA {name} = {value}")
+        return self._feasts
 
     def write(self, view: str, rows: Sequence[FeastRow]) -> None:
         # What Feast writes, as one statement of many rows: its own executes one for each feature,
         # which takes more than half of the time of ingest.
-        assert self._writer is not None
         with self._writer:
             self._writer.executemany(
                 f"INSERT INTO {self._table(view)} "

@@ -16,7 +16,7 @@ from features.events.event import MAX_AGE_S, EventType, sign_in
 from features.ingest.__main__ import open_ingest
 from features.ingest.erase import Eraser
 from features.ingest.leader import lead
-from features.ingest.loop import Ingest
+from features.ingest.loop import SNAPSHOT_ROWS, Ingest
 from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.store.feature_store import is_current, open_store
 from features.store.offline import OfflineStore
@@ -175,6 +175,23 @@ def test_rows_and_snapshots_of_an_earlier_version_are_read_and_added_to(shop: Sh
     hidden = [path for path in folder.glob("*.parquet") if path.stem != "empty"]
     (rows,) = [pq.read_table(path).to_pylist() for path in hidden]
     assert sorted(row["unwanted_items"] for row in rows) == [[], [], ["i1"]]
+
+
+def test_snapshots_wait_while_events_do_and_then_come_in_parts(shop: Shop) -> None:
+    folder = shop.settings.store.offline_path / USER_VIEW
+
+    def snapshots() -> int:
+        return sum(pq.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+
+    shop.log.append([shop.event(f"u{n}") for n in range(SNAPSHOT_ROWS + 30)])
+    settings = shop.settings.model_copy(update={"batch_events": SNAPSHOT_ROWS + 20})
+    with open_ingest(settings) as ingest:
+        ingest.step()
+        assert snapshots() == 0  # ten events wait
+        ingest.step()
+        assert snapshots() == SNAPSHOT_ROWS
+        ingest.maintain()
+    assert snapshots() == SNAPSHOT_ROWS + 30
 
 
 def test_a_new_item_is_learned_without_a_restart(shop: Shop, ingest: Ingest) -> None:
