@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 APP_READY = "app-ready"  # in the run folder once the application is deployed
+_PORTS = range(20_000, 30_000)  # below those of connections, which begin at 32,768 on Linux
 _PR_SET_PDEATHSIG = 1
 _MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
@@ -32,10 +34,12 @@ def death_signal() -> Callable[[], None]:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now. Not one of those that connections get, or it might soon be taken."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def stop_group(process: "subprocess.Popen[bytes]", wait_s: float) -> None:

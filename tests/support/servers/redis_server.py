@@ -1,7 +1,6 @@
 """A real Redis for one test session, on a free port, without files."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from serving.local.processes import free_port
 from tests.support.certificates import Certificates
 
 
@@ -31,9 +31,7 @@ def redis_server(
     binary: str, tls: Certificates | None = None, max_memory: str = "0"
 ) -> Iterator[int]:
     """The port of a server that runs inside the block; with `tls` it is mutual, and there only."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [binary, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     command += ["--maxmemory", max_memory]
     client: dict[str, Any] = {"port": port}
