@@ -2,8 +2,8 @@
 
 Images must be on its nodes already (`make images`, `make kind`, or your registry in VALUES=). Load
 comes from a pod in another namespace through the Service; every failed, rejected or hanging (over
-2 s) request is counted by phase. Writes build/reports/e2e.json, and a table to docs/cluster.md with
---write. The exit status is 1 when a bar was missed.
+2 s) request is counted by phase. Writes build/reports/e2e.json and e2e.png; with --write also
+docs/cluster.md. The exit status is 1 when a bar was missed.
 """
 
 import argparse
@@ -16,41 +16,60 @@ from pathlib import Path
 
 from rich.console import Console
 
-from helm.tools.kubernetes import CommandError, until
-from loadtests.e2e.report import table, write_page
+from helm.tools.kubernetes import CommandError
+from loadtests.e2e.profiles import install, reinstall, smallest
+from loadtests.e2e.report import plot, table, write_page
 from loadtests.e2e.scenario import Result
-from loadtests.e2e.scenarios import chosen
+from loadtests.e2e.scenarios import SCENARIOS
 from loadtests.e2e.shop import CHART, Shop
+from loadtests.e2e.traffic import Traffic
 
-REPORT = Path("build/reports/e2e.json")
+REPORTS = Path("build/reports")
+_ENDINGS = {ending.__name__: ending for ending in (reinstall, smallest)}
 
 
 def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.e2e", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--values", type=Path, action="append", default=[], help="of Helm")
-    parser.add_argument("--only", action="append", default=[], help="a scenario; once for each")
-    parser.add_argument("--keep", action="store_true", help="use and leave what is installed")
+    parser.add_argument("--other-tag", default="", help="of an image of serving, to upgrade to")
+    names = [*SCENARIOS, *_ENDINGS]
+    parser.add_argument("--only", action="append", default=[], choices=names, help="once for each")
+    parser.add_argument("--keep", action="store_true", help="use what is installed")
     parser.add_argument("--rate", type=float, default=10.0, help="rankings a second")
     parser.add_argument("--write", action="store_true", help="docs/cluster.md")
     given = parser.parse_args()
+    began_s = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
-    shop = Shop(given.values or [CHART / "ci" / "default.yaml"])
+    shop = Shop(given.values or [CHART / "ci" / "default.yaml"], given.other_tag)
+    wanted = given.only or names
     results: list[Result] = []
     if not given.keep:
-        results.append(install(shop, console))
+        results.append(attempt("install", console, partial(install, shop)))
     traffic = shop.traffic(given.rate)
     traffic.start()
-    for name, function in chosen(given.only):
-        results.append(attempt(name, console, partial(function, shop, traffic)))
+    for name, scenario in SCENARIOS.items():
+        if name in wanted:
+            results.append(attempt(name, console, partial(scenario, shop, traffic)))
+            count(results, traffic, console)
+    last_s = max([span.told_s for each in results for span in each.spans], default=0.0)
+    time.sleep(max(last_s - time.time(), 0.0))
+    count(results, traffic, console)
+    seconds = traffic.lines()
     traffic.stop()
-    if not given.keep:
-        results.append(attempt("uninstall and reinstall", console, lambda r: reinstall(shop, r)))
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(results, default=vars, indent=1))
+    for name, ending in _ENDINGS.items():
+        if name in wanted:
+            results.append(attempt(name, console, partial(ending, shop)))
+    took_s = round(time.monotonic() - began_s)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    told = {"seconds": took_s, "results": results}
+    (REPORTS / "e2e.json").write_text(json.dumps(told, default=vars, indent=1))
+    plot(results, seconds, REPORTS / "e2e.png")
     console.print(table(results))
+    console.print(f"{took_s // 60} min {took_s % 60} s")
     if given.write:
-        write_page(results)
+        write_page(results, REPORTS / "e2e.png", took_s)
     missed = [f"{each.name}: {said}" for each in results for said in each.missed]
     for said in missed:
         console.print(f"missed: {said}", markup=False)
@@ -65,37 +84,19 @@ def attempt(name: str, console: Console, run: Callable[[Result], None]) -> Resul
         run(result)
     except CommandError as error:
         result.missed.append(f"could not go on: {error}")
-    said = ", ".join(result.missed) or "as it should"
+    said = ", ".join(result.missed) or "done"
     console.print(f"{time.strftime('%H:%M:%S')}   {said}  {result.facts}", markup=False)
     return result
 
 
-def install(shop: Shop, console: Console) -> Result:
-    """Into a namespace of its own, under restricted pod security."""
-
-    def run(result: Result) -> None:
-        shop.space.create()
-        began_s = time.monotonic()
-        shop.release.install()
-        until(lambda: shop.key() != "", "the key", 30)
-        until(lambda: bool(shop.workers()), "a worker", 600, 1.0)
-        result.facts["install to first ready worker, s"] = round(time.monotonic() - began_s)
-        shop.release.test()
-        result.facts["install to helm test passed, s"] = round(time.monotonic() - began_s)
-        result.facts["settled, s"] = round(shop.wait_settled() + time.monotonic() - began_s)
-
-    return attempt("install", console, run)
-
-
-def reinstall(shop: Shop, result: Result) -> None:
-    """At once after an uninstall."""
-    began_s = time.monotonic()
-    shop.release.uninstall()
-    result.facts["uninstall, s"] = round(time.monotonic() - began_s)
-    shop.release.install()
-    until(lambda: bool(shop.workers()), "a worker", 600, 1.0)
-    shop.release.test()
-    result.facts["reinstalled and ranking, s"] = round(time.monotonic() - began_s)
+def count(results: list[Result], traffic: Traffic, console: Console) -> None:
+    """What callers have told by now, with a line for each phase."""
+    now_s = time.time()
+    for result in results:
+        before = len(result.phases)
+        result.count(traffic, now_s)
+        for phase in result.phases[before:]:
+            console.print(f"           {phase}", markup=False)
 
 
 if __name__ == "__main__":

@@ -2,47 +2,87 @@
 
 import json
 import time
+from typing import NamedTuple
 
 from helm.tools.kubernetes import ready
 from loadtests.e2e.scenario import Result, watched
-from loadtests.e2e.shop import Shop, now
+from loadtests.e2e.shop import Shop
 from loadtests.e2e.traffic import Traffic
+
+_IN_PLACE_S = 15.0  # for KubeRay to see a change, and for Serve to begin with it
+
+
+class Change(NamedTuple):
+    """A change of values. rolls: it is another Ray cluster, not another config for this one."""
+
+    name: str
+    rolls: bool
+    values: dict[str, object]
+
+
+_DEPLOYMENTS = "serving.settings.deployments"
+_EACH = [f"{_DEPLOYMENTS}.{name}.min_replicas" for name in ("ingress", "ranker", "cold_start")]
+_UPGRADES = (
+    Change("rules", True, {"rules.diversity.depth": 19}),
+    Change("a setting", False, {"serving.settings.pipeline.default_budget_s": 0.45}),
+    Change("replicas of the ranker", False, {f"{_DEPLOYMENTS}.ranker.max_replicas": 3}),
+    Change("a setting, again", False, {"serving.settings.pipeline.default_budget_s": 0.4}),
+    Change("image", True, {}),
+    Change("replicas of cold start", False, {f"{_DEPLOYMENTS}.cold_start.max_replicas": 3}),
+    Change("two settings", False, {
+        "serving.settings.pipeline.default_budget_s": 0.5,
+        f"{_DEPLOYMENTS}.ingress.target_ongoing_requests": 5,
+    }),
+    Change("replicas of the ingress", False, {f"{_DEPLOYMENTS}.ingress.max_replicas": 3}),
+    Change("nodes", True, {"serving.workers.maxReplicas": 3}),
+    Change("two of each", True, {
+        "serving.workers.minReplicas": 2, **dict.fromkeys(_EACH, 2),
+    }),
+)  # fmt: skip
 
 
 def upgrades(shop: Shop, traffic: Traffic, result: Result) -> None:
-    """Rules, settings and numbers of nodes, by Helm 4 and 3 in turns; then back three times."""
-    changes = [
-        ("rules", ["--set", "rules.diversity.depth=19"], True),
-        ("settings", ["--set-json", "serving.settings.pipeline.default_budget_s=0.45"], False),
-        ("nodes", ["--set", "serving.workers.maxReplicas=3"], True),
-        ("rules again", ["--set", "rules.diversity.depth=18"], True),
-    ]
-    helms = ["helm", "helm3"]
-    for number, (name, options, rolls) in enumerate(changes):
-        helm = helms[number % 2]
+    """Of everything that changes in a shop's life, by Helm 4 and 3 in turns."""
+    for number, change in enumerate(_UPGRADES):
+        values, helm = change.values, ("helm", "helm3")[number % 2]
+        if change.name == "image":
+            if not shop.other_tag:
+                result.facts["image"] = "not tried: no --other-tag"
+                continue
+            values = {"images.serving.tag": shop.other_tag}
+        options = [
+            text
+            for key, value in values.items()
+            for text in ("--set-json", f"{key}={json.dumps(value)}")
+        ]
 
-        def change(options: list[str] = options, helm: str = helm, rolls: bool = rolls) -> None:
+        def upgrade(
+            options: list[str] = options, helm: str = helm, rolls: bool = change.rolls
+        ) -> None:
             before = shop.active()
             shop.release.upgrade("--reuse-values", *options, helm=helm)
             _rolled(shop, before, rolls)
 
-        phase = watched(shop, traffic, result, f"upgrade: {name} ({helm})", change)
-        result.facts[f"{phase.name}, s"] = phase.seconds
+        span = watched(result, f"upgrade: {change.name} ({helm})", upgrade)
+        if change.rolls:
+            result.facts[f"{span.name}, s"] = span.seconds
+    result.facts["workers at the end"] = len(shop.workers())
+    result.expect(len(shop.workers()) == 2, "two workers were asked for")
 
 
 def rollbacks(shop: Shop, traffic: Traffic, result: Result) -> None:
-    """Each goes one revision back from where the upgrades ended."""
-    history = json.loads(shop.release.history())
-    for target in range(len(history) - 1, max(len(history) - 4, 0), -1):
+    """Three revisions back, one by one, from where the upgrades ended."""
+    newest = json.loads(shop.release.history())[-1]["revision"]
+    for change, target in zip(reversed(_UPGRADES), range(newest - 1, newest - 4, -1), strict=False):
 
-        def change(target: int = target) -> None:
+        def back(target: int = target, rolls: bool = change.rolls) -> None:
             before = shop.active()
             shop.release.rollback(str(target))
-            time.sleep(10)
-            rolls = len(shop.space.get("raycluster")) > 1 or shop.active() != before
             _rolled(shop, before, rolls)
 
-        watched(shop, traffic, result, f"rollback to revision {target}", change)
+        span = watched(result, f"rollback of: {change.name}", back)
+        if change.rolls:
+            result.facts[f"{span.name}, s"] = span.seconds
 
 
 def a_bad_image_and_back(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -56,13 +96,13 @@ def a_bad_image_and_back(shop: Shop, traffic: Traffic, result: Result) -> None:
         result.expect(bool(folding), "ingest is gone while the image waits")
         result.expect(shop.active() == before, "the cluster was switched")
 
-    watched(shop, traffic, result, "a bad image waits", bad)
+    watched(result, "a bad image waits", bad)
 
     def back() -> None:
         shop.release.rollback()
         shop.wait_settled()
 
-    watched(shop, traffic, result, "and is taken back", back)
+    watched(result, "and is taken back", back)
     result.expect(shop.active() == before, "rollback started another cluster")
     result.facts["same cluster after rollback"] = shop.active() == before
 
@@ -74,17 +114,17 @@ def publish_and_roll_back(shop: Shop, traffic: Traffic, result: Result) -> None:
     for name in ("publish", "rollback"):
 
         def change(name: str = name) -> None:
-            job = f"{name}-{int(now())}"
+            job = f"{name}-{int(time.time())}"
             shop.space.kubectl("create", "job", job, f"--from=cronjob/vitrine-{name}")
             shop.space.kubectl("wait", "--for=condition=complete", f"job/{job}", "--timeout=300s")
             result.facts[name] = shop.space.kubectl("logs", f"job/{job}").strip()
 
-        watched(shop, traffic, result, name, change)
+        watched(result, name, change)
 
 
 def _rolled(shop: Shop, before: str, rolls: bool) -> None:
     if rolls:
         shop.wait_upgraded(before)
     else:
-        time.sleep(30)
+        time.sleep(_IN_PLACE_S)
         shop.wait_settled()

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtests.e2e.shop import Shop, now
-from loadtests.e2e.traffic import Phase, Traffic
+from loadtests.e2e.shop import Shop
+from loadtests.e2e.traffic import Phase, Span, Traffic
 
-SETTLE_S = 20.0
+SETTLE_S = 10.0
 
 
 @dataclass
 class Result:
-    """Of one scenario."""
+    """Of one scenario. Its spans become phases when the callers have told what they saw."""
 
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)  # bars
 
@@ -25,19 +26,33 @@ class Result:
         if not true:
             self.missed.append(said)
 
+    def count(self, traffic: Traffic, by_s: float) -> None:
+        """Count what was told by the time `by_s`; in no span may anything fail."""
+        while self.spans and self.spans[0].told_s <= by_s:
+            span = self.spans.pop(0)
+            phase = traffic.phase(span)
+            self.phases.append(phase)
+            self.expect(phase.clean, f"{phase.name}: {dict(phase.failed + phase.rejected)}, "
+                                     f"{phase.hanging} hanging")  # fmt: skip
+            self.expect(
+                phase.routes["model"] >= span.by_the_model * phase.sent,
+                f"{phase.name}: the model ranked {phase.routes['model']} of {phase.sent}",
+            )
+
 
 Scenario = Callable[[Shop, Traffic, Result], None]
 
 
 def watched(
-    shop: Shop, traffic: Traffic, result: Result, name: str, change: Callable[[], object]
-) -> Phase:
-    """Make a change that is over when it returns, under load; nothing may fail."""
-    began_s = now()
+    result: Result, name: str, change: Callable[[], object], by_the_model: float = 0.0
+) -> Span:
+    """Make a change that is over when it returns, under load.
+
+    by_the_model: the share of the rankings that it must have made all the same
+    """
+    began_s = time.time()
     change()
+    span = Span(name, began_s, time.time() + SETTLE_S, by_the_model)
+    result.spans.append(span)
     time.sleep(SETTLE_S)
-    phase = traffic.phase(name, began_s)
-    result.phases.append(phase)
-    result.expect(phase.clean, f"{name}: {dict(phase.failed + phase.rejected)}, "
-                               f"{phase.hanging} hanging")  # fmt: skip
-    return phase
+    return span

@@ -1,7 +1,6 @@
 """The installed shop as the suite watches it."""
 
 import json
-import time
 from base64 import b64decode
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,10 @@ CHART = Path(__file__).resolve().parents[2] / "helm"
 class Shop:
     """A release of the chart, `vitrine`, in the namespace of that name, and traffic to it."""
 
-    def __init__(self, values: list[Path]) -> None:
+    url = "http://vitrine.vitrine:8000"  # inside the cluster
+
+    def __init__(self, values: list[Path], other_tag: str = "") -> None:
+        self.other_tag = other_tag  # of images of serving, to upgrade to
         self.space = Namespace("vitrine")
         self.release = Release(self.space, CHART, "vitrine", values)
         self.callers = Namespace("storefront")
@@ -33,8 +35,7 @@ class Shop:
 
     def traffic(self, rate: float) -> Traffic:
         """Not started yet."""
-        url = "http://vitrine.vitrine:8000"
-        return Traffic(self.callers, url, self.key(), self.image(), rate)
+        return Traffic(self.callers, self.url, self.key(), self.image(), rate)
 
     def ray_service(self) -> Json:
         """The object."""
@@ -82,8 +83,3 @@ def seconds_to_ready(pod: Json) -> float:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def now() -> float:
-    """The clock that callers in pods have as well."""
-    return time.time()

@@ -1,7 +1,6 @@
 """Load from a pod in a namespace of its own, through the Service, counted by phase."""
 
 import json
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ class Phase:
     """What became of the requests of a stretch of time."""
 
     name: str
+    from_s: float = 0.0
     seconds: int = 0
     sent: int = 0
     routes: Counter[str] = field(default_factory=Counter)
@@ -25,10 +25,37 @@ class Phase:
     hanging: int = 0
     worst_ms: int = 0
 
+    def __str__(self) -> str:
+        kinds = (("failed", self.failed), ("rejected", self.rejected))
+        told = [f"{name} {dict(counts)}" for name, counts in kinds if counts]
+        told.append(f"{self.hanging} hanging, worst {self.worst_ms} ms")
+        by = f"by the model {self.routes['model']}"
+        return f"{self.name}: {self.sent} in {self.seconds} s, {by}, {', '.join(told)}"
+
     @property
     def clean(self) -> bool:
         """Whether every request was answered in time."""
         return not (self.failed or self.rejected or self.hanging)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time, on the clock of the callers, in which something was done."""
+
+    name: str
+    from_s: float
+    to_s: float
+    by_the_model: float = 0.0  # a share: so many of its rankings at least
+
+    @property
+    def seconds(self) -> int:
+        """How long it took."""
+        return round(self.to_s - self.from_s)
+
+    @property
+    def told_s(self) -> float:
+        """When callers have told all of it."""
+        return self.to_s + _LAG_S
 
 
 class Traffic:
@@ -69,13 +96,11 @@ class Traffic:
             180,
         )
 
-    def phase(self, name: str, from_s: float, to_s: float | None = None) -> Phase:
-        """Everything that was sent from one time to another (now); waits for what is under way."""
-        until_s = time.time() if to_s is None else to_s
-        time.sleep(max(until_s + _LAG_S - time.time(), 0.0))
-        phase = Phase(name, seconds=round(until_s - from_s))
+    def phase(self, span: Span) -> Phase:
+        """Everything that was sent in it."""
+        phase = Phase(span.name, span.from_s, span.seconds)
         for second, line in self.lines():
-            if not int(from_s) <= second < until_s:
+            if not int(span.from_s) <= second < span.to_s:
                 continue
             phase.worst_ms = max(phase.worst_ms, line["worst_ms"])
             for what, count in line["counts"].items():

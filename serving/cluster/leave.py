@@ -99,27 +99,29 @@ class Leave:
         found room here counts for nothing, and then there is no room here for the next one.
         """
         status = self._cluster.status()
-        alone = self._alone_in(status, names)
-        settled = [name for name in alone if _all_run(status, name)]
+        lacking = [name for name in names if not self._elsewhere(status, name)]
+        settled = [name for name in lacking if _all_run(status, name)]
         if settled:
             more = {name: each.one_more() for name, each in _bounds(status, settled).items()}
             self._cluster.deploy(_with_bounds(status, more))
-        return not alone
+        return not self._alone_in(status, names)
 
     def _alone_in(self, status: Status, names: Collection[str] | None = None) -> list[str]:
         """Which deployments, of these or of all, no node answers for that stays.
 
         One that the status leaves out, as while an application is built, is taken to be such.
         """
-        gone = {*self._cluster.leaving(), self._cluster.node_id}
-        ready = {
-            node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"
-        } - gone
+        ready = {node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"}
         return [
             name
             for name in (_deployments(status) if names is None else names)
-            if not any(replica.get("node_id") in ready for replica in _running(status, name))
+            if not self._elsewhere(status, name) & ready
         ]
+
+    def _elsewhere(self, status: Status, name: str) -> set[str]:
+        """The nodes that stay and have a replica of a deployment; their proxies may yet start."""
+        gone = {*self._cluster.leaving(), self._cluster.node_id}
+        return {replica["node_id"] for replica in _running(status, name)} - gone
 
     def _until(self, true: Callable[[], bool], seconds: float) -> bool:
         deadline_s = self._clock() + seconds

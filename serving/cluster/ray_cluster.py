@@ -2,18 +2,26 @@
 
 import json
 import os
+import socket
 import time
 import urllib.request
 from collections.abc import Collection, Mapping
 from typing import Any
 
 _LEAVING = "vitrine-leaving:"
+_HEAD_S = 3.0
 
 
 class RayCluster:
-    """The cluster that this container's variables name, by KubeRay's names for them."""
+    """The cluster that this container's variables name, by KubeRay's names for them.
+
+    Raises OSError when its head is gone.
+    """
 
     def __init__(self) -> None:
+        # Ray's client waits a minute for a head that is gone, as with a cluster that is removed.
+        host, _, port = os.environ["RAY_ADDRESS"].rpartition(":")
+        socket.create_connection((host, int(port)), _HEAD_S).close()
         # Here: a second of a processor, which nothing else in this module needs.
         from ray._raylet import GcsClient  # type: ignore[attr-defined]  # made by Cython
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
+from helm.tools.quantities import amount, requests
 from serving.cluster.leave import ARRIVAL_S, EMPTY_S, NOTICE_S, SETTLE_S
 from tests.support.chart.rendering import (
     Json,
@@ -16,15 +17,8 @@ from tests.support.chart.rendering import (
     render,
 )
 
-UNITS = {"m": 1e-3, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30}
 # What a kind cluster of one node and the KubeRay operator ask for themselves.
 CLUSTERS_OWN = {"cpu": 0.95 + 0.1, "memory": 290 * 2**20 + 512 * 2**20}
-
-
-def amount(quantity: str) -> float:
-    """A quantity of Kubernetes in cores or bytes."""
-    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(quantity)).groups()  # type: ignore[union-attr]
-    return float(number) * UNITS.get(unit, 1.0)
 
 
 def runs_on(pod: Json) -> bool:
@@ -157,31 +151,32 @@ def test_every_mount_has_its_volume_and_every_volume_a_mount(found: list[Json]) 
         assert volumes - mounts <= {"token"}, where  # the autoscaler's; see the test of it
 
 
-def pod_needs(pod: Json) -> dict[str, float]:
-    """What the scheduler counts: all containers, or the largest of those that run first."""
-    needs = {}
-    for name in ("cpu", "memory"):
-        asked = [amount(each["resources"]["requests"][name]) for each in pod["spec"]["containers"]]
-        first = [amount(each["resources"]["requests"][name])
-                 for each in pod["spec"].get("initContainers", [])]  # fmt: skip
-        needs[name] = max(sum(asked), *first, 0.0)
-    return needs
-
-
-def test_the_default_profile_fits_a_cluster_of_4_cpus_and_8_gb() -> None:
-    found = render(profile("default"), "--skip-tests")
+def asked_for(values: str) -> tuple[dict[str, float], set[str]]:
+    """What a profile asks for in all while it runs, and its parts."""
+    found = render(profile(values), "--skip-tests")
     cluster = one(found, "RayService")["spec"]["rayClusterConfig"]
     scaler = cluster["autoscalerOptions"]["resources"]["requests"]
-    total = {name: own + amount(scaler[name]) for name, own in CLUSTERS_OWN.items()}
+    total = {name: amount(scaler[name]) for name in ("cpu", "memory")}
     parts = set()
     hooked = [each for each in found if "helm.sh/hook" not in str(each["metadata"])]
     for _, pod in every_pod([each for each in hooked if each["kind"] != "CronJob"]):
         parts.add(component(pod["metadata"]["labels"]))
-        for name, needed in pod_needs(pod).items():
+        for name, needed in requests(pod).items():
             total[name] += needed
+    return total, parts
+
+
+def test_the_default_profile_fits_a_cluster_of_4_cpus_and_8_gb() -> None:
+    total, parts = asked_for("default")
     assert parts == {"head", "head-redis", "worker", "model-server", "redis", "ingest", "setup"}
-    assert total["cpu"] <= 4
-    assert total["memory"] <= 8e9
+    assert total["cpu"] + CLUSTERS_OWN["cpu"] <= 4
+    assert total["memory"] + CLUSTERS_OWN["memory"] <= 8e9
+
+
+def test_the_minimal_profile_asks_for_one_cpu_and_three_and_a_half_gib() -> None:
+    total, _ = asked_for("minimal")
+    assert total["cpu"] <= 1.0
+    assert total["memory"] <= 3.5 * 2**30
 
 
 def test_images_come_from_where_they_are_mirrored_and_by_digest_where_given() -> None:

@@ -1,5 +1,6 @@
 """A Ray node that leaves: the shop has another that answers before it goes."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ class FakeRay:
         self.done: list[tuple[str, Any]] = []
         self.room: dict[str, int] = {}  # replicas more that fit on this node
         self.waiting = 0  # replicas of each deployment for which there is no node
+        self.proxy_s = 0.0  # from another node's arrival until its proxy is healthy
         self.hidden_s = 0.0  # after a deploy, while Serve builds the application
 
     def sleep(self, seconds: float) -> None:
@@ -69,7 +71,7 @@ class FakeRay:
         return {
             "proxy_location": "EveryNode",
             "http_options": {"host": "0.0.0.0", "port": 8000, "root_path": ""},
-            "proxies": {node: {"status": "HEALTHY"} for node in ["head", *nodes]},
+            "proxies": {node: {"status": self._proxy(node)} for node in ["head", *nodes]},
             "applications": {
                 "vitrine": {"deployments": deployments, "deployed_app_config": config}
             },
@@ -95,13 +97,19 @@ class FakeRay:
         self.drained_s = self.now_s
         self.done.append(("drain", None))
 
+    def _proxy(self, node: str) -> str:
+        if node != "there" or self.now_s >= self._arrived_s() + self.proxy_s:
+            return "HEALTHY"
+        return "STARTING"
+
+    def _arrived_s(self) -> float:
+        if self._asked_s is None or self._arrives_s is None:
+            return math.inf
+        return self._asked_s + self._arrives_s
+
     def _follow(self) -> None:
         """As many replicas as wanted, where there is a node for them."""
-        arrived = (
-            self._asked_s is not None
-            and self._arrives_s is not None
-            and self.now_s >= self._asked_s + self._arrives_s
-        )
+        arrived = self.now_s >= self._arrived_s()
         for name, nodes in self.replicas.items():
             while len(nodes) < self.targets[name] and self.room.get(name, 0) > 0:
                 self.room[name] -= 1
@@ -142,6 +150,15 @@ def test_a_replica_that_found_room_here_counts_for_nothing() -> None:
     assert leave(ray) == "another node took over"
     assert all(nodes == ["there"] for nodes in ray.replicas.values())
     assert ray.bounds == dict.fromkeys(DEPLOYMENTS, (1, 2))
+
+
+def test_a_node_whose_proxy_starts_is_waited_for_and_no_other_one_is_asked_for() -> None:
+    ray = FakeRay({name: ["here"] for name in DEPLOYMENTS}, arrives_s=30.0)
+    ray.proxy_s = 10.0
+    assert leave(ray) == "another node took over"
+    assert [what for what, _ in ray.done] == ["deploy", "drain", "deploy", "deploy"]
+    assert ray.drained_s is not None
+    assert ray.drained_s >= 40.0 + SETTLE_S
 
 
 def test_a_replica_that_waits_for_a_node_is_on_none() -> None:

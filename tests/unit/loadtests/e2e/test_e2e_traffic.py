@@ -15,7 +15,7 @@ import pytest
 
 from helm.tools.kubernetes import Namespace
 from loadtests.e2e import caller
-from loadtests.e2e.traffic import Traffic
+from loadtests.e2e.traffic import Span, Traffic
 from tests.support.servers.http_server import http_server
 
 
@@ -100,7 +100,7 @@ def test_a_phase_holds_the_seconds_between_its_bounds() -> None:
         {"second": 102, "worst_ms": 50, "counts": {"model": 8, "fallback": 2, "hanging": 1}},
         {"second": 103, "worst_ms": 800, "counts": {"failed: OSError": 1, "hanging": 0}},
     ]
-    phase = Traffic(Told(lines), "http://vitrine", "key", "image").phase("upgrade", 101, 103)
+    phase = Traffic(Told(lines), "http://vitrine", "key", "image").phase(Span("upgrade", 101, 103))
     assert (phase.sent, phase.routes["model"], phase.hanging, phase.worst_ms) == (20, 17, 1, 50)
     assert (phase.failed, phase.rejected) == ({}, {"503": 1})
     assert not phase.clean

@@ -1,0 +1,89 @@
+"""Redis fills up, under load: what is refused, in which order, and what goes on."""
+
+import json
+import time
+
+from helm.tools.kubernetes import until
+from loadtests.e2e.disruptions import restarts
+from loadtests.e2e.scenario import Result, watched
+from loadtests.e2e.shop import Shop
+from loadtests.e2e.traffic import Traffic
+
+FULL_S = 600.0
+_SEEN_S = 5.0  # until every ingress has looked again how full it is
+_ORDER = (
+    (0.92, "view", False),
+    (0.92, "purchase", True),
+    (0.97, "add_to_cart", False),
+    (0.97, "purchase", True),
+)
+_PIECE = 1 << 20
+_FILL = (
+    "for i = 1, ARGV[1] do redis.call('SETRANGE', 'filler:' .. ARGV[2] .. ':' .. i, "
+    f"{_PIECE - 1}, 'x') end"
+)
+_EMPTY = "for _, key in ipairs(redis.call('KEYS', 'filler:*')) do redis.call('DEL', key) end"
+_POST = """
+import json, os, sys, urllib.error, urllib.request
+body = json.dumps({"events": [json.loads(sys.argv[2])]}).encode()
+headers = {"authorization": "Bearer " + os.environ["VITRINE_KEY"]}
+headers["content-type"] = "application/json"
+request = urllib.request.Request(sys.argv[1], body, headers)
+try:
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        print(json.dumps([answer.status, json.load(answer), ""]))
+except urllib.error.HTTPError as error:
+    print(json.dumps([error.code, json.load(error), error.headers.get("retry-after", "")]))
+"""
+
+
+def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
+    """With other people's data, to the brim for ten minutes; then it is taken away."""
+    before = restarts(shop, "head")
+
+    def change() -> None:
+        for share, kind, accepted in _ORDER:
+            _fill(shop, share)
+            time.sleep(_SEEN_S)
+            took, said = _post(shop, kind)
+            name = f"{kind} at {share:.0%}"
+            result.facts[name] = said
+            result.expect(took == accepted, f"{name}: {said}")
+        until_s = time.time() + FULL_S
+        while time.time() < until_s:
+            _fill(shop, 1.0)
+            time.sleep(5)
+        _redis(shop, "EVAL", _EMPTY, "0")
+        until(lambda: _post(shop, "view")[0], "events are taken again", 60)
+        shop.wait_settled()
+
+    watched(result, f"Redis full for {FULL_S / 60:.0f} minutes", change, by_the_model=0.9)
+    restarted = restarts(shop, "head") - before
+    result.facts["restarts of the head"] = restarted
+    result.expect(restarted == 0, "the head was restarted")
+
+
+def _fill(shop: Shop, share: float) -> None:
+    """To so much of what it may hold, if there is less."""
+    told = _redis(shop, "INFO", "memory").splitlines()
+    info = dict(line.split(":", 1) for line in told if ":" in line)
+    wanted = share * int(info["maxmemory"]) - int(info["used_memory"])
+    if (pieces := int(wanted / _PIECE)) > 0:
+        _redis(shop, "EVAL", _FILL, "0", str(pieces), str(time.time()))
+
+
+def _redis(shop: Shop, *command: str) -> str:
+    script = 'REDISCLI_AUTH=$(cat /etc/vitrine/redis/password) valkey-cli "$@"'
+    return shop.space.kubectl("exec", "vitrine-redis-0", "--", "sh", "-c", script, "sh", *command)
+
+
+def _post(shop: Shop, kind: str) -> tuple[bool, str]:
+    """One event, from a caller's pod: whether it was accepted, and what was said."""
+    event = {"event_id": f"full-{time.time()}", "type": kind, "user_id": "full", "item_id": "one"}
+    command = ["python", "-c", _POST, f"{shop.url}/v1/events", json.dumps(event)]
+    told = shop.callers.kubectl("exec", "caller", "--", *command)
+    status, answer, retry_after = json.loads(told)
+    if status == 202 and answer["accepted"] == 1:
+        return True, "accepted"
+    refused = [each["code"] for each in answer.get("rejected", [])] or [answer.get("code")]
+    return False, f"{status} {refused[0]}" + f", Retry-After {retry_after}" * bool(retry_after)
