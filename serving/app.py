@@ -43,13 +43,7 @@ def build_app(settings: Settings) -> Application:
 def _deploy(cls: Callable[..., Any], name: str, replicas: ReplicaSettings) -> Any:
     return serve.deployment(
         name=name,
-        autoscaling_config={
-            "min_replicas": replicas.min_replicas,
-            "max_replicas": replicas.max_replicas,
-            "target_ongoing_requests": replicas.target_ongoing_requests,
-            "upscale_delay_s": replicas.upscale_delay_s,
-            "downscale_delay_s": replicas.downscale_delay_s,
-        },
+        autoscaling_config=replicas.autoscaling(),
         max_ongoing_requests=replicas.max_ongoing_requests,
         max_queued_requests=replicas.max_queued_requests,
         ray_actor_options={"num_cpus": replicas.num_cpus},

@@ -32,6 +32,16 @@ class ReplicaSettings(Section):
     max_queued_requests: PositiveInt = Field(256, description="More is refused at once.")
     num_cpus: PositiveFloat = Field(0.1, description="What a replica reserves of its node.")
 
+    def autoscaling(self) -> dict[str, float]:
+        """Serve's AutoscalingConfig; the chart names the same for each deployment."""
+        return {
+            "min_replicas": self.min_replicas,
+            "max_replicas": self.max_replicas,
+            "target_ongoing_requests": self.target_ongoing_requests,
+            "upscale_delay_s": self.upscale_delay_s,
+            "downscale_delay_s": self.downscale_delay_s,
+        }
+
 
 class DeploymentsSettings(Section):
     """The deployments of the graph."""

@@ -10,6 +10,17 @@
 {{- /* The smallest object store that Ray takes, in bytes: answers do not pass through it. */}}
 {{- define "vitrine.objectStoreMemory" -}}{{ mul 80 1024 1024 }}{{- end }}
 
+{{- /* Nodes of the cluster that answers now; 0 when there is none, and where nobody can be asked (helm template). */}}
+{{- define "vitrine.nodesNow" -}}
+{{- $service := lookup "ray.io/v1" "RayService" .Release.Namespace (include "vitrine.fullname" .) | default dict -}}
+{{- $active := dig "status" "activeServiceStatus" "rayClusterName" "" $service -}}
+{{- if $active -}}
+{{- dig "status" "desiredWorkerReplicas" 0 (lookup "ray.io/v1" "RayCluster" .Release.Namespace $active | default dict) -}}
+{{- else -}}
+0
+{{- end -}}
+{{- end }}
+
 {{- /* Where the state of Ray's head lies. */}}
 {{- define "vitrine.headRedisAddress" -}}
 {{- if .Values.redis.head.enabled -}}

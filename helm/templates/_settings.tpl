@@ -29,7 +29,23 @@ redis:
 
 {{- define "vitrine.settings" -}}
 {{- $own := include "vitrine.ownSettings" . | fromYaml -}}
-{{- mergeOverwrite $own (deepCopy .Values.serving.settings) | toYaml -}}
+{{- $settings := mergeOverwrite $own (deepCopy .Values.serving.settings) -}}
+{{- range $name, $deployment := $settings.deployments -}}
+{{- range $key, $_ := include "vitrine.scaling" $ | fromYaml -}}
+{{- $_ := unset $deployment $key -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $settings -}}
+{{- end }}
+
+{{- /* How deployments scale is told to Serve, and not to the application: then a change of it builds nothing anew. Here is
+what is not given, as in ReplicaSettings. */}}
+{{- define "vitrine.scaling" -}}
+min_replicas: 1
+max_replicas: 1
+target_ongoing_requests: 2
+upscale_delay_s: 5
+downscale_delay_s: 300
 {{- end }}
 
 {{- define "vitrine.ownSettings" -}}

@@ -7,7 +7,12 @@ from loadtests.e2e.scenario import Result, watched
 from loadtests.e2e.shop import Shop, seconds_to_ready
 from loadtests.e2e.traffic import Span, Traffic
 
-_TARGET = "serving.settings.deployments.ingress.target_ongoing_requests"
+_DEPLOYMENTS = "serving.settings.deployments"
+_BUSY = [
+    *("--set", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=2"),
+    *(option for name in ("ingress", "ranker", "cold_start")
+      for option in ("--set", f"{_DEPLOYMENTS}.{name}.downscale_delay_s=30")),
+]  # fmt: skip
 
 
 def steady(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -86,7 +91,7 @@ def policies(shop: Shop, traffic: Traffic, result: Result) -> None:
 
 def grow_and_shrink(shop: Shop, traffic: Traffic, result: Result) -> None:
     """More load than one node takes, then as before."""
-    shop.release.upgrade("--reuse-values", "--set", f"{_TARGET}=2")
+    shop.release.upgrade("--reuse-values", *_BUSY)
     began_s = time.time()
 
     def more() -> bool:

@@ -9,7 +9,7 @@ from loadtests.e2e.scenario import Result, watched
 from loadtests.e2e.shop import Shop
 from loadtests.e2e.traffic import Traffic
 
-FULL_S = 600.0
+FULL_S = 180.0
 _SEEN_S = 5.0  # until every ingress has looked again how full it is
 _ORDER = (
     (0.92, "view", False),

@@ -24,16 +24,13 @@ _DEPLOYMENTS = "serving.settings.deployments"
 _EACH = [f"{_DEPLOYMENTS}.{name}.min_replicas" for name in ("ingress", "ranker", "cold_start")]
 _UPGRADES = (
     Change("rules", True, {"rules.diversity.depth": 19}),
-    Change("a setting", False, {"serving.settings.pipeline.default_budget_s": 0.45}),
+    Change("a setting", True, {"serving.settings.pipeline.default_budget_s": 0.45}),
     Change("replicas of the ranker", False, {f"{_DEPLOYMENTS}.ranker.max_replicas": 3}),
-    Change("a setting, again", False, {"serving.settings.pipeline.default_budget_s": 0.4}),
     Change("image", True, {}),
     Change("replicas of cold start", False, {f"{_DEPLOYMENTS}.cold_start.max_replicas": 3}),
-    Change("two settings", False, {
-        "serving.settings.pipeline.default_budget_s": 0.5,
-        f"{_DEPLOYMENTS}.ingress.target_ongoing_requests": 5,
-    }),
+    Change("load of a replica", False, {f"{_DEPLOYMENTS}.ingress.target_ongoing_requests": 5}),
     Change("replicas of the ingress", False, {f"{_DEPLOYMENTS}.ingress.max_replicas": 3}),
+    Change("delays", False, {f"{_DEPLOYMENTS}.ingress.downscale_delay_s": 30}),
     Change("nodes", True, {"serving.workers.maxReplicas": 3}),
     Change("two of each", True, {
         "serving.workers.minReplicas": 2, **dict.fromkeys(_EACH, 2),

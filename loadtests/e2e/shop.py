@@ -53,12 +53,13 @@ class Shop:
         return [pod for pod in self.space.pods("worker") if ready(pod)]
 
     def settled(self) -> bool:
-        """Whether there is one cluster, and everything that should be ready is."""
+        """Whether there is one cluster, and everything that stays is ready."""
         clusters = self.space.get("raycluster")
         pods = [
             pod
             for part in ("head", "worker", "model-server", "ingest", "redis")
             for pod in self.space.pods(part)
+            if "deletionTimestamp" not in pod["metadata"]
         ]
         return len(clusters) == 1 and bool(pods) and all(map(ready, pods))
 

@@ -192,7 +192,11 @@ def _with_bounds(status: Status, bounds: Mapping[str, Bounds]) -> dict[str, Any]
     given = {each["name"]: each for each in config.get("deployments", [])}
     for name, each in bounds.items():
         own = given.get(name, {"name": name})
-        scaling = {"min_replicas": each.least, "max_replicas": each.most}
+        scaling = {
+            "min_replicas": each.least,
+            "max_replicas": each.most,
+            "initial_replicas": None,  # or Serve would go back to what it began with
+        }
         given[name] = {
             **own,
             "autoscaling_config": {**own.get("autoscaling_config", {}), **scaling},

@@ -49,12 +49,18 @@ def test_a_new_chart_without_another_image_restarts_no_pod() -> None:
     assert "app.kubernetes.io/version" not in text
 
 
-def test_a_setting_is_applied_in_place_and_a_rule_by_new_nodes() -> None:
+def test_settings_and_rules_come_with_new_nodes_and_how_deployments_scale_in_place() -> None:
+    """In place, Serve ends the only replica of a deployment before the next one answers."""
+
     def cluster(values: Json) -> Any:
         return one(render(values), "RayService")["spec"]["rayClusterConfig"]
 
-    same = cluster({"serving": {"settings": {"pipeline": {"default_budget_s": 0.3}}}})
-    assert same == cluster({})
+    def with_settings(**settings: Json) -> Any:
+        return cluster({"serving": {"settings": settings}})
+
+    assert with_settings(deployments={"ingress": {"max_replicas": 9}}) == cluster({})
+    assert with_settings(deployments={"ingress": {"num_cpus": 0.7}}) != cluster({})
+    assert with_settings(pipeline={"default_budget_s": 0.3}) != cluster({})
     assert cluster({"rules": {"diversity": {"depth": 5}}}) != cluster({})
 
 

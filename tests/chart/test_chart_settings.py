@@ -16,11 +16,12 @@ from features.store.settings import StoreSettings
 from helm.tools.paths import CHART, ROOT
 from serving.local.ray_environment import ray_environment
 from serving.local.tritonserver import Installation, server_command
-from serving.settings import Settings
+from serving.settings import ReplicaSettings, Settings
 from serving.shops.rules import Rules
 from tests.support.chart.rendering import (
     PROFILES,
     Json,
+    defaults,
     every_pod,
     one,
     profile,
@@ -86,7 +87,6 @@ def test_what_a_user_sets_is_laid_over_what_the_chart_sets() -> None:
     assert settings.model.grpc_address == "vitrine-model-server:8001"
     assert settings.pipeline.default_budget_s == 0.3
     assert settings.access.max_body_bytes == 2_000_000
-    assert settings.deployments.ingress.max_replicas == 4
     files = one(found, "ConfigMap", "vitrine-settings")["data"]
     assert IngestSettings.model_validate_json(files["ingest.json"]).batch_events == 500
 
@@ -253,17 +253,36 @@ def test_the_keys_of_values_reach_the_key_file() -> None:
     assert json.loads(b64decode(data)) == keys
 
 
+def served(deployments: Json) -> ServeApplicationSchema:
+    """The application, with these settings of its deployments."""
+    found = render({"serving": {"settings": {"deployments": deployments}}})
+    config = yaml.safe_load(one(found, "RayService")["spec"]["serveConfigV2"])
+    (application,) = (ServeApplicationSchema(**each) for each in config["applications"])
+    return application
+
+
+@pytest.mark.parametrize("given", [
+    {}, {"min_replicas": 2, "max_replicas": 6},
+    {"target_ongoing_requests": 7.5, "downscale_delay_s": 60},
+])  # fmt: skip
+def test_a_deployment_scales_as_its_settings_say(given: Json) -> None:
+    """What a config names replaces all of what the application says of scaling."""
+    application = served({"ingress": given})
+    named = {each.name: each.autoscaling_config for each in application.deployments}
+    usual = defaults()["serving"]["settings"]["deployments"]
+    assert named == {
+        "Ingress": ReplicaSettings(**usual["ingress"] | given).autoscaling(),
+        "Ranker": ReplicaSettings(**usual["ranker"]).autoscaling(),
+        "ColdStart": ReplicaSettings(**usual["cold_start"]).autoscaling(),
+    }
+
+
 def test_a_change_of_bounds_alone_builds_nothing_anew() -> None:
     """Serve's version of an application counts the deployments that its config names."""
-    values = {"serving": {"settings": {"deployments": {"ranker": {"min_replicas": 2}}}}}
-    config = yaml.safe_load(one(render(values), "RayService")["spec"]["serveConfigV2"])
-    (application,) = (ServeApplicationSchema(**each) for each in config["applications"])
-    named = {each.name: each.autoscaling_config for each in application.deployments}
-    assert named == {
-        "Ingress": {"min_replicas": 1, "max_replicas": 4},
-        "Ranker": {"min_replicas": 2, "max_replicas": 2},
-        "ColdStart": {"min_replicas": 1, "max_replicas": 2},
-    }
+    assert get_app_code_version(served({"ranker": {"max_replicas": 5}})) == get_app_code_version(
+        served({})
+    )
+    application = served({"ranker": {"min_replicas": 2}})
     version = get_app_code_version(application)
-    application.deployments[0].autoscaling_config = {"min_replicas": 2, "max_replicas": 4}
+    application.deployments[0].autoscaling_config = {"min_replicas": 2, "initial_replicas": None}
     assert get_app_code_version(application) == version

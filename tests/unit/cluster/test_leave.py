@@ -87,6 +87,10 @@ class FakeRay:
             )
             for each in application["deployments"]
         }
+        first = {
+            each["autoscaling_config"]["initial_replicas"] for each in application["deployments"]
+        }
+        assert first == {None}, "Serve would go back to it, and refuse bounds above or below it"
         self.bounds |= given
         for name, (least, most) in given.items():
             self.targets[name] = min(max(self.targets[name], least), most)
