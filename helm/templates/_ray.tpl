@@ -40,8 +40,6 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
 - {name: RAY_SERVE_ENABLE_HA_PROXY, value: "1"}
 # When a replica dies over a request, another one answers it.
 - {name: RAY_SERVE_HAPROXY_RETRY_ON, value: conn-failure empty-response}
-# A node that is gone answers no connection: 5 s of waiting for it by default, at each try.
-- {name: RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S, value: "1"}
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's defaults.
 - name: RAY_SERVE_HAPROXY_BALANCE_ALGORITHM
   value: |
@@ -50,6 +48,7 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
     option forwardfor header x-vitrine-peer
     default-server maxconn 6
     timeout queue 250ms
+    timeout connect 250ms
     unique-id-format %[date(0,ms)]
     unique-id-header x-vitrine-received
     http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '{"type":"urn:vitrine:problem:overloaded","title":"Service Unavailable","status":503,"detail":"no replica is free","code":"overloaded","request_id":"%[req.hdr(x-request-id),json(utf8s)]"}'

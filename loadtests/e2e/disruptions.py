@@ -4,12 +4,12 @@ import time
 
 from helm.tools.kubernetes import CommandError, Json, ready, until
 from loadtests.e2e.scenario import Result, watched
-from loadtests.e2e.shop import Shop, seconds_to_ready
+from loadtests.e2e.shop import Shop, cluster_of, seconds_to_ready
 from loadtests.e2e.traffic import Span, Traffic
 
 _DEPLOYMENTS = "serving.settings.deployments"
 _BUSY = [
-    *("--set", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=2"),
+    *("--set", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=0.2"),
     *(option for name in ("ingress", "ranker", "cold_start")
       for option in ("--set", f"{_DEPLOYMENTS}.{name}.downscale_delay_s=30")),
 ]  # fmt: skip
@@ -90,21 +90,24 @@ def policies(shop: Shop, traffic: Traffic, result: Result) -> None:
 
 
 def grow_and_shrink(shop: Shop, traffic: Traffic, result: Result) -> None:
-    """More load than one node takes, then as before."""
+    """More load than one node may take; an upgrade meanwhile, which begins as large; less again."""
     shop.release.upgrade("--reuse-values", *_BUSY)
     began_s = time.time()
-
-    def more() -> bool:
-        return len(shop.workers()) > 1
-
-    busy = shop.traffic(rate=60)
-    busy.name = "crowd"
-    busy.start(150)
-    result.facts["second node ready, s"] = round(until(more, "a second node", 200, 1.0))
-    time.sleep(max(began_s + 180 - time.time(), 0.0))
+    crowd = shop.traffic(rate=30)
+    crowd.name = "crowd"
+    crowd.start()
+    took = until(lambda: len(shop.workers()) > 1, "a second node", 200, 1.0)
+    result.facts["second node ready, s"] = round(took)
+    before, large = shop.active(), len(shop.workers())
+    shop.release.upgrade("--reuse-values", "--set", "rules.diversity.depth=17")
+    until(lambda: shop.active() not in ("", before), "a new cluster is active", 400, 1.0)
+    new = [each for each in shop.workers() if cluster_of(each) == shop.active()]
+    result.facts["nodes before the upgrade and at its switch"] = f"{large}, {len(new)}"
+    result.expect(len(new) >= large, f"{len(new)} nodes have to do what {large} did")
+    crowd.stop()
     took = until(lambda: len(shop.workers()) == 1, "one node again", 600, 2.0)
     result.facts["one node again after the crowd, s"] = round(took)
-    result.spans.append(Span("growth and shrinking", began_s, time.time()))
+    result.spans.append(Span("growth, upgrade, shrinking", began_s, time.time()))
 
 
 def _delete(shop: Shop, pod: Json) -> None:

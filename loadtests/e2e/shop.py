@@ -54,13 +54,9 @@ class Shop:
 
     def settled(self) -> bool:
         """Whether there is one cluster, and everything that stays is ready."""
-        clusters = self.space.get("raycluster")
-        pods = [
-            pod
-            for part in ("head", "worker", "model-server", "ingest", "redis")
-            for pod in self.space.pods(part)
-            if "deletionTimestamp" not in pod["metadata"]
-        ]
+        clusters = _staying(self.space.get("raycluster"))
+        parts = ("head", "worker", "model-server", "ingest", "redis")
+        pods = _staying([pod for part in parts for pod in self.space.pods(part)])
         return len(clusters) == 1 and bool(pods) and all(map(ready, pods))
 
     def wait_settled(self, seconds: float = 400) -> float:
@@ -75,11 +71,21 @@ class Shop:
         return took + self.wait_settled(seconds)
 
 
+def _staying(found: list[Json]) -> list[Json]:
+    return [each for each in found if "deletionTimestamp" not in each["metadata"]]
+
+
 def seconds_to_ready(pod: Json) -> float:
     """From a pod's creation until it took requests."""
     conditions = {each["type"]: each["lastTransitionTime"] for each in pod["status"]["conditions"]}
     created, became = pod["metadata"]["creationTimestamp"], conditions["Ready"]
     return (_time(became) - _time(created)).total_seconds()
+
+
+def cluster_of(pod: Json) -> str:
+    """The Ray cluster of a node."""
+    name: str = pod["metadata"]["labels"]["ray.io/cluster"]
+    return name
 
 
 def _time(text: str) -> datetime:

@@ -12,13 +12,15 @@ from serving.local.processes import free_port
 # Serve's (a plain 500). Six at a time keep two processors busy; of more, the last ones would wait
 # for the event loop until the model seems late to them. The header says when the request came, and
 # its budget goes on from then (serving/http/middleware.py); another one whose connection it was
-# (serving/http/access/peers.py).
+# (serving/http/access/peers.py). A node that is gone answers no connection: HAProxy waits for it at
+# each try, 5 s by default, before it asks the next replica.
 HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
 option forwardfor header x-vitrine-peer
 default-server maxconn 6
 timeout queue 250ms
+timeout connect 250ms
 unique-id-format %[date(0,ms)]
 unique-id-header x-vitrine-received
 http-error status 503 content-type application/problem+json hdr retry-after 1 lf-string '\
@@ -53,8 +55,6 @@ def ray_environment(run: Path) -> dict[str, str]:
         # When a replica dies over a request, another one answers it. Every request may be sent
         # twice: rankings change nothing, and events have ids.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-        # A node that is gone answers no connection: 5 s of waiting for it by default, at each try.
-        "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": HAPROXY_DEFAULTS,
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": HAPROXY_FAST_INTERVAL,
         # A dead proxy is found after three checks, which come every 10 s by default.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -84,33 +85,39 @@ def replica() -> Iterator[ThreadingHTTPServer]:
     thread.join()
 
 
-@pytest.fixture
-def url(tmp_path: Path, replica: ThreadingHTTPServer) -> Iterator[str]:
+@contextmanager
+def haproxy(folder: Path, replica_port: int) -> Iterator[str]:
+    """The address of an HAProxy before one replica, configured as Serve does."""
     port = free_port()
-    plain = tmp_path / "500.http"
+    plain = folder / "500.http"
     plain.write_text("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
-    path = tmp_path / "haproxy.cfg"
+    path = folder / "haproxy.cfg"
     path.write_text(
         CONFIGURATION.render(
             plain_error=plain,
             defaults=HAPROXY_DEFAULTS,
             fast_interval=HAPROXY_FAST_INTERVAL,
             port=port,
-            replica=replica.server_port,
+            replica=replica_port,
         )
     )
-    haproxy = subprocess.Popen([get_haproxy_binary(), "-db", "-f", str(path)])
-    while haproxy.poll() is None:
+    process = subprocess.Popen([get_haproxy_binary(), "-db", "-f", str(path)])
+    while process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             break
         except ConnectionRefusedError:
             time.sleep(0.05)
-    assert haproxy.poll() is None, "HAProxy ended: see its lines above"
-    url = f"http://127.0.0.1:{port}/"
-    yield url
-    haproxy.terminate()
-    haproxy.wait(10)
+    assert process.poll() is None, "HAProxy ended: see its lines above"
+    yield f"http://127.0.0.1:{port}/"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def url(tmp_path: Path, replica: ThreadingHTTPServer) -> Iterator[str]:
+    with haproxy(tmp_path, replica.server_port) as url:
+        yield url
 
 
 def test_what_no_replica_has_room_for_is_refused_in_the_words_of_the_api(url: str) -> None:
@@ -138,6 +145,22 @@ def test_no_replica_at_all_is_told_in_the_same_words(
     replica.server_close()
     refused = requests.get(url, timeout=10)
     assert refused.status_code == 503
+    assert Problem.model_validate_json(refused.content).code == "overloaded"
+
+
+def test_a_node_that_answers_no_connection_is_given_up_before_a_caller_would(
+    tmp_path: Path,
+) -> None:
+    """Its address leads nowhere, as that of a node that is gone: all tries take less than 2 s."""
+    with socket.socket() as silent, ExitStack() as queued:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for _ in range(4):  # who comes after them hears nothing
+            other = queued.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(silent.getsockname())
+        with haproxy(tmp_path, silent.getsockname()[1]) as url:
+            refused = requests.get(url, timeout=4)
     assert Problem.model_validate_json(refused.content).code == "overloaded"
 
 
