@@ -9,7 +9,7 @@ from loadtests.e2e.traffic import Span, Traffic
 
 _DEPLOYMENTS = "serving.settings.deployments"
 _BUSY = [
-    *("--set", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=0.2"),
+    *("--set-json", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=0.2"),
     *(option for name in ("ingress", "ranker", "cold_start")
       for option in ("--set", f"{_DEPLOYMENTS}.{name}.downscale_delay_s=30")),
 ]  # fmt: skip

@@ -14,6 +14,10 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "cluster.md"
 _BEGIN, _END = "<!-- results: written by `make e2e` -->", "<!-- end of results -->"
 _PLOT = PAGE.with_name("images") / "cluster.png"
 _PLOTTED = ("upgrade: rules (helm)", "drain of the only worker")
+_COLOURS = {
+    "model": "tab:blue", "cold_start": "tab:cyan", "fallback": "tab:orange", "rejected": "tab:red",
+    "failed": "black",
+}  # fmt: skip
 COLUMNS = ("phase", "s", "sent", "by the model", "failed", "rejected", "hanging", "worst ms")
 
 
@@ -57,7 +61,8 @@ def plot(results: list[Result], seconds: list[tuple[int, Json]], png: Path) -> N
         at, answered, slowest = _over_time(phase, seconds)
         below = [0] * len(at)
         for kind, counts in answered.items():
-            axes.bar(at, counts, bottom=below, width=1.0, label=kind)
+            colour = _COLOURS.get(kind.partition(":")[0], "tab:purple")
+            axes.bar(at, counts, bottom=below, width=1.0, label=kind, color=colour)
             below = [a + b for a, b in zip(below, counts, strict=True)]
         axes.set(title=phase.name, ylabel="requests a second", xlabel="seconds")
         axes.legend(loc="lower left")
