@@ -52,7 +52,7 @@ def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
         until_s = time.time() + FULL_S
         while time.time() < until_s:
             _fill(shop, 1.0)
-            time.sleep(5)
+            time.sleep(3)
         _redis(shop, "EVAL", _EMPTY, "0")
         until(lambda: _post(shop, "view")[0], "events are taken again", 60)
         shop.wait_settled()
@@ -64,12 +64,14 @@ def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
 
 
 def _fill(shop: Shop, share: float) -> None:
-    """To so much of what it may hold, if there is less."""
-    told = _redis(shop, "INFO", "memory").splitlines()
-    info = dict(line.split(":", 1) for line in told if ":" in line)
-    wanted = share * int(info["maxmemory"]) - int(info["used_memory"])
-    if (pieces := int(wanted / _PIECE)) > 0:
-        _redis(shop, "EVAL", _FILL, "0", str(pieces), str(time.time()))
+    """To so much of what it may hold, if there is less. Some of what it holds goes by itself."""
+    for _ in range(3):
+        told = _redis(shop, "INFO", "memory").splitlines()
+        info = dict(line.split(":", 1) for line in told if ":" in line)
+        wanted = share * int(info["maxmemory"]) - int(info["used_memory"])
+        if (pieces := int(wanted / _PIECE)) > 0:
+            _redis(shop, "EVAL", _FILL, "0", str(pieces), str(time.time()))
+        time.sleep(1)
 
 
 def _redis(shop: Shop, *command: str) -> str:
