@@ -67,7 +67,7 @@ async def test_it_is_served_beside_the_ranker_and_scores_as_it_was_trained(
     )
     # NumPy 1 there and 2 here add up a product in different orders on some processors.
     np.testing.assert_allclose(found, here, rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(alone, found[7:8], rtol=1e-6)  # batch mates change nothing
+    np.testing.assert_allclose(alone, found[7:8], rtol=1e-5)  # batch mates change nothing
     assert nothing.tolist() == [0.0]
     with torch.inference_mode():
         exact = model(pairs).numpy()
