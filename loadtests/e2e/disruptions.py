@@ -1,17 +1,19 @@
 """Nothing, losses of every kind, and growth, under load."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from helm.tools.kubernetes import CommandError, Json, ready, until
 from loadtests.e2e.scenario import Result, watched
-from loadtests.e2e.shop import Shop, cluster_of, seconds_to_ready
+from loadtests.e2e.shop import DEPLOYMENTS, Shop, cluster_of, seconds_to_ready
 from loadtests.e2e.traffic import Span, Traffic
 
-_DEPLOYMENTS = "serving.settings.deployments"
 _BUSY = [
-    *("--set-json", f"{_DEPLOYMENTS}.ingress.target_ongoing_requests=0.2"),
-    *(option for name in ("ingress", "ranker", "cold_start")
-      for option in ("--set", f"{_DEPLOYMENTS}.{name}.downscale_delay_s=30")),
+    *("--set-json", f"{DEPLOYMENTS['ingress']}.target_ongoing_requests=0.2"),
+    *(option for each in DEPLOYMENTS.values()
+      for option in ("--set", f"{each}.downscale_delay_s=30")),
 ]  # fmt: skip
 
 
@@ -23,12 +25,7 @@ def steady(shop: Shop, traffic: Traffic, result: Result) -> None:
 def drain_the_only_worker(shop: Shop, traffic: Traffic, result: Result) -> None:
     """A graceful deletion, as a drained node or a spot notice makes it."""
     (pod,) = shop.workers()
-
-    def change() -> None:
-        _delete(shop, pod)
-        shop.wait_settled()
-
-    watched(result, "drain of the only worker", change, by_the_model=0.9)
+    watched(result, "drain of the only worker", lambda: _lose(shop, pod), by_the_model=0.9)
     nodes = shop.workers()
     result.facts["new worker ready, s"] = min(map(seconds_to_ready, nodes))
     result.facts["workers afterwards"] = len(nodes)
@@ -39,29 +36,21 @@ def drain_one_of_two(shop: Shop, traffic: Traffic, result: Result) -> None:
     """As before, where another node has all that is needed."""
     pod, *others = shop.workers()
     result.expect(len(others) == 1, f"{1 + len(others)} workers, not two")
-
-    def change() -> None:
-        _delete(shop, pod)
-        shop.wait_settled()
-
-    span = watched(result, "drain of one of two workers", change, by_the_model=0.9)
+    span = watched(
+        result, "drain of one of two workers", lambda: _lose(shop, pod), by_the_model=0.9
+    )
     result.facts["two again, s"] = span.seconds
 
 
 def deletions(shop: Shop, traffic: Traffic, result: Result) -> None:
     """Each other part's pod."""
     for part in ("head", "model-server", "ingest", "redis"):
-
-        def change(part: str = part) -> None:
-            _delete(shop, next(pod for pod in shop.space.pods(part) if ready(pod)))
-            shop.wait_settled()
-
-        watched(result, f"deletion: {part}", change)
+        pod = next(pod for pod in shop.space.pods(part) if ready(pod))
+        watched(result, f"deletion: {part}", partial(_lose, shop, pod))
 
 
 def redis_gone(shop: Shop, traffic: Traffic, result: Result) -> None:
     """For two minutes; rules rank meanwhile."""
-    before = restarts(shop, "head")
 
     def change() -> None:
         shop.space.kubectl("scale", "statefulset/vitrine-redis", "--replicas=0")
@@ -69,10 +58,8 @@ def redis_gone(shop: Shop, traffic: Traffic, result: Result) -> None:
         shop.space.kubectl("scale", "statefulset/vitrine-redis", "--replicas=1")
         shop.wait_settled()
 
-    watched(result, "Redis gone for 2 minutes", change)
-    restarted = restarts(shop, "head") - before
-    result.facts["restarts of the head"] = restarted
-    result.expect(restarted == 0, "the head was restarted")
+    with head_stays(shop, result):
+        watched(result, "Redis gone for 2 minutes", change)
 
 
 def policies(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -110,7 +97,26 @@ def grow_and_shrink(shop: Shop, traffic: Traffic, result: Result) -> None:
     result.spans.append(Span("growth, upgrade, shrinking", began_s, time.time()))
 
 
-def _delete(shop: Shop, pod: Json) -> None:
+@contextmanager
+def head_stays(shop: Shop, result: Result) -> Iterator[None]:
+    """A bar: no container of the head is restarted meanwhile."""
+    before = _restarts(shop, "head")
+    yield
+    restarted = _restarts(shop, "head") - before
+    result.facts["restarts of the head"] = restarted
+    result.expect(restarted == 0, "the head was restarted")
+
+
+def _restarts(shop: Shop, part: str) -> int:
+    return sum(
+        each["restartCount"]
+        for pod in shop.space.pods(part)
+        for each in pod["status"].get("containerStatuses", [])
+    )
+
+
+def _lose(shop: Shop, pod: Json) -> None:
+    """Delete a pod, and wait until it is gone and what replaces it is ready."""
     name = pod["metadata"]["name"]
     shop.space.kubectl("delete", "pod", name, "--wait=false")
     uid = pod["metadata"]["uid"]  # a StatefulSet's next pod has the same name
@@ -119,15 +125,7 @@ def _delete(shop: Shop, pod: Json) -> None:
         f"{name} is gone",
         300,
     )
-
-
-def restarts(shop: Shop, part: str) -> int:
-    """Of a part's containers, all its pods together."""
-    return sum(
-        each["restartCount"]
-        for pod in shop.space.pods(part)
-        for each in pod["status"].get("containerStatuses", [])
-    )
+    shop.wait_settled()
 
 
 def _reached(shop: Shop, host: str, port: int) -> bool:

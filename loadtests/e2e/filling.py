@@ -4,7 +4,7 @@ import json
 import time
 
 from helm.tools.kubernetes import until
-from loadtests.e2e.disruptions import restarts
+from loadtests.e2e.disruptions import head_stays
 from loadtests.e2e.scenario import Result, watched
 from loadtests.e2e.shop import Shop
 from loadtests.e2e.traffic import Traffic
@@ -39,7 +39,6 @@ except urllib.error.HTTPError as error:
 
 def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
     """With other people's data, to the brim for ten minutes; then it is taken away."""
-    before = restarts(shop, "head")
 
     def change() -> None:
         for share, kind, accepted in _ORDER:
@@ -57,10 +56,8 @@ def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
         until(lambda: _post(shop, "view")[0], "events are taken again", 60)
         shop.wait_settled()
 
-    watched(result, f"Redis full for {FULL_S / 60:.0f} minutes", change, by_the_model=0.9)
-    restarted = restarts(shop, "head") - before
-    result.facts["restarts of the head"] = restarted
-    result.expect(restarted == 0, "the head was restarted")
+    with head_stays(shop, result):
+        watched(result, f"Redis full for {FULL_S / 60:.0f} minutes", change, by_the_model=0.9)
 
 
 def _fill(shop: Shop, share: float) -> None:

@@ -54,6 +54,7 @@ def plot(results: list[Result], seconds: list[tuple[int, Json]], png: Path) -> N
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
     phases = [phase for each in results for phase in each.phases if phase.name in _PLOTTED]
+    png.unlink(missing_ok=True)  # that of another run
     if not phases:
         return
     figure = Figure(figsize=(11, 3.2 * len(phases)), layout="constrained")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from helm.tools.kubernetes import ready
 from loadtests.e2e.scenario import Result, watched
-from loadtests.e2e.shop import Shop
+from loadtests.e2e.shop import DEPLOYMENTS, Shop
 from loadtests.e2e.traffic import Traffic
 
 _IN_PLACE_S = 15.0  # for KubeRay to see a change, and for Serve to begin with it
@@ -20,20 +20,19 @@ class Change(NamedTuple):
     values: dict[str, object]
 
 
-_DEPLOYMENTS = "serving.settings.deployments"
-_EACH = [f"{_DEPLOYMENTS}.{name}.min_replicas" for name in ("ingress", "ranker", "cold_start")]
 _UPGRADES = (
     Change("rules", True, {"rules.diversity.depth": 19}),
     Change("a setting", True, {"serving.settings.pipeline.default_budget_s": 0.45}),
-    Change("replicas of the ranker", False, {f"{_DEPLOYMENTS}.ranker.max_replicas": 3}),
+    Change("replicas of the ranker", False, {f"{DEPLOYMENTS['ranker']}.max_replicas": 3}),
     Change("image", True, {}),
-    Change("replicas of cold start", False, {f"{_DEPLOYMENTS}.cold_start.max_replicas": 3}),
-    Change("load of a replica", False, {f"{_DEPLOYMENTS}.ingress.target_ongoing_requests": 5}),
-    Change("replicas of the ingress", False, {f"{_DEPLOYMENTS}.ingress.max_replicas": 3}),
-    Change("delays", False, {f"{_DEPLOYMENTS}.ingress.downscale_delay_s": 30}),
+    Change("replicas of cold start", False, {f"{DEPLOYMENTS['cold_start']}.max_replicas": 3}),
+    Change("load of a replica", False, {f"{DEPLOYMENTS['ingress']}.target_ongoing_requests": 5}),
+    Change("replicas of the ingress", False, {f"{DEPLOYMENTS['ingress']}.max_replicas": 3}),
+    Change("delays", False, {f"{DEPLOYMENTS['ingress']}.downscale_delay_s": 30}),
     Change("nodes", True, {"serving.workers.maxReplicas": 3}),
     Change("two of each", True, {
-        "serving.workers.minReplicas": 2, **dict.fromkeys(_EACH, 2),
+        "serving.workers.minReplicas": 2,
+        **{f"{each}.min_replicas": 2 for each in DEPLOYMENTS.values()},
     }),
 )  # fmt: skip
 

@@ -9,6 +9,10 @@ from helm.tools.kubernetes import Json, Namespace, Release, ready, until
 from loadtests.e2e.traffic import Traffic
 
 CHART = Path(__file__).resolve().parents[2] / "helm"
+# Where the values have each deployment's settings.
+DEPLOYMENTS = {
+    name: f"serving.settings.deployments.{name}" for name in ("ingress", "ranker", "cold_start")
+}
 
 
 class Shop:

@@ -99,29 +99,29 @@ class Leave:
         found room here counts for nothing, and then there is no room here for the next one.
         """
         status = self._cluster.status()
-        lacking = [name for name in names if not self._elsewhere(status, name)]
-        settled = [name for name in lacking if _all_run(status, name)]
+        elsewhere = self._elsewhere(status, names)
+        settled = [
+            name for name, nodes in elsewhere.items() if not nodes and _all_run(status, name)
+        ]
         if settled:
             more = {name: each.one_more() for name, each in _bounds(status, settled).items()}
             self._cluster.deploy(_with_bounds(status, more))
-        return not self._alone_in(status, names)
+        return not _unanswered(status, elsewhere)
 
-    def _alone_in(self, status: Status, names: Collection[str] | None = None) -> list[str]:
-        """Which deployments, of these or of all, no node answers for that stays.
+    def _alone_in(self, status: Status) -> list[str]:
+        """Which deployments no node answers for that stays."""
+        return _unanswered(status, self._elsewhere(status, _deployments(status)))
 
-        One that the status leaves out, as while an application is built, is taken to be such.
+    def _elsewhere(self, status: Status, names: Collection[str]) -> dict[str, set[str]]:
+        """By deployment: the nodes that stay and have a replica; their proxies may yet start.
+
+        One that the status leaves out, as while an application is built, is on no node.
         """
-        ready = {node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"}
-        return [
-            name
-            for name in (_deployments(status) if names is None else names)
-            if not self._elsewhere(status, name) & ready
-        ]
-
-    def _elsewhere(self, status: Status, name: str) -> set[str]:
-        """The nodes that stay and have a replica of a deployment; their proxies may yet start."""
         gone = {*self._cluster.leaving(), self._cluster.node_id}
-        return {replica["node_id"] for replica in _running(status, name)} - gone
+        return {
+            name: {replica["node_id"] for replica in _running(status, name)} - gone
+            for name in names
+        }
 
     def _until(self, true: Callable[[], bool], seconds: float) -> bool:
         deadline_s = self._clock() + seconds
@@ -146,6 +146,12 @@ class Bounds(NamedTuple):
     def as_many(self) -> "Bounds":
         """Not more than now."""
         return Bounds(min(self.least, self.now), self.now, self.now)
+
+
+def _unanswered(status: Status, elsewhere: Mapping[str, set[str]]) -> list[str]:
+    """The deployments that none of these nodes answers for."""
+    ready = {node for node, proxy in status["proxies"].items() if proxy["status"] == "HEALTHY"}
+    return [name for name, nodes in elsewhere.items() if not nodes & ready]
 
 
 def _deployments(status: Status) -> Mapping[str, Any]:
