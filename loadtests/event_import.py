@@ -39,7 +39,7 @@ from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import embedded_store
 from loadtests.stack import RunningStack, fresh_state, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.seeding import pseudonymous
 

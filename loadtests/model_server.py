@@ -26,9 +26,9 @@ from rich.table import Table
 
 from features.catalog.words import query_for
 from loadtests.bench.texts import N_ITEM, Jobs, Texts
+from serving.local.machine import free_port
 from serving.local.model_server import ModelServer
 from serving.local.models import GROCERY_BUNDLE, TRITON_PYTHON, tokenizer_path
-from serving.local.processes import free_port
 from serving.models.contract import Tensors
 from serving.models.packing import pack
 from serving.models.runtime.text_vectors import check_version

@@ -31,7 +31,7 @@ from rich.progress import track
 from rich.table import Table
 
 from loadtests.stack import RunningStack, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.local.traces.viewer import TraceViewer
 from serving.training.quality import interval
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.stack import RunningStack, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.local.traces.viewer import TraceViewer
 from tests.support.trace_maker import TraceMaker
 

@@ -38,7 +38,7 @@ from loadtests.bench.report import Json, show, write
 from loadtests.bench.texts import Texts
 from loadtests.load.shop import Shop
 from loadtests.stack import RunningStack, fresh_state, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.local.state_folder import folder_of, prepared
 
 DATA = "grocery"

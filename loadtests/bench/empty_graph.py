@@ -26,7 +26,8 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from loadtests.bench.starting import wait_until_answered
-from serving.local.processes import death_signal, free_port
+from serving.local.machine import free_port
+from serving.local.processes import death_signal
 from serving.local.ray_environment import ray_environment
 
 N = 100

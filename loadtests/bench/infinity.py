@@ -17,7 +17,8 @@ from safetensors.numpy import load_file, save_file
 
 from loadtests.bench.starting import wait_until_answered
 from loadtests.memory import memory_by_process
-from serving.local.processes import death_signal, free_port
+from serving.local.machine import free_port
+from serving.local.processes import death_signal
 from serving.training.publish.base_model import base_folder
 
 PEERS = Path(".venv-peers/bin").resolve()

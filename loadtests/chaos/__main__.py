@@ -28,7 +28,7 @@ from loadtests.chaos.proxy import DelayingProxy
 from loadtests.chaos.redis_process import RedisProcess
 from loadtests.chaos.traffic import Traffic
 from loadtests.stack import run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 
 WARM_S = 3.0
 PATIENCE_S = 60.0  # for recovery, and for a new process

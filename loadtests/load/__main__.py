@@ -17,8 +17,8 @@ from loadtests.load.schedule import SHAPES
 from loadtests.load.shop import Shop
 from loadtests.memory import GROWTH, MemoryWatch, growth
 from loadtests.stack import fresh_state, run_stack
+from serving.local.machine import free_port
 from serving.local.models import ROOT
-from serving.local.processes import free_port
 from serving.local.state_folder import DEV_KEY, folder_of, prepared
 
 SOAK_S = 3600.0

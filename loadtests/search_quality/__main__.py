@@ -19,7 +19,7 @@ from loadtests.search_quality.evaluation import Evaluation, Plan
 from loadtests.search_quality.plot import draw
 from loadtests.search_quality.report import show, write
 from loadtests.stack import fresh_state, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.local.state_folder import DEV_KEY
 
 

@@ -47,13 +47,23 @@ def check_machine(address: Address) -> None:
         )
 
 
+def free_port() -> int:
+    """A port that is free now; not one of those that connections get, which might soon be taken."""
+    return _free(range(10_000, 15_000), 1)
+
+
 def free_window(size: int = 32) -> int:
-    """The first of `size` neighbouring ports, below the system's own range, that are all free now.
+    """The first of `size` neighbouring ports that are all free now, none of them a `free_port`.
 
     Chosen by chance, so that two stacks that start at once hardly ever choose the same.
     """
+    return _free(range(15_000, 32_000), size)
+
+
+def _free(ports: range, size: int) -> int:
+    """Below the system's own range, which begins at 32,768 on Linux."""
     for _ in range(100):
-        first = 15_000 + size * secrets.randbelow(17_000 // size)
+        first = ports.start + size * secrets.randbelow(len(ports) // size)
         try:
             with contextlib.ExitStack() as held:
                 for port in range(first, first + size):

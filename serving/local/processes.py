@@ -3,9 +3,7 @@
 import contextlib
 import ctypes
 import os
-import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,6 @@ from pathlib import Path
 import psutil
 
 APP_READY = "app-ready"  # in the run folder once the application is deployed
-_PORTS = range(20_000, 30_000)  # below those of connections, which begin at 32,768 on Linux
 _PR_SET_PDEATHSIG = 1
 _MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
@@ -31,15 +28,6 @@ def death_signal() -> Callable[[], None]:
             os._exit(1)
 
     return ask
-
-
-def free_port() -> int:
-    """A port that is free now. Not one of those that connections get, or it might soon be taken."""
-    while True:
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def stop_group(process: "subprocess.Popen[bytes]", wait_s: float) -> None:

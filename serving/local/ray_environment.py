@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from serving.local.machine import free_window
-from serving.local.processes import free_port
+from serving.local.machine import free_port, free_window
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
 # defaults. HAProxy can repeat only a request that it has whole. A request waits in HAProxy, where

@@ -15,10 +15,10 @@ import requests
 from rich.console import Console
 
 from features.telemetry.progress import waiting
-from serving.local.machine import Address, StackError, check_machine
+from serving.local.machine import Address, StackError, check_machine, free_port
 from serving.local.model_server import ModelServer
 from serving.local.models import RUNNING
-from serving.local.processes import APP_READY, Child, free_port
+from serving.local.processes import APP_READY, Child
 from serving.local.ray_environment import ray_environment
 from serving.local.restarts import Restarts
 from serving.local.state_folder import DEV_KEY, Encoder, Prepared, settings_for

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from features.events.event import BehaviorEvent, EventType
 from serving.http.access.auth import ApiKey, Publishable, hash_key
 from serving.http.access.auth import Scope as KeyScope
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from tests.support.fakes import write_tokenizer
 from tests.support.live_shop import wait_until
 from tests.support.service import Service

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from serving.local.machine import free_port
 from serving.local.model_server import ModelServer
 from serving.local.models import TRITON_PYTHON
-from serving.local.processes import free_port
 
 
 def model_server(repository: Path, folder: Path, **options: Any) -> ModelServer:

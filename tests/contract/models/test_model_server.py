@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from serving.local.machine import free_port
 from serving.local.models import ROOT, TRITON_PYTHON
-from serving.local.processes import free_port
 from serving.local.tritonserver import ModelServerError
 from tests.support.model_servers import model_server
 

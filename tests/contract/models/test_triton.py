@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
+from serving.local.machine import free_port
 from serving.local.model_server import ModelServer
-from serving.local.processes import free_port
 from serving.local.traces.viewer import TraceViewer
 from serving.models.contract import Tensors
 from serving.models.runtime.ranking import VersionRanker

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loadtests.stack import RunningStack, run_stack
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 
 TEAS = ["西湖龙井绿茶", "普洱熟茶饼", "茉莉花茶", "乌龙茶礼盒", "无线蓝牙耳机", "智能手表"]
 

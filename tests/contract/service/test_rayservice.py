@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from loadtests.stack import RunningStack
+from serving.local.machine import free_port
 from serving.local.models import ROOT
-from serving.local.processes import free_port
 from serving.local.ray_environment import ray_environment
 
 FIRST_BY_MODEL_S = 60.0

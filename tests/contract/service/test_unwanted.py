@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from loadtests.stack import RunningStack, run_stack
+from serving.local.machine import free_port
 from serving.local.models import ROOT, TRITON_PYTHON
-from serving.local.processes import free_port
 from serving.local.state_folder import folder_of
 
 KINDS = ["Green tea", "Black tea", "White tea", "Clay mug", "Glass cup", "Tin kettle"]

@@ -16,7 +16,7 @@ from redis import Redis
 
 from features.events.lease import LEASE_S
 from features.ingest.status import CONSUMER
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from tests.support.live_shop import Shop, assert_online_is, folded, visits, wait_until
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(600)]

@@ -16,9 +16,9 @@ from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import RedisSettings, StoreSettings
 from serving.errors import ModelUnavailableError, RankingError
+from serving.local.machine import free_port
 from serving.local.model_server import ModelServer
 from serving.local.models import TRITON_PYTHON
-from serving.local.processes import free_port
 from serving.models.settings import TlsSettings
 from serving.models.triton import TritonEncoder
 from serving.training.publish.encoders import publish_encoder

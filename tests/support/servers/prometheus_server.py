@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 
 _START_S = 60.0
 

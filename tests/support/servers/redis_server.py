@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from tests.support.certificates import Certificates
 
 

@@ -19,8 +19,8 @@ from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog
 from features.store.settings import StoreSettings
 from serving.cluster.setup import set_up
+from serving.local.machine import free_port
 from serving.local.models import ROOT
-from serving.local.processes import free_port
 from serving.settings import Settings
 
 QUIET = Console(quiet=True)

@@ -17,7 +17,7 @@ import requests
 from ray.serve._private.haproxy import get_haproxy_binary
 
 from serving.http.problems import Problem
-from serving.local.processes import free_port
+from serving.local.machine import free_port
 from serving.local.ray_environment import HAPROXY_DEFAULTS, HAPROXY_FAST_INTERVAL
 
 ROOM = 6

@@ -11,10 +11,9 @@ import psutil
 import pytest
 
 from features.behavior.matrix import FEATURE_NAMES
-from serving.local.machine import Address, StackError, check_machine
+from serving.local.machine import Address, StackError, check_machine, free_port
 from serving.local.models import ROOT
 from serving.local.prepare import write_secrets
-from serving.local.processes import free_port
 from serving.local.restarts import Restarts
 from serving.local.state_folder import (
     LAYOUT,
