@@ -1,9 +1,16 @@
-"""A store that has no room: Redis at its `maxmemory`, a file on a full disk."""
+"""A store that takes nothing: it has no room (Redis at its `maxmemory`, a file on a full disk), or
+it does not answer.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+# What clients raise when a server is away, starts, or stands still. What was asked may be done.
+AWAY = (RedisConnectionError, RedisTimeoutError, ConnectionError, TimeoutError)
 
 
 class StoreFullError(Exception):

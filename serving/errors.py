@@ -11,6 +11,7 @@
     │   └── BodyTooLargeError           413
     ├── OverloadedError         503, try again soon
     ├── LogFullError            503, try again when there is room
+    ├── StoreAwayError          503, try again soon
     └── RankingError            a dependency failed; the pipeline answers with rules
         ├── ModelUnavailableError
         │   └── ModelUnreachableError
@@ -100,6 +101,13 @@ class LogFullError(VitrineError):
     """The store has no room for it, or keeps the rest for purchases; nothing was written."""
 
     code = "log_full"
+    status_code = 503
+
+
+class StoreAwayError(VitrineError):
+    """A store does not answer; what was told may be there all the same, and is to come again."""
+
+    code = "store_away"
     status_code = 503
 
 

@@ -113,7 +113,7 @@ _PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
     "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
             "retry-after"),
     "503": ("More load than can be taken (`overloaded`), no room for what is told (`log_full`), "
-            "or what is asked for is down.",
+            "a store that does not answer (`store_away`), or what is asked for is down.",
             "overloaded", "overloaded", "retry-after"),
 }  # fmt: skip
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from features.full import StoreFullError
-from serving.errors import LogFullError, OverloadedError
+from features.full import AWAY, StoreFullError
+from serving.errors import LogFullError, OverloadedError, StoreAwayError
 
 _T = TypeVar("_T")
 ROOM_AGAIN_S = 10.0  # the log is trimmed every few seconds
+AWAY_S = 2.0  # a server that is started again answers soon
 
 
 class WaitingRoom:
@@ -25,7 +26,7 @@ class WaitingRoom:
 
     async def do(self, work: Callable[[], _T]) -> _T:
         """What `work` returns; raises OverloadedError when too much is under way, LogFullError when
-        there is no room for what it writes.
+        there is no room for what it writes, StoreAwayError when the store does not answer.
         """
         if self._waiting >= self._max_waiting:
             raise OverloadedError(f"too much waits for the {self._name}", 1)
@@ -37,6 +38,8 @@ class WaitingRoom:
             return await asyncio.shield(working)
         except StoreFullError as error:
             raise LogFullError(f"the {self._name} is full", ROOM_AGAIN_S) from error
+        except AWAY as error:
+            raise StoreAwayError(f"the {self._name} does not answer", AWAY_S) from error
 
     def _done(self, working: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
