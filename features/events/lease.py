@@ -1,7 +1,7 @@
 """Who may write what the log is folded into: one process at a time, as a contract in two forms.
 
-`FileLease` refuses a second process on one state folder. `RedisLease` lets it stand by: it gets the
-lease when the holder gives it back, or has not renewed it for a while.
+`FileLease` refuses a second process on one state folder. `RenewedLease` lets it stand by: it gets
+the lease when the holder gives it back, or has not renewed it for a while.
 """
 
 import fcntl
@@ -92,14 +92,24 @@ class FileLease(Unshared):
         self._file.close()
 
 
-# KEYS lease; ARGV token, milliseconds. Returns whether it is still the caller's.
-_RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
+class LeaseKey(Protocol):
+    """What a server keeps of a lease: who holds it, for as long as it is renewed."""
+
+    def take(self, token: str) -> bool:
+        """Whether nobody held it; then `token` does."""
+        ...
+
+    def renew(self, token: str) -> bool:
+        """Whether `token` still holds it; then for another while."""
+        ...
+
+    def give_back(self, token: str) -> None:
+        """Nobody holds it, if it was `token`."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
 
 
 @dataclass(slots=True)
@@ -109,25 +119,17 @@ class _Term:
     over: threading.Event = field(default_factory=threading.Event)
 
 
-class RedisLease:
-    """`Lease` as a key that expires, in the Redis of `client`, under `prefix`.
+class RenewedLease:
+    """`Lease` as a key that runs out `ttl_s` after it was taken or renewed.
 
     A thread renews it: one batch, or an hour's maintenance, may take longer than it lasts. The time
-    left is counted from before each request, so it never ends here later than in Redis.
+    left is counted from before each request, so it never ends here later than at the server.
     """
 
     def __init__(
-        self,
-        client: Redis,
-        prefix: str = "{vitrine}",
-        ttl_s: float = LEASE_S,
-        clock: Callable[[], float] = time.monotonic,
+        self, key: LeaseKey, ttl_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._client: Any = client
-        self._key = f"{prefix}:lease"
-        self._ttl_s, self._clock = ttl_s, clock
-        self._renew = client.register_script(_RENEW)
-        self._release = client.register_script(_RELEASE)
+        self._key, self._ttl_s, self._clock = key, ttl_s, clock
         self._term: _Term | None = None
 
     @property
@@ -139,7 +141,7 @@ class RedisLease:
     def acquire(self) -> bool:
         self.release()
         term = _Term(self._clock() + self._ttl_s)
-        if not self._client.set(self._key, term.token, nx=True, px=int(self._ttl_s * 1e3)):
+        if not self._key.take(term.token):
             return False
         self._term = term
         threading.Thread(target=self._keep, args=(term,), name="lease", daemon=True).start()
@@ -153,17 +155,17 @@ class RedisLease:
         term, self._term = self._term, None
         if term is not None:
             term.over.set()
-            self._release([self._key], [term.token])
+            self._key.give_back(term.token)
 
     def close(self) -> None:
         self.release()
-        self._client.close()
+        self._key.close()
 
     def _keep(self, term: _Term) -> None:
         while not term.over.wait(self._ttl_s / _RENEWALS):
             asked_s = self._clock()
             try:
-                kept = self._renew([self._key], [term.token, int(self._ttl_s * 1e3)])
+                kept = self._key.renew(term.token)
             except Exception:
                 _log.exception("the lease was not renewed; trying again")
                 continue
@@ -171,3 +173,42 @@ class RedisLease:
                 term.until_s = 0.0
                 return
             term.until_s = asked_s + self._ttl_s
+
+
+# KEYS lease; ARGV token, milliseconds. Returns whether it is still the caller's.
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+
+class RedisLeaseKey:
+    """`LeaseKey` in the Redis of `client`, under `prefix`."""
+
+    def __init__(self, client: Redis, prefix: str = "{vitrine}", ttl_s: float = LEASE_S) -> None:
+        self._client: Any = client
+        self._key, self._ttl_ms = f"{prefix}:lease", int(ttl_s * 1e3)
+        self._renew = client.register_script(_RENEW)
+        self._release = client.register_script(_RELEASE)
+
+    def take(self, token: str) -> bool:
+        return bool(self._client.set(self._key, token, nx=True, px=self._ttl_ms))
+
+    def renew(self, token: str) -> bool:
+        return bool(self._renew([self._key], [token, self._ttl_ms]))
+
+    def give_back(self, token: str) -> None:
+        self._release([self._key], [token])
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def redis_lease(
+    client: Redis, ttl_s: float = LEASE_S, clock: Callable[[], float] = time.monotonic
+) -> RenewedLease:
+    """A lease in the Redis of `client`."""
+    return RenewedLease(RedisLeaseKey(client, ttl_s=ttl_s), ttl_s, clock)

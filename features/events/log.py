@@ -1,6 +1,7 @@
-"""The durable log between the ingress and ingest, as a contract; two modules fulfil it.
+"""The durable log between the ingress and ingest, as a contract; three modules fulfil it.
 
-`features.events.sqlite_log` is the embedded one, `features.events.redis_log` the one of a cluster.
+`features.events.sqlite_log` is the embedded one, `features.events.redis_log` the one of a cluster,
+`features.events.nats` that of a cluster whose log is larger than its store's memory.
 Entries have increasing positions (`seq`, from 1); a position is never used twice.
 """
 
@@ -35,6 +36,10 @@ class Erasure:
 
 
 LogEntry = BehaviorEvent | Erasure
+
+
+class ChangesMissedError(Exception):
+    """Some changes are not kept any more: all counters have to be read anew."""
 
 
 class ItemChanges(NamedTuple):
@@ -122,7 +127,10 @@ class EventLog(Protocol):
         ...
 
     def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
-        """The items published behind `change`, each once, oldest first."""
+        """The items published behind `change`, each once, oldest first.
+
+        Raises ChangesMissedError when a log that keeps the last of them only has them no more.
+        """
         ...
 
     def status(self, consumer: str) -> bytes | None:

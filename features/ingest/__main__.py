@@ -5,17 +5,19 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
+from features.ingest.archiving import Archiver
 from features.ingest.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
 from features.ingest.trim import Trimmer
+from features.store.archive import Archive
 from features.store.backends import (
     open_catalog,
     open_event_log,
@@ -47,9 +49,14 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
         online = OnlineFeatures(features, lease)
         analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
         offline = OfflineStore(store.offline_path)
-        eraser = Eraser(offline, settings.dataset_folders, [analysis])
+        archive = Archive(store.archive) if store.archive else None
+        eraser = Eraser(offline, settings.dataset_folders, [analysis], archive)
+        archiving = (
+            Archiver(open_event_log(store), archive, settings, lease) if archive else nullcontext()
+        )
         try:
-            yield Ingest(log, held, online, catalog, offline, eraser, settings, lease=lease)
+            with archiving:
+                yield Ingest(log, held, online, catalog, offline, eraser, settings, lease=lease)
         finally:
             for opened in (log, held, catalog, online):
                 opened.close()

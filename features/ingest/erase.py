@@ -4,27 +4,32 @@ from collections.abc import Collection
 from pathlib import Path
 
 from features.definitions import SESSION_VIEW, USER_VIEW
+from features.store.archive import Archive
 from features.store.offline import OfflineStore, erase_rows
 from features.store.online_rows import SqliteRows
 from features.store.settings import PROJECT
 
 
 class Eraser:
-    """Erases in the offline store, in imported data sets and in a data scientist's online copy."""
+    """Erases in the offline store, the archive, imported data sets and a data scientist's copy."""
 
     def __init__(
         self,
         offline: OfflineStore,
         dataset_folders: Collection[Path] = (),
         copies: Collection[Path] = (),
+        archive: Archive | None = None,
     ) -> None:
         self._offline = offline
         self._dataset_folders = dataset_folders
         self._copies = copies
+        self._archive = archive
 
     def erase(self, user_id: str, session_ids: Collection[str]) -> None:
         """Leave no row of the user or of the sessions; safe to repeat."""
         self._offline.erase(user_id, session_ids)
+        if self._archive is not None:
+            self._archive.erase(user_id, session_ids)
         for folder in self._dataset_folders:
             erase_in_dataset(folder, user_id, session_ids)
         for path in self._copies:

@@ -21,6 +21,7 @@ from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.event import BehaviorEvent
 from features.events.log import EventLog
+from features.store.archive import Archive
 from features.store.backends import open_catalog, open_event_log
 from features.store.settings import StoreSettings, embedded_store
 
@@ -28,7 +29,7 @@ _ROWS = 10_000  # entries read at once
 
 
 def collected(store: StoreSettings) -> Dataset:
-    """The catalogue as it is and every event that the log still holds, in order of time."""
+    """The catalogue as it is and every event of the archive and the log, in order of time."""
     log, catalog = open_event_log(store), open_catalog(store)
     try:
         rows = [event_row(event) for event in _events(log)]
@@ -36,7 +37,12 @@ def collected(store: StoreSettings) -> Dataset:
     finally:
         log.close()
         catalog.close()
-    events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS]).sort_values("at", kind="stable")
+    events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS])
+    if store.archive:
+        archived = Archive(store.archive).events()
+        # What is in both is the same event.
+        events = pd.concat([archived, conform(events, EVENT_COLUMNS)]).drop_duplicates("event_id")
+    events = events.sort_values("at", kind="stable")
     return Dataset(
         info=DatasetInfo(
             name="collected",

@@ -9,13 +9,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import groupby
 
 from features.behavior.aggregator import uncollected
-from features.behavior.state_rows import states_to_columns
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
-from features.definitions import ITEM_VIEW, USER_VIEW
 from features.events.event import BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.lease import UNSHARED, Lease
@@ -24,10 +22,11 @@ from features.events.outcomes import Outcomes
 from features.ingest.accepting import accept
 from features.ingest.erase import Eraser
 from features.ingest.settings import IngestSettings
+from features.ingest.snapshots import Snapshots
 from features.ingest.status import CONSUMER, IngestStatus
 from features.ingest.waiting import Waiting
 from features.ingest.working_set import WorkingSet
-from features.store.offline import OfflineStore, snapshot_table
+from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
 from features.telemetry.ingest_metrics import (
     CAPPED,
@@ -38,8 +37,6 @@ from features.telemetry.ingest_metrics import (
 )
 from features.telemetry.spans import trace_written
 
-SNAPSHOT_ROWS = 5_000  # written at once: bounds the pause that it makes
-MAX_UNSAVED = 50_000  # rows that wait for their snapshot while events wait: bounds memory
 _log = logging.getLogger(__name__)
 
 
@@ -74,8 +71,7 @@ class Ingest:
         self._status = IngestStatus()
         self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
         self._begun = False  # what is cached is what was written
-        self._unsaved_users: set[str] = set()
-        self._unsaved_items: set[str] = set()
+        self._snapshots = Snapshots(offline, self._working)
         self._maintained_s = clock()
         self._erased_since_compaction = False
 
@@ -118,11 +114,8 @@ class Ingest:
             (self._erase if erasures else self._fold)(list(run))
         EVENTS_WAITING.set(max(waiting - len(entries), 0))
         self._outcomes.settle(self._clock())
-        # A history that is imported changes the same rows again and again: snapshots of every few
-        # seconds of it would cost a fifth of ingest and tell nothing.
-        unsaved = self._unsaved()
-        if unsaved > SNAPSHOT_ROWS and (unsaved > MAX_UNSAVED or not self._behind()):
-            self._save_snapshots(self._clock())
+        if self._snapshots.due(self._behind()):
+            self._save_snapshots()
         if self._clock() - self._maintained_s >= self.settings.maintain_every_s:
             self.maintain()
         return len(entries)
@@ -141,8 +134,8 @@ class Ingest:
     def maintain(self) -> None:
         """Write snapshots to the offline store, apply retention, compact after erasures."""
         self._maintained_s = now_s = self._clock()
-        while self._unsaved():
-            self._save_snapshots(now_s)
+        while self._snapshots:
+            self._save_snapshots()
         before_s = now_s - self.settings.retention_s
         while self._log.prune(before_s):
             pass
@@ -170,11 +163,9 @@ class Ingest:
         capped = 0
         for seq, event in accepted:
             capped += self._working.apply(event, seq, seq not in self._waiting)
-            if event.user_id:
-                self._unsaved_users.add(event.user_id)
         CAPPED.inc(capped)
         changed = self._working.flush()
-        self._unsaved_items.update(changed)
+        self._snapshots.changed({e.user_id for _, e in accepted if e.user_id}, changed)
         now_s = self._clock()
         logged_s = self._log.logged_s(entries[0][0])
         self._status = replace(
@@ -194,9 +185,9 @@ class Ingest:
             self.lease.check()
             changed: list[str] = []
             if isinstance(entry, Erasure) and entry.user_id is not None:
-                self._unsaved_users.discard(entry.user_id)
+                self._snapshots.forget(entry.user_id)
                 changed = self._working.forget(entry.user_id, entry.session_ids, seq)
-                self._unsaved_items.update(changed)
+                self._snapshots.changed((), changed)
                 self._eraser.erase(entry.user_id, entry.session_ids)
                 self._log.finish_erasure(seq)
                 self._erased_since_compaction = True
@@ -222,25 +213,9 @@ class Ingest:
     def _behind(self) -> bool:
         return self._log.last_seq() > self.position
 
-    def _unsaved(self) -> int:
-        return len(self._unsaved_users) + len(self._unsaved_items)
-
-    def _save_snapshots(self, now_s: float) -> None:
-        """Of SNAPSHOT_ROWS rows."""
+    def _save_snapshots(self) -> None:
         self.lease.check()
-        user_ids = [*islice(self._unsaved_users, SNAPSHOT_ROWS)]
-        item_ids = [*islice(self._unsaved_items, SNAPSHOT_ROWS - len(user_ids))]
-        users = self._working.users(user_ids)
-        if users:
-            columns = states_to_columns(users.values())
-            self._offline.append(USER_VIEW, snapshot_table(USER_VIEW, users, columns, now_s))
-        items = self._working.items(item_ids)
-        items = items.where(items.at_s > 0)
-        if items.item_ids:
-            table = snapshot_table(ITEM_VIEW, items.item_ids, items.columns(), now_s)
-            self._offline.append(ITEM_VIEW, table)
-        self._unsaved_users.difference_update(user_ids)
-        self._unsaved_items.difference_update(item_ids)
+        self._snapshots.save(self._clock())
 
 
 def _has_outcome(event: BehaviorEvent) -> bool:

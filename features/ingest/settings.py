@@ -33,6 +33,12 @@ class IngestSettings(BaseModel):
     hold_s: PositiveFloat = Field(
         default=7 * DAY_S, description="How long they may; not longer than the log keeps them"
     )
+    archive_every_s: PositiveFloat = Field(
+        default=600.0, description="With `store.archive`: how often what was folded goes there"
+    )
+    archive_keep_s: PositiveFloat = Field(
+        default=MAX_AGE_S, description="How long the archive keeps it after it arrived"
+    )
     maintain_every_s: PositiveFloat = Field(
         default=3_600.0, description="Snapshots, retention, compaction"
     )

@@ -3,7 +3,7 @@
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
 from features.events.held import HeldEvents, RedisHeldEvents, SqliteHeldEvents
-from features.events.lease import UNSHARED, FileLease, Lease, RedisLease
+from features.events.lease import UNSHARED, FileLease, Lease, redis_lease
 from features.events.log import EventLog
 from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
@@ -11,24 +11,32 @@ from features.store.settings import StoreSettings
 
 
 def open_lease(settings: StoreSettings) -> Lease:
-    """The lease of ingest: a file in the state folder, or beside the log in Redis.
+    """The lease of ingest: a file in the state folder, or beside the log in Redis or NATS.
 
     Raises BlockingIOError when another process holds the file.
     """
     if settings.kind == "sqlite":
         return FileLease(settings.state / "ingest.lock")
+    if settings.nats is not None:
+        from features.events.nats.lease import nats_lease
+
+        return nats_lease(settings.nats)
     from redis import Redis
 
-    return RedisLease(Redis(**settings.redis.client_options()))
+    return redis_lease(Redis(**settings.redis.client_options()))
 
 
 def open_event_log(settings: StoreSettings, lease: Lease = UNSHARED) -> EventLog:
-    """The log of `settings`: SQLite in the state folder, or Redis Streams.
+    """The log of `settings`: SQLite in the state folder, NATS JetStream, or Redis Streams.
 
     lease: of whoever commits; the file of the log needs no comparing.
     """
     if settings.kind == "sqlite":
         return SqliteEventLog(settings.log_path)
+    if settings.nats is not None:
+        from features.events.nats.log import NatsEventLog
+
+        return NatsEventLog(settings.nats, lease=lease)
     from redis import Redis
 
     from features.events.redis_log import RedisEventLog
@@ -40,13 +48,17 @@ def open_log_space(settings: StoreSettings) -> LogSpace:
     """The room of the log of `settings`."""
     if settings.kind == "sqlite":
         return SqliteLogSpace(settings.log_path, settings.log_max_bytes)
+    if settings.nats is not None:
+        from features.events.nats.space import NatsLogSpace
+
+        return NatsLogSpace(settings.nats)
     from redis import Redis
 
     return RedisLogSpace(Redis(**settings.redis.client_options()), settings.log_max_bytes)
 
 
 def open_held_events(settings: StoreSettings) -> HeldEvents:
-    """Which events wait for their item: in the file, or the Redis, of the log."""
+    """Which events wait for their item: in the file of the log, or in Redis."""
     if settings.kind == "sqlite":
         return SqliteHeldEvents(settings.log_path)
     from redis import Redis

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from features.catalog.prices import Prices
+from features.events.nats.settings import NatsSettings
 
 PROJECT = "vitrine"  # Feast's project
 PRICES_FILE = "prices.json"  # in a state folder: Prices
@@ -87,6 +88,9 @@ class StoreSettings(BaseModel):
     state: Path = Path(".vitrine")
     kind: Literal["sqlite", "redis"] = "sqlite"
     redis: RedisSettings = RedisSettings()
+    nats: NatsSettings | None = Field(
+        default=None, description="The event log in NATS JetStream, rather than in Redis"
+    )
     registry: str | None = Field(
         default=None, description="File or object URL; default: feast-registry.db in `state`"
     )
@@ -97,9 +101,25 @@ class StoreSettings(BaseModel):
         description="Of events and rankings; above it the oldest rankings go first. Default: 0.6 "
         "of Redis's own maxmemory; for files, none",
     )
+    archive: str | None = Field(
+        default=None,
+        description="Folder or URL (s3://bucket/shop) where events go for training, "
+        "before the log forgets them",
+    )
     offline: str | None = Field(
         default=None, description="Folder of snapshots; default: in `state`"
     )
+
+    @model_validator(mode="after")
+    def _log_fits(self) -> Self:
+        if self.nats is not None and self.kind != "redis":
+            raise ValueError("nats holds the log of a store of kind redis")
+        if self.nats is not None and self.log_max_bytes is not None:
+            raise ValueError(
+                "log_max_bytes bounds a log in the store: give nats.events_max_bytes and "
+                "nats.rankings_max_bytes"
+            )
+        return self
 
     @property
     def online_path(self) -> Path:

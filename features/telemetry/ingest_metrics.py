@@ -84,11 +84,14 @@ LOG_TRIMMED = Counter(
 for _kind in ("ranking", "event"):
     LOG_TRIMMED.labels(kind=_kind)
 STORE_BYTES = Gauge(
-    "vitrine_store_bytes", "Memory of the log's Redis that is taken, or bytes of the log's file.",
+    "vitrine_store_bytes",
+    "Taken of the log's store: of Redis's memory, of the bytes for events in NATS, or a file's.",
     multiprocess_mode="mostrecent",
-)  # fmt: skip
+)
 STORE_MAX_BYTES = Gauge(
-    "vitrine_store_max_bytes", "Redis's maxmemory; 0: no bound.", multiprocess_mode="mostrecent"
+    "vitrine_store_max_bytes",
+    "What the log's store may take; 0: no bound.",
+    multiprocess_mode="mostrecent",
 )
 OUTCOMES = Counter(
     "vitrine_outcomes_total",

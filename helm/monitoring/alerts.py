@@ -178,8 +178,8 @@ def _events() -> list[Json]:
             "max by (namespace) (vitrine_store_bytes)\n"
             f"/ (max by (namespace) (vitrine_store_max_bytes) > 0) > {STORE_FILLED:g}", wait="10m",
             severity="ticket", runbook="log-full",
-            summary="Redis fills up, and trimming the log does not help.",
-            description="{{ $value | humanizePercentage }} of its memory is taken: rankings are "
+            summary="The log's store fills up, and trimming does not help.",
+            description="{{ $value | humanizePercentage }} of its room is taken: rankings are "
             "not recorded, from 90 % on events are refused.",
         ),
         alert(

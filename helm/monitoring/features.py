@@ -103,11 +103,12 @@ FEATURES = dashboard(
             {"lead": "sum(vitrine_ingest_leader)"}, runbook="ingest",
         ),
         graph(
-            "Room of the store", "Redis's memory; 0: a file, which has no bound. The log gives way "
+            "Room of the log's store",
+            "Redis's memory, or what NATS may keep of events; 0: a file. The log gives way "
             "when three quarters are taken; from 90 % on events are refused.",
             {
                 "taken": "max(vitrine_store_bytes)",
-                "memory": "max(vitrine_store_max_bytes)",
+                "room": "max(vitrine_store_max_bytes)",
                 "log": "max(vitrine_log_bytes)",
                 "bound of the log": "max(vitrine_log_max_bytes)",
             },

@@ -13,6 +13,15 @@
 {{- if lt (include "vitrine.bytes" .Values.serving.head.resources.limits.memory | int64) (mul 1400 1024 1024) -}}
 {{- fail (printf "serving.head.resources.limits.memory: %s is too little, 1400Mi is the least: Ray would end Serve's controller again and again" .Values.serving.head.resources.limits.memory) -}}
 {{- end -}}
+{{- if and .Values.nats.enabled .Values.nats.bundled.enabled -}}
+{{- $bounds := add (include "vitrine.bytes" .Values.nats.eventsMaxBytes | int64) (include "vitrine.bytes" .Values.nats.rankingsMaxBytes | int64) -}}
+{{- if gt (mulf $bounds 1.1) (include "vitrine.bytes" .Values.nats.bundled.size | float64) -}}
+{{- fail (printf "nats.bundled.size: %s is too little for nats.eventsMaxBytes and nats.rankingsMaxBytes and a tenth more" .Values.nats.bundled.size) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.nats.enabled .Values.redis.logMaxBytes -}}
+{{- fail "redis.logMaxBytes bounds a log in Redis; with nats.enabled give nats.eventsMaxBytes and nats.rankingsMaxBytes" -}}
+{{- end -}}
 {{- $way := list (ternary "ingress.enabled" "" .Values.ingress.enabled) (ternary "httpRoute.enabled" "" .Values.httpRoute.enabled) (ternary "" (printf "service.type: %s" .Values.service.type) (eq .Values.service.type "ClusterIP")) | compact -}}
 {{- if and $way .Values.networkPolicy.enabled (not .Values.networkPolicy.clients) -}}
 {{- fail (printf "networkPolicy.clients is needed with %s: by default only pods may ask, and what is no pod (a cloud's balancer, a controller in the host's network) is let in by its addresses. Name who asks: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}], or [{ipBlock: {cidr: 10.0.0.0/8}}]" (first $way)) -}}

@@ -146,6 +146,30 @@ topologySpreadConstraints:
 {{- if include "vitrine.redisTls" . }}{{ .Values.redis.external.caSecret }}{{ end -}}
 {{- end }}
 
+{{- /* Of those that read or write the archive. */}}
+{{- define "vitrine.archiveKeys" -}}
+{{- if and .Values.archive.url .Values.archive.existingSecret -}}
+envFrom:
+  - secretRef: {name: {{ .Values.archive.existingSecret | quote }}}
+{{- end -}}
+{{- end }}
+
+{{- define "vitrine.natsSecret" -}}
+{{- .Values.nats.auth.existingSecret | default (printf "%s-nats" (include "vitrine.fullname" .)) -}}
+{{- end }}
+
+{{- define "vitrine.natsServers" -}}
+{{- if .Values.nats.bundled.enabled -}}
+- nats://{{ include "vitrine.fullname" . }}-nats:4222
+{{- else -}}
+{{ required "nats.external.servers is needed when nats.bundled.enabled is false" .Values.nats.external.servers | toYaml }}
+{{- end -}}
+{{- end }}
+
+{{- define "vitrine.natsCa" -}}
+{{- if and .Values.nats.enabled (not .Values.nats.bundled.enabled) }}{{ .Values.nats.external.caSecret }}{{ end -}}
+{{- end }}
+
 {{- /* How many of the smallest unit a quantity is: thousandths of a plain or decimal one, bytes of a binary one. */}}
 {{- define "vitrine.smallest" -}}
 {{- $quantity := toString . -}}

@@ -25,6 +25,24 @@
 # Where it is, a name tells and no address.
 - ports: [{port: {{ .Values.redis.external.port }}}]
 {{- end }}
+{{- if .Values.nats.enabled }}
+{{- if .Values.nats.bundled.enabled }}
+- to:
+    {{- include "vitrine.peers" (list . "nats") | nindent 4 }}
+  ports: [{port: 4222}]
+{{- else }}
+{{- range .Values.nats.external.servers }}
+- ports: [{port: {{ regexFind ":[0-9]+$" . | trimPrefix ":" | default 4222 }}}]
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "vitrine.toArchive" -}}
+{{- if .Values.archive.url -}}
+# Where it is, a name tells and no address.
+- ports: [{port: {{ .Values.archive.port }}}]
+{{- end }}
 {{- end }}
 
 {{- define "vitrine.toTraces" -}}

@@ -5,6 +5,9 @@ state: /var/lib/vitrine
 kind: redis
 registry: /shared/feast-registry.db
 offline: /shared/offline
+{{- with .Values.archive.url }}
+archive: {{ . | quote }}
+{{- end }}
 prices:
   {{- .Values.prices | toYaml | nindent 2 }}
 {{- with .Values.redis.logMaxBytes }}
@@ -25,6 +28,21 @@ redis:
   tls_ca_file: /etc/vitrine/redis/ca.crt
   {{- end }}
   {{- end }}
+{{- if .Values.nats.enabled }}
+nats:
+  servers:
+    {{- include "vitrine.natsServers" . | nindent 4 }}
+  replicas: {{ ternary .Values.nats.bundled.replicas .Values.nats.external.replicas .Values.nats.bundled.enabled }}
+  events_max_bytes: {{ include "vitrine.bytes" .Values.nats.eventsMaxBytes }}
+  rankings_max_bytes: {{ include "vitrine.bytes" .Values.nats.rankingsMaxBytes }}
+  {{- if .Values.nats.auth.enabled }}
+  username: {{ ternary "vitrine" (.Values.nats.external.username | default "vitrine") .Values.nats.bundled.enabled }}
+  password_file: /etc/vitrine/nats/password
+  {{- end }}
+  {{- if include "vitrine.natsCa" . }}
+  tls_ca_file: /etc/vitrine/nats/ca.crt
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "vitrine.settings" -}}
@@ -86,7 +104,7 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
   projected:
     defaultMode: 0440
     sources:
-      {{- range $file := without $parts "rules" "keys" "pseudonym" "redis" }}
+      {{- range $file := without $parts "rules" "keys" "pseudonym" "redis" "nats" }}
       - configMap:
           name: {{ include "vitrine.fullname" $root }}-settings
           items: [{key: {{ $file }}.json, path: {{ $file }}.json}]
@@ -115,6 +133,16 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
       - secret:
           name: {{ include "vitrine.redisCa" $root | quote }}
           items: [{key: ca.crt, path: redis/ca.crt}]
+      {{- end }}
+      {{- if and (has "nats" $parts) $root.Values.nats.enabled $root.Values.nats.auth.enabled }}
+      - secret:
+          name: {{ include "vitrine.natsSecret" $root | quote }}
+          items: [{key: password, path: nats/password}]
+      {{- end }}
+      {{- if and (has "nats" $parts) (include "vitrine.natsCa" $root) }}
+      - secret:
+          name: {{ include "vitrine.natsCa" $root | quote }}
+          items: [{key: ca.crt, path: nats/ca.crt}]
       {{- end }}
 {{- end }}
 

@@ -12,11 +12,13 @@ from helm.values.outside import HttpRoute, Ingress, Monitoring, Policies, Servic
 from helm.values.parts import Images, Values
 from helm.values.types import text
 from helm.values.workloads import (
+    Archive,
     Auth,
     Demo,
     Ingest,
     LoadTest,
     ModelServer,
+    Nats,
     Neighbors,
     Pseudonyms,
     Publish,
@@ -41,6 +43,8 @@ class Chart(Values):
     prices: Prices
     shared_volume: SharedVolume
     redis: Redis
+    nats: Nats
+    archive: Archive
     model_server: ModelServer
     ingest: Ingest
     setup: Setup

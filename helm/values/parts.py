@@ -28,6 +28,7 @@ class Images(Values):
     model_server: Image
     training: Image
     redis: Image
+    nats: Image
     collector: Image
 
 

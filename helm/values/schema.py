@@ -29,7 +29,12 @@ CHARTS_OWN = {
 }
 
 
-_SHARED = ("RedisSettings", "StoreSettings", "Prices")  # the same in both settings, and the chart
+_SHARED = (
+    "RedisSettings",
+    "NatsSettings",
+    "StoreSettings",
+    "Prices",
+)  # the same in both settings, and the chart
 
 
 def schema() -> dict[str, Any]:

@@ -96,6 +96,40 @@ class Redis(Values):
     auth: RedisAuth
 
 
+class BundledNats(Sized):
+    enabled: bool
+    replicas: Literal[1, 3]
+    storage_class: OptionalName
+    size: Quantity
+
+
+class ExternalNats(Values):
+    servers: list[Annotated[str, text(r"^(nats|tls)://[\w.-]+(:[0-9]{1,5})?$")]]
+    replicas: Annotated[int, Field(ge=1, le=5)]
+    username: Annotated[str, text(r"^[\w.-]*$", 100)]
+    ca_secret: OptionalName
+
+
+class NatsAuth(Values):
+    enabled: bool
+    existing_secret: OptionalName
+
+
+class Nats(Values):
+    enabled: bool
+    events_max_bytes: Quantity
+    rankings_max_bytes: Quantity
+    bundled: BundledNats
+    external: ExternalNats
+    auth: NatsAuth
+
+
+class Archive(Values):
+    url: Annotated[str, text(r"^([a-z0-9]+://[^\s@]+)?$", 500)]  # no key in it: it is no secret
+    existing_secret: OptionalName
+    port: Port
+
+
 class Rollout(Values):
     max_surge: Count
     max_unavailable: Count

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from loadtests.chaos.clock import ShiftedClock
 from loadtests.chaos.faults import FAULTS, Fault, Rig
+from loadtests.chaos.nats_process import NatsProcess
 from loadtests.chaos.proxy import DelayingProxy
 from loadtests.chaos.redis_process import RedisProcess
 from loadtests.chaos.traffic import Traffic
@@ -90,7 +91,7 @@ def main() -> int:
         if options.only in (None, fault.name) and (fault.quick or not options.quick)
     ]
     outcomes = []
-    for kind in ("files", "redis", "clock"):
+    for kind in ("files", "redis", "nats", "clock"):
         faults = [fault for fault in chosen if fault.rig == kind]
         if not faults:
             continue
@@ -114,21 +115,27 @@ def rig(state: Path, items: str, kind: str) -> Iterator[Rig]:
     options = ["--items", items, "--replicas", "2"]
     options += ["--triton-port", str(triton_port), "--triton-via", str(via)]
     proxy = DelayingProxy(via, triton_port)
-    redis, clock = None, None
+    redis, nats, clock = None, None, None
     if kind == "clock":
         clock = ShiftedClock(state)
-    if kind == "redis":
+    if kind in ("redis", "nats"):
         redis = RedisProcess(free_port(), state)
         redis.start()
         options += ["--redis", f"127.0.0.1:{redis.port}"]
+    if kind == "nats":
+        nats = NatsProcess(free_port(), state / "nats", synced=True)
+        nats.start()
+        options += ["--nats", nats.url]
     try:
         environment = clock.environment if clock else {}
         for stack in run_stack(state, free_port(), *options, environment=environment):
-            yield Rig(stack, proxy, redis, clock)
+            yield Rig(stack, proxy, redis, nats, clock)
     finally:
         proxy.close()
         if redis is not None:
             redis.stop()
+        if nats is not None:
+            nats.stop()
 
 
 def run(rig: Rig, fault: Fault, rate: float) -> Outcome:

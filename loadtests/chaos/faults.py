@@ -10,6 +10,7 @@ from typing import Literal
 import psutil
 
 from loadtests.chaos.clock import ShiftedClock
+from loadtests.chaos.nats_process import NatsProcess
 from loadtests.chaos.proxy import DelayingProxy
 from loadtests.chaos.redis_process import RedisProcess
 from loadtests.stack import RunningStack
@@ -28,6 +29,7 @@ class Rig:
     stack: RunningStack
     proxy: DelayingProxy | None = None  # between serving and Triton
     redis: RedisProcess | None = None
+    nats: NatsProcess | None = None
     clock: ShiftedClock | None = None
 
     def find(self, pattern: str) -> list[psutil.Process]:
@@ -55,7 +57,9 @@ class Fault:
     process: str | None = None
     restarts: int = 0
     quick: bool = False  # part of QUICK=1
-    rig: Literal["files", "redis", "clock"] = "files"  # where its stores are, whose clock moves
+    rig: Literal["files", "redis", "nats", "clock"] = (
+        "files"  # where its stores are, whose clock moves
+    )
 
 
 def _kill(pattern: str) -> Callable[[Rig], None]:
@@ -146,6 +150,19 @@ def _stall_redis(rig: Rig) -> Callable[[], None]:
     return process.resume
 
 
+def _kill_nats(rig: Rig) -> Callable[[], None]:
+    assert rig.nats is not None
+    rig.nats.kill()
+    return rig.nats.start
+
+
+def _stall_nats(rig: Rig) -> Callable[[], None]:
+    assert rig.nats is not None
+    process = psutil.Process(rig.nats.pid)
+    process.suspend()
+    return process.resume
+
+
 def _jump_clock(seconds: int) -> Callable[[Rig], Callable[[], None]]:
     def inflict(rig: Rig) -> Callable[[], None]:
         assert rig.clock is not None
@@ -169,6 +186,8 @@ FAULTS = (
     Fault("altered model version", _altered_version, 0.0, TRITON, 0),
     Fault("kill Redis", _kill_redis, 5.0, rig="redis"),
     Fault("stall Redis (SIGSTOP)", _stall_redis, 8.0, rig="redis"),
+    Fault("kill NATS", _kill_nats, 5.0, rig="nats"),
+    Fault("stall NATS (SIGSTOP)", _stall_nats, 8.0, rig="nats"),
     Fault("clock an hour ahead", _jump_clock(3600), 8.0, rig="clock"),
     Fault("clock an hour back", _jump_clock(-3600), 8.0, rig="clock"),
 )

@@ -1,4 +1,4 @@
-"""Redis fills up, under load: what is refused, in which order, and what goes on."""
+"""The log under load: Redis fills up; the log moves to NATS, whose server is killed."""
 
 import json
 import time
@@ -35,6 +35,28 @@ try:
 except urllib.error.HTTPError as error:
     print(json.dumps([error.code, json.load(error), error.headers.get("retry-after", "")]))
 """
+# How many events, told by their ids, are in the log, and whether ingest has folded all of them.
+_ARRIVED = """
+import json, sys
+from pathlib import Path
+from features.ingest.loop import CONSUMER
+from features.ingest.settings import IngestSettings
+from features.store.backends import open_event_log
+settings = IngestSettings.model_validate_json(Path("/etc/vitrine/ingest.json").read_bytes())
+log = open_event_log(settings.store)
+ids, last = [], 0
+while entries := log.read(last, 1000):
+    ids += [getattr(entry, "event_id", "") for _, entry in entries]
+    last = entries[-1][0]
+told = [event_id for event_id in ids if event_id.startswith(sys.argv[1])]
+print(json.dumps([len(told), len(set(told)), log.offset(CONSUMER) >= last]))
+log.close()
+"""
+_IN_NATS = {
+    "nats.enabled": "true", "nats.eventsMaxBytes": "256Mi", "nats.rankingsMaxBytes": "256Mi",
+    "nats.bundled.size": "1Gi",
+}  # fmt: skip
+_POSTS = 40
 
 
 def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -60,6 +82,44 @@ def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
         watched(result, f"Redis full for {FULL_S / 60:.0f} minutes", change, by_the_model=0.9)
 
 
+def log_in_nats(shop: Shop, traffic: Traffic, result: Result) -> None:
+    """The log moves to NATS; its server is killed at once while events come. None that was accepted
+    is lost, and none is there twice.
+    """
+    options = [part for name, value in _IN_NATS.items() for part in ("--set", f"{name}={value}")]
+    before = shop.active()
+
+    def move() -> None:
+        shop.release.upgrade("--reuse-values", *options)
+        shop.wait_upgraded(before)
+
+    watched(result, "the log moves to NATS", move, by_the_model=0.8)
+    accepted: list[str] = []
+    refused: list[str] = []
+
+    def lose() -> None:
+        for number in range(_POSTS):
+            if number == _POSTS // 3:
+                shop.space.kubectl("delete", "pod", "vitrine-nats-0", "--grace-period=0", "--force")
+            event_id = f"kept-{number}"
+            while not (told := _post(shop, "view", event_id))[0]:
+                refused.append(told[1])  # as a storefront does: the same event again
+            accepted.append(event_id)
+        shop.wait_settled()
+
+    watched(result, "NATS is killed", lose, by_the_model=0.9)
+    (ingest, *_) = shop.space.pods("ingest")
+    command = ["python", "-c", _ARRIVED, "kept-"]
+    told = shop.space.kubectl("exec", ingest["metadata"]["name"], "--", *command)
+    stored, different, folded = json.loads(told.splitlines()[-1])
+    result.facts["events accepted, stored, refused meanwhile"] = (
+        f"{len(accepted)}, {stored}, {len(refused)}"
+    )
+    result.expect(different == len(accepted), f"{len(accepted) - different} events are lost")
+    result.expect(stored == different, f"{stored - different} events are there twice")
+    result.expect(folded, "ingest has not folded them all")
+
+
 def _fill(shop: Shop, share: float) -> None:
     """To so much of what it may hold, if there is less. Some of what it holds goes by itself."""
     for _ in range(3):
@@ -76,13 +136,14 @@ def _redis(shop: Shop, *command: str) -> str:
     return shop.space.kubectl("exec", "vitrine-redis-0", "--", "sh", "-c", script, "sh", *command)
 
 
-def _post(shop: Shop, kind: str) -> tuple[bool, str]:
-    """One event, from a caller's pod: whether it was accepted, and what was said."""
-    event = {"event_id": f"full-{time.time()}", "type": kind, "user_id": "full", "item_id": "one"}
+def _post(shop: Shop, kind: str, event_id: str = "") -> tuple[bool, str]:
+    """One event, from a caller's pod: whether it is stored, and what was said."""
+    event_id = event_id or f"full-{time.time()}"
+    event = {"event_id": event_id, "type": kind, "user_id": "full", "item_id": "one"}
     command = ["python", "-c", _POST, f"{shop.url}/v1/events", json.dumps(event)]
     told = shop.callers.kubectl("exec", "caller", "--", *command)
     status, answer, retry_after = json.loads(told)
-    if status == 202 and answer["accepted"] == 1:
+    if status == 202 and answer["accepted"] + answer["duplicates"] == 1:
         return True, "accepted"
     refused = [each["code"] for each in answer.get("rejected", [])] or [answer.get("code")]
     return False, f"{status} {refused[0]}" + f", Retry-After {retry_after}" * bool(retry_after)

@@ -15,6 +15,7 @@ SCENARIOS: dict[str, Scenario] = {
         disruptions.deletions,
         disruptions.redis_gone,
         filling.redis_full,
+        filling.log_in_nats,
         rollouts.publish_and_roll_back,
         disruptions.policies,
         disruptions.grow_and_shrink,

@@ -59,7 +59,7 @@ class Shop:
     def settled(self) -> bool:
         """Whether there is one cluster, and everything that stays is ready."""
         clusters = _staying(self.space.get("raycluster"))
-        parts = ("head", "worker", "model-server", "ingest", "redis")
+        parts = ("head", "worker", "model-server", "ingest", "redis", "nats")
         pods = _staying([pod for part in parts for pod in self.space.pods(part)])
         return len(clusters) == 1 and bool(pods) and all(map(ready, pods))
 

@@ -87,7 +87,11 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             console,
             tracing,
             Layout(
-                arguments.triton_port, arguments.triton_via, arguments.redis, arguments.replicas
+                arguments.triton_port,
+                arguments.triton_via,
+                arguments.redis,
+                arguments.nats,
+                arguments.replicas,
             ),
             Encoder(ready.encoder, tokenizer_path(ready.encoder), ready.language),
         )
@@ -195,6 +199,7 @@ def _arguments(console: Console) -> argparse.Namespace:
         "--traces-ratio", type=read_ratio, default=1.0, help="share of requests traced"
     )
     parser.add_argument("--redis", help="host:port: stores there instead of in files")
+    parser.add_argument("--nats", help="URL: the log there instead of in that Redis")
     parser.add_argument("--replicas", type=int, default=1, help="of ingress and Ranker each")
     parser.add_argument("--triton-port", type=int, help="gRPC port of the model server")
     parser.add_argument("--triton-via", type=int, help="port of a proxy before it")

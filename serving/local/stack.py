@@ -33,13 +33,14 @@ class Layout:
     """What may be other than usual, for proofs under faults.
 
     triton_port: of the model server's gRPC; triton_via: the port that serving calls instead, of a
-    proxy in between; redis: host:port, stores there instead of in files; replicas: of ingress and
-    Ranker each.
+    proxy in between; redis: host:port, stores there instead of in files; nats: URL, the log there
+    instead of in that Redis; replicas: of ingress and Ranker each.
     """
 
     triton_port: int | None = None
     triton_via: int | None = None
     redis: str | None = None
+    nats: str | None = None
     replicas: int = 1
 
 
@@ -84,6 +85,7 @@ class Stack:
             layout.redis,
             layout.replicas,
             encoder,
+            layout.nats,
         )
         self.model_server = ModelServer(
             repository=folder / "models",

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.behavior.matrix import FEATURE_NAMES
+from features.events.nats.settings import NatsSettings
 from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, embedded_store
 from serving.http.settings import AccessSettings
 from serving.models.contract import EncoderProfile
@@ -93,8 +94,9 @@ def prepared(folder: Path) -> Prepared | None:
     return Prepared.model_validate(content)
 
 
-def store_for(folder: Path, redis: str | None) -> StoreSettings:
-    """Where features live: files of `folder`, or the Redis at `redis`, host:port.
+def store_for(folder: Path, redis: str | None, nats: str | None = None) -> StoreSettings:
+    """Where features live: files of `folder`, or the Redis at `redis`, host:port; and the log in
+    the NATS at `nats`, a URL.
 
     Raises StateFolderError for a `prices.json` that cannot be used.
     """
@@ -108,7 +110,8 @@ def store_for(folder: Path, redis: str | None) -> StoreSettings:
         return embedded
     host, _, port = redis.rpartition(":")
     at = RedisSettings(host=host, port=int(port))
-    return StoreSettings(state=folder, prices=embedded.prices, kind="redis", redis=at)
+    log = NatsSettings(servers=[nats]) if nats else None
+    return StoreSettings(state=folder, prices=embedded.prices, kind="redis", redis=at, nats=log)
 
 
 def settings_for(
@@ -119,6 +122,7 @@ def settings_for(
     redis: str | None = None,
     replicas: int = 1,
     encoder: Encoder | None = None,
+    nats: str | None = None,
 ) -> Settings:
     """The embedded default over a prepared folder; `encoder`: None for the English one."""
     encoder = encoder or Encoder(EncoderProfile.ENGLISH, tokenizer)
@@ -134,7 +138,7 @@ def settings_for(
             encoder_profile=encoder.profile,
             encoder_tokenizer_path=encoder.tokenizer,
         ),
-        store=store_for(folder, redis),
+        store=store_for(folder, redis, nats),
         retrieval=RetrievalSettings(
             language=encoder.language,
             vectors_path=folder / "vectors.npz",

@@ -12,7 +12,7 @@ from features.arrays import RowArray
 from features.behavior.neighbor_file import NeighborFile
 from features.behavior.state_rows import ItemRows
 from features.catalog.store import CatalogChanges
-from features.events.log import ItemChanges
+from features.events.log import ChangesMissedError, ItemChanges
 from serving.errors import RankingError
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
@@ -179,7 +179,10 @@ class Refresher:
         if self._counter_change is None:
             # Everything written before this mark is in the full read that follows.
             self._counter_change = _last(self._changes)
-        change, changed = self._changes.changed_items_since(self._counter_change)
+        try:
+            change, changed = self._changes.changed_items_since(self._counter_change)
+        except ChangesMissedError:
+            change, changed = _last(self._changes), list(row_of)
         self._uncounted.update(item_id for item_id in changed if item_id in row_of)
         self._counter_change = change
         waiting = list(self._uncounted)

@@ -66,7 +66,8 @@ FLOWS = [
     ("worker", "model-server", 8001), ("worker", "redis", 6379), ("head", "head-redis", 6379),
     ("ingest", "redis", 6379), ("setup", "redis", 6379), ("neighbors", "redis", 6379),
     ("training", "redis", 6379), ("training", "model-server", 8000), ("worker", "head", 6379),
-    ("publish", "model-server", 8000),
+    ("publish", "model-server", 8000), ("worker", "nats", 4222), ("ingest", "nats", 4222),
+    ("setup", "nats", 4222), ("training", "nats", 4222), ("nats", "nats", 6222),
     ("head", "worker", 10002), ("worker", "worker", 30000), ("worker", "collector", 4318),
     ("ingest", "collector", 4318), ("model-server", "collector", 4318), ("test", "worker", 8000),
     ("loadtest", "worker", 8000), ("loadtest", "loadtest", 5557),
@@ -76,6 +77,8 @@ NO_FLOWS = [
     ("model-server", "redis", 6379), ("ingest", "head", 8265), ("loadtest", "head", 8265),
     ("test", "redis", 6379), ("redis", "worker", 8000), ("publish", "redis", 6379),
     ("removal", "redis", 6379), ("removal", "head", 8265),
+    ("model-server", "nats", 4222), ("loadtest", "nats", 4222), ("publish", "nats", 4222),
+    ("worker", "nats", 6222), ("worker", "nats", 8222), ("nats", "redis", 6379),
     # Ray's state is out of reach of whatever fills the log.
     ("head", "redis", 6379), ("worker", "head-redis", 6379), ("ingest", "head-redis", 6379),
 ]  # fmt: skip
@@ -84,6 +87,7 @@ WHOLE: Json = {
     "training": {"enabled": True},
     "tracing": {"enabled": True},
     "loadtest": {"enabled": True},
+    "nats": {"enabled": True, "bundled": {"replicas": 3}},
     # Whom of the cluster's others the policies let in is not asked here.
     "networkPolicy": {
         name: [{"ipBlock": {"cidr": "192.0.2.0/24"}}] for name in ("clients", "monitoring")

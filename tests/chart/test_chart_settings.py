@@ -14,6 +14,7 @@ from ray.serve.schema import ServeApplicationSchema
 from features.ingest.settings import IngestSettings
 from features.store.settings import StoreSettings
 from helm.tools.paths import CHART, ROOT
+from helm.tools.rendering import RefusedError
 from serving.local.ray_environment import ray_environment
 from serving.local.tritonserver import Installation, server_command
 from serving.settings import ReplicaSettings, Settings
@@ -21,6 +22,7 @@ from serving.shops.rules import Rules
 from tests.support.chart.rendering import (
     PROFILES,
     Json,
+    containers,
     defaults,
     every_pod,
     one,
@@ -141,6 +143,26 @@ def test_the_log_s_bound_is_the_server_s_own_unless_one_is_given() -> None:
     assert bounds({"redis": {"logMaxBytes": 20_000_000_000}}) == (20_000_000_000,) * 2
 
 
+def test_the_archive_is_reached_by_those_who_write_or_read_it_and_its_keys_by_nobody_else() -> None:
+    given = {"url": "s3://bucket/shop", "existingSecret": "s3-keys", "port": 9000}
+    found = render({"archive": given, "training": {"enabled": True}})
+    files = one(found, "ConfigMap", "vitrine-settings")["data"]
+    for name in ("store.json", "ingest.json", "settings.json"):
+        assert "s3://bucket/shop" in files[name]
+    users = {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for _, pod in every_pod(found)
+        for each in containers(pod)
+        if {"secretRef": {"name": "s3-keys"}} in each.get("envFrom", [])
+    }
+    assert users == {"ingest", "training", "neighbors"}
+    for name in ("vitrine-ingest", "vitrine-training", "vitrine-jobs"):
+        egress = one(found, "NetworkPolicy", name)["spec"]["egress"]
+        assert {"ports": [{"port": 9000}]} in egress, name
+    with pytest.raises(RefusedError, match="url"):
+        render({"archive": {"url": "s3://key:secret@bucket/shop"}})
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str) -> None:
     found = render(profile(name))
@@ -151,6 +173,9 @@ def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str
         needed.add(settings.store.redis.password_file)
     if settings.store.redis.tls_ca_file:
         needed.add(settings.store.redis.tls_ca_file)
+    nats = settings.store.nats
+    if nats is not None:
+        needed |= {path for path in (nats.password_file, nats.tls_ca_file) if path}
     assert needed | {Path("/etc/vitrine/settings.json")} <= worker
     assert settings.rules_path in head  # build_app reads it, and may run there
     for path in (settings.retrieval.neighbors_path, Path(settings.store.registry_path)):

@@ -28,7 +28,7 @@ from features.catalog.item import Item
 from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType
-from features.events.log import AppendResult, ItemChanges, RankingRecord
+from features.events.log import AppendResult, ChangesMissedError, ItemChanges, RankingRecord
 from features.events.space import Space, Trimmed
 from serving.experiments.assignment import assign
 from serving.models.batcher import RankerJob, RankerReply
@@ -397,6 +397,7 @@ class FakeCounters:
 
     purchases: dict[str, float] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
+    forgotten: int = 0  # changes that are not told any more
     error: Exception | None = None
 
     def buy(self, item_id: str, times: float) -> None:
@@ -404,6 +405,8 @@ class FakeCounters:
         self.changed.append(item_id)
 
     def changed_items_since(self, change: int, limit: int = 10_000) -> ItemChanges:
+        if 0 < change < self.forgotten:
+            raise ChangesMissedError
         end = min(change + limit, len(self.changed))
         return ItemChanges(end, self.changed[change:end])
 

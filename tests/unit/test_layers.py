@@ -33,6 +33,7 @@ PLACES = {
     "usearch": ("serving/search/dense.py",),
     "tokenizers": ("serving/models/tokenizer.py", "serving/models/sentencepiece.py", *TRAINING),
     "redis": ("features/",),
+    "nats": ("features/events/nats/",),
     "torch": ("serving/training/",),
     "transformers": ("serving/training/",),
     "lightgbm": ("serving/training/",),

@@ -1,4 +1,4 @@
-"""The bounds of the log, over SQLite and over a real Redis of a few megabytes."""
+"""The bounds of the log, over SQLite, a real Redis and a real NATS of a few megabytes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +12,15 @@ from features.catalog.item import Item
 from features.catalog.redis_store import RedisCatalog
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import Erasure, EventLog, RankingRecord
+from features.events.nats.log import NatsEventLog
+from features.events.nats.space import NatsLogSpace
 from features.events.redis_log import RedisEventLog
 from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
 from features.full import StoreFullError
 from features.ingest.trim import Trimmer
 from features.sqlite_file import SqliteFile
+from tests.support.servers.nats_server import NatsServer
 from tests.support.servers.redis_server import redis_server, skip_without_redis, used_memory
 
 NOW_S = 1_700_000_000.0
@@ -41,18 +44,35 @@ class Bounded(NamedTuple):
     space: LogSpace
 
 
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def bounded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bounded]:
-    opened: Bounded
-    if request.param == "sqlite":
-        path = tmp_path / "events.db"
-        opened = Bounded(SqliteEventLog(path), SqliteLogSpace(path, 4 * MEGABYTE))
+def opened(engine: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Bounded]:
+    found: Bounded
+    if engine == "sqlite":
+        path = folder / "events.db"
+        found = Bounded(SqliteEventLog(path), SqliteLogSpace(path, 4 * MEGABYTE))
+    elif engine == "nats":
+        nats: NatsServer = request.getfixturevalue("nats")
+        settings = nats.anew(events_max_bytes=4 * MEGABYTE, rankings_max_bytes=4 * MEGABYTE)
+        found = Bounded(NatsEventLog(settings), NatsLogSpace(settings))
     else:
         client: Redis = request.getfixturevalue("small")
-        opened = Bounded(RedisEventLog(client), RedisLogSpace(client, 4 * MEGABYTE))
-    yield opened
-    opened.log.close()
-    opened.space.close()
+        found = Bounded(RedisEventLog(client), RedisLogSpace(client, 4 * MEGABYTE))
+    yield found
+    found.log.close()
+    found.space.close()
+
+
+REDIS = pytest.param("redis", marks=pytest.mark.redis)
+
+
+@pytest.fixture(params=["sqlite", REDIS, "nats"])
+def bounded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bounded]:
+    yield from opened(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", REDIS])
+def trimmed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bounded]:
+    """Those whose rankings nobody else bounds."""
+    yield from opened(request.param, request, tmp_path)
 
 
 def ranking(number: int, n_bytes: int = 6_400) -> RankingRecord:
@@ -86,8 +106,8 @@ def fill(client: Redis, share: float) -> None:
     client.config_set("maxmemory", int(used_memory(client) / share))
 
 
-def test_above_its_bound_a_log_loses_its_oldest_rankings_and_nothing_else(bounded: Bounded) -> None:
-    log, space = bounded
+def test_above_its_bound_a_log_loses_its_oldest_rankings_and_nothing_else(trimmed: Bounded) -> None:
+    log, space = trimmed
     log.append([event(f"e{n}") for n in range(200)])
     log.commit("ingest", log.last_seq())
     log.append_rankings([ranking(n) for n in range(1_000)])
@@ -118,9 +138,9 @@ def test_trimming_keeps_up_with_sixty_rankings_a_second(bounded: Bounded) -> Non
 
 
 def test_events_go_when_no_ranking_is_left_and_only_those_that_were_folded(
-    bounded: Bounded,
+    trimmed: Bounded,
 ) -> None:
-    log, space = bounded
+    log, space = trimmed
     log.append_rankings([ranking(1)])
     for start in range(0, 12_000, 1_000):
         log.append([event(f"e{start + n}", f"u{n}") for n in range(1_000)])

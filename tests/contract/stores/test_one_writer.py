@@ -40,7 +40,7 @@ sys.modules["torch"] = None
 from pathlib import Path
 from prometheus_client import start_http_server
 from redis import Redis
-from features.events.lease import RedisLease
+from features.events.lease import redis_lease
 from features.ingest.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
@@ -63,7 +63,7 @@ class Stopping:
 path, port, method = sys.argv[1:]
 settings = IngestSettings.model_validate_json(Path(path).read_text())
 store = settings.store
-lease = RedisLease(Redis(**store.redis.client_options()), ttl_s=2.0)
+lease = redis_lease(Redis(**store.redis.client_options()), ttl_s=2.0)
 log, held = open_event_log(store, lease), open_held_events(store)
 online, offline = OnlineFeatures(open_store(store), lease), OfflineStore(store.offline_path)
 stop = threading.Event()

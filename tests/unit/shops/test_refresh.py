@@ -126,6 +126,19 @@ def test_changed_counters_are_followed(replica: Replica) -> None:
     assert replica.bought("milk") == 2.0
 
 
+def test_after_changes_that_were_missed_all_counters_are_read_anew(replica: Replica) -> None:
+    replica.counters.buy("bread", 1.0)
+    replica.start()
+    replica.counters.buy("milk", 2.0)
+    replica.counters.buy("oat", 1.0)
+    replica.counters.forgotten = 2  # as a log does that keeps the last changes only
+    replica.refresh()
+    assert (replica.bought("milk"), replica.bought("oat")) == (2.0, 1.0)
+    replica.counters.buy("oat", 1.0)
+    replica.refresh()
+    assert replica.bought("oat") == 2.0
+
+
 def test_suggestions_follow_the_catalogue_and_what_sells(replica: Replica) -> None:
     def suggested(typed: str) -> list[str]:
         return [each.text for each in replica.suggestions.suggest(typed, 8).suggestions]

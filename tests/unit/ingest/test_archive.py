@@ -1,0 +1,144 @@
+"""Events outlive the log in the archive, and whoever is erased is erased there too."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from features.catalog.item import Item
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import EventLog
+from features.events.sqlite_log import SqliteEventLog
+from features.ingest.archiving import Archiver
+from features.ingest.erase import Eraser
+from features.ingest.export import collected
+from features.ingest.settings import IngestSettings
+from features.ingest.status import CONSUMER
+from features.store.archive import Archive
+from features.store.backends import open_catalog
+from features.store.offline import OfflineStore
+from features.store.settings import StoreSettings
+
+DAY_S = 86_400.0
+NOW_S = 1_700_000_000.0
+
+
+class Shop:
+    """A log on a clock of its own, and its archive in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_s = NOW_S
+        self.folder = folder
+        self.store = StoreSettings(state=folder, archive=str(folder / "archive"))
+        self.archive = Archive(str(folder / "archive"))
+        self.log: EventLog = SqliteEventLog(self.store.log_path, lambda: self.now_s)
+        self.archiver = self.anew()
+
+    def anew(self, keep_s: float = 400 * DAY_S) -> Archiver:
+        settings = IngestSettings(store=self.store, archive_keep_s=keep_s)
+        return Archiver(self.log, self.archive, settings, clock=lambda: self.now_s)
+
+    def tell(self, *event_ids: str, user: str = "ann", folded: bool = True) -> None:
+        self.log.append([event(event_id, user, self.now_s) for event_id in event_ids])
+        if folded:
+            self.log.commit(CONSUMER, self.log.last_seq())
+
+    def forget_log(self) -> None:
+        """As retention does."""
+        while self.log.prune(self.now_s + 1):
+            pass
+
+    @property
+    def archived(self) -> list[str]:
+        return self.archive.events()["event_id"].tolist()
+
+
+def event(event_id: str, user: str, at_s: float) -> BehaviorEvent:
+    return BehaviorEvent(event_id, EventType.CLICK, at_s, user, f"s-{user}", "tea", value=1.5)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    found = Shop(tmp_path)
+    yield found
+    found.log.close()
+
+
+def test_what_the_log_has_forgotten_is_still_there_to_train_on(shop: Shop) -> None:
+    shop.tell("a", "b")
+    shop.archiver.catch_up()
+    shop.forget_log()
+    shop.tell("c")
+    catalog = open_catalog(shop.store)
+    catalog.upsert([Item("tea", "Tea")])
+    catalog.close()
+    found = collected(shop.store).events
+    assert found["event_id"].tolist() == ["a", "b", "c"]
+    assert found["user_id"].tolist() == ["ann"] * 3
+    assert found["value"].tolist() == [1.5] * 3
+
+
+def test_only_what_was_folded_is_archived_and_all_of_it_once(shop: Shop) -> None:
+    shop.tell("a")
+    shop.tell("b", folded=False)
+    shop.archiver.catch_up()
+    assert shop.archived == ["a"]
+    shop.tell("c")
+    for _ in range(2):
+        shop.archiver.catch_up()
+        shop.archiver = shop.anew()  # a process that was started again
+    assert shop.archived == ["a", "b", "c"]
+
+
+def test_a_crash_between_events_and_place_adds_nothing_twice(shop: Shop) -> None:
+    shop.tell("a", "b")
+    shop.archiver.catch_up()
+    (shop.folder / "archive" / "place.json").unlink()
+    shop.tell("c")
+    shop.archiver.catch_up()
+    assert shop.archived == ["a", "b", "c"]
+
+
+def test_the_log_of_another_engine_is_archived_from_its_start(shop: Shop) -> None:
+    shop.tell("a", "b", "c")
+    shop.archiver.catch_up()
+    shop.now_s += 10
+    other = Shop(shop.folder / "other")
+    other.now_s = shop.now_s
+    other.tell("d", "e", "f", "g")
+    moved = IngestSettings(store=shop.store)
+    Archiver(other.log, shop.archive, moved, clock=lambda: shop.now_s).catch_up()
+    assert shop.archived == ["a", "b", "c", "d", "e", "f", "g"]
+    other.log.close()
+
+
+def test_whoever_is_erased_is_gone_from_every_day_and_their_sessions_too(shop: Shop) -> None:
+    for day in range(3):
+        shop.now_s = NOW_S + day * DAY_S
+        shop.tell(f"ann-{day}", user="ann")
+        shop.tell(f"bob-{day}", user="bob")
+        shop.log.append([BehaviorEvent(f"guest-{day}", EventType.CLICK, NOW_S, None, "s-ann")])
+        shop.log.commit(CONSUMER, shop.log.last_seq())
+    shop.archiver.catch_up()
+    offline = OfflineStore(shop.folder / "offline")
+    Eraser(offline, archive=shop.archive).erase("ann", ["s-ann"])
+    assert shop.archived == ["bob-0", "bob-1", "bob-2"]
+    told = b"".join(path.read_bytes() for path in (shop.folder / "archive").glob("*"))
+    assert b"ann" not in told
+
+
+def test_days_are_kept_as_long_as_the_shop_says(shop: Shop) -> None:
+    for day in range(4):
+        shop.now_s = NOW_S + day * DAY_S
+        shop.tell(f"day-{day}")
+        shop.anew(keep_s=1.5 * DAY_S).catch_up()
+    assert shop.archived == ["day-2", "day-3"]
+
+
+def test_an_entry_that_was_erased_at_the_end_of_a_piece_stops_nothing(shop: Shop) -> None:
+    shop.tell("a", user="ann")
+    shop.tell("b", user="bob")
+    shop.log.erase_user("bob")
+    shop.tell("c", user="ann")
+    shop.archiver.catch_up()
+    assert shop.archived == ["a", "c"]
