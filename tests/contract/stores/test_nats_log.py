@@ -15,6 +15,7 @@ from features.events.nats.lease import nats_lease
 from features.events.nats.log import NatsEventLog
 from features.events.nats.space import NatsLogSpace
 from features.full import StoreFullError
+from serving.local.machine import free_port
 from tests.contract.stores.test_event_log import event, ranking
 from tests.support.live_shop import wait_until
 from tests.support.servers.nats_server import NatsServer, nats_server
@@ -76,6 +77,40 @@ def test_what_was_accepted_survives_a_server_that_is_killed_and_nothing_is_there
     assert len(accepted) > 200
     assert set(accepted) <= set(stored)
     assert len(stored) == len(set(stored))
+
+
+def test_of_three_servers_the_loss_of_any_loses_nothing(tmp_path: Path) -> None:
+    ports, peers = ([free_port() for _ in range(3)] for _ in range(2))
+    routes = ",".join(f"nats://127.0.0.1:{peer}" for peer in peers)
+    servers = [
+        NatsServer(
+            ports[n], tmp_path / f"nats{n}", False, "--name", f"nats{n}",
+            "--cluster_name", "vitrine",
+            "--cluster", f"nats://127.0.0.1:{peers[n]}", "--routes", routes,
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    for server in servers:
+        server.start()
+    urls = [server.url for server in servers]
+    log = NatsEventLog(servers[0].anew(servers=urls, replicas=3, timeout_s=1.0))
+    try:
+        wait_until(partial(_append, log, "first"), timeout_s=60)
+        accepted = ["first"]
+        for server in servers:  # one after the other: whoever leads, and whoever is asked
+            server.kill()
+            for number in range(20):
+                event_id = f"{server.port}-{number}"
+                wait_until(partial(_told, log, event_id), timeout_s=30)
+                accepted.append(event_id)
+            server.start()
+            wait_until(lambda: log.logged_s(1) is not None, timeout_s=30)
+        stored = [getattr(entry, "event_id", "") for _, entry in log.read(0, 1_000)]
+        assert stored == accepted
+    finally:
+        log.close()
+        for server in servers:
+            server.stop()
 
 
 def test_a_server_that_is_away_is_told_in_time_and_found_again(own_nats: NatsServer) -> None:
@@ -264,6 +299,15 @@ def test_bounds_that_change_are_taken_over(nats: NatsServer) -> None:
     assert log.append([large(f"more-{n}") for n in range(100)]).accepted == 100
     assert len(log.read(0, 100_000)) == accepted + 100
     log.close()
+
+
+def _told(log: NatsEventLog, event_id: str) -> bool:
+    """It is there, now or since a try before."""
+    try:
+        result = log.append([event(event_id)])
+    except (TimeoutError, ConnectionError):
+        return False
+    return result.accepted + result.duplicates == 1
 
 
 def _longer(texts: list[str], than: int) -> bool:
