@@ -187,6 +187,8 @@ class Training(Placed):
     enabled: bool
     schedule: Cron
     data: DataName
+    slates: Positive
+    steps: Positive
     deadline_seconds: Positive
 
 

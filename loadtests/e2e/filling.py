@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 from helm.tools.kubernetes import until
 from loadtests.e2e.disruptions import head_stays
@@ -9,7 +10,7 @@ from loadtests.e2e.scenario import Result, watched
 from loadtests.e2e.shop import Shop
 from loadtests.e2e.traffic import Traffic
 
-FULL_S = 180.0
+FULL_S = 600.0
 _SEEN_S = 5.0  # until every ingress has looked again how full it is
 _ORDER = (
     (0.92, "view", False),
@@ -64,8 +65,9 @@ def redis_full(shop: Shop, traffic: Traffic, result: Result) -> None:
 
     def change() -> None:
         for share, kind, accepted in _ORDER:
-            _fill(shop, share)
-            time.sleep(_SEEN_S)
+            # The log gives way meanwhile, the more the longer it is.
+            stays = f"{share:.0%} full, and stays so"
+            until(partial(_is_full, shop, share), stays, 180, _SEEN_S)
             took, said = _post(shop, kind)
             name = f"{kind} at {share:.0%}"
             result.facts[name] = said
@@ -120,15 +122,23 @@ def log_in_nats(shop: Shop, traffic: Traffic, result: Result) -> None:
     result.expect(folded, "ingest has not folded them all")
 
 
-def _fill(shop: Shop, share: float) -> None:
-    """To so much of what it may hold, if there is less. Some of what it holds goes by itself."""
+def _is_full(shop: Shop, share: float) -> bool:
+    """Whether nothing had to be added since it was last filled to that share."""
+    return _fill(shop, share) == 0
+
+
+def _fill(shop: Shop, share: float) -> int:
+    """To so much of what it may hold, if there is less; returns how many pieces that took."""
+    added = 0
     for _ in range(3):
         told = _redis(shop, "INFO", "memory").splitlines()
         info = dict(line.split(":", 1) for line in told if ":" in line)
         wanted = share * int(info["maxmemory"]) - int(info["used_memory"])
         if (pieces := int(wanted / _PIECE)) > 0:
             _redis(shop, "EVAL", _FILL, "0", str(pieces), str(time.time()))
+            added += pieces
         time.sleep(1)
+    return added
 
 
 def _redis(shop: Shop, *command: str) -> str:

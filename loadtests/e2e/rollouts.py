@@ -110,10 +110,7 @@ def publish_and_roll_back(shop: Shop, traffic: Traffic, result: Result) -> None:
     for name in ("publish", "rollback"):
 
         def change(name: str = name) -> None:
-            job = f"{name}-{int(time.time())}"
-            shop.space.kubectl("create", "job", job, f"--from=cronjob/vitrine-{name}")
-            shop.space.kubectl("wait", "--for=condition=complete", f"job/{job}", "--timeout=300s")
-            result.facts[name] = shop.space.kubectl("logs", f"job/{job}").strip()
+            result.facts[name] = shop.run_job(name)
 
         watched(result, name, change)
 

@@ -1,6 +1,7 @@
 """The installed shop as the suite watches it."""
 
 import json
+import time
 from base64 import b64decode
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,18 @@ class Shop:
     def workers(self) -> list[Json]:
         """Those that take requests."""
         return [pod for pod in self.space.pods("worker") if ready(pod)]
+
+    def begin_job(self, name: str) -> str:
+        """Of the chart's CronJob of that name, at once; returns the job's name."""
+        job = f"{name}-{int(time.time())}"
+        self.space.kubectl("create", "job", job, f"--from=cronjob/vitrine-{name}")
+        return job
+
+    def run_job(self, name: str) -> str:
+        """The same until it is over well; returns what it said."""
+        job = self.begin_job(name)
+        self.space.kubectl("wait", "--for=condition=complete", f"job/{job}", "--timeout=300s")
+        return self.space.kubectl("logs", f"job/{job}").strip()
 
     def settled(self) -> bool:
         """Whether there is one cluster, and everything that stays is ready."""

@@ -95,12 +95,14 @@ def receive_entries(client_id: str, data: dict[str, Any]) -> None:
 @events.test_stop.add_listener
 def finish(environment: Environment, **_: Any) -> None:
     """Judge, report, and set the exit status."""
+    global _RUN
     if _RUN is None or isinstance(environment.runner, WorkerRunner):
         return
     options: Any = environment.parsed_options
     outcome = _RUN.outcome(LEDGER.table())
     report.publish(outcome, Path(options.out), environment.host or "", options.conditions)
     environment.process_exit_code = 1 if outcome.broken else 0
+    _RUN = None  # the next one, from the web UI, would be over before it begins
 
 
 class UntilDone(LoadTestShape):

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--reload", action="append", default=[], metavar="URL")
     parser.add_argument("--precision", choices=("int8", "float16"), default="int8")
     parser.add_argument("--slates", type=int, default=training.TrainingOptions().n_train)
+    parser.add_argument("--steps", type=int, default=training.TrainingOptions().tuning.steps)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     store = Settings.model_validate_json(given.settings.read_bytes()).store
@@ -45,7 +46,8 @@ def main() -> int:
         write_item_texts(item_table(dataset), texts)
         trained = train(
             ["--data", source, "--out", str(folder / "bundle"), "--cache", str(folder / "cache"),
-             "--slates", str(given.slates), "--threads", str(given.threads)]
+             "--slates", str(given.slates), "--steps", str(given.steps),
+             "--threads", str(given.threads)]
         )  # fmt: skip
         if trained != 0:
             return trained

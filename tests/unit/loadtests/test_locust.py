@@ -5,8 +5,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from loadtests.load.shop import Shop
+from serving.local.machine import free_port
 from serving.local.models import ROOT
 from tests.support.servers.http_server import http_server
 
@@ -57,15 +60,35 @@ def _server(route: str = "model", stall_s: float = 0.0) -> Iterator[str]:
         yield url
 
 
-def _run(url: str, out: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    """Exit status and load.json of three seconds at 20 requests a second."""
+def _command(url: str, out: Path, *options: str) -> list[str]:
+    """Locust, for three seconds at 20 requests a second."""
     shop = out / "shop.json"
     Shop(["1", "2"], ["milk", "bread"], ["ada"]).write(shop)
-    command = [sys.executable, "-m", "locust", "-f", "loadtests/load/locustfile.py", "--headless"]
+    command = [sys.executable, "-m", "locust", "-f", "loadtests/load/locustfile.py"]
     command += ["--host", url, "--shop", str(shop), "--out", str(out), "--shape", "cold_cache"]
-    command += ["--rate", "20", "--seconds", "3", *options]
+    return [*command, "--rate", "20", "--seconds", "3", *options]
+
+
+def _run(url: str, out: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit status and load.json."""
+    command = _command(url, out, "--headless", *options)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     return done.returncode, json.loads((out / "load.json").read_text())
+
+
+def _told(report: Path, ask: Callable[[], object], seconds: float = 60.0) -> dict[str, Any]:
+    """A new load.json, as soon as `ask` works and it is there."""
+    report.unlink(missing_ok=True)
+    deadline_s, asked = time.monotonic() + seconds, False
+    while time.monotonic() < deadline_s:
+        with suppress(OSError, json.JSONDecodeError):
+            if not asked:
+                ask()
+                asked = True
+            found: dict[str, Any] = json.loads(report.read_text())
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"no {report.name} within {seconds:.0f} s")
 
 
 def test_a_good_server_passes_and_gets_exactly_what_was_asked(tmp_path: Path) -> None:
@@ -92,3 +115,20 @@ def test_a_stall_is_in_the_percentiles_of_all_who_came_meanwhile(tmp_path: Path)
     assert found["whole"]["achieved_share"] == 1.0
     assert found["whole"]["p50_ms"] > 500
     assert [reason.split()[0] for reason in found["broken"]] == ["fallbacks", "p99"]
+
+
+def test_each_run_of_the_web_ui_is_one_of_its_own(tmp_path: Path) -> None:
+    swarm = f"http://127.0.0.1:{(port := free_port())}/swarm"
+    with _server() as url:
+        options = ("--web-host", "127.0.0.1", "--web-port", str(port))
+        locust = subprocess.Popen(_command(url, tmp_path, *options), cwd=ROOT)
+        try:
+            for rate in (20, 30):
+                form = f"user_count=1&spawn_rate=1&rate={rate}".encode()
+                found = _told(
+                    tmp_path / "load.json", partial(urllib.request.urlopen, swarm, form, 5)
+                )
+                assert found["whole"]["asked"] == found["whole"]["answered"] == 3 * rate
+        finally:
+            locust.terminate()
+            locust.wait()
