@@ -70,7 +70,7 @@ class Objective(_Part):
         days = max(event.at_s - shown_s, 0.0) / _DAY_S
         if self.horizon_days is not None and days > self.horizon_days:
             return 0.0
-        return weight * self.discount**days
+        return weight * float(self.discount**days)
 
     def _weight(self, event: BehaviorEvent) -> float:
         money = 1.0 if self.purchase_by == "count" else event.value or 0.0

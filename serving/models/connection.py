@@ -36,7 +36,7 @@ _CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 _NOT_FOUND = "StatusCode.NOT_FOUND"
-# Of a model that is being unloaded, or was: the server is there, the model is not.
+# Of one that is unloaded, with another status from release to release.
 _UNKNOWN_MODEL = "Request for unknown model"
 _BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
 
@@ -148,10 +148,10 @@ def raise_ranking_error(error: InferenceServerException, budget_s: float) -> NoR
     status = error.status()
     if status == _DEADLINE:
         raise ModelTimeoutError(f"no answer within {budget_s:.3f} s") from None
-    if status in _BAD_ANSWERS:
-        raise BadModelOutputError(f"the model refused: {error.message()}") from None
     if status == _NOT_FOUND or (error.message() or "").startswith(_UNKNOWN_MODEL):
         raise ModelNotLoadedError(f"{status}: {error.message()}") from None
+    if status in _BAD_ANSWERS:
+        raise BadModelOutputError(f"the model refused: {error.message()}") from None
     if status == _UNAVAILABLE:
         raise ModelUnreachableError(f"{status}: {error.message()}") from None
     raise ModelUnavailableError(f"{status}: {error.message()}") from None

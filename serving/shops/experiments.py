@@ -202,8 +202,9 @@ def overlaid(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     merged = dict(own)
     for name, value in changes.items():
         before = own.get(name)
-        nested = isinstance(before, dict) and isinstance(value, dict)
-        merged[name] = overlaid(before, value) if nested else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = overlaid(before, value)
+        merged[name] = value
     return merged
 
 

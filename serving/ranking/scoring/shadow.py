@@ -91,9 +91,9 @@ class Shadow:
 
 def _observe(draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply) -> None:
     key, candidate = draw.experiment.key, reply.scores
-    orders = [np.argsort(-scores.values, kind="stable") for scores in (live, candidate)]
-    SHADOW_OVERLAP.labels(key).observe(rank_biased_overlap(*orders))
-    SHADOW_TOP_OVERLAP.labels(key).observe(top_overlap(*orders))
+    one, other = (np.argsort(-scores.values, kind="stable") for scores in (live, candidate))
+    SHADOW_OVERLAP.labels(key).observe(rank_biased_overlap(one, other))
+    SHADOW_TOP_OVERLAP.labels(key).observe(top_overlap(one, other))
     SHADOW_SCORE_SHIFT.labels(key).observe(score_shift(live.values, candidate.values))
     SHADOW_SECONDS.labels(key, "candidate").observe(reply.model_s)
     if live_s is not None:

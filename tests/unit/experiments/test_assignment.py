@@ -112,10 +112,10 @@ def test_targeting_means_requests_that_fit_it_whole(
 
 
 def test_a_raised_bucket_version_draws_anew_and_may_leave_out_the_tainted() -> None:
-    units, some = users(4_000), {"coverage": 0.5}
-    old = labels(assigner(experiment(**some)), units)
-    new = labels(assigner(experiment(bucket_version=1, **some)), units)
-    clean = labels(assigner(experiment(bucket_version=1, min_bucket_version=1, **some)), units)
+    units = users(4_000)
+    old = labels(assigner(experiment(coverage=0.5)), units)
+    new = labels(assigner(experiment(bucket_version=1, coverage=0.5)), units)
+    clean = labels(assigner(experiment(bucket_version=1, min_bucket_version=1, coverage=0.5)), units)
     changed = sum(a != b for a, b in zip(old, new, strict=True)) / len(units)
     assert changed == pytest.approx(5 / 8, abs=0.03)  # of four equal outcomes two are "not in it"
     assert clean == [
