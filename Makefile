@@ -65,7 +65,7 @@ export: .venv/.ready ## Write what the stack has collected as a data set [DATA= 
 	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 ##@ Train and publish
-.PHONY: train publish rollback
+.PHONY: train publish rollback candidate promote withdraw
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA=, into build/bundle [DATA= TRAIN_OPTIONS=]
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
@@ -75,6 +75,16 @@ publish: .venv/.ready .venv-triton/.ready ## Publish build/bundle as the next ve
 
 rollback: .venv/.ready .venv-triton/.ready ## Return to the model version before this one [DATA= STATE=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --rollback
+
+candidate: .venv/.ready .venv-triton/.ready ## Serve build/bundle, or VERSION=, beside the version in use, for experiments [DATA= STATE= VERSION=]
+	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" \
+	  $(if $(VERSION),--offer "$(VERSION)",--bundle build/bundle --candidate)
+
+promote: .venv/.ready .venv-triton/.ready ## Take the candidate VERSION= into use [DATA= STATE= VERSION=]
+	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --promote "$(VERSION)"
+
+withdraw: .venv/.ready .venv-triton/.ready ## Serve the candidate VERSION= no more [DATA= STATE= VERSION=]
+	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --withdraw "$(VERSION)"
 
 ##@ Measure
 .PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder

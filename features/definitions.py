@@ -16,6 +16,7 @@ from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     FOLD_COLUMNS,
     ITEM_COLUMNS,
+    ORIGIN_COLUMNS,
     UNWANTED_COLUMNS,
 )
 from features.events.event import MAX_AGE_S
@@ -98,9 +99,10 @@ def feature_view(name: str, offline: str) -> FeatureView:
 
 # Feature services: which columns a ranking reads. A version never changes; add one.
 
-RANKER = "ranker_v2"  # in use
+RANKER = "ranker_v3"  # in use
 RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
-_V1_COLUMNS = [name for name in RANKER_COLUMNS if name not in UNWANTED_COLUMNS]
+_V2_COLUMNS = [name for name in RANKER_COLUMNS if name not in ORIGIN_COLUMNS]
+_V1_COLUMNS = [name for name in _V2_COLUMNS if name not in UNWANTED_COLUMNS]
 
 
 def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
@@ -113,11 +115,20 @@ def ranker_v1(users: FeatureView, sessions: FeatureView) -> FeatureService:
 
 
 def ranker_v2(users: FeatureView, sessions: FeatureView) -> FeatureService:
+    """The same, and what the shopper does not want."""
+    return FeatureService(
+        name="ranker_v2",
+        features=[users[_V2_COLUMNS], sessions[_V2_COLUMNS]],
+        description="The same, and what the shopper has hidden and was shown in vain",
+    )
+
+
+def ranker_v3(users: FeatureView, sessions: FeatureView) -> FeatureService:
     """What a ranking reads online in one call; item counters come from the process's own table."""
     return FeatureService(
         name=RANKER,
         features=[users[RANKER_COLUMNS], sessions[RANKER_COLUMNS]],
-        description="The same, and what the shopper has hidden and was shown in vain",
+        description="The same, and the session that a user began as, for experiments",
     )
 
 
@@ -140,5 +151,5 @@ def definitions(offline: str) -> Definitions:
     return Definitions(
         entities=(user, session, item),
         views=(users, sessions, items),
-        services=(ranker_v1(users, sessions), ranker_v2(users, sessions)),
+        services=tuple(ranker(users, sessions) for ranker in (ranker_v1, ranker_v2, ranker_v3)),
     )

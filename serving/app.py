@@ -15,10 +15,13 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from features.behavior.matrix import FEATURE_NAMES
+from features.objective import read_objective
 from features.telemetry.logs import log_json
 from serving.errors import RankingError
 from serving.models.batcher import Ranker, RankerJob, RankerReply
+from serving.models.contract import candidate_model
 from serving.models.triton import TritonRanker
+from serving.models.versions import VersionedRanker
 from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.remote import RemoteColdStart, RemoteRanker
 from serving.ranking.values import FeatureMatrix
@@ -32,6 +35,7 @@ _SWITCH_S = 0.0005
 def build_app(settings: Settings) -> Application:
     """The application, ready for `serve.run` or a RayService's `import_path`."""
     read_rules(settings.rules_path)  # a mistake in the rules stops the deploy, not a ranking
+    read_objective(settings.objective_path)
     replicas = settings.deployments
     ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
     cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
@@ -58,8 +62,14 @@ class RankerReplica:
     def __init__(self, settings: Settings) -> None:
         log_json("ranker", settings.logs.folder, settings.logs.level)
         where = settings.model
-        model = TritonRanker(where.grpc_address, where.ranker, where.tls, FEATURE_NAMES)
-        self._ranker = Ranker(model, settings.ranker)
+
+        def ranker(model: str) -> Ranker:
+            triton = TritonRanker(where.grpc_address, model, where.tls, FEATURE_NAMES)
+            return Ranker(triton, settings.ranker)
+
+        self._ranker = VersionedRanker(
+            ranker(where.ranker), lambda version: ranker(candidate_model(where.ranker, version))
+        )
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply | RankingError:
         """See Ranker.score. Its RankingError is returned, for RemoteRanker to raise.

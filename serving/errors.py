@@ -4,6 +4,7 @@
     ├── RequestError            the caller can mend it
     │   ├── InvalidRequestError         422
     │   ├── UnknownItemError            404
+    │   ├── UnknownExperimentError      404
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
     │   ├── RateLimitedError            429
@@ -15,6 +16,7 @@
     └── RankingError            a dependency failed; the pipeline answers with rules
         ├── ModelUnavailableError
         │   └── ModelUnreachableError
+        │       └── ModelNotLoadedError
         ├── ModelOverloadedError
         ├── ModelTimeoutError
         ├── BadModelOutputError
@@ -52,6 +54,13 @@ class UnknownItemError(RequestError):
     """The catalogue has no such item."""
 
     code = "unknown_item"
+    status_code = 404
+
+
+class UnknownExperimentError(RequestError):
+    """The shop's rules declare no such experiment."""
+
+    code = "unknown_experiment"
     status_code = 404
 
 
@@ -126,6 +135,10 @@ class ModelUnavailableError(RankingError):
 
 class ModelUnreachableError(ModelUnavailableError):
     """Nobody took the call, or the connection broke: another try may reach another server."""
+
+
+class ModelNotLoadedError(ModelUnreachableError):
+    """The model server answers, and has no such model; another server may have it."""
 
 
 class ModelOverloadedError(RankingError):

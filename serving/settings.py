@@ -60,6 +60,9 @@ class Settings(Section):
     store: StoreSettings
     retrieval: RetrievalSettings
     rules_path: Path = Field(description="The merchandiser's rules; see docs/rules.md.")
+    objective_path: Path | None = Field(
+        None, description="What the shop wants, docs/experiments.md; null: the defaults."
+    )
     ranker: RankerSettings = RankerSettings()
     pipeline: PipelineSettings = PipelineSettings()
     breaker: BreakerSettings = BreakerSettings()

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     BAD_MODEL_OUTPUT = "bad_model_output"
     FEATURES_UNAVAILABLE = "features_unavailable"
     SORTED = "sorted"  # the caller wanted an order of its own
+    VERSION_NOT_LOADED = "version_not_loaded"  # by the version in use, not by the arm's
     NO_MATCH = "no_match"  # nothing that the catalogue has answers the query
 
     @classmethod

@@ -18,10 +18,11 @@ from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
 from serving.models.breaker import Breaker, GuardedEncoder, GuardedRanker
-from serving.models.contract import MAX_TOKENS
+from serving.models.contract import MAX_TOKENS, candidate_model
 from serving.models.encoder import TextVectors
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
+from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
 from serving.ranking.admission import Admission
@@ -40,6 +41,7 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
+from serving.shops.experiments import model_versions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -61,14 +63,24 @@ def endpoints(
     model = settings.model
     tokenizer = Tokenizer(model.tokenizer_path)
     text_vectors = TextVectors.of(model)
-    shops = Shops([_shop(settings, tokenizer, text_vectors)])
-    guarded = GuardedRanker(ranker, Breaker("ranker", settings.breaker))
-    encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
-    limits = PublishedLimits(
-        partial(published_limits, model.grpc_address, model.ranker, model.tls, _LIMITS_S)
+    shop = _shop(settings, tokenizer, text_vectors)
+    shops = Shops([shop])
+    candidates = {
+        version: candidate_model(model.ranker, version)
+        for version in model_versions(shop.rules.experiments)
+    }
+    guarded = GuardedRanker(
+        ranker,
+        Breaker("ranker", settings.breaker),
+        {version: Breaker(name, settings.breaker) for version, name in candidates.items()},
     )
-    limits.follow()
-    shopper_features = ShopperFeatures(tokenizer, limits, settings.pipeline)
+    encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
+    shopper_features = ShopperFeatures(
+        tokenizer,
+        _limits(model, model.ranker),
+        settings.pipeline,
+        {version: _limits(model, name) for version, name in candidates.items()},
+    )
     pipeline = RankingPipeline(
         Admission(settings.admission),
         shopper_features,
@@ -98,6 +110,14 @@ def endpoints(
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
         demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
     )
+
+
+def _limits(settings: ModelSettings, model: str) -> PublishedLimits:
+    limits = PublishedLimits(
+        partial(published_limits, settings.grpc_address, model, settings.tls, _LIMITS_S)
+    )
+    limits.follow()
+    return limits
 
 
 def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:

@@ -55,6 +55,8 @@ class Aggregator:
                 if event.held_seq is not None:
                     continue  # forgotten meanwhile
                 state = states[key] = BehaviorState()
+                if states is self.users:
+                    self._began_as(state, event.user_id, event.session_id)
             if seq > state.applied_seq:
                 folding = fold if event.held_seq is None else complete
                 taken_back = folding(state, event, item, bounds)
@@ -81,9 +83,16 @@ class Aggregator:
         user = self.users.get(user_id)
         if user is None:
             user = self.users[user_id] = BehaviorState()
+            self._began_as(user, user_id, session_id)
         if seq > user.applied_seq:
             merge(user, session, self._facts)
         session.given = {}
+
+    def _began_as(self, user: BehaviorState, user_id: str | None, session_id: str | None) -> None:
+        """Note the session that a new user comes with, unless it was given to another."""
+        session = self.sessions.get(session_id) if session_id else None
+        if session is not None and session.owner == user_id:
+            user.origin = session_id or ""
 
 
 @contextmanager

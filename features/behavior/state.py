@@ -63,6 +63,7 @@ class BehaviorState:
     shown: Marks = field(default_factory=dict)
     given: Shares = field(default_factory=dict)  # to items' counters: features.behavior.shares
     owner: str = ""  # of a session: the user that it was given to; see features.behavior.sign_in
+    origin: str = ""  # of a user: the session that it began as, which it stays known by
     applied_seq: int = 0  # log position of the last event folded in: a redelivery changes nothing
 
     @property

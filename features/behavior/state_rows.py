@@ -35,10 +35,12 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
     "owner": "string",
+    "origin": "string",
     "applied_seq": "int64",
 }
 FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
 UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
+ORIGIN_COLUMNS = ("origin",)  # by which experiments know a shopper
 _HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
 ITEM_COLUMNS: dict[str, str] = {
     # (counter, half-life), COUNTS_SHAPE flattened
@@ -88,6 +90,7 @@ def state_to_row(state: BehaviorState) -> Row:
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
         "owner": state.owner,
+        "origin": state.origin,
         "applied_seq": state.applied_seq,
     }
 
@@ -125,6 +128,7 @@ def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
         shown=shown,
         given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
         owner=row.get("owner", ""),
+        origin=row.get("origin", ""),
         applied_seq=row["applied_seq"],
     )
 

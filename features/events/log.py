@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from features.arrays import FloatArray
 from features.events.event import BehaviorEvent
+from features.events.exposure import Exposure
 
 ERASURE = "erasure"  # the type that an erasure has where events are stored
 
@@ -71,7 +72,8 @@ class RankingRecord:
     features: npt.NDArray[np.float16] | FloatArray = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
     )
-    variant: str = DEFAULT_VARIANT  # that the request was assigned to
+    variant: str = DEFAULT_VARIANT  # that the request was assigned to: its exposures in one word
+    exposures: tuple[Exposure, ...] = ()  # the arms of experiments that it belonged to
 
 
 class RankingRoute(NamedTuple):

@@ -2,15 +2,17 @@
 
 import json
 import zlib
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.events.exposure import Exposure
 from features.events.log import DEFAULT_VARIANT, RankingRecord
 
 _FIELDS = frozenset(field.name for field in fields(RankingRecord))
+_EXPOSURE = len(fields(Exposure))  # a newer release may say more of one, behind
 _KINDS = "ef"  # of features: float16, float32
 
 
@@ -29,6 +31,8 @@ def pack(ranking: RankingRecord) -> bytes:
     }
     if ranking.variant != DEFAULT_VARIANT:
         head["variant"] = ranking.variant  # a release of before there were variants reads the rest
+    if ranking.exposures:
+        head["exposures"] = [astuple(exposure) for exposure in ranking.exposures]
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
     # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
     return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
@@ -45,7 +49,8 @@ def unpack(blob: bytes) -> RankingRecord:
         arrays[name] = array.reshape(shape)
         start += array.nbytes
     known = {name: value for name, value in (head | arrays).items() if name in _FIELDS}
-    return RankingRecord(**{**known, "item_ids": tuple(known["item_ids"])})
+    exposures = tuple(Exposure(*values[:_EXPOSURE]) for values in known.get("exposures", ()))
+    return RankingRecord(**{**known, "item_ids": tuple(known["item_ids"]), "exposures": exposures})
 
 
 def _arrays(ranking: RankingRecord) -> list[tuple[str, npt.NDArray[Any]]]:

@@ -9,7 +9,7 @@ delete what you exported when you are done, or name its folder in ingest's `data
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +21,7 @@ from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.event import BehaviorEvent
 from features.events.log import EventLog
+from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
 from features.store.backends import open_catalog, open_event_log
 from features.store.settings import StoreSettings, embedded_store
@@ -69,7 +70,7 @@ def _item_row(item: Item) -> dict[str, object]:
     return {**named, "created_at": item.created_s}
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; 2 with one line when there is nothing to export."""
     parser = argparse.ArgumentParser(prog="python -m features.ingest.export", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -77,7 +78,7 @@ def main() -> int:
     where.add_argument("--state", type=Path, help="state folder of a stack on this machine")
     where.add_argument("--store", type=Path, help="StoreSettings as JSON")
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         store = (
             StoreSettings.model_validate_json(given.store.read_bytes())
@@ -95,7 +96,10 @@ def main() -> int:
         print(f"{given.store or store.log_path}: the log holds no event to export", file=sys.stderr)
         return 2
     write_dataset(dataset, given.out)
-    print(f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items")
+    shown = write_rankings(store, given.out / FILE)
+    print(
+        f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items, {shown} rankings"
+    )
     return 0
 
 

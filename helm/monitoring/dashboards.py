@@ -1,9 +1,10 @@
-"""The five dashboards; objectives and path are here, the others beside.
+"""The six dashboards; objectives and path are here, the others beside.
 
 Every panel answers a question that somebody on call has.
 """
 
 from helm.monitoring.business import BUSINESS
+from helm.monitoring.experiments import EXPERIMENTS
 from helm.monitoring.features import FEATURES
 from helm.monitoring.objectives import ASKED, BURNS, FAST, OBJECTIVES, errors, slow
 from helm.monitoring.panels import Json, dashboard, graph, number, quantiles
@@ -177,4 +178,5 @@ DASHBOARDS: dict[str, Json] = {
     "ranker": RANKER,
     "features": FEATURES,
     "business": BUSINESS,
+    "experiments": EXPERIMENTS,
 }

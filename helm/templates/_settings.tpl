@@ -84,6 +84,7 @@ retrieval:
   vectors_path: /var/lib/vitrine/vectors.npz
   neighbors_path: /shared/neighbors.npz
 rules_path: /etc/vitrine/rules/rules.yaml
+objective_path: /etc/vitrine/rules/objective.yaml
 {{- /* A merge takes false for "not given". */}}
 pages: {{ get .Values.serving.settings "pages" | default (and (ne .Values.demo.data "") (not (hasKey .Values.serving.settings "pages"))) }}
 {{- end }}
@@ -112,7 +113,9 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
       {{- if has "rules" $parts }}
       - configMap:
           name: {{ include "vitrine.fullname" $root }}-rules
-          items: [{key: rules.yaml, path: rules/rules.yaml}]
+          items:
+            - {key: rules.yaml, path: rules/rules.yaml}
+            - {key: objective.yaml, path: rules/objective.yaml}
       {{- end }}
       {{- if has "keys" $parts }}
       - secret:

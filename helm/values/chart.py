@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from features.catalog.prices import Prices
+from features.objective import Objective
 from helm.values.outside import HttpRoute, Ingress, Monitoring, Policies, Service, Tracing
 from helm.values.parts import Images, Values
 from helm.values.types import text
@@ -40,6 +41,7 @@ class Chart(Values):
     auth: Auth
     pseudonyms: Pseudonyms
     rules: Rules
+    objective: Objective
     prices: Prices
     shared_volume: SharedVolume
     redis: Redis

@@ -14,7 +14,7 @@ from serving.settings import Settings
 TARGET = CHART / "values.schema.json"
 # What the chart sets itself: where things lie and how its parts find each other.
 CHARTS_OWN = {
-    "Settings": ("store", "rules_path"),
+    "Settings": ("store", "rules_path", "objective_path"),
     "AccessSettings": ("keys_path", "pseudonym_key_path"),
     "ModelSettings": (
         "grpc_address",

@@ -31,7 +31,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=training.TrainingOptions().tuning.steps)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
-    store = Settings.model_validate_json(given.settings.read_bytes()).store
+    settings = Settings.model_validate_json(given.settings.read_bytes())
+    store = settings.store
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         dataset = collected(store)
@@ -44,11 +45,14 @@ def main() -> int:
             source = str(folder / "collected")
         texts = folder / "item_texts.jsonl"
         write_item_texts(item_table(dataset), texts)
-        trained = train(
-            ["--data", source, "--out", str(folder / "bundle"), "--cache", str(folder / "cache"),
-             "--slates", str(given.slates), "--steps", str(given.steps),
-             "--threads", str(given.threads)]
-        )  # fmt: skip
+        options = [
+            "--data", source, "--out", str(folder / "bundle"), "--cache", str(folder / "cache"),
+            "--slates", str(given.slates), "--steps", str(given.steps),
+            "--threads", str(given.threads),
+        ]  # fmt: skip
+        if settings.objective_path is not None:
+            options += ["--objective", str(settings.objective_path)]
+        trained = train(options)
         if trained != 0:
             return trained
         arguments = ["ranker", "--repository", str(given.repository)]

@@ -1,9 +1,23 @@
-"""The assignment of a request: the variant it belongs to, and what that variant ranks by."""
+"""The assignment of a request: the arms it belongs to, and what these have it ranked by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from features.behavior.matrix import Shopper
+from features.events.exposure import Exposure, HashAttribute
 from features.events.log import DEFAULT_VARIANT
+from serving.experiments.hashing import Line, Range, bucket_ranges, chosen
+from serving.shops.experiments import (
+    HOLDOUT,
+    Arm,
+    Experiment,
+    Kind,
+    RequestKind,
+    Targeting,
+)
 from serving.shops.rules import Rules
+
+HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +27,183 @@ class Assignment:
     model_version: of the ranker; None: the version in use.
     """
 
-    variant: str
     rules: Rules
+    exposures: tuple[Exposure, ...] = ()
     model_version: str | None = None
 
+    @property
+    def variant(self) -> str:
+        """All arms in one word: "ranker/new", or "default" outside of every experiment."""
+        return "+".join(exposure.label for exposure in self.exposures) or DEFAULT_VARIANT
 
-def assign(rules: Rules) -> Assignment:
-    """The assignment of every request, while a shop has one variant: its own rules."""
-    return Assignment(DEFAULT_VARIANT, rules)
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Whom an arm is drawn for, by pseudonym."""
+
+    attribute: HashAttribute
+    value: str
+
+
+def unit_of(user_id: str | None, session_id: str | None, shopper: Shopper | None) -> Unit | None:
+    """Who stays in an arm: the user, or as long as nothing is known of a user, the session.
+
+    A user who began as a session is drawn by that session for good (docs/adr/0034). None: nobody
+    is named, or the store did not answer (`shopper` is None) and cannot say who a user began as.
+    """
+    if user_id is None:
+        return None if session_id is None else Unit("session", session_id)
+    if shopper is None:
+        return None
+    if shopper.user is None and session_id is not None:
+        return Unit("session", session_id)
+    if shopper.user is not None and shopper.user.origin:
+        return Unit("session", shopper.user.origin)
+    return Unit("user", user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What targeting asks of a request. kind: rank, search or recommend; known: to the model."""
+
+    kind: RequestKind
+    locale: str | None = None
+    page: str | None = None
+    known: bool = False
+
+
+class Assigner:
+    """Draws the arms of one shop's requests, and keeps what was computed of the declarations."""
+
+    def __init__(self, rules: Rules, shop: str) -> None:
+        self.rules = rules
+        self._draws = [
+            Draw(experiment)
+            for experiment in rules.experiments
+            if experiment.draws and aims_at_shop(experiment, shop)
+        ]
+        held = rules.holdout
+        self._holdout = (Line(held.seed), held.share) if held.share and self._draws else None
+        self._changed: dict[tuple[str, ...], Rules] = {}  # by the arms' labels
+
+    def assign(self, unit: Unit | None, asked: Asked) -> Assignment:
+        """The assignment of one request; `unit`: nobody is in no experiment."""
+        if unit is None or not self._draws:
+            return Assignment(self.rules)
+        if self._holdout is not None:
+            line, share = self._holdout
+            if line.bucket(unit.value) < share:
+                return Assignment(self.rules, (Exposure(HOLDOUT, HELD, *_of(unit)),))
+        drawn = [(draw, arm) for draw in self._draws if (arm := draw.arm_of(unit.value, asked))]
+        if not drawn:
+            return Assignment(self.rules)
+        exposures = tuple(
+            Exposure(
+                draw.experiment.key,
+                arm.key,
+                *_of(unit),
+                bucket_version=draw.experiment.bucket_version,
+            )
+            for draw, arm in drawn
+        )
+        versions = [arm.model_version for _, arm in drawn if arm.model_version is not None]
+        return Assignment(
+            self._rules_of({e.label: arm for e, (_, arm) in zip(exposures, drawn, strict=True)}),
+            exposures,
+            versions[0] if versions else None,
+        )
+
+    def _rules_of(self, arms: Mapping[str, Arm]) -> Rules:
+        """The shop's rules as the arms change them; no two change the same section."""
+        changing = {label: arm for label, arm in arms.items() if arm.rules}
+        if not changing:
+            return self.rules
+        found = self._changed.get(key := tuple(changing))
+        if found is None:
+            found = self.rules
+            for arm in changing.values():
+                found = found.changed(arm.rules)
+            self._changed[key] = found
+        return found
+
+
+class Draw:
+    """One running experiment: who is in it, and in which arm."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self._ranges = bucket_ranges(experiment.weights, experiment.coverage)
+        self._line = Line(experiment.seed_of(experiment.bucket_version))
+        self._older = [
+            Line(experiment.seed_of(version)) for version in range(experiment.min_bucket_version)
+        ]
+        named = experiment.namespace
+        self._namespace: tuple[Line, Range] | None = (
+            (Line(f"__{named.id}"), named.range) if named else None
+        )
+
+    def arm_of(self, value: str, asked: Asked) -> Arm | None:
+        """The arm of whom `value` stands for; None: not in the experiment."""
+        if not aimed_at(self.experiment.targeting, asked):
+            return None
+        if self._namespace is not None:
+            line, within = self._namespace
+            if chosen([within], line.bucket(value)) is None:
+                return None
+        if any(chosen(self._ranges, line.bucket(value)) is not None for line in self._older):
+            return None
+        place = chosen(self._ranges, self._line.bucket(value))
+        return None if place is None else self.experiment.arms[place]
+
+
+class ShadowDraw:
+    """A running shadow: which requests a candidate version ranks as well."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        (arm,) = experiment.arms
+        assert arm.model_version is not None
+        self.model_version = arm.model_version
+        self._line = Line(experiment.seed_of(0))
+
+    def takes(self, ranking_id: str, asked: Asked) -> bool:
+        """Whether it is this request's turn."""
+        if not aimed_at(self.experiment.targeting, asked):
+            return False
+        return self._line.bucket(ranking_id) < self.experiment.coverage
+
+
+def shadows_of(rules: Rules, shop: str) -> list[ShadowDraw]:
+    """The running shadows of a shop."""
+    return [
+        ShadowDraw(experiment)
+        for experiment in rules.experiments
+        if experiment.kind is Kind.SHADOW and experiment.running and aims_at_shop(experiment, shop)
+    ]
+
+
+def aims_at_shop(experiment: Experiment, shop: str) -> bool:
+    """Whether the shop is meant."""
+    return not experiment.targeting.shops or shop in experiment.targeting.shops
+
+
+def aimed_at(targeting: Targeting, asked: Asked) -> bool:
+    """Whether the request is meant."""
+    if targeting.requests and asked.kind not in targeting.requests:
+        return False
+    if targeting.pages and asked.page not in targeting.pages:
+        return False
+    if targeting.shoppers and (targeting.shoppers == "known") is not asked.known:
+        return False
+    return not targeting.locales or _speaks(asked.locale, targeting.locales)
+
+
+def _speaks(locale: str | None, wanted: list[str]) -> bool:
+    """BCP 47 by its beginning (RFC 4647, basic filtering); an underscore is welcome."""
+    given = (locale or "").replace("_", "-").lower()
+    ranges = [one.replace("_", "-").lower() for one in wanted]
+    return any(given == one or given.startswith(f"{one}-") for one in ranges)
+
+
+def _of(unit: Unit) -> tuple[HashAttribute, str]:
+    return unit.attribute, unit.value

@@ -20,6 +20,7 @@ from serving.http.openapi import document
 from serving.http.pages import add_docs, add_pages, add_snippet
 from serving.http.receiving import BodyLimits
 from serving.http.routes.events import EventRoutes
+from serving.http.routes.experiments import add_experiments
 from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
 from serving.http.routes.rankings import RankingRoutes
@@ -83,6 +84,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
+    add_experiments(app, endpoints.shops, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
     add_docs(app)
     add_home(app, endpoints.demo_items is not None)

@@ -10,8 +10,18 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.http.problems import Problem
-from serving.http.schemas import events, items, kinds, operations, rankings, rerank, suggest, users
+from serving.http.problems import PROBLEMS, Problem
+from serving.http.schemas import (
+    events,
+    experiments,
+    items,
+    kinds,
+    operations,
+    rankings,
+    rerank,
+    suggest,
+    users,
+)
 from serving.http.schemas.examples import EXAMPLES, Example
 
 _MODELS: tuple[type[BaseModel], ...] = (
@@ -40,6 +50,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     rerank.TextScore,
     rerank.CohereAnswer,
     rerank.VoyageAnswer,
+    experiments.ExperimentsOut,
+    experiments.ExperimentOut,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -82,6 +94,10 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         "What is known of a shopper. Scope `admin`.",
         ("/v1/users/{user_id}", "/v1/users/{user_id}/features"),
     ),
+    "Experiments": (
+        "What the shop tries. Scope `admin`.",
+        ("/v1/experiments", "/v1/experiments/{key}"),
+    ),
     "Operations": (
         "For operators. No key, but for `/v1/status` (scope `rank`).",
         ("/", "/healthz", "/readyz", "/metrics", "/v1/status"),
@@ -94,28 +110,6 @@ _HEADERS = {
         "x-vitrine-truncated": "Places of texts that were cut; left out when none was.",
     },
 }
-# What it is, a code and a detail for example, and a header that comes with it.
-_PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
-    "400": ("The body is not JSON (`malformed_json`), or not compressed as it says "
-            "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
-    "401": ("No key, or an unknown one.", "unauthenticated",
-            "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
-    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
-            "this key has no scope 'items'", None),
-    "404": ("The catalogue has no such item (`unknown_item`), or there is no such path "
-            "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
-    "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
-    "415": ("The body is compressed, or is a patch, of a kind that is not known.",
-            "unsupported_media_type",
-            "content-encoding: br is not understood, gzip and deflate are", "accept-encoding"),
-    "422": ("A field cannot be used; the detail names it.", "invalid_request",
-            "candidates.0.item_id: Field required", None),
-    "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
-            "retry-after"),
-    "503": ("More load than can be taken (`overloaded`), no room for what is told (`log_full`), "
-            "a store that does not answer (`store_away`), or what is asked for is down.",
-            "overloaded", "overloaded", "retry-after"),
-}  # fmt: skip
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
@@ -135,7 +129,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     # Generators of clients name a class by the title.
     form = components["schemas"].pop("EventsSchema")
     components["schemas"]["EventsRequest"] = {**form, "title": "EventsRequest"}
-    components["responses"] = {_name(status): _problem(status) for status in _PROBLEMS}
+    components["responses"] = {_name(status): _problem(status) for status in PROBLEMS}
     for path, methods in schema["paths"].items():
         for operation in methods.values():
             _complete(path, operation)
@@ -218,7 +212,7 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
 
 
 def _problem(status: str) -> dict[str, Any]:
-    about, code, detail, header = _PROBLEMS[status]
+    about, code, detail, header = PROBLEMS[status]
     example = {
         "type": f"urn:vitrine:problem:{code}", "title": HTTPStatus(int(status)).phrase,
         "status": int(status), "detail": detail, "code": code, "request_id": "0f8b5d0e",

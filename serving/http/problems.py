@@ -39,3 +39,27 @@ def sentence(place: tuple[int | str, ...], message: str, branch: str = "") -> st
 
 def _alternative(part: int | str) -> bool:
     return part in _ALTERNATIVES or str(part).startswith(("list[", "dict["))
+
+
+# What it is, a code and a detail for example, and a header that comes with it.
+PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
+    "400": ("The body is not JSON (`malformed_json`), or not compressed as it says "
+            "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
+    "401": ("No key, or an unknown one.", "unauthenticated",
+            "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
+    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
+            "this key has no scope 'items'", None),
+    "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`) or path "
+            "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
+    "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
+    "415": ("The body is compressed, or is a patch, of a kind that is not known.",
+            "unsupported_media_type",
+            "content-encoding: br is not understood, gzip and deflate are", "accept-encoding"),
+    "422": ("A field cannot be used; the detail names it.", "invalid_request",
+            "candidates.0.item_id: Field required", None),
+    "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
+            "retry-after"),
+    "503": ("More load than can be taken (`overloaded`), no room for what is told (`log_full`), "
+            "a store that does not answer (`store_away`), or what is asked for is down.",
+            "overloaded", "overloaded", "retry-after"),
+}  # fmt: skip

@@ -14,6 +14,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 from rich.console import Console
 
+from features.objective import ObjectiveError, read_objective
 from serving.http.access.auth import read_keys, what_is_wrong
 from serving.local.greeting import greeting
 from serving.local.machine import Address, StackError, check_machine
@@ -25,6 +26,7 @@ from serving.local.state_folder import (
     Prepared,
     StateFolderError,
     folder_of,
+    objective_of,
     prepared,
 )
 from serving.local.traces.console import TracePrinter
@@ -48,7 +50,9 @@ def main() -> int:
         signal.signal(signal.SIGHUP, _interrupt)  # the terminal was closed
     try:
         return _serve(arguments, console)
-    except (StackError, StateFolderError, RulesError, PublishingError) as error:
+    except (
+        StackError, StateFolderError, RulesError, ObjectiveError, PublishingError,
+    ) as error:  # fmt: skip
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
         return 2
     except NotPreparedError:
@@ -75,6 +79,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             "or choose another place with STATE="
         )
     read_rules(folder / "rules.yaml")
+    read_objective(objective_of(folder))
     with _traces(arguments, console) as (tracing, traces_at):
         # A copy of the whole environment: child processes start with what this one was given.
         stack = Stack(

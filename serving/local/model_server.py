@@ -1,6 +1,7 @@
 """The real Triton as a child process on this machine, without a container."""
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -21,7 +22,9 @@ from serving.local.tritonserver import (
     find_installation,
     server_command,
 )
+from serving.training.publish.candidates import load_offered
 
+_LOG = logging.getLogger("vitrine.model_server")
 _START_S = 60.0
 _TOLERANCE = 0.02
 
@@ -142,6 +145,8 @@ class ModelServer:
         except BaseException:
             self.stop()
             raise
+        for problem in load_offered(self._repository, "ranker", [self.http_url]):
+            _LOG.warning("a candidate is not served: %s", problem)
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL; also takes away what a killed server leaves in shared memory."""

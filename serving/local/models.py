@@ -127,6 +127,9 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--bundle", type=Path)
     what.add_argument("--rollback", action="store_true")
+    for order in ("offer", "withdraw", "promote"):
+        what.add_argument(f"--{order}", type=int, metavar="VERSION")
+    parser.add_argument("--candidate", action="store_true", help="of a bundle: not into use")
     options = parser.parse_args()
     try:
         folder = folder_of(options.state, options.data)
@@ -139,10 +142,14 @@ def main() -> int:
     if options.bundle:
         texts = folder / "item_texts.jsonl"
         arguments = ["ranker", "--bundle", str(options.bundle), "--item-texts", str(texts)]
+        arguments += ["--candidate"] if options.candidate else []
+    for order in ("offer", "withdraw", "promote"):
+        if (version := getattr(options, order)) is not None:
+            arguments = [order, "--version", str(version)]
     try:
         print(change(folder, arguments, TRITON_PYTHON))
     except PublishingError as error:
-        done = "published" if options.bundle else "rolled back"
+        done = "published" if options.bundle else "rolled back" if options.rollback else "done"
         print(f"not {done}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -56,7 +56,8 @@ def prepare(
         shutil.rmtree(folder)  # left over from a set-up that did not finish
     folder.mkdir(parents=True)
     write_secrets(folder)
-    shutil.copy(_HERE / "rules.yaml", folder / "rules.yaml")
+    for name in ("rules.yaml", "objective.yaml"):
+        shutil.copy(_HERE / name, folder / name)
     (folder / PRICES_FILE).write_text(dataset.info.prices.model_dump_json(indent=2) + "\n")
     texts = folder / "item_texts.jsonl"
     write_item_texts(items, texts)

@@ -114,6 +114,12 @@ def store_for(folder: Path, redis: str | None, nats: str | None = None) -> Store
     return StoreSettings(state=folder, prices=embedded.prices, kind="redis", redis=at, nats=log)
 
 
+def objective_of(folder: Path) -> Path | None:
+    """The folder's objective; one that was prepared before there was any has none."""
+    path = folder / "objective.yaml"
+    return path if path.is_file() else None
+
+
 def settings_for(
     folder: Path,
     tokenizer: Path,
@@ -145,6 +151,7 @@ def settings_for(
             neighbors_path=folder / "neighbors.npz",
         ),
         rules_path=folder / "rules.yaml",
+        objective_path=objective_of(folder),
         logs=LogSettings(folder=folder / "logs"),
         pages=True,
         deployments=DeploymentsSettings(

@@ -51,10 +51,14 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RankerJob:
-    """One request's share of a batch: its tensors by name (contract.request_tensors)."""
+    """One request's share of a batch: its tensors by name (contract.request_tensors).
+
+    model_version: that is asked; None: the one in use. A batch is of one version (versions.py).
+    """
 
     tensors: Tensors
     traceparent: str | None = None
+    model_version: str | None = None
 
     @property
     def rows(self) -> int:

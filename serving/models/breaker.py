@@ -11,7 +11,7 @@ answered by rules at once, while a copy of the call is tried in the background, 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from features.arrays import FloatArray
@@ -120,15 +120,26 @@ class Breaker:
 
 
 class GuardedRanker:
-    """A `RankerClient` behind a breaker."""
+    """A `RankerClient` behind a breaker, of each version its own: one that hangs is asked no more,
+    and the others are.
 
-    def __init__(self, ranker: RankerClient, breaker: Breaker) -> None:
+    breaker: of the version in use; candidates: of others, by version
+    """
+
+    def __init__(
+        self,
+        ranker: RankerClient,
+        breaker: Breaker,
+        candidates: Mapping[str, Breaker] | None = None,
+    ) -> None:
         self._ranker = ranker
         self._breaker = breaker
+        self._candidates = candidates or {}
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within the budget, or a RankingError."""
-        return await self._breaker.call(lambda left_s: self._ranker.score(job, left_s), budget_s)
+        breaker = self._candidates.get(job.model_version or "", self._breaker)
+        return await breaker.call(lambda left_s: self._ranker.score(job, left_s), budget_s)
 
 
 class GuardedEncoder:

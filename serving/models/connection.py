@@ -10,6 +10,7 @@ from tritonclient.utils import InferenceServerException
 
 from serving.errors import (
     BadModelOutputError,
+    ModelNotLoadedError,
     ModelTimeoutError,
     ModelUnavailableError,
     ModelUnreachableError,
@@ -34,6 +35,9 @@ _CHANNEL = [
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+_NOT_FOUND = "StatusCode.NOT_FOUND"
+# Of one that is unloaded, with another status from release to release.
+_UNKNOWN_MODEL = "Request for unknown model"
 _BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
 
 
@@ -144,6 +148,8 @@ def raise_ranking_error(error: InferenceServerException, budget_s: float) -> NoR
     status = error.status()
     if status == _DEADLINE:
         raise ModelTimeoutError(f"no answer within {budget_s:.3f} s") from None
+    if status == _NOT_FOUND or (error.message() or "").startswith(_UNKNOWN_MODEL):
+        raise ModelNotLoadedError(f"{status}: {error.message()}") from None
     if status in _BAD_ANSWERS:
         raise BadModelOutputError(f"the model refused: {error.message()}") from None
     if status == _UNAVAILABLE:

@@ -122,6 +122,11 @@ MODELS: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {
 }
 
 
+def candidate_model(model: str, version: str) -> str:
+    """The name under which a version is served beside the one in use, in the same repository."""
+    return f"{model}-{version}"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a version reads of a request, as it was trained on; the usual ones.

@@ -23,6 +23,11 @@ class Admission:
         self._ongoing = 0
         self._turns = asyncio.Semaphore(settings.max_concurrent_rankings)
 
+    @property
+    def spare(self) -> bool:
+        """Whether there is room for work that nobody waits for."""
+        return self._ongoing < self._settings.shadow_below
+
     @asynccontextmanager
     async def turn(self, deadline_s: float, stages: Stages) -> AsyncIterator[None]:
         """The block is this request's turn; raises OverloadedError."""

@@ -137,6 +137,7 @@ def _record(slate: Slate) -> RankingRecord:
         query=context.query,
         route=slate.route.value,
         variant=slate.assignment.variant,
+        exposures=slate.assignment.exposures,
         model_version=slate.scores.model_version,
         item_ids=tuple(item_ids[index] for index in slate.order.tolist()),
         scores=slate.scores.values[slate.order],

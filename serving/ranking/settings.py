@@ -59,6 +59,11 @@ class AdmissionSettings(Section):
     max_ongoing_rankings: PositiveInt = Field(
         50, description="Of a replica: what it holds it must answer in time (docs/autoscaling.md)."
     )
+    shadow_below: PositiveInt = Field(
+        1,
+        description="A shadow ranks a request again only while fewer rankings than this are under "
+        "way in its replica: 1, while nobody waits.",
+    )
     max_concurrent_rankings: PositiveInt = Field(
         6,
         description="Worked on at once; others wait for half of what their budget has left, then "

@@ -49,10 +49,16 @@ class ShopperFeatures:
     """Reads who asks, and makes the columns and the model's tensors of a request."""
 
     def __init__(
-        self, tokenizer: Tokenizer, limits: PublishedLimits, settings: PipelineSettings
+        self,
+        tokenizer: Tokenizer,
+        limits: PublishedLimits,
+        settings: PipelineSettings,
+        candidate_limits: Mapping[str, PublishedLimits] | None = None,
     ) -> None:
+        """limits: of the version in use; candidate_limits: of others, by version."""
         self._tokenizer = tokenizer
         self._limits = limits
+        self._candidate_limits = candidate_limits or {}
         self._settings = settings
         # Feast's read of SQLite blocks; the event loop must not wait for a disk.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="feast")
@@ -124,10 +130,16 @@ class ShopperFeatures:
         )
 
     def tensors(
-        self, shop: Shop, context: Context, evidence: Evidence, features: FeatureMatrix
+        self,
+        shop: Shop,
+        context: Context,
+        evidence: Evidence,
+        features: FeatureMatrix,
+        version: str | None = None,
     ) -> Tensors:
-        """What the ranker reads, no more than the version in use says (contract.INPUTS)."""
-        limits = self._limits.current
+        """What a version of the ranker reads, no more than it says (contract.INPUTS); None: the
+        one in use."""
+        limits = self._candidate_limits.get(version or "", self._limits).current
         bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
         return request_tensors(
             shop.items.texts_of,

@@ -13,6 +13,8 @@ from serving.experiments.assignment import Assignment
 from serving.ranking.request import Context
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
+from serving.shops.shop import Shop
+from serving.telemetry.stages import Stages
 from serving.types import Cause, Exclusion, Reason, Route, Scores
 
 
@@ -147,6 +149,20 @@ class FeatureMatrix:
         depth = (self.category >= 0).sum(axis=1)
         deepest = self.category[np.arange(len(depth)), np.maximum(depth - 1, 0)]
         return np.where(depth > 0, deepest, -1).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request with all that scoring it needs."""
+
+    shop: Shop
+    context: Context
+    assignment: Assignment
+    candidates: Candidates
+    evidence: Evidence
+    features: FeatureMatrix
+    stages: Stages
+    exclusion: Exclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The merchandiser's rules: one YAML file, validated whole before the service starts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -15,6 +16,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+
+from serving.shops.experiments import Experiment, Holdout, check_together, overlaid
 
 
 class RulesError(Exception):
@@ -174,6 +177,8 @@ class Rules(Rule):
     diversity: Diversity = Diversity()
     fatigue: Fatigue = Fatigue()
     exploration: Exploration = Exploration()
+    experiments: list[Experiment] = []
+    holdout: Holdout = Holdout()
 
     @model_validator(mode="after")
     def _one_item_a_place(self) -> "Rules":
@@ -182,6 +187,37 @@ class Rules(Rule):
             if same and pin.overlaps(other):
                 raise ValueError(f"two pins want position {pin.position} at the same time")
         return self
+
+    @model_validator(mode="after")
+    def _sound_experiments(self) -> "Rules":
+        check_together(self.experiments, self.changed)
+        return self
+
+    def changed(self, sections: Mapping[str, Any]) -> "Rules":
+        """These rules with some sections changed: of a section what is named, of a list all.
+
+        Raises ValueError, whose message begins with the place in `sections`.
+        """
+        if fixed := set(_OF_THE_SHOP) & set(sections):
+            raise ValueError(f"{min(fixed)}: is the shop's, and no arm can change it")
+        own = self.model_dump(exclude=set(_OF_THE_SHOP))
+        try:
+            changed = Rules.model_validate(overlaid(own, sections))
+        except ValidationError as error:
+            raise ValueError(_problems(error)) from None
+        return changed.model_copy(update={name: getattr(self, name) for name in _OF_THE_SHOP})
+
+
+# Built into the indexes when the service starts, or what decides which arm it is.
+_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout")
+
+
+def _problems(error: ValidationError) -> str:
+    """One line, each problem with its place."""
+    return "; ".join(
+        ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
+        for problem in error.errors()
+    )
 
 
 def read_rules(path: Path) -> Rules:
@@ -195,8 +231,4 @@ def read_rules(path: Path) -> Rules:
     except yaml.YAMLError as error:
         raise RulesError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(place) for place in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise RulesError(f"{path}: {problems}") from error
+        raise RulesError(f"{path}: {_problems(error)}") from error

@@ -25,6 +25,8 @@ _LATENCY_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
 
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
 REQUESTS = Counter(
     "vitrine_requests_total", "HTTP requests by endpoint and status.", ("endpoint", "status")
 )
@@ -32,9 +34,16 @@ REQUEST_SECONDS = Histogram(
     "vitrine_request_seconds", "HTTP latency by endpoint.", ("endpoint",), buckets=_LATENCY_BUCKETS
 )
 RANKINGS = Counter(
-    "vitrine_rankings_total", "Rankings by route, reason and variant; reason 'none': by the model.",
+    "vitrine_rankings_total",
+    "Rankings by route, reason and variant (experiment/arm, several); reason 'none': by the model.",
     ("route", "reason", "variant"),
 )  # fmt: skip
+EXPERIMENT_RANKINGS = Counter(
+    "vitrine_experiment_rankings_total",
+    "Rankings of each declared experiment by arm, route and reason; one in two experiments counts "
+    "in both.",
+    ("experiment", "variant", "route", "reason"),
+)
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
 )
@@ -116,6 +125,33 @@ KENDALL_DISTANCE = Histogram(
 RANKINGS_LOST = Counter(
     "vitrine_ranking_records_lost_total", "Ranking records that could not be written to the log."
 )
+
+# A candidate version beside the one that answered (serving/ranking/scoring/shadow.py)
+SHADOW_RANKINGS = Counter(
+    "vitrine_shadow_rankings_total",
+    "Requests drawn for a shadow by outcome: ok, busy (no room), not_by_model (nothing to "
+    "compare), version_not_loaded, or the candidate's error.",
+    ("experiment", "outcome"),
+)
+SHADOW_OVERLAP = Histogram(
+    "vitrine_shadow_overlap",
+    "Rank-biased overlap, p = .9, of the candidate's order with the one answered: 1 the same.",
+    ("experiment",), buckets=_SHARES,
+)  # fmt: skip
+SHADOW_TOP_OVERLAP = Histogram(
+    "vitrine_shadow_top_overlap", "Share of the first ten places that both have.",
+    ("experiment",), buckets=_SHARES,
+)  # fmt: skip
+SHADOW_SCORE_SHIFT = Histogram(
+    "vitrine_shadow_score_shift",
+    "How much higher the candidate scores, in spreads of the scores answered.",
+    ("experiment",), buckets=(-4, -2, -1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4),
+)  # fmt: skip
+SHADOW_SECONDS = Histogram(
+    "vitrine_shadow_model_seconds",
+    "Calls to the model server for the same requests: live, candidate.",
+    ("experiment", "version"), buckets=_LATENCY_BUCKETS,
+)  # fmt: skip
 
 EVENTS = Counter(
     "vitrine_events_total",

@@ -66,6 +66,11 @@ class Stages:
         """Note this request's own share of its batch."""
         self._batch = reply
 
+    @property
+    def model_s(self) -> float | None:
+        """The call to the model server; None when it has not answered."""
+        return None if self._batch is None else self._batch.model_s
+
     def header(self) -> str:
         """The value of `Server-Timing`, milliseconds."""
         spent_s = {stage.value: spent for stage, spent in self._spent_s.items()}

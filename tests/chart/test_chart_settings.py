@@ -12,6 +12,7 @@ from ray.serve._private.deploy_utils import get_app_code_version
 from ray.serve.schema import ServeApplicationSchema
 
 from features.ingest.settings import IngestSettings
+from features.objective import Objective, read_objective
 from features.store.settings import StoreSettings
 from helm.tools.paths import CHART, ROOT
 from helm.tools.rendering import RefusedError
@@ -67,6 +68,12 @@ def test_the_default_rules_are_those_of_the_local_stack() -> None:
     rules = yaml.safe_load(one(render({}), "ConfigMap", "vitrine-rules")["data"]["rules.yaml"])
     local = yaml.safe_load((ROOT / "serving" / "local" / "rules.yaml").read_text())
     assert Rules.model_validate(rules) == Rules.model_validate(local)
+
+
+def test_the_default_objective_is_the_code_s_and_the_local_stack_s() -> None:
+    given = yaml.safe_load(one(render({}), "ConfigMap", "vitrine-rules")["data"]["objective.yaml"])
+    local = read_objective(ROOT / "serving" / "local" / "objective.yaml")
+    assert Objective.model_validate(given) == local == Objective()
 
 
 def test_what_a_user_sets_is_laid_over_what_the_chart_sets() -> None:
@@ -168,7 +175,9 @@ def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str
     found = render(profile(name))
     settings = Settings.model_validate(settings_of(found))
     head, worker = (files_in(pod) for pod in ray_groups(found))
+    assert settings.objective_path is not None
     needed = {settings.access.keys_path, settings.access.pseudonym_key_path, settings.rules_path}
+    needed.add(settings.objective_path)
     if settings.store.redis.password_file:
         needed.add(settings.store.redis.password_file)
     if settings.store.redis.tls_ca_file:
@@ -177,7 +186,10 @@ def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str
     if nats is not None:
         needed |= {path for path in (nats.password_file, nats.tls_ca_file) if path}
     assert needed | {Path("/etc/vitrine/settings.json")} <= worker
-    assert settings.rules_path in head  # build_app reads it, and may run there
+    assert {
+        settings.rules_path,
+        settings.objective_path,
+    } <= head  # build_app reads it, and may run there
     for path in (settings.retrieval.neighbors_path, Path(settings.store.registry_path)):
         assert path.parent == Path("/shared")
 

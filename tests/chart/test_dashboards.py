@@ -39,7 +39,14 @@ VALUES: dict[str, set[str]] = {
 def test_the_files_are_what_the_generator_writes() -> None:
     for path, text in rendered().items():
         assert (ROOT / path).read_text() == text, f"{path} is out of date: make dashboards"
-    assert {path.stem for path in DASHBOARDS} == {"slo", "path", "ranker", "features", "business"}
+    assert {path.stem for path in DASHBOARDS} == {
+        "slo",
+        "path",
+        "ranker",
+        "features",
+        "business",
+        "experiments",
+    }
 
 
 @pytest.mark.parametrize(("where", "expression"), expressions())

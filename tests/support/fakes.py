@@ -30,7 +30,7 @@ from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ChangesMissedError, ItemChanges, RankingRecord
 from features.events.space import Space, Trimmed
-from serving.experiments.assignment import assign
+from serving.experiments.assignment import Assignment
 from serving.models.batcher import RankerJob, RankerReply
 from serving.models.contract import PART_NAMES, VECTOR_SIZE, Tensors
 from serving.models.tokenizer import Tokenizer
@@ -122,7 +122,7 @@ def slate(features: FeatureMatrix, scored: Scores, *item_ids: str, **fields: Any
     n = len(item_ids)
     return Slate(
         context(**fields),
-        assign(Rules()),
+        Assignment(Rules()),
         candidates(*item_ids),
         features,
         scored,
@@ -211,10 +211,14 @@ class FakeModel:
 
 @dataclass
 class FakeRanker:
-    """A `RankerClient`: the later in the request, the better, unless told otherwise."""
+    """A `RankerClient`: the later in the request, the better, unless told otherwise.
+
+    loaded: versions beside the one in use, "7"; these put the first of the request first.
+    """
 
     error: Exception | None = None
     delay_s: float = 0.0
+    loaded: set[str] = field(default_factory=set)
     jobs: list[RankerJob] = field(default_factory=list)
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
@@ -225,9 +229,10 @@ class FakeRanker:
         if self.error:
             raise self.error
         n = job.rows
-        values = np.arange(n, dtype=np.float32)
+        version = job.model_version if job.model_version in self.loaded else "7"
+        values = np.arange(n, dtype=np.float32)[:: 1 if version == "7" else -1].copy()
         parts = np.repeat(values[:, None] / np.float32(max(n, 1)), len(PART_NAMES), axis=1)
-        return RankerReply(Scores(values, parts, PART_NAMES, "7"), 0.001, 0.002, n, 1)
+        return RankerReply(Scores(values, parts, PART_NAMES, version), 0.001, 0.002, n, 1)
 
 
 @cache

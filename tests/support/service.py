@@ -147,6 +147,7 @@ class Service:
         late_traces: LateTraces | None = None,
         clock: Callable[[], float] = lambda: NOW_S,
         stores: Stores | None = None,
+        rules: Rules = NO_EXPLORATION,
         **sections: Any,
     ) -> None:
         settings = settings_of(tokenizer, **sections)
@@ -158,7 +159,7 @@ class Service:
         self.space = FakeSpace()
         log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
-        self.shop = shop_of(self.items, self.shoppers, log, catalog, space=space)
+        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space)
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)
@@ -175,6 +176,7 @@ class Service:
             settings.pipeline,
             LatencyEstimate(),
         )
+        self.shadow = pipeline.shadow
         self.keys = _keys()
         self.app = http_app(
             Endpoints(

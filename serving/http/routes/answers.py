@@ -37,7 +37,15 @@ def response(slate: Slate) -> dict[str, Any]:
         "model_version": slate.scores.model_version,
         "items": items,
         **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
+        **({"experiments": _experiments(slate)} if slate.assignment.exposures else {}),
     }
+
+
+def _experiments(slate: Slate) -> list[dict[str, str]]:
+    return [
+        {"experiment": exposure.experiment, "variant": exposure.variant}
+        for exposure in slate.assignment.exposures
+    ]
 
 
 def search_response(

@@ -51,6 +51,20 @@ _RERANK = Example(
     },
 )  # fmt: skip
 
+_EXPERIMENT = {
+    "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
+    "bucket_version": 0, "min_bucket_version": 0,
+    "arms": [
+        {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
+        {
+            "key": "wider", "weight": 0.5, "share": 0.1, "model_version": None,
+            "rules": {"diversity": {"max_same": 2}},
+        },
+    ],
+    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
+    "namespace": None,
+}  # fmt: skip
+
 EXAMPLES: dict[str, Example] = {
     "rank_candidates": Example(
         body={
@@ -176,6 +190,8 @@ EXAMPLES: dict[str, Example] = {
             "typical_price": 1.7, "queries": [],
         },
     ),
+    "list_experiments": Example(answer={"experiments": [_EXPERIMENT], "holdout": 0.0}),
+    "get_experiment": Example(parameters={"key": "spread"}, answer=_EXPERIMENT),
     "home": Example(
         answer={
             "name": "vitrine", "version": "1", "docs": "/docs", "openapi": "/openapi.json",

@@ -172,6 +172,13 @@ class RankedItem(Wire):
     explanation: Explanation | None = None
 
 
+class InExperiment(Wire):
+    """An arm that the shopper belongs to."""
+
+    experiment: str
+    variant: str
+
+
 class RankResponse(Wire):
     """One answered request; `ranking_id` ties later events to it."""
 
@@ -182,6 +189,9 @@ class RankResponse(Wire):
     items: list[RankedItem]
     exclude_bought: Exclusion | None = Field(
         None, description="Whether purchases were left out, where that was asked for."
+    )
+    experiments: list[InExperiment] | None = Field(
+        None, description="The arms that it was ranked by; left out where there is none."
     )
 
 

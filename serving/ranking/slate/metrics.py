@@ -36,11 +36,14 @@ class RankingMetrics:
             TOP_SCORE.labels(route=slate.route).observe(top)
             KENDALL_DISTANCE.labels(route=slate.route).observe(kendall_distance(slate.order))
             version = slate.scores.model_version
+            # Of the version in use alone: two that take turns would begin the comparison anew.
+            usual = slate.assignment.model_version is None
             if slate.route is Route.MODEL and version is not None:
+                MODEL_RANKINGS.labels(model_version=self._versions.of(version)).inc()
+            if slate.route is Route.MODEL and version is not None and usual:
                 self._observe_version(version, top)
 
     def _observe_version(self, version: str, top: float) -> None:
-        MODEL_RANKINGS.labels(model_version=self._versions.of(version)).inc()
         if version.isdecimal():
             MODEL_VERSION.set(int(version))
         drift = self._drift.add(version, top)

@@ -6,20 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog.table import ItemTable
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
+from features.objective import USUAL, Objective, label
 from serving.training.data.cases import Case
 from serving.training.data.lexical import Lexical
-
-# What a label is worth, as in the fold's AFFINITY_WEIGHT. A purchase is the goal, but it comes with
-# seven clicks: with these weights each kind of event carries a like share of the loss.
-LABEL_WEIGHTS = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One ranking as it was seen, in order of position.
 
-    A candidate's label is the largest LABEL_WEIGHTS of its events, 0 when it was only seen.
+    A candidate's label is what the objective makes of its events, 0 when it was only seen.
     """
 
     ranking_id: str
@@ -27,7 +25,7 @@ class Shown:
     positions: npt.NDArray[np.int64]  # 1-based
 
 
-def shown_slates(dataset: Dataset, items: ItemTable) -> list[Shown]:
+def shown_slates(dataset: Dataset, items: ItemTable, objective: Objective = USUAL) -> list[Shown]:
     """The log's rankings in order of time; each case stops before its first event.
 
     The log does not hold the score with which an item was retrieved, and the order shown would
@@ -38,16 +36,19 @@ def shown_slates(dataset: Dataset, items: ItemTable) -> list[Shown]:
     kinds = events["type"].to_numpy()
     rankings = events["ranking_id"].to_numpy()
     item_rows = items.rows(events["item_id"].tolist())
-    best: dict[tuple[str, int], float] = {}
-    for kind, weight in LABEL_WEIGHTS.items():
-        for number in np.flatnonzero((kinds == kind) & (rankings != "")).tolist():
-            key = (rankings[number], int(item_rows[number]))
-            best[key] = max(best.get(key, 0.0), weight)
     members: dict[str, list[int]] = {}
     for number in np.flatnonzero((kinds == "impression") & (rankings != "")).tolist():
         if item_rows[number] >= 0:
             members.setdefault(rankings[number], []).append(number)
     times = events["at"].to_numpy(np.float64)
+    shown_s = {ranking: float(times[min(numbers)]) for ranking, numbers in members.items()}
+    rewards: dict[tuple[str, int], list[float]] = {}
+    answers = np.flatnonzero((kinds != "impression") & (rankings != ""))
+    for number, event in zip(answers.tolist(), behavior_events(events.iloc[answers]), strict=True):
+        ranking = rankings[number]
+        if ranking in shown_s:
+            reward = objective.reward(event, shown_s[ranking])
+            rewards.setdefault((ranking, int(item_rows[number])), []).append(reward)
     places = events["position"].to_numpy(np.int64)
     users, sessions = events["user_id"].to_numpy(), events["session_id"].to_numpy()
     queries = events["query"].to_numpy()
@@ -56,7 +57,9 @@ def shown_slates(dataset: Dataset, items: ItemTable) -> list[Shown]:
         numbers = sorted(numbers, key=lambda number: places[number])
         first = min(numbers)
         rows = item_rows[numbers]
-        labels = np.array([best.get((ranking, row), 0.0) for row in rows.tolist()], np.float32)
+        labels = np.array(
+            [label(rewards.get((ranking, row), ())) for row in rows.tolist()], np.float32
+        )
         case = Case(
             int(np.searchsorted(times, times[first])), float(times[first]),
             users[first], sessions[first], queries[first],

@@ -8,9 +8,10 @@ import numpy as np
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
 from features.datasets.format import Dataset, DatasetError, require_events
+from features.objective import USUAL, Objective
 from serving.training.data.baskets import baskets, discoveries, discovery_cases, next_basket_cases
 from serving.training.data.cases import Case, Draw
-from serving.training.data.impressions import LABEL_WEIGHTS, Shown, shown_slates
+from serving.training.data.impressions import Shown, shown_slates
 
 Task = Literal["next_basket", "discovery", "impressions", "judged"]
 
@@ -61,8 +62,12 @@ def task_of(dataset: Dataset) -> Task:
     return "discovery" if dataset.info.name in DISCOVERY_TEST_S else "next_basket"
 
 
-def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
+def make_plan(
+    dataset: Dataset, items: ItemTable, seed: int, n_train: int, objective: Objective = USUAL
+) -> Plan:
     """Training and validation cases of a log; its test period is left out.
+
+    objective: what the labels of impressions are worth; a log of purchases has one kind of label.
 
     Raises DatasetError for a catalogue without events, and for judged queries without them: these
     have no time to be split by and are measured by cross-validation (`make evaluate`).
@@ -75,16 +80,18 @@ def make_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Pl
         )
     require_events(dataset, "a ranker is trained and measured on purchases or impressions")
     if task == "impressions":
-        return _impression_plan(dataset, items, seed, n_train)
+        return _impression_plan(dataset, items, seed, n_train, objective)
     return _purchase_plan(dataset, items, task, seed, n_train)
 
 
-def _impression_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int) -> Plan:
+def _impression_plan(
+    dataset: Dataset, items: ItemTable, seed: int, n_train: int, objective: Objective
+) -> Plan:
     rng = np.random.default_rng(seed)
     times = dataset.events["at"]
     start_s, span_s = float(times.iloc[0]), float(times.iloc[-1] - times.iloc[0])
     edges = [start_s + share * span_s for share in IMPRESSION_SHARES]
-    shown = shown_slates(dataset, items)
+    shown = shown_slates(dataset, items, objective)
 
     def period(first_s: float, end_s: float, n_slates: int) -> list[Shown]:
         within = [ranking for ranking in shown if first_s <= ranking.case.at_s < end_s]
@@ -100,7 +107,7 @@ def _impression_plan(dataset: Dataset, items: ItemTable, seed: int, n_train: int
         [ranking.case for ranking in valid],
         edges[2],
         7 * DAY_S,
-        LABEL_WEIGHTS,
+        objective.label_weights,
         [*train, *valid],
         test,
     )

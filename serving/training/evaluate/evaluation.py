@@ -11,6 +11,7 @@ from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.behavior.neighbors import item_interactions
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from features.objective import Objective
 from serving.training.data.plans import make_plan
 from serving.training.data.slate_building import build_slates
 from serving.training.data.slates import Slates, in_slate_order
@@ -53,7 +54,7 @@ def evaluate(
     seed = int(bundle.training["options"]["seed"])
     n_train = int(bundle.training["options"]["n_train"])
     items = item_table(dataset)
-    plan = make_plan(dataset, items, seed, n_train)
+    plan = make_plan(dataset, items, seed, n_train, objective_of(bundle))
     if (source / FIXED_CASES).is_file():
         sets = fixed_test_sets(source, dataset, items, plan)
     elif plan.task == "impressions":
@@ -86,6 +87,11 @@ def evaluate(
     for test_set, part in slates_of_sets(sets, slates, len(fitting)):
         _measure(report, test_set, part, rankers, bundle, vectors)
     return report
+
+
+def objective_of(bundle: Bundle) -> Objective:
+    """What its labels were made by; a bundle of before says nothing of it."""
+    return Objective.model_validate(bundle.training.get("objective", {}))
 
 
 def _vectors(bundle: Bundle, texts: list[str], slates: Slates) -> dict[str, Vectors]:

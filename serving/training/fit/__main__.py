@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     return run(
         given,
         [given.data],
-        lambda datasets, progress: train(datasets[0], given.out, options, progress),
+        lambda datasets, objective, progress: train(
+            datasets[0], given.out, options, progress, objective
+        ),
     )
 
 

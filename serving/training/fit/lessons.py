@@ -8,6 +8,7 @@ from rich.progress import Progress
 from features.arrays import FloatArray
 from features.behavior.replay import item_table
 from features.datasets.format import Dataset
+from features.objective import USUAL, Objective
 from serving.training.data.plans import Plan, make_plan
 from serving.training.data.propensities import debiased
 from serving.training.data.slate_building import build_slates
@@ -51,14 +52,19 @@ class Lesson:
 
 
 def read_lesson(
-    dataset: Dataset, seed: int, n_train: int, tower: TextTower, progress: Progress | None = None
+    dataset: Dataset,
+    seed: int,
+    n_train: int,
+    tower: TextTower,
+    progress: Progress | None = None,
+    objective: Objective = USUAL,
 ) -> Lesson:
     """Replay the log of `dataset` into slates; `tower` says how texts match before any tuning.
 
     Raises DatasetError for a data set that cannot teach a ranker (data.plans.make_plan).
     """
     items = item_table(dataset)
-    plan = make_plan(dataset, items, seed, n_train)
+    plan = make_plan(dataset, items, seed, n_train, objective)
     slates = build_slates(
         dataset, items, [*plan.train, *plan.valid], seed, progress, plan.refresh_s
     )

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from features.datasets.format import Dataset
+from features.objective import USUAL, Objective
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.slates import Slates, concatenate
 from serving.training.fit.columns import columns
@@ -49,6 +50,7 @@ def train_starting(
     out: Path,
     options: TrainingOptions,
     progress: Progress | None = None,
+    objective: Objective = USUAL,
 ) -> dict[str, Any]:
     """Train on all `datasets` and write the bundle to `out`; returns what training.json says.
 
@@ -60,13 +62,17 @@ def train_starting(
     training: list[Rows] = []
     valid: list[Rows] = []
     for dataset in datasets:
-        lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress)
+        lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress, objective)
         for period, slates in (
             (training, lesson.training(options.hidden_share, options.seed)),
             (valid, lesson.valid),
         ):
             period.append((_of_any_shop(slates), without_query(columns(slates, *lesson.vectors))))
-    about = {"datasets": [source_of(dataset) for dataset in datasets], "task": "starting"}
+    about = {
+        "datasets": [source_of(dataset) for dataset in datasets],
+        "task": "starting",
+        "objective": objective.model_dump(),
+    }
     about = fit_and_write(out, tower, _joined(training), _joined(valid), about, options, progress)
     # Of the last shop, whose texts go into the bundle: enough to compare int8 with float32.
     write_held_out(out / "held_out.npz", lesson.held_out(N_HELD_OUT), lesson.texts, tower)
@@ -100,7 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
     return run(
         given,
         given.data,
-        lambda datasets, progress: train_starting(datasets, given.out, options, progress),
+        lambda datasets, objective, progress: train_starting(
+            datasets, given.out, options, progress, objective
+        ),
     )
 
 

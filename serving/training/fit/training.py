@@ -21,6 +21,7 @@ from features.arrays import FloatArray
 from features.behavior.matrix import FEATURE_NAMES
 from features.datasets.format import Dataset
 from features.datasets.item_details import telling
+from features.objective import USUAL, Objective
 from serving.models.runtime.scoring import TEXT_FEATURES
 from serving.training.data.slates import LIMITS, Slates, concatenate
 from serving.training.fit.blending import choose_blend
@@ -69,6 +70,7 @@ def train(
     out: Path,
     options: TrainingOptions,
     progress: Progress | None = None,
+    objective: Objective = USUAL,
 ) -> dict[str, Any]:
     """Train on `dataset` and write the bundle to `out`; returns what training.json says of the run.
 
@@ -76,7 +78,7 @@ def train(
     """
     torch.manual_seed(options.seed)
     tower = TextTower(base_folder())
-    lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress)
+    lesson = read_lesson(dataset, options.seed, options.n_train, tower, progress, objective)
     training, valid = lesson.training(options.hidden_share, options.seed), lesson.valid
     untuned = columns(training, *lesson.vectors)
     fine_tune(tower, training, untuned, lesson.texts, out, options, progress)
@@ -88,6 +90,7 @@ def train(
         "task": lesson.plan.task,
         "test_from_s": lesson.plan.test_from_s,
         "label_weights": lesson.plan.label_weights,
+        "objective": objective.model_dump(),
     }
     about = fit_and_write(
         out, tower, (training, columns(training, *after)), (valid, columns(valid, *after)),

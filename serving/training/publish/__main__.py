@@ -4,10 +4,13 @@
     python -m serving.training.publish encoder --repository R [--profile P] [--item-texts T]
     python -m serving.training.publish cross_encoder --repository R --bundle B [--reload URL]
     python -m serving.training.publish rollback --repository R [--reload URL]
+    python -m serving.training.publish ranker --candidate --repository R --bundle B [--reload URL]
+    python -m serving.training.publish offer|withdraw|promote --version N --repository R
     python -m serving.training.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
 
-`ensure` publishes what has no version yet: the first start of a model server. A `--reload` address
-whose name stands for several machines (a headless Service) means all of them.
+`ensure` publishes what has no version yet: the first start of a model server. A candidate is served
+beside the version in use, for experiments; `offer` does that with a version that is there already.
+A `--reload` address whose name stands for several machines (a headless Service) means all of them.
 
 repository.py describes how a version gets into use. Runs in the model server's environment: no
 torch.
@@ -21,6 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from serving.models.contract import EncoderProfile
+from serving.training.publish.candidates import offer, promote, withdraw
 from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.models import (
     CROSS_ENCODER,
@@ -44,12 +48,31 @@ def addresses_of(url: str) -> list[str]:
     return [urlunsplit(parts._replace(netloc=f"{host}:{parts.port or 80}")) for host in hosts]
 
 
+_OF_CANDIDATES: dict[str, tuple[Callable[[Path, str, int, Sequence[str]], None], str]] = {
+    "offer": (offer, "is served beside the version in use"),
+    "withdraw": (withdraw, "is not served beside the version in use any more"),
+    "promote": (promote, "is in use"),
+}
+
+
+def _said(model: str, command: str, number: int) -> str:
+    return f"{model} {number} {_OF_CANDIDATES[command][1]}"
+
+
+def _of_candidate(command: str) -> Callable[..., str]:
+    def run(repository: Path, version: int, reload_urls: Sequence[str]) -> str:
+        _OF_CANDIDATES[command][0](repository, RANKER, version, reload_urls)
+        return _said(RANKER, command, version)
+
+    return run
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m serving.training.publish", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "ensure"):
+    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "ensure", *_OF_CANDIDATES):
         command = commands.add_parser(name)
         command.add_argument("--repository", type=Path, required=True)
         command.add_argument(
@@ -71,11 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if name == RANKER:
             command.add_argument("--slates", type=Path, help="held-out slates, .npz")
+            command.add_argument(
+                "--candidate", action="store_true", help="serve it beside the version in use"
+            )
         if name == "ensure":
             command.add_argument(
                 "--wait", type=float, default=0.0, help="for --item-texts, seconds"
             )
-        if name == "rollback":
+        if name in _OF_CANDIDATES:
+            command.add_argument("--version", type=int, required=True, help="of the ranker")
+        elif name == "rollback":
             models = (RANKER, ENCODER, CROSS_ENCODER)
             command.add_argument("--model", choices=models, default=RANKER)
         else:
@@ -86,12 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--threads", type=int, default=2)
     options = vars(parser.parse_args(arguments))
     name = options.pop("command")
-    commands_by_name: dict[str, Callable[..., int | None]] = {
+    commands_by_name: dict[str, Callable[..., int | str | None]] = {
         RANKER: publish_ranker,
         ENCODER: publish_encoder,
         CROSS_ENCODER: publish_cross_encoder,
         "rollback": rollback,
         "ensure": ensure,
+        **{command: _of_candidate(command) for command in _OF_CANDIDATES},
     }
     try:
         options["reload_urls"] = [
@@ -103,6 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if number is None:
+        return 0
+    if isinstance(number, str) or options.get("candidate"):
+        print(number if isinstance(number, str) else _said(name, "offer", number))
         return 0
     model = options.get("model", name)
     print(f"{model} {number} is in use in {options['repository']}")

@@ -26,6 +26,7 @@ from serving.training.publish.base_model import (
     base_folder,
     merged_weights,
 )
+from serving.training.publish.candidates import offer
 from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.execution import execution_of
 from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
@@ -61,8 +62,11 @@ def publish_ranker(
     precision: str = "int8",
     threads: int = 2,
     reload_urls: Sequence[str] = (),
+    candidate: bool = False,
 ) -> int:
     """Put the bundle into use as the next version of the ranker; returns its number.
+
+    candidate: serve it beside the version in use instead (candidates.py).
 
     item_texts: JSON lines of the catalogue's texts; their vectors are published with the version.
     slates: held-out slates for the parity gate (parity.slate_ndcgs); default: the bundle's
@@ -111,7 +115,8 @@ def publish_ranker(
             "precision": precision,
             "parity": parity and asdict(parity),
         }
-        return put_in_use(repository, RANKER, folder, about, threads, reload_urls)
+        take = offer if candidate else None
+        return put_in_use(repository, RANKER, folder, about, threads, reload_urls, take)
 
 
 def publish_cross_encoder(

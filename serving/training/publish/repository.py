@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,9 @@ from serving.models.contract import Limits
 from serving.models.runtime.text_vectors import MANIFEST, BrokenVersionError, check_version
 from serving.training.publish.configuration import configuration
 
+Take = Callable[[Path, str, int, Sequence[str]], None]
 KEPT_VERSIONS = 3
-_CONFIG = "config.pbtxt"
+CONFIG = "config.pbtxt"
 _LOAD_S = 120.0
 
 
@@ -52,9 +53,15 @@ def versions(repository: Path, model: str) -> list[int]:
 
 def version_in_use(repository: Path, model: str) -> int | None:
     """The version that config.pbtxt names; None before the first was published."""
-    path = repository / model / _CONFIG
+    path = repository / model / CONFIG
     policy = re.search(r"versions: \[ (\d+) \]", path.read_text()) if path.is_file() else None
     return int(policy[1]) if policy else None
+
+
+def offered(repository: Path, model: str) -> list[int]:
+    """Numbers of the versions that are served beside the one in use (candidates.py)."""
+    names = [path.name.removeprefix(f"{model}-") for path in repository.glob(f"{model}-*")]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 @contextmanager
@@ -73,16 +80,18 @@ def put_in_use(
     about: Mapping[str, Any],
     threads: int,
     reload_urls: Sequence[str],
+    take: Take | None = None,
 ) -> int:
     """Seal `folder`, move it in as the next version, switch to it, drop the oldest.
 
-    about: what the manifest says of the version; "precision" picks its configuration.
+    about: what the manifest says of the version; "precision" picks its configuration. take: what to
+    do with it rather than `switch`.
     Returns the version's number. Raises PublishError, and then the version before stays in use.
     """
     before = version_in_use(repository, model)
     number = max(versions(repository, model), default=0) + 1
     limits = Limits.of(about["limits"]) if "limits" in about else None
-    (folder / _CONFIG).write_text(
+    (folder / CONFIG).write_text(
         configuration(model, about["precision"], threads, limits, about.get("profile"))
     )
     files = {
@@ -96,11 +105,12 @@ def put_in_use(
     target = repository / model / str(number)
     folder.rename(target)
     try:
-        switch(repository, model, number, reload_urls)
+        (take or switch)(repository, model, number, reload_urls)
     except PublishError:
         shutil.rmtree(target)
         raise
-    spare = [n for n in versions(repository, model) if n not in (number, before)]
+    wanted = {number, before, *offered(repository, model)}
+    spare = [n for n in versions(repository, model) if n not in wanted]
     for old in spare[: len(spare) - (KEPT_VERSIONS - 2)] if before else []:
         shutil.rmtree(repository / model / str(old))
     return number
@@ -125,13 +135,13 @@ def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]
 
     Raises PublishError when a server does not; then all go back to the version before.
     """
-    path = repository / model / _CONFIG
+    path = repository / model / CONFIG
     before = path.read_text() if path.is_file() else None
-    text = (repository / model / str(number) / _CONFIG).read_text()
+    text = (repository / model / str(number) / CONFIG).read_text()
     _replace(path, f"{text}version_policy: {{ specific: {{ versions: [ {number} ] }} }}\n")
     try:
         for url in reload_urls:
-            _load(url, model, number)
+            load(url, model, number)
     except PublishError:
         if before is None:
             path.unlink()
@@ -139,7 +149,7 @@ def switch(repository: Path, model: str, number: int, reload_urls: Sequence[str]
         _replace(path, before)
         for url in reload_urls:
             with suppress(PublishError):  # a server that is down reads config.pbtxt when it starts
-                _load(url, model, None)
+                load(url, model, None)
         raise
 
 
@@ -149,14 +159,12 @@ def _replace(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def _load(url: str, model: str, number: int | None) -> None:
+def load(url: str, model: str, number: int | None) -> None:
     """Have the Triton at `url` load the version that config.pbtxt names.
 
     `number`, unless None, must then be ready. Raises PublishError.
     """
-    request = urllib.request.Request(
-        f"{url.rstrip('/')}/v2/repository/models/{model}/load", b"{}", method="POST"
-    )
+    request = _order(url, model, "load")
     try:
         with urllib.request.urlopen(request, timeout=_LOAD_S):
             pass
@@ -169,3 +177,17 @@ def _load(url: str, model: str, number: int | None) -> None:
         raise PublishError(f"{url} could not load {model} {number}: {detail}") from None
     except OSError as error:
         raise PublishError(f"{url} did not answer: {error}") from None
+
+
+def unload(url: str, model: str) -> None:
+    """Have the Triton at `url` give a model up; raises PublishError."""
+    try:
+        with urllib.request.urlopen(_order(url, model, "unload"), timeout=_LOAD_S):
+            pass
+    except OSError as error:
+        raise PublishError(f"{url} did not unload {model}: {error}") from None
+
+
+def _order(url: str, model: str, order: str) -> urllib.request.Request:
+    where = f"{url.rstrip('/')}/v2/repository/models/{model}/{order}"
+    return urllib.request.Request(where, b"{}", method="POST")

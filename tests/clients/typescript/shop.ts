@@ -51,6 +51,10 @@ async function operations(): Promise<void> {
   assert.match(metrics, /^vitrine_requests_total\{/m);
   const status = of(await client.GET("/v1/status"));
   assert(status.model_answers && status.catalog_items > 2);
+  assert.equal(of(await client.GET("/v1/experiments")).holdout, 0);
+  const params = { path: { key: "nothing" } };
+  const { error } = await client.GET("/v1/experiments/{key}", { params });
+  assert.equal(error?.code, "unknown_experiment");
 }
 
 async function texts(): Promise<void> {

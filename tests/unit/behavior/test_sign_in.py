@@ -112,3 +112,19 @@ def test_a_sign_in_is_no_interaction() -> None:
     fold = folded([event(1, EventType.CLICK, "tea", "ann"), SIGN_IN])
     assert fold.users["ann"].n_interactions == 1
     assert fold.users["ann"].last_s == NOW_S + 1
+
+
+def test_a_new_user_remembers_the_session_that_it_began_as_and_no_later_one() -> None:
+    later = BehaviorEvent("e20", EventType.CLICK, NOW_S + 20, "ann", "s2", "mug")
+    assert folded([*BEFORE, SIGN_IN, later]).users["ann"].origin == "s"
+    assert folded([event(1, EventType.CLICK, "mug", "ann"), later]).users["ann"].origin == "s"
+
+
+def test_a_user_who_was_known_before_the_session_stays_known_as_the_user() -> None:
+    before = BehaviorEvent("e0", EventType.CLICK, NOW_S, "ann", None, "mug")
+    assert folded([before, *BEFORE, SIGN_IN]).users["ann"].origin == ""
+
+
+def test_the_second_user_of_a_session_did_not_begin_as_it() -> None:
+    second = event(20, EventType.CLICK, "mug", "bob")
+    assert folded([*BEFORE, SIGN_IN, second]).users["bob"].origin == ""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.events import ranking_codec
+from features.events.exposure import Exposure
 from features.events.log import RankingRecord
 
 RANKING = RankingRecord("r1", 5.0, "model", ("a", "b"), features=np.ones((2, 3), np.float16))
@@ -41,3 +42,22 @@ def test_what_a_newer_release_wrote_besides_is_left_out() -> None:
 def test_a_variant_comes_back() -> None:
     ranking = replace(RANKING, variant="b")
     assert ranking_codec.unpack(ranking_codec.pack(ranking)).variant == "b"
+
+
+def test_exposures_come_back_and_stand_in_no_record_without_them() -> None:
+    exposures = (
+        Exposure("ranker", "new", "session", "ab12", 1),
+        Exposure("rows", "a", "user", "c"),
+    )
+    blob = ranking_codec.pack(replace(RANKING, variant="ranker/new+rows/a", exposures=exposures))
+    assert ranking_codec.unpack(blob).exposures == exposures
+    assert ranking_codec.unpack(rewritten(blob, np.ones(0))).exposures == exposures
+    assert "exposures" not in head_of(ranking_codec.pack(RANKING))
+    assert ranking_codec.unpack(ranking_codec.pack(RANKING)).exposures == ()
+
+
+def test_what_a_newer_release_says_of_an_exposure_is_left_out() -> None:
+    exposure = Exposure("ranker", "new", "user", "ab12")
+    blob = ranking_codec.pack(replace(RANKING, exposures=(exposure,)))
+    longer = rewritten(blob, np.ones(0), exposures=[["ranker", "new", "user", "ab12", 0, "more"]])
+    assert ranking_codec.unpack(longer).exposures == (exposure,)

@@ -11,6 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from serving.http.schemas.examples import EXAMPLES
+from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
 from tests.support.service import Service, view
 
@@ -25,7 +26,9 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def shop(tokenizer_path: Path) -> Service:
-    service = Service(tokenizer_path)
+    arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
+    rules = Rules.model_validate({"experiments": [{"key": "spread", "arms": arms}]})
+    service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
     return service
 
@@ -86,6 +89,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
+        ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pyarrow.parquet as pq
 
-from features.behavior.state_rows import FOLD_COLUMNS, UNWANTED_COLUMNS
+from features.behavior.state_rows import FOLD_COLUMNS, ORIGIN_COLUMNS, UNWANTED_COLUMNS
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
 from features.definitions import SESSION_VIEW, USER_VIEW
@@ -139,7 +139,7 @@ def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop
     store = open_store(shop.settings.store)
     views = [store.get_feature_view(view) for view in (USER_VIEW, SESSION_VIEW)]
     for view in views:
-        added = {*FOLD_COLUMNS, *UNWANTED_COLUMNS}
+        added = {*FOLD_COLUMNS, *UNWANTED_COLUMNS, *ORIGIN_COLUMNS}
         view.features = [field for field in view.features if field.name not in added]
     store.apply([*views])
     assert not is_current(store)

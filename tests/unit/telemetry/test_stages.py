@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from features.telemetry.spans import AllowedOnly
+from serving.shops.rules import Rules
 from serving.telemetry.stages import (
     BatchSpans,
     LateTraces,
@@ -80,6 +81,22 @@ async def test_a_request_joins_the_trace_of_its_caller(
     # The model server is told of the same trace.
     assert (shop.scorer.jobs[0].traceparent or "").split("-")[1] == TRACE
     assert not any("very-own-item" in span.to_json() for span in found.values())
+
+
+async def test_the_span_of_a_request_names_its_arms_and_not_whom_they_were_drawn_by(
+    spans: InMemorySpanExporter, tokenizer_path: Any
+) -> None:
+    arms = [{"key": "old", "weight": 0}, {"key": "new", "weight": 1}]
+    experiment = {"key": "ranker", "status": "running", "arms": arms}
+    shop = Service(tokenizer_path, rules=Rules.model_validate({"experiments": [experiment]}))
+    body = {"user_id": "ann", "candidates": candidates("milk")}
+    await shop.call("POST", "/v1/rank", json=body, headers={"traceparent": PARENT})
+    kept = InMemorySpanExporter()
+    AllowedOnly(kept).export(spans.get_finished_spans())
+    server = named(kept)["POST /v1/rank"]
+    assert (server.attributes or {})["ranking.experiments"] == ("ranker/new",)
+    pseudonym = str(shop.shop.pseudonyms.user("ann"))
+    assert not any(pseudonym in span.to_json() for span in kept.get_finished_spans())
 
 
 async def test_a_store_that_fails_is_seen_in_the_trace(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from serving.experiments.assignment import assign
+from serving.experiments.assignment import Assignment
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.values import FeatureMatrix, Slate
 from serving.shops.rules import Rules
@@ -48,7 +48,7 @@ def ordered(
     made = policy.order(ITEMS, parsed, about, offered, columns, scored.values)
     return Slate(
         about,
-        assign(parsed),
+        Assignment(parsed),
         offered,
         columns,
         scored,

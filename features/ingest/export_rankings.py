@@ -1,0 +1,99 @@
+"""The rankings that a shop has answered, as a table: a training row for each item shown.
+
+`rankings.parquet` beside the tables of an exported data set. Joined with the events by `ranking_id`
+and `item_id`, a row says what was shown, with which propensity, to whom it was assigned, and what
+came of it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.arrays import FloatArray
+from features.events.log import EventLog, RankingRecord
+from features.store.backends import open_event_log
+from features.store.settings import StoreSettings
+
+FILE = "rankings.parquet"
+_READ = 1_000  # rankings read at once
+SCHEMA = pa.schema(
+    [
+        ("ranking_id", pa.string()),
+        ("at", pa.float64()),  # unix seconds
+        ("user_id", pa.string()),  # pseudonyms, null = none
+        ("session_id", pa.string()),
+        ("query", pa.string()),
+        ("route", pa.string()),
+        ("model_version", pa.string()),
+        ("variant", pa.string()),  # the arms in one word, "default" = in no experiment
+        ("hash_attribute", pa.string()),  # whom the arms were drawn by: user, session; null: none
+        ("hash_value", pa.string()),
+        ("item_id", pa.string()),
+        ("position", pa.int32()),  # 1-based
+        ("score", pa.float32()),
+        ("propensity", pa.float32()),
+    ]
+)
+
+
+def write_rankings(store: StoreSettings, path: Path) -> int:
+    """Write every ranking that the log still holds; returns how many these are."""
+    log = open_event_log(store)
+    n = 0
+    try:
+        with pq.ParquetWriter(path, SCHEMA) as writer:
+            for rankings in _batches(log):
+                n += len(rankings)
+                writer.write_table(table_of(rankings))
+    finally:
+        log.close()
+    return n
+
+
+def table_of(rankings: list[RankingRecord]) -> pa.Table:
+    """A row of SCHEMA for each item of each ranking, in the order shown."""
+    sizes = [len(ranking.item_ids) for ranking in rankings]
+    drawn = [ranking.exposures[0] if ranking.exposures else None for ranking in rankings]
+    of_ranking = {
+        "ranking_id": [ranking.ranking_id for ranking in rankings],
+        "at": [ranking.at_s for ranking in rankings],
+        "user_id": [ranking.user_id for ranking in rankings],
+        "session_id": [ranking.session_id for ranking in rankings],
+        "query": [ranking.query for ranking in rankings],
+        "route": [ranking.route for ranking in rankings],
+        "model_version": [ranking.model_version for ranking in rankings],
+        "variant": [ranking.variant for ranking in rankings],
+        "hash_attribute": [exposure and exposure.hash_attribute for exposure in drawn],
+        "hash_value": [exposure and exposure.hash_value for exposure in drawn],
+    }
+    whole = pa.table(of_ranking, pa.schema([SCHEMA.field(name) for name in of_ranking]))
+    rows = whole.take(pa.array(np.repeat(np.arange(len(rankings)), sizes)))
+    positions = [np.arange(1, size + 1, dtype=np.int32) for size in sizes]
+    of_item = {
+        "item_id": [item_id for ranking in rankings for item_id in ranking.item_ids],
+        "position": np.concatenate(positions) if positions else [],
+        "score": _joined([ranking.scores for ranking in rankings], sizes),
+        "propensity": _joined([ranking.propensities for ranking in rankings], sizes),
+    }
+    for name, values in of_item.items():
+        rows = rows.append_column(SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type))
+    return rows
+
+
+def _joined(parts: list[FloatArray], sizes: list[int]) -> pa.Array:
+    """One array; a record of before may have no value for each item: then null."""
+    whole = [
+        part if len(part) == size else np.full(size, np.nan, np.float32)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
+    return pa.array(np.concatenate(whole) if whole else [], pa.float32(), from_pandas=True)
+
+
+def _batches(log: EventLog) -> Iterator[list[RankingRecord]]:
+    seq = 0
+    while entries := log.read_rankings(seq, _READ):
+        yield [ranking for _, ranking in entries]
+        seq = entries[-1][0]

@@ -1,0 +1,59 @@
+"""Which arms a request gets, and where they are told: trace and metrics."""
+
+from opentelemetry import trace
+
+from serving.experiments.assignment import Asked, Assigner, Assignment, unit_of
+from serving.ranking.request import Context, Given, Recommend, Search, Source
+from serving.ranking.settings import PipelineSettings
+from serving.ranking.values import ShopperState, Slate, Unavailable
+from serving.shops.experiments import RequestKind
+from serving.shops.shop import Shop
+from serving.telemetry.metrics import EXPERIMENT_RANKINGS, RANKINGS
+
+_KINDS: dict[type[Source], RequestKind] = {
+    Given: "rank", Search: "search", Recommend: "recommend",
+}  # fmt: skip
+SEVERAL = "several"  # the label of a request in more than one experiment: their product is too many
+
+
+class Assigning:
+    """Draws the arms of requests, by the rules of their shop."""
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self._settings = settings
+        self._assigners: dict[str, Assigner] = {}  # by shop
+
+    def assign(
+        self, shop: Shop, context: Context, shopper: ShopperState, asked: Asked
+    ) -> Assignment:
+        """The assignment of one request, told to its span."""
+        assigner = self._assigners.get(shop.name)
+        if assigner is None or assigner.rules is not shop.rules:
+            assigner = self._assigners[shop.name] = Assigner(shop.rules, shop.name)
+        answered = not isinstance(shopper, Unavailable)
+        unit = unit_of(context.user_id, context.session_id, shopper.states if answered else None)
+        assignment = assigner.assign(unit, asked)
+        span = trace.get_current_span()
+        if assignment.exposures and span.is_recording():
+            labels = [exposure.label for exposure in assignment.exposures]
+            span.set_attribute("ranking.experiments", labels)
+        return assignment
+
+    def asked(self, source: Source, context: Context, shopper: ShopperState) -> Asked:
+        """What targeting asks."""
+        states = (shopper.states.user, shopper.states.session)
+        interactions = sum(state.n_interactions for state in states if state is not None)
+        known = interactions >= self._settings.min_interactions
+        return Asked(_KINDS[type(source)], context.locale, context.placement, known)
+
+
+def count_ranking(slate: Slate) -> None:
+    """Count an answered request, once in all and once for each experiment that it was in."""
+    exposures = slate.assignment.exposures
+    variant = SEVERAL if len(exposures) > 1 else slate.assignment.variant
+    reason = slate.reason or "none"
+    RANKINGS.labels(slate.route.value, reason, variant).inc()
+    for exposure in exposures:
+        EXPERIMENT_RANKINGS.labels(
+            exposure.experiment, exposure.variant, slate.route.value, reason
+        ).inc()

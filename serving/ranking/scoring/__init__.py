@@ -1,0 +1,1 @@
+"""Scores by the model: of the version that a request's arm names, and of one that nobody sees."""

@@ -1,0 +1,104 @@
+"""A candidate version ranks a share of the requests as well, after the answer, and nobody sees it.
+
+It takes what shoppers leave: it begins only while few rankings are under way, one at a time in a
+replica, and what finds no room is dropped and counted.
+"""
+
+import asyncio
+import contextvars
+
+import numpy as np
+
+from serving.errors import RankingError
+from serving.experiments.assignment import Asked, ShadowDraw, shadows_of
+from serving.experiments.comparison import rank_biased_overlap, score_shift, top_overlap
+from serving.models.batcher import RankerReply
+from serving.ranking.admission import Admission
+from serving.ranking.scoring.by_model import ModelScoring
+from serving.ranking.settings import PipelineSettings
+from serving.ranking.values import Resolved, Slate
+from serving.shops.rules import Rules
+from serving.shops.shop import Shop
+from serving.telemetry.metrics import (
+    SHADOW_OVERLAP,
+    SHADOW_RANKINGS,
+    SHADOW_SCORE_SHIFT,
+    SHADOW_SECONDS,
+    SHADOW_TOP_OVERLAP,
+)
+from serving.types import Reason, Route, Scores
+
+_AFTER_S = 0.02  # the answer is made and sent meanwhile
+
+
+class Shadow:
+    """Compares the running shadows of each shop with what was answered. Of one event loop."""
+
+    def __init__(
+        self, admission: Admission, scoring: ModelScoring, settings: PipelineSettings
+    ) -> None:
+        self._admission = admission
+        self._scoring = scoring
+        self._settings = settings
+        self._draws: dict[str, tuple[Rules, list[ShadowDraw]]] = {}  # by shop
+        self._task: asyncio.Task[None] | None = None
+
+    def offer(self, resolved: Resolved, slate: Slate, asked: Asked) -> None:
+        """Have an answered request compared, if it is a shadow's turn; returns at once."""
+        for draw in self._of(resolved.shop):
+            if not draw.takes(resolved.context.ranking_id, asked):
+                continue
+            if slate.route is not Route.MODEL or slate.reason is Reason.SHORTLIST:
+                _count(draw, "not_by_model")
+            elif self._task is not None and not self._task.done():
+                _count(draw, "busy")
+            else:
+                # Outside of the request's trace, which is over.
+                self._task = asyncio.create_task(
+                    self._compare(draw, resolved, slate.scores), context=contextvars.Context()
+                )
+
+    async def settled(self) -> None:
+        """Wait for the comparison that is under way, if there is one."""
+        if self._task is not None:
+            await self._task
+
+    def _of(self, shop: Shop) -> list[ShadowDraw]:
+        found = self._draws.get(shop.name)
+        if found is None or found[0] is not shop.rules:
+            found = self._draws[shop.name] = (shop.rules, shadows_of(shop.rules, shop.name))
+        return found[1]
+
+    async def _compare(self, draw: ShadowDraw, resolved: Resolved, live: Scores) -> None:
+        live_s = resolved.stages.model_s
+        await asyncio.sleep(_AFTER_S)
+        if not self._admission.spare:
+            _count(draw, "busy")
+            return
+        try:
+            reply = await self._scoring.ask(
+                resolved, resolved.features, self._settings.model_budget_s, draw.model_version
+            )
+        except RankingError as error:
+            _count(draw, error.code)
+            return
+        if reply.scores.model_version != draw.model_version:
+            _count(draw, Reason.VERSION_NOT_LOADED)
+            return
+        _observe(draw, live, live_s, reply)
+        _count(draw, "ok")
+
+
+def _observe(draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply) -> None:
+    key, candidate = draw.experiment.key, reply.scores
+    one, other = (np.argsort(-scores.values, kind="stable") for scores in (live, candidate))
+    SHADOW_OVERLAP.labels(key).observe(rank_biased_overlap(one, other))
+    SHADOW_TOP_OVERLAP.labels(key).observe(top_overlap(one, other))
+    SHADOW_SCORE_SHIFT.labels(key).observe(score_shift(live.values, candidate.values))
+    SHADOW_SECONDS.labels(key, "candidate").observe(reply.model_s)
+    if live_s is not None:
+        SHADOW_SECONDS.labels(key, "live").observe(live_s)
+
+
+def _count(draw: ShadowDraw, outcome: str) -> None:
+    SHADOW_RANKINGS.labels(draw.experiment.key, outcome).inc()

@@ -1,0 +1,212 @@
+"""Experiments as the merchandiser declares them, in the file of the rules (docs/experiments.md).
+
+Who gets which arm is decided in serving/experiments/assignment.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from itertools import combinations
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
+Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+RequestKind = Literal["rank", "search", "recommend"]
+Share = Annotated[float, Field(ge=0, le=1)]
+HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of all others
+_RESERVED = frozenset({HOLDOUT, "default"})
+_ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
+
+
+class Declared(BaseModel):
+    """A part of a declaration: closed, so that a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Status(StrEnum):
+    """Whether an experiment draws."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Kind(StrEnum):
+    """Who sees what the arms answer: shoppers, or the metrics alone."""
+
+    AB = "ab"
+    SHADOW = "shadow"
+
+
+class Arm(Declared):
+    """One of the ways in which requests are answered. Without anything: as the shop's rules say."""
+
+    key: Key
+    weight: float | None = Field(None, ge=0, description="Of all arms 1 together; none: equal.")
+    model_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")] | None = Field(
+        None, description="Of the ranker; null: the version in use."
+    )
+    rules: dict[str, Any] = Field(
+        {}, description="Sections of the rules that differ; what is not named stays as it is."
+    )
+
+    @property
+    def changes(self) -> frozenset[str]:
+        """What it changes, by name."""
+        return frozenset(self.rules) | ({"model_version"} if self.model_version else set())
+
+
+class Targeting(Declared):
+    """Whose requests are meant; all that is given must hold, nothing given means everyone's."""
+
+    locales: list[Ascii] = Field([], description='"en" means "en-GB", too.')
+    pages: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
+        [], description="As `context.page` of the request."
+    )
+    requests: list[RequestKind] = []
+    shoppers: Literal["known", "new"] | None = Field(
+        None, description="known: enough for the model, `pipeline.min_interactions`."
+    )
+    shops: list[Ascii] = []
+
+
+class Namespace(Declared):
+    """A line that several experiments share out, so that nobody is in two of them."""
+
+    id: Ascii
+    range: tuple[Share, Share] = Field(description="From, and up to but without.")
+
+    @model_validator(mode="after")
+    def _some(self) -> "Namespace":
+        if self.range[0] >= self.range[1]:
+            raise ValueError("range must end after its start")
+        return self
+
+
+class Holdout(Declared):
+    """Shoppers who are kept out of all experiments, to see what these earn together."""
+
+    share: float = Field(0.0, ge=0, le=0.5)
+    seed: Ascii = HOLDOUT
+
+
+class Experiment(Declared):
+    """One question: which of the arms earns more. Shadow: how a version would have ranked."""
+
+    key: Key
+    kind: Kind = Kind.AB
+    status: Status = Status.DRAFT
+    seed: Ascii | None = Field(None, description="Of the draw; null: the key.")
+    arms: list[Arm] = Field(min_length=1, max_length=16)
+    coverage: Share = Field(1.0, description="Share of the shoppers (shadow: of the requests).")
+    targeting: Targeting = Targeting()
+    namespace: Namespace | None = None
+    bucket_version: int = Field(0, ge=0, le=100, description="Raise it to draw anew.")
+    min_bucket_version: int = Field(
+        0, ge=0, le=100, description="Who was drawn by an older bucket_version is left out."
+    )
+
+    @property
+    def weights(self) -> list[float]:
+        """Of the arms, 1 together."""
+        return [1 / len(self.arms) if arm.weight is None else arm.weight for arm in self.arms]
+
+    @property
+    def running(self) -> bool:
+        """Whether it draws."""
+        return self.status is Status.RUNNING
+
+    @property
+    def draws(self) -> bool:
+        """Whether shoppers are in it now."""
+        return self.kind is Kind.AB and self.running
+
+    def seed_of(self, bucket_version: int) -> str:
+        """Of the draw: the spec's own for version 0."""
+        seed = self.seed or self.key
+        return f"{seed}:{bucket_version}" if bucket_version else seed
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Experiment":
+        keys = [arm.key for arm in self.arms]
+        if self.key in _RESERVED:
+            raise ValueError(f"key: {self.key!r} has a meaning of its own")
+        if len(set(keys)) < len(keys):
+            raise ValueError("arms: two have one key")
+        given = [arm.weight for arm in self.arms if arm.weight is not None]
+        if given and (len(given) < len(keys) or abs(sum(given) - 1) > _ALMOST):
+            raise ValueError("arms: give every weight or none; together they are 1")
+        if self.min_bucket_version > self.bucket_version:
+            raise ValueError("min_bucket_version: is above bucket_version, so nobody could be in")
+        if self.kind is Kind.SHADOW:
+            self._check_shadow()
+        elif len(keys) < 2:
+            raise ValueError("arms: a comparison needs two or more")
+        return self
+
+    def _check_shadow(self) -> None:
+        if len(self.arms) > 1 or self.arms[0].model_version is None or self.arms[0].rules:
+            raise ValueError("arms: a shadow has one, with a model_version and without rules")
+        if self.namespace or self.targeting.shoppers or self.bucket_version:
+            raise ValueError(
+                "a shadow draws requests, not shoppers: it has no namespace, bucket_version or "
+                "targeting.shoppers"
+            )
+
+
+def model_versions(experiments: Sequence[Experiment]) -> list[str]:
+    """The versions of the ranker that arms of running experiments name, oldest first."""
+    arms = [arm for experiment in experiments if experiment.running for arm in experiment.arms]
+    return sorted({arm.model_version for arm in arms if arm.model_version}, key=int)
+
+
+def check_together(
+    experiments: Sequence[Experiment], changed: Callable[[Mapping[str, Any]], object]
+) -> None:
+    """Raise ValueError for experiments that cannot be declared beside each other.
+
+    changed: makes the rules of an arm, or raises ValueError for sections that cannot be used
+    """
+    for place, experiment in enumerate(experiments):
+        for number, arm in enumerate(experiment.arms):
+            try:
+                changed(arm.rules)
+            except ValueError as error:
+                raise ValueError(f"experiments.{place}.arms.{number}.rules.{error}") from None
+    keys = [experiment.key for experiment in experiments]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"experiments: two have the key {key!r}")
+    running = [experiment for experiment in experiments if experiment.draws]
+    for one, other in combinations(running, 2):
+        if one.namespace and other.namespace and one.namespace.id == other.namespace.id:
+            starts, ends = zip(one.namespace.range, other.namespace.range, strict=True)
+            if max(starts) < min(ends):
+                raise ValueError(
+                    f"experiments: {one.key!r} and {other.key!r} overlap in the namespace "
+                    f"{one.namespace.id!r}"
+                )
+            continue
+        both = _changes(one) & _changes(other)
+        if both:
+            raise ValueError(
+                f"experiments: {one.key!r} and {other.key!r} both change {min(both)} and may meet "
+                "in one request: give them ranges of one namespace"
+            )
+
+
+def overlaid(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` with `changes` in it: mappings are merged, all else takes the place of what was."""
+    merged = dict(own)
+    for name, value in changes.items():
+        before = own.get(name)
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = overlaid(before, value)
+        merged[name] = value
+    return merged
+
+
+def _changes(experiment: Experiment) -> frozenset[str]:
+    return frozenset[str]().union(*(arm.changes for arm in experiment.arms))
