@@ -7,6 +7,7 @@ import numpy as np
 
 from features.arrays import BoolArray, DoubleArray, LongArray
 from loadtests.experiments.population import Population, Shoppers, daily_reward, shoppers
+from serving.experiments.report.metrics import known_at_exposure
 from serving.experiments.statistics.comparison import compare
 from serving.experiments.statistics.sample_ratio import MISMATCH, chi_squared, sequential
 from serving.experiments.statistics.samples import Sample, adjusted
@@ -123,7 +124,9 @@ def _without_past(of: Shoppers, reward: DoubleArray) -> tuple[DoubleArray, float
             arm = of.arm[run, part]
             if not arm.any() or arm.all():
                 continue
-            told = adjusted(reward[run, part, day], [~arm, arm], of.past[run, part, None])
+            age = (day + 1.0) - of.day[run, part]
+            past = known_at_exposure(of.past[run, part, None], age)
+            told = adjusted(reward[run, part, day], [~arm, arm], past)
             out[run, part, day] = told.values
             saved += told.saved / runs if day == days - 1 else 0.0
     return out, saved

@@ -20,6 +20,7 @@ from loadtests.experiments.interleaved import (
 )
 from loadtests.experiments.peeking import Peeked, batches, peek
 from loadtests.experiments.population import Population, daily_reward, shoppers
+from serving.experiments.report.metrics import known_at_exposure
 from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.samples import adjusted
 
@@ -32,7 +33,7 @@ class Size:
     """How much is simulated."""
 
     false_alarms: int = 10_000
-    false_alarm_shoppers: int = 3_000
+    false_alarm_shoppers: int = 2_000
     days: int = 28
     power: int = 400
     interleaving: int = 400
@@ -71,12 +72,15 @@ def false_alarms(size: Size, seed: int, console: Console) -> Proved:
 def power(size: Size, seed: int, console: Console) -> Proved:
     """A planted lift, with as many shoppers as the planner asks for."""
     rng = np.random.default_rng(seed)
-    mean, deviation, saved = _history(size.days, rng)
+    mean, deviation, saved, by_age = _history(size.days, rng)
     question = Question(mean, deviation, LIFT, saved=saved)
     planned = plan(question)
-    bars = [Bar("variance that CUPED saves", saved, 0.25, True, None, "of a simulated history")]
+    own = 1 - (1 - saved) / (1 - by_age)
+    note = "of what is left when it is known how long ago a shopper was exposed"
+    bars = [Bar("variance that the past saves", own, 0.25, True, None, note)]
     figures: dict[str, Any] = {
-        "mean": mean, "deviation": deviation, "saved": saved, "lift": LIFT,
+        "mean": mean, "deviation": deviation, "saved": saved, "saved_by_age": by_age,
+        "lift": LIFT,
         "planned_with_past": planned.shoppers, "planned_without": planned.shoppers_without_past,
         "planned_once": plan(replace(question, looks="once")).shoppers,
     }  # fmt: skip
@@ -136,12 +140,15 @@ def interleaving(size: Size, seed: int, console: Console) -> Proved:
     })  # fmt: skip
 
 
-def _history(days: int, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Mean and deviation of reward at the end of such an experiment, and what the past explains."""
+def _history(days: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Reward at the end of such an experiment: mean, deviation, share of its variance explained by
+    what was known at exposure, and by how long ago that was alone."""
     of = shoppers(Population(), (1, _PILOT), days, rng)
     reward = daily_reward(Population(), of, days, 0.0, rng).sum(axis=2)[0]
-    saved = adjusted(reward, [~of.arm[0], of.arm[0]], of.past[0, :, None]).saved
-    return float(reward.mean()), float(reward.std(ddof=1)), saved
+    arms = [~of.arm[0], of.arm[0]]
+    past = known_at_exposure(of.past[0, :, None], days - of.day[0].astype(np.float64))
+    saved, by_age = (adjusted(reward, arms, known).saved for known in (past, past[:, 1:2]))
+    return float(reward.mean()), float(reward.std(ddof=1)), saved, by_age
 
 
 def _plain(found: Peeked) -> dict[str, float]:

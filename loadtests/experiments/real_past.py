@@ -26,7 +26,7 @@ class Month:
 
     shoppers: int
     with_past: float  # share
-    saved: dict[str, float]
+    saved: dict[str, float]  # of what is left when it is known how long ago a shopper came
     relative_deviation: dict[str, float]  # standard deviation by mean, between shoppers
 
 
@@ -71,6 +71,9 @@ def _month(table: pd.DataFrame, end_s: float) -> Month:
     for metric in (REWARD, REVENUE):
         values = metric.values(told, [arm, ~arm])
         if values.any():
-            saved[metric.name] = adjusted(values, [arm, ~arm], metric.past(told)).saved
+            known = metric.past(told)
+            age = told["exposed_days"].to_numpy(np.float64)[:, None]
+            every, by_age = (adjusted(values, [arm, ~arm], past).saved for past in (known, age))
+            saved[metric.name] = 1 - (1 - every) / (1 - by_age)
             deviation[metric.name] = float(values.std(ddof=1) / values.mean())
     return Month(len(told), float(told["came_before"].mean()), saved, deviation)

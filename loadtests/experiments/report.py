@@ -41,23 +41,22 @@ def show_directions(found: Sequence[Direction], console: Console) -> None:
     )
     for name in ("campaign", "from", "to"):
         table.add_column(name)
-    for name in ("truth, 95 %", "source", *found[0].estimates, "effective", "largest", "mean"):
+    for name in ("truth, 95 %", *found[0].estimates, "effective", "largest", "mean weight"):
         table.add_column(name, justify="right")
     for each in found:
         table.add_row(
             each.campaign, each.source, each.target,
             f"{1000 * each.truth:.2f} ({1000 * each.low:.2f} {1000 * each.high:.2f})",
-            f"{1000 * each.naive:.2f}, {each.naive_inside}",
-            *(f"{1000 * value:.2f}, {each.inside[name]}, {each.holds[name]}"
-              for name, value in each.estimates.items()),
+            *(f"{1000 * value:.2f}, {each.inside[name]} ({each.at_best[name]:.0%}), "
+              f"{each.agrees[name]}" for name, value in each.estimates.items()),
             f"{each.support.effective:,.0f}", f"{each.support.largest:,.1f}",
             f"{each.support.mean:.2f}", style="red" if each.refused else None,
         )  # fmt: skip
     console.print(table)
     console.print(
-        f"behind each estimate: of {BOOTSTRAPS} bootstraps, those within the truth's interval, "
-        "and those whose own interval holds the truth; "
-        "red: refused by its support", markup=False,
+        f"behind each estimate: of {BOOTSTRAPS} bootstraps, those within the truth's interval (and "
+        "as many as would be without any bias), and those that agree with the truth when its own "
+        "error counts; red: refused by its support", markup=False,
     )  # fmt: skip
 
 
@@ -110,11 +109,12 @@ def _draw(bars: Sequence[Bar], directions: Sequence[Direction], path: Path) -> N
         for place, each in enumerate(reversed(directions)):
             axes.plot([1000 * each.low, 1000 * each.high], [place, place], "k", linewidth=6,
                       alpha=0.25)  # fmt: skip
-            for shift, (name, ends) in enumerate(each.spread.items()):
-                at = place + 0.14 * (shift - 1.5)
-                axes.plot([1000 * ends[0], 1000 * ends[1]], [at, at], color=f"C{shift}",
-                          label=name if place == 0 else None)  # fmt: skip
-                axes.plot([1000 * each.estimates[name]], [at], "o", color=f"C{shift}", markersize=4)
+            for shift, (name, value) in enumerate(each.estimates.items()):
+                axes.errorbar(
+                    [1000 * value], [place + 0.12 * (shift - 2)],
+                    xerr=[1960 * each.error[name]], fmt="o", color=f"C{shift}", markersize=4,
+                    label=name if place == 0 else None,
+                )  # fmt: skip
         names = [f"{d.campaign}: {d.source} to {d.target}" for d in reversed(directions)]
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("clicks per thousand items shown; grey: the truth")

@@ -7,19 +7,22 @@ probability that it stood there. The package is read as the archive that it is, 
 """
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
+from scipy.special import ndtr
 
 from features.arrays import BoolArray, DoubleArray, LongArray
+from features.telemetry.progress import tracked
 from serving.experiments.ope.estimators import (
     PLAIN,
     WITH_MODEL,
     Form,
-    Sums,
     on_policy,
     sums_by_shopper,
     weights,
@@ -34,7 +37,6 @@ POLICIES = ("random", "bts")
 PLACES = 3
 BOOTSTRAPS = 100
 _FOLDER = "obp/dataset/obd"
-_NESTED = 200  # draws of the interval of one bootstrap
 _PENALTY = 200.0  # clicks are few: 40 of 10,000
 
 
@@ -54,6 +56,17 @@ class Campaign(NamedTuple):
     items: DoubleArray
 
 
+class Estimated(NamedTuple):
+    """One direction of one campaign: clicks of the target's own log, and what was estimated."""
+
+    clicks: float
+    rows: int
+    whole: dict[str, float]
+    draws: dict[str, DoubleArray]  # of bootstraps (BOOTSTRAPS,)
+    support: Support
+    refused: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Direction:
     """One policy estimated from the other's log. Values are clicks an item shown."""
@@ -61,16 +74,18 @@ class Direction:
     campaign: str
     source: str
     target: str
-    clip: float
     truth: float
-    low: float  # the truth's 95 % interval
+    low: float  # the truth's own 95 % interval
     high: float
-    naive: float  # what the source's policy earned
-    estimates: dict[str, float]
-    inside: dict[str, int]  # of the bootstraps, how many estimates lie within the truth's interval
-    holds: dict[str, int]  # and how many estimates' own 95 % intervals hold the truth
-    spread: dict[str, tuple[float, float]]  # 95 % of the bootstraps
-    naive_inside: int
+    estimates: dict[str, float]  # and "source": what the policy that logged earned
+    error: dict[str, float]  # standard errors
+    # Of the bootstraps, how many estimates lie within the truth's interval, and how many that would
+    # be, on average, of an estimator without any bias and with this error.
+    inside: dict[str, int]
+    at_best: dict[str, float]
+    # How many differ from the truth by no more than 1.96 standard errors of the difference: the
+    # truth is a sample as well.
+    agrees: dict[str, int]
     support: Support
     refused: str | None
 
@@ -90,13 +105,17 @@ def read_campaign(wheel: Path, campaign: str) -> Campaign:
     return Campaign(logs, np.concatenate([features, np.eye(len(features))], axis=1))
 
 
-def directions(wheel: Path, campaign: str, clip: float, seed: int) -> list[Direction]:
-    """Both directions of one campaign."""
-    told = read_campaign(wheel, campaign)
-    return [
-        _direction(campaign, told, source, target, clip, seed)
-        for source, target in (POLICIES, POLICIES[::-1])
-    ]
+def directions(wheel: Path, clip: float, seed: int, console: Console) -> list[Direction]:
+    """Both directions of each campaign, and of all campaigns together."""
+    found: list[Direction] = []
+    parts: dict[tuple[str, str], list[Estimated]] = {}
+    for campaign in tracked(CAMPAIGNS, "campaigns of ZOZO", console):
+        told = read_campaign(wheel, campaign)
+        for source, target in (POLICIES, POLICIES[::-1]):
+            one = _estimated(told, source, target, clip, seed)
+            parts.setdefault((source, target), []).append(one)
+            found.append(_direction(campaign, source, target, [one]))
+    return found + [_direction("together", *which, several) for which, several in parts.items()]
 
 
 def _log(archive: zipfile.ZipFile, policy: str, campaign: str) -> Log:
@@ -125,9 +144,7 @@ def shares(log: Log, policy: str, n_items: int) -> DoubleArray:
     return out
 
 
-def _direction(
-    campaign: str, told: Campaign, source: str, target: str, clip: float, seed: int
-) -> Direction:
+def _estimated(told: Campaign, source: str, target: str, clip: float, seed: int) -> Estimated:
     log, other = told.logs[source], told.logs[target]
     slates = as_slates(log, shares(other, target, len(told.items)), told.items, seed)
     of = weights(slates, Form.ITEM_POSITION)
@@ -136,21 +153,45 @@ def _direction(
         state.refuse()
     except OpeRefusedError as error:
         refused = str(error)
-    sums = sums_by_shopper(slates, of, clip)
-    drawn = bootstrap(sums, seed, BOOTSTRAPS)
-    truth, low, high = _truth(other)
-    values = {
-        name: np.concatenate([estimator(part) for part in drawn.draws])
-        for name, estimator in {**PLAIN, **WITH_MODEL}.items()
-    }
-    naive = np.concatenate([on_policy(part) for part in drawn.draws])
+    drawn = bootstrap(sums_by_shopper(slates, of, clip), seed, BOOTSTRAPS)
+    named = {"source": on_policy, **PLAIN, **WITH_MODEL}
+    return Estimated(
+        float(other.click.sum()),
+        len(other.click),
+        {name: float(estimator(drawn.whole)[0]) for name, estimator in named.items()},
+        {
+            name: np.concatenate([estimator(part) for part in drawn.draws])
+            for name, estimator in named.items()
+        },
+        state,
+        refused,
+    )
+
+
+def _direction(campaign: str, source: str, target: str, parts: Sequence[Estimated]) -> Direction:
+    """The mean over campaigns, which are of one size."""
+    clicks, rows = sum(part.clicks for part in parts), sum(part.rows for part in parts)
+    truth, low, high = _truth(clicks, rows)
+    names = list(parts[0].whole)
+    draws = {name: np.mean([part.draws[name] for part in parts], axis=0) for name in names}
+    error = {name: float(values.std(ddof=1)) for name, values in draws.items()}
+    own = (truth * (1 - truth) / rows) ** 0.5
+    refused = [part.refused for part in parts if part.refused]
     return Direction(
-        campaign, source, target, clip, truth, low, high, float(on_policy(drawn.whole)[0]),
-        {name: _whole(drawn.whole, name) for name in values},
-        {name: _inside(value, low, high) for name, value in values.items()},
-        _holds(sums, truth, seed),
-        {name: _ends(value) for name, value in values.items()},
-        _inside(naive, low, high), state, refused,
+        campaign, source, target, truth, low, high,
+        {name: float(np.mean([part.whole[name] for part in parts])) for name in names},
+        error,
+        {name: int(((values >= low) & (values <= high)).sum()) for name, values in draws.items()},
+        {
+            name: float(ndtr((high - truth) / sd) - ndtr((low - truth) / sd))
+            for name, sd in error.items()
+        },
+        {
+            name: int((np.abs(values - truth) <= 1.96 * (error[name] ** 2 + own**2) ** 0.5).sum())
+            for name, values in draws.items()
+        },
+        min((part.support for part in parts), key=lambda told: told.effective),
+        refused[0] if refused else None,
     )  # fmt: skip
 
 
@@ -194,40 +235,9 @@ def _model(
     return predicted, expected
 
 
-def _truth(log: Log) -> tuple[float, float, float]:
+def _truth(clicks: float, rows: int) -> tuple[float, float, float]:
     """Clicks an item shown under its own policy, with Wilson's 95 % interval."""
-    n, clicks = len(log.click), float(log.click.sum())
     z = 1.959964
-    centre = (clicks + z**2 / 2) / (n + z**2)
-    half = z / (n + z**2) * (clicks * (n - clicks) / n + z**2 / 4) ** 0.5
-    return clicks / n, centre - half, centre + half
-
-
-def _holds(sums: Sums, truth: float, seed: int) -> dict[str, int]:
-    """Bootstraps of the log whose estimate has an interval, by another bootstrap, with `truth`."""
-    rng = np.random.default_rng(seed)
-    n = len(sums.rankings)
-    held = dict.fromkeys({**PLAIN, **WITH_MODEL}, 0)
-    for _ in range(BOOTSTRAPS):
-        rows = rng.multinomial(n, np.full(n, 1 / n))
-        kept = np.flatnonzero(rows)
-        # Poisson counts instead of multinomial ones: nearly the same for so many rows, and quick.
-        counts = rng.poisson(rows[kept], (_NESTED, len(kept))).astype(np.float64)
-        drawn = sums.of(kept).drawn(counts)
-        for name in held:
-            low, high = _ends({**PLAIN, **WITH_MODEL}[name](drawn))
-            held[name] += low <= truth <= high
-    return held
-
-
-def _whole(sums: Sums, name: str) -> float:
-    return float({**PLAIN, **WITH_MODEL}[name](sums)[0])
-
-
-def _inside(values: DoubleArray, low: float, high: float) -> int:
-    return int(((values >= low) & (values <= high)).sum())
-
-
-def _ends(values: DoubleArray) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    centre = (clicks + z**2 / 2) / (rows + z**2)
+    half = z / (rows + z**2) * (clicks * (rows - clicks) / rows + z**2 / 4) ** 0.5
+    return clicks / rows, centre - half, centre + half

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.arrays import DoubleArray, LongArray
+from features.arrays import DoubleArray
 from serving.experiments.ope.slates import LoggedSlates, OpeRefusedError, Propensities
 
 
@@ -65,14 +65,6 @@ class Sums:
     weighted_reward: DoubleArray
     weighted_rest: DoubleArray  # weight * (reward - predicted)
     baseline: DoubleArray  # weight of the places before * expected
-
-    def of(self, shoppers: LongArray) -> "Sums":
-        """Those of some shoppers alone."""
-        return Sums(
-            *(array[shoppers] for array in (
-                self.rankings, self.places, self.reward, self.weight, self.weighted_reward,
-                self.weighted_rest, self.baseline))
-        )  # fmt: skip
 
     def drawn(self, counts: DoubleArray) -> "Sums":
         """The sums over shoppers, each taken counts (draws, u) times."""

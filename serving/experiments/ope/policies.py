@@ -36,15 +36,19 @@ class PlackettLuce:
     ) -> Chances:
         """Given the items before. All arrays are (n, K), in the order that was shown.
 
-        fixed: places with an item that the shop's rules put there; the target keeps it. values: of
+        fixed: places at which nothing was left to chance; the target keeps their items. values: of
         an item, whatever its place.
         """
         propensity, expected = np.ones(shown.shape), values.copy()
+        # An item at such a place between sampled ones was put there and could not be drawn. Behind
+        # the last sampled place stand those that were not drawn.
+        sampled = shown & ~fixed
+        apart = fixed & (np.cumsum(sampled[:, ::-1], axis=1)[:, ::-1] > 0)
         for place in range(shown.shape[1]):
-            free = shown[:, place] & ~fixed[:, place]
+            free = sampled[:, place]
             if not free.any():
                 continue
-            left = shown[free, place:] & ~fixed[free, place:]
+            left = shown[free, place:] & ~apart[free, place:]
             chance = self._chances(scores[free, place:], left)
             propensity[free, place] = chance[:, 0]
             expected[free, place] = (chance * np.where(left, values[free, place:], 0.0)).sum(axis=1)

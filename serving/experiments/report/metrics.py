@@ -54,13 +54,13 @@ class Metric(BaseModel):
         return out
 
     def past(self, shoppers: pd.DataFrame) -> DoubleArray:
-        """What a shopper did before exposure (n, k); NaN for one who had not come yet."""
+        """What was known of a shopper at exposure (n, k), whatever the arm; NaN: not known."""
         columns = [self._sums(shoppers, BEFORE)]
         if self.per is not None:
             columns.append(shoppers[BEFORE + self.per].to_numpy(np.float64))
-        past = np.stack(columns, axis=1)
-        past[~shoppers["came_before"].to_numpy(bool)] = np.nan
-        return past
+        done = np.stack(columns, axis=1)
+        done[~shoppers["came_before"].to_numpy(bool)] = np.nan
+        return known_at_exposure(done, shoppers["exposed_days"].to_numpy(np.float64))
 
     def _sums(self, shoppers: pd.DataFrame, prefix: str) -> DoubleArray:
         sums = shoppers[prefix + self.column].to_numpy(np.float64)
@@ -79,6 +79,16 @@ class GuardRail(BaseModel):
 
     metric: Metric
     bound: float = Field(gt=0, le=1)  # relative: .02 = 2 % worse
+
+
+def known_at_exposure(done: DoubleArray, exposed_days: DoubleArray) -> DoubleArray:
+    """Covariates (n, 2 k + 1): what a shopper did before, (n, k), how long ago they were exposed,
+    (n,), and the product, which is how much they should have done since if nothing had changed.
+
+    A reading sums over shoppers of any age; no arm has a say in when a shopper came.
+    """
+    age = exposed_days[:, None]
+    return np.concatenate([done, age, done * age], axis=1)
 
 
 REWARD = Metric(name="reward per shopper", column="reward")

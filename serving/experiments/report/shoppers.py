@@ -26,7 +26,7 @@ class ExperimentDataError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Shoppers:
     """`table`: one row a shopper; columns of the exposures, sums after exposure under their names,
-    sums of the days before it under BEFORE + name, and `came_before`.
+    sums of the days before it under BEFORE + name, `came_before` and `exposed_days`.
 
     in_two_arms: shoppers who were exposed to several arms; they are of neither and left out.
     """
@@ -65,6 +65,7 @@ def shoppers(
     earlier = outcomes.loc[before].groupby("unit")[columns].sum().add_prefix(BEFORE)
     table = table.drop(columns=columns, errors="ignore").join(later, on="unit")
     table = table.join(earlier, on="unit")
+    table["exposed_days"] = (until_s - table["first_exposed_s"]) / DAY_S
     table["came_before"] = table["unit"].isin(earlier.index)
     sums = [*columns, *(BEFORE + column for column in columns)]
     table[sums] = table[sums].astype(np.float64).fillna(0.0)

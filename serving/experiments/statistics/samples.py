@@ -64,8 +64,12 @@ def adjusted(values: DoubleArray, arms: Sequence[BoolArray], past: DoubleArray) 
     total = float(centred @ centred)
     if total == 0 or columns.shape[1] == 0:
         return Adjusted(values, 0.0)
+    scale = np.sqrt(np.einsum("ij,ij->j", explained_by, explained_by))
+    explained_by /= np.where(scale > 0, scale, 1.0)
+    columns = columns / np.where(scale > 0, scale, 1.0)
     # Directions that hardly vary (a constant, a copy of another column) get no weight.
-    theta = np.linalg.lstsq(explained_by, centred, rcond=1e-10)[0]
+    gram = explained_by.T @ explained_by
+    theta = np.linalg.lstsq(gram, explained_by.T @ centred, rcond=1e-10)[0]
     rest = centred - explained_by @ theta
     anywhere = np.logical_or.reduce(list(arms))
     shift = (columns - columns[anywhere].mean(axis=0)) @ theta

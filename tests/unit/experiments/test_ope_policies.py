@@ -66,6 +66,15 @@ def test_what_the_rules_fixed_stays_and_is_nobodys_choice(kind: str) -> None:
     assert told.propensity[0, 0] == pytest.approx(left[0] / left.sum(), abs=0.015)
 
 
+def test_what_was_not_drawn_stands_behind_the_sampled_places_and_could_have_been_drawn() -> None:
+    """The last place of a sampled order has a conditional propensity of 1."""
+    free = PlackettLuce(0.7).conditional(SCORES, SHOWN, FREE, VALUES)
+    last = np.array([[False, False, False, True]])
+    told = PlackettLuce(0.7).conditional(SCORES, SHOWN, last, VALUES)
+    assert told.propensity == pytest.approx(free.propensity)
+    assert told.expected == pytest.approx(free.expected)
+
+
 def test_a_temperature_is_not_below_zero() -> None:
     with pytest.raises(ValueError, match="temperature"):
         PlackettLuce(-1.0)
