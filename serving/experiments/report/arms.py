@@ -1,0 +1,161 @@
+"""One arm read against control: metrics, segments, guard rails, and the days before."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from features.arrays import BoolArray, DoubleArray
+from serving.experiments.report.metrics import GuardRail, Metric
+from serving.experiments.report.plan import Data, Plan
+from serving.experiments.report.result import (
+    EVERYBODY,
+    ArmReading,
+    DayPoint,
+    GuardRailReading,
+    MetricReading,
+)
+from serving.experiments.report.shoppers import day_ends, shoppers
+from serving.experiments.report.verdict import of_arm
+from serving.experiments.statistics.comparison import compare
+from serving.experiments.statistics.correction import corrected
+from serving.experiments.statistics.samples import adjusted, sample_of
+from serving.experiments.statistics.sequence import LEAST_SHOPPERS
+
+
+@dataclass(frozen=True, slots=True)
+class ArmReader:
+    """Reads the arms of one experiment at one time."""
+
+    plan: Plan
+    data: Data
+    read_at_s: float
+
+    @property
+    def alpha(self) -> float:
+        """Of each comparison: Bonferroni over the arms that are compared with control."""
+        return self.plan.alpha / len(self.plan.arms)
+
+    def read(self, arm: str, table: pd.DataFrame) -> ArmReading:
+        """All of one arm; `table` is that of all shoppers."""
+        own = self._pair(arm, table)
+        deciding = self.metric(self.plan.deciding, own, EVERYBODY)
+        others = self._corrected(
+            [self.metric(metric, part, name) for metric, part, name in self._others(own)]
+        )
+        rails = [self._guard_rail(rail, own) for rail in self.plan.guard_rails]
+        return ArmReading(
+            arm=arm,
+            deciding=deciding,
+            others=tuple(others),
+            guard_rails=tuple(rails),
+            by_day=tuple(self._by_day(arm, table)) if self.plan.by_day else (),
+            verdict=of_arm(arm, self.plan.control, deciding, rails),
+        )
+
+    def metric(self, metric: Metric, table: pd.DataFrame, segment: str) -> MetricReading:
+        """One metric of a table of control and one arm."""
+        control = (table["arm"] == self.plan.control).to_numpy(bool)
+        masks: list[BoolArray] = [control, ~control]
+        sizes = (int(control.sum()), int((~control).sum()))
+        if min(sizes) < LEAST_SHOPPERS:
+            return _unknown(metric, segment, sizes)
+        values = metric.values(table, masks)
+        plain = [sample_of(values[mask]) for mask in masks]
+        means = [_known(sample.mean) for sample in plain]
+        if not means[0] or means[1] is None:
+            return _unknown(metric, segment, sizes, *means)
+        rest, saved = adjusted(values, masks, metric.past(table))
+        told = compare(
+            *(sample_of(rest[mask]) for mask in masks), self.alpha, self.plan.looks,
+            self.plan.tuned_to, *plain,
+        )  # fmt: skip
+        low, high = float(told.low), float(told.high)
+        return MetricReading(
+            metric=metric.name, segment=segment, shoppers=sizes,
+            control=means[0], treatment=means[1],
+            lift=float(told.lift), low=low, high=high, p_value=float(told.p_value), saved=saved,
+            finding=_finding(metric, low, high),
+        )  # fmt: skip
+
+    def _pair(self, arm: str, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["arm"].isin([self.plan.control, arm])].reset_index(drop=True)
+
+    def _others(self, own: pd.DataFrame) -> list[tuple[Metric, pd.DataFrame, str]]:
+        """The other metrics of all shoppers, and the deciding one of each segment."""
+        asked = [(metric, own, EVERYBODY) for metric in self.plan.others]
+        for column in self.plan.segments:
+            for value, part in own.groupby(column, sort=True):
+                name = f"{column}: {value}"
+                asked.append((self.plan.deciding, part.reset_index(drop=True), name))
+        return asked
+
+    def _corrected(self, readings: list[MetricReading]) -> list[MetricReading]:
+        p_values = np.array([_nan(reading.p_value) for reading in readings], np.float64)
+        out = []
+        for reading, p in zip(readings, corrected(p_values, self.plan.correction), strict=True):
+            sure = p < self.alpha
+            finding = reading.finding if sure or reading.finding == "too few" else "open"
+            adjusted_p = _known(p)
+            out.append(reading.model_copy(update={"adjusted_p": adjusted_p, "finding": finding}))
+        return out
+
+    def _guard_rail(self, rail: GuardRail, own: pd.DataFrame) -> GuardRailReading:
+        reading = self.metric(rail.metric, own, EVERYBODY)
+        state: Literal["kept", "broken", "open"] = "open"
+        if reading.low is not None and reading.high is not None:
+            ends = (reading.low, reading.high)
+            worst, best = (max(ends), min(ends)) if rail.metric.less_is_better else (
+                -min(ends), -max(ends)
+            )  # fmt: skip
+            if best > rail.bound:
+                state = "broken"
+            elif worst <= rail.bound:
+                state = "kept"
+        elif reading.control == reading.treatment == 0:
+            state = "kept"  # it happened to nobody
+        return GuardRailReading(reading=reading, bound=rail.bound, state=state)
+
+    def _by_day(self, arm: str, table: pd.DataFrame) -> list[DayPoint]:
+        points = []
+        columns = self.plan.deciding.columns
+        for day, end_s in enumerate(day_ends(table, self.read_at_s), start=1):
+            found = shoppers(
+                self.data.exposures, self.data.outcomes, columns, end_s, self.plan.past_days
+            )
+            told = self.metric(self.plan.deciding, self._pair(arm, found.table), EVERYBODY)
+            if told.lift is not None and told.low is not None and told.high is not None:
+                points.append(DayPoint(day=day, lift=told.lift, low=told.low, high=told.high))
+        return points
+
+
+def _finding(
+    metric: Metric, low: float, high: float
+) -> Literal["better", "worse", "open", "too few"]:
+    if low > 0:
+        return "worse" if metric.less_is_better else "better"
+    if high < 0:
+        return "better" if metric.less_is_better else "worse"
+    return "open"
+
+
+def _unknown(
+    metric: Metric,
+    segment: str,
+    sizes: tuple[int, int],
+    control: float | None = None,
+    treatment: float | None = None,
+) -> MetricReading:
+    return MetricReading(
+        metric=metric.name, segment=segment, shoppers=sizes, control=control, treatment=treatment,
+        lift=None, low=None, high=None, p_value=None, finding="too few",
+    )  # fmt: skip
+
+
+def _known(value: float | DoubleArray) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _nan(value: float | None) -> float:
+    return np.nan if value is None else value
