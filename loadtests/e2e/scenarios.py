@@ -1,6 +1,6 @@
 """All scenarios. The order matters: each begins where the one before left the release."""
 
-from loadtests.e2e import disruptions, filling, rollouts
+from loadtests.e2e import collected, disruptions, filling, growth, rollouts
 from loadtests.e2e.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -16,7 +16,9 @@ SCENARIOS: dict[str, Scenario] = {
         disruptions.redis_gone,
         filling.redis_full,
         rollouts.publish_and_roll_back,
+        collected.retraining,
+        collected.generated_load,
         disruptions.policies,
-        disruptions.grow_and_shrink,
+        growth.grow_and_shrink,
     )
 }
