@@ -18,7 +18,7 @@ from rich.console import Console
 
 from helm.tools.kubernetes import CommandError
 from loadtests.e2e.profiles import install, reinstall, smallest
-from loadtests.e2e.report import plot, table, write_page
+from loadtests.e2e.report import plot, plot_growth, table, write_page
 from loadtests.e2e.scenario import Result
 from loadtests.e2e.scenarios import SCENARIOS
 from loadtests.e2e.shop import CHART, Shop
@@ -66,10 +66,13 @@ def main() -> int:
     told = {"seconds": took_s, "results": results}
     (REPORTS / "e2e.json").write_text(json.dumps(told, default=vars, indent=1))
     plot(results, seconds, REPORTS / "e2e.png")
+    (REPORTS / "growth.png").unlink(missing_ok=True)
+    for grown in (each.timeline for each in results if each.timeline):
+        plot_growth(grown, seconds, REPORTS / "growth.png")
     console.print(table(results))
     console.print(f"{took_s // 60} min {took_s % 60} s")
     if given.write:
-        write_page(results, REPORTS / "e2e.png", took_s)
+        write_page(results, REPORTS / "e2e.png", REPORTS / "growth.png", took_s)
     missed = [f"{each.name}: {said}" for each in results for said in each.missed]
     for said in missed:
         console.print(f"missed: {said}", markup=False)

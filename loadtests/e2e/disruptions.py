@@ -1,4 +1,4 @@
-"""Nothing, losses of every kind, and growth, under load."""
+"""Nothing, and losses of every kind, under load."""
 
 import time
 from collections.abc import Iterator
@@ -7,14 +7,8 @@ from functools import partial
 
 from helm.tools.kubernetes import CommandError, Json, ready, until
 from loadtests.e2e.scenario import Result, watched
-from loadtests.e2e.shop import DEPLOYMENTS, Shop, cluster_of, seconds_to_ready
-from loadtests.e2e.traffic import Span, Traffic
-
-_BUSY = [
-    *("--set-json", f"{DEPLOYMENTS['ingress']}.target_ongoing_requests=0.2"),
-    *(option for each in DEPLOYMENTS.values()
-      for option in ("--set", f"{each}.downscale_delay_s=30")),
-]  # fmt: skip
+from loadtests.e2e.shop import Shop, seconds_to_ready
+from loadtests.e2e.traffic import Traffic
 
 
 def steady(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -74,27 +68,6 @@ def policies(shop: Shop, traffic: Traffic, result: Result) -> None:
         reached = _reached(shop, f"{host}.{shop.space.name}", int(port))
         result.facts[target] = "reached" if reached else "denied"
         result.expect(reached == allowed, f"{target} is {result.facts[target]}")
-
-
-def grow_and_shrink(shop: Shop, traffic: Traffic, result: Result) -> None:
-    """More load than one node may take; an upgrade meanwhile, which begins as large; less again."""
-    shop.release.upgrade("--reuse-values", *_BUSY)
-    began_s = time.time()
-    crowd = shop.traffic(rate=30)
-    crowd.name = "crowd"
-    crowd.start()
-    took = until(lambda: len(shop.workers()) > 1, "a second node", 200, 1.0)
-    result.facts["second node ready, s"] = round(took)
-    before, large = shop.active(), len(shop.workers())
-    shop.release.upgrade("--reuse-values", "--set", "rules.diversity.depth=17")
-    until(lambda: shop.active() not in ("", before), "a new cluster is active", 400, 1.0)
-    new = [each for each in shop.workers() if cluster_of(each) == shop.active()]
-    result.facts["nodes before the upgrade and at its switch"] = f"{large}, {len(new)}"
-    result.expect(len(new) >= large, f"{len(new)} nodes have to do what {large} did")
-    crowd.stop()
-    took = until(lambda: len(shop.workers()) == 1, "one node again", 600, 2.0)
-    result.facts["one node again after the crowd, s"] = round(took)
-    result.spans.append(Span("growth, upgrade, shrinking", began_s, time.time()))
 
 
 @contextmanager

@@ -2,22 +2,32 @@
 
 import shutil
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from helm.tools.kubernetes import Json
+from loadtests.e2e.nodes import Timeline
 from loadtests.e2e.scenario import Result
-from loadtests.e2e.traffic import Phase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cluster.md"
 _BEGIN, _END = "<!-- results: written by `make e2e` -->", "<!-- end of results -->"
 _PLOT = PAGE.with_name("images") / "cluster.png"
+_NODES = {
+    "asked": "wanted by Ray", "made": "pods", "started": "Ray runs", "holding": "have a replica",
+    "ready": "take requests",
+}  # fmt: skip
 _PLOTTED = ("upgrade: rules (helm)", "drain of the only worker")
 _COLOURS = {
     "model": "tab:blue", "cold_start": "tab:cyan", "fallback": "tab:orange", "rejected": "tab:red",
     "failed": "black",
 }  # fmt: skip
+Lines = list[tuple[int, Json]]  # of callers: second of the clock, and what they told of it
 COLUMNS = ("phase", "s", "sent", "by the model", "failed", "rejected", "hanging", "worst ms")
 
 
@@ -49,7 +59,7 @@ def table(results: list[Result]) -> Table:
     return shown
 
 
-def plot(results: list[Result], seconds: list[tuple[int, Json]], png: Path) -> None:
+def plot(results: list[Result], seconds: Lines, png: Path) -> None:
     """An upgrade and a drain, second by second: what was answered, and the slowest answer."""
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
@@ -59,40 +69,69 @@ def plot(results: list[Result], seconds: list[tuple[int, Json]], png: Path) -> N
         return
     figure = Figure(figsize=(11, 3.2 * len(phases)), layout="constrained")
     for axes, phase in zip(figure.subplots(len(phases), squeeze=False)[:, 0], phases, strict=True):
-        at, answered, slowest = _over_time(phase, seconds)
-        below = [0] * len(at)
-        for kind, counts in answered.items():
-            colour = _COLOURS.get(kind.partition(":")[0], "tab:purple")
-            axes.bar(at, counts, bottom=below, width=1.0, label=kind, color=colour)
-            below = [a + b for a, b in zip(below, counts, strict=True)]
-        axes.set(title=phase.name, ylabel="requests a second", xlabel="seconds")
-        axes.legend(loc="lower left")
-        worst = axes.twinx()
-        worst.plot(at, slowest, color="black", linewidth=0.8)
-        worst.set(yscale="log", ylabel="slowest, ms", ylim=(1, 20_000))
-        worst.axhline(2_000, color="red", linestyle=":")
+        _draw_answers(axes, int(phase.from_s), phase.seconds, seconds)
+        axes.set(title=phase.name, xlabel="seconds")
     png.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(png, dpi=100)
 
 
-def _over_time(
-    phase: Phase, seconds: list[tuple[int, Json]]
-) -> tuple[list[int], dict[str, list[int]], list[int]]:
-    """Seconds since its start; how many were answered in each way; the slowest, ms."""
-    first = int(phase.from_s)
-    lines = [line for second, line in seconds if first <= second < first + phase.seconds]
-    kinds = sorted({kind for line in lines for kind in line["counts"]} - {"hanging"})
-    kinds.sort(key=lambda kind: (":" in kind, kind != "model"))
-    answered = {kind: [line["counts"].get(kind, 0) for line in lines] for kind in kinds}
-    return (
-        [line["second"] - first for line in lines],
-        answered,
-        [line["worst_ms"] for line in lines],
-    )
+def plot_growth(timeline: Timeline, seconds: Lines, png: Path) -> None:
+    """Answers, replicas and nodes of one growth, second by second."""
+    from matplotlib.figure import Figure
+
+    samples, began_s = timeline.samples, min(timeline.marks.values()) - 20
+    lasted = int(samples[-1].at_s - began_s)
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    answers, replicas, nodes = figure.subplots(3, sharex=True)
+    _draw_answers(answers, int(began_s), lasted, [*seconds, *timeline.crowd])
+    at = [now.at_s - began_s for now in samples]
+    for number, name in enumerate(samples[0].targets):
+        wanted = [now.targets.get(name) for now in samples]
+        running = [now.running.get(name) for now in samples]
+        replicas.step(at, wanted, where="post", color=f"C{number}", linestyle=":")
+        replicas.step(at, running, where="post", color=f"C{number}", label=name)
+    replicas.set(ylabel="replicas (dotted: wanted)", ylim=(0, None))
+    for name in ("asked", "made", "started", "holding", "ready"):
+        told = [getattr(now, name) for now in samples]
+        nodes.step(at, told, where="post", label=_NODES[name])
+    nodes.set(ylabel="nodes", ylim=(0, None), xlabel="seconds", xlim=(0, lasted))
+    for axes in (answers, replicas, nodes):
+        for mark, at_s in timeline.marks.items():
+            axes.axvline(at_s - began_s, color="grey", linestyle="--", linewidth=0.8)
+            if axes is answers:
+                where = (at_s - began_s, 1.02)
+                axes.annotate(mark, where, xycoords=("data", "axes fraction"), rotation=20)
+        axes.legend(loc="lower left", fontsize="small")
+    png.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(png, dpi=100)
 
 
-def write_page(results: list[Result], png: Path, took_s: int) -> None:
-    """The tables of docs/cluster.md, between their marks, and its plot."""
+def _draw_answers(axes: "Axes", first: int, lasted: int, lines: Lines) -> None:
+    """How many were answered in each way in each second, and the slowest of it."""
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    slowest: dict[int, int] = defaultdict(int)
+    for second, line in lines:
+        if first <= second < first + lasted:
+            counts[second - first].update(line["counts"])
+            slowest[second - first] = max(slowest[second - first], line["worst_ms"])
+    at = sorted(counts)
+    kinds = {kind for each in counts.values() for kind in each} - {"hanging"}
+    below = [0] * len(at)
+    for kind in sorted(kinds, key=lambda kind: (":" in kind, kind != "model", kind)):
+        answered = [counts[second][kind] for second in at]
+        colour = _COLOURS.get(kind.partition(":")[0], "tab:purple")
+        axes.bar(at, answered, bottom=below, width=1.0, label=kind, color=colour)
+        below = [a + b for a, b in zip(below, answered, strict=True)]
+    axes.set(ylabel="requests a second")
+    axes.legend(loc="lower left")
+    worst = axes.twinx()
+    worst.plot(at, [slowest[second] for second in at], color="black", linewidth=0.8)
+    worst.set(yscale="log", ylabel="slowest, ms", ylim=(1, 20_000))
+    worst.axhline(2_000, color="red", linestyle=":")
+
+
+def write_page(results: list[Result], png: Path, growth_png: Path, took_s: int) -> None:
+    """The tables of docs/cluster.md, between their marks, and the plots."""
     lines = [
         f"{time.strftime('%Y-%m-%d')}, the whole suite in {took_s // 60} min {took_s % 60} s.",
         "",
@@ -106,6 +145,8 @@ def write_page(results: list[Result], png: Path, took_s: int) -> None:
     if png.exists():
         shutil.copy(png, _PLOT)
         lines += ["", "![An upgrade and a drain, second by second](images/cluster.png)"]
+    if growth_png.exists():  # docs/autoscaling.md shows it
+        shutil.copy(growth_png, _PLOT.with_name("growth.png"))
     text = PAGE.read_text()
     before, _, rest = text.partition(_BEGIN)
     _, mark, after = rest.partition(_END)

@@ -46,6 +46,7 @@ class Span:
     from_s: float
     to_s: float
     by_the_model: float = 0.0  # a share: so many of its rankings at least
+    overload: bool = False  # more is asked for than there is room: refusals are an answer
 
     @property
     def seconds(self) -> int:
@@ -124,6 +125,15 @@ class Traffic:
             line = json.loads(text)
             found.append((line["second"], line))
         return found
+
+    def finish(self) -> list[tuple[int, Json]]:
+        """Let it tell everything, and end it; returns what it said."""
+        self._namespace.kubectl("exec", self.name, "--", "sh", "-c", "kill -TERM 1")
+        ended = "--for=jsonpath={.status.phase}=Succeeded"
+        self._namespace.kubectl("wait", ended, f"pod/{self.name}", "--timeout=60s")
+        lines = self.lines()
+        self.stop()
+        return lines
 
     def stop(self) -> None:
         """End it."""

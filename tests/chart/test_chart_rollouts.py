@@ -1,10 +1,12 @@
 """What restarts what, and what makes more of it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ray.serve._private import constants
 
 from helm.tools.rendering import RefusedError
 from tests.support.chart.rendering import (
@@ -184,3 +186,23 @@ def test_a_head_that_would_end_its_own_controller_is_refused() -> None:
     small = {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi"}}
     with pytest.raises(RefusedError, match=r"serving\.head\.resources\.limits\.memory: 1Gi"):
         render({"serving": {"head": {"resources": small}}})
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_replicas_are_brought_together_only_where_one_node_is_enough(nodes: int) -> None:
+    """Packed, two of a deployment would lie on one node, and its loss would be that of both."""
+    values = {
+        "serving": {"workers": {"minReplicas": nodes}, "autoscaler": {"idleTimeoutSeconds": 77}}
+    }
+    cluster = one(render(values), "RayService")["spec"]["rayClusterConfig"]
+    (head, *_) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value") for each in head["env"]}
+    wanted = {
+        "RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY": "1",
+        "RAY_SERVE_NODE_COMPACTION_DELAY_S": "77",
+    }
+    assert {name: given.get(name) for name in wanted} == (
+        wanted if nodes == 1 else dict.fromkeys(wanted)
+    )
+    known = Path(constants.__file__).read_text()
+    assert all(f'"{name}"' in known for name in wanted)
