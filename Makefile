@@ -77,7 +77,7 @@ rollback: .venv/.ready .venv-triton/.ready ## Return to the model version before
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --rollback
 
 ##@ Measure
-.PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder
+.PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -101,6 +101,9 @@ trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % an
 
 autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it [RATE= FACTOR=]
 	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
+
+exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS=]
+	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)")
 
 evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
