@@ -7,6 +7,7 @@ more than it costs and finds new items twice as fast.
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from features.telemetry.progress import StepProgress
 from loadtests.exploration.findings import Finding, finding
+from loadtests.exploration.learner import RANKERS, Ranker
 from loadtests.exploration.play import Course, play, warmed_up, without_chance
 from loadtests.exploration.plot import draw
 from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Reward, Shop
@@ -33,7 +35,6 @@ def policies() -> dict[str, Rules]:
         "uplift .3": _rules(share=0.3, **_OFTEN),
         "Thompson .5": _rules(share=0.5, choice="thompson", epsilon=0.1, **_OFTEN),
         "drawn": _rules(share=0, sampling={"share": 1.0, "temperature": 0.1}),
-        "drawn, share .3": _rules(share=0, sampling={"share": 0.3, "temperature": 0.25}),
         "drawn from place 5": _rules(
             share=0, sampling={"share": 1.0, "temperature": 0.25, "first": 5, "among": 20}
         ),
@@ -47,21 +48,22 @@ def _rules(**exploration: object) -> Rules:
 def main() -> int:
     """Play every policy in every shop, and compare."""
     given = _arguments()
-    console = Console(width=None if sys.stdout.isatty() else 135)
-    courses: dict[str, list[Course]] = {name: [] for name in policies()}
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    courses: dict[Ranker, dict[str, list[Course]]] = {
+        ranker: {name: [] for name in policies()} for ranker in RANKERS
+    }
     with StepProgress(console=console) as progress:
-        task = progress.add_task("shops played", total=given.shops * len(courses))
+        task = progress.add_task(
+            "shops played", total=given.shops * len(RANKERS) * len(policies())
+        )
         for seed in range(given.shops):
             shop = Shop.drawn(seed, given.items, given.rankings, Reward())
-            learner = warmed_up(shop, seed)
-            for name, rules in policies().items():
-                courses[name].append(play(shop, learner, rules, seed))
-                progress.advance(task)
-    findings = [
-        finding(name, played, courses[WITHOUT])
-        for name, played in courses.items()
-        if name != WITHOUT
-    ]
+            for ranker in RANKERS:
+                learner = warmed_up(shop, ranker, seed)
+                for name, rules in policies().items():
+                    courses[ranker][name].append(play(shop, learner, rules, seed))
+                    progress.advance(task)
+    findings = {ranker: _findings(played) for ranker, played in courses.items()}
     folder: Path = given.out
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "exploration.json"
@@ -69,14 +71,20 @@ def main() -> int:
     draw(courses, WITHOUT, findings, folder / "exploration.png")
     console.print(_table(given, findings))
     console.print(f"report: {report}", markup=False)
-    return 0 if any(found.pays and found.twice_as_fast for found in findings) else 1
+    held = [found.pays and found.twice_as_fast for each in findings.values() for found in each]
+    return 0 if any(held) else 1
+
+
+def _findings(courses: dict[str, list[Course]]) -> list[Finding]:
+    without = courses[WITHOUT]
+    return [finding(name, made, without) for name, made in courses.items() if name != WITHOUT]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--shops", type=int, default=10, help="drawn, at least two")
-    parser.add_argument("--items", type=int, default=1_000)
-    parser.add_argument("--rankings", type=int, default=500, help="a day")
+    parser.add_argument("--shops", type=int, default=8, help="drawn, at least two")
+    parser.add_argument("--items", type=int, default=400)
+    parser.add_argument("--rankings", type=int, default=150, help="a day")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     given = parser.parse_args()
     if given.shops < 2:
@@ -85,7 +93,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _as_json(
-    given: argparse.Namespace, courses: dict[str, list[Course]], findings: list[Finding]
+    given: argparse.Namespace,
+    courses: Mapping[Ranker, Mapping[str, list[Course]]],
+    findings: Mapping[Ranker, list[Finding]],
 ) -> dict[str, object]:
     return {
         "shops": given.shops,
@@ -95,36 +105,38 @@ def _as_json(
         "warm_up_days": WARM_UP_DAYS,
         "reward": asdict(Reward()),
         "policies": {name: rules.exploration.model_dump() for name, rules in policies().items()},
-        "findings": [
-            {**asdict(found), "pays": found.pays, "twice_as_fast": found.twice_as_fast}
-            for found in findings
-        ],
+        "findings": {
+            ranker: [
+                {**asdict(found), "pays": found.pays, "twice_as_fast": found.twice_as_fast}
+                for found in each
+            ]
+            for ranker, each in findings.items()
+        },
         "courses": {
-            name: [asdict(course) for course in played] for name, played in courses.items()
+            ranker: {name: [asdict(course) for course in made] for name, made in played.items()}
+            for ranker, played in courses.items()
         },
     }
 
 
-def _table(given: argparse.Namespace, findings: list[Finding]) -> Table:
+def _table(given: argparse.Namespace, findings: Mapping[Ranker, list[Finding]]) -> Table:
     table = Table(
         title=f"simulated: {given.shops} shops, {given.items} items, {given.rankings} rankings a "
-        f"day, {DAYS} days; % of the reward without, mean [95 % interval over shops]",
+        f"day, {DAYS} days; % of the reward without exploration [95 % interval over shops]",
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
-    table.add_column("exploration", no_wrap=True)
-    for name in (
-        "gain on day 30", "cost a day", "gain - cost", "net, all days", "found", "sooner, times", ""
-    ):  # fmt: skip
+    for name in ("ranked by", "exploration"):
+        table.add_column(name, no_wrap=True)
+    for name in ("gain on\nday 30", "cost\na day", "gain - cost", "net,\nall days", "sooner,\ntimes"):
         table.add_column(name, justify="right", no_wrap=True)
-    for found in findings:
-        verdict = [
-            "pays" if found.pays else "does not surely pay",
-            *(["twice as fast"] if found.twice_as_fast else []),
-        ]
-        table.add_row(
-            found.name, str(found.gain), str(found.cost), str(found.beyond), str(found.net),
-            f"{found.found.mean:.0%}", str(found.sooner), ", ".join(verdict),
-        )  # fmt: skip
+    table.add_column("pays,\ntwice as fast", no_wrap=True)
+    for ranker, each in findings.items():
+        for found in each:
+            yes = ["yes" if held else "no" for held in (found.pays, found.twice_as_fast)]
+            table.add_row(
+                ranker, found.name, str(found.gain), str(found.cost), str(found.beyond),
+                str(found.net), str(found.sooner), ", ".join(yes),
+            )  # fmt: skip
     return table
 
 

@@ -58,7 +58,7 @@ def main() -> int:
     rows: dict[str, list[float]] = {}
     for seed in tracked(range(given.shops), "shops", console):
         shop = Shop.drawn(seed, given.items, given.rankings, Reward())
-        offered = choices(shop, warmed_up(shop, seed), seed)
+        offered = choices(shop, warmed_up(shop, "click rate", seed), seed)
         if given.keep:
             given.keep.mkdir(parents=True, exist_ok=True)
             np.savez(

@@ -7,7 +7,7 @@ import numpy as np
 from features.arrays import BoolArray, DoubleArray, LongArray
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.datasets.simulated.truth import examination
-from loadtests.exploration.learner import Learner
+from loadtests.exploration.learner import Learner, Ranker
 from loadtests.exploration.shop import BEST, DAYS, WARM_UP_DAYS, Requests, Shop
 from serving.ranking.request import Context
 from serving.ranking.slate.policy import SlatePolicy
@@ -37,9 +37,9 @@ class Course:
     deserving: int = 0
 
 
-def warmed_up(shop: Shop, seed: int) -> Learner:
+def warmed_up(shop: Shop, ranker: Ranker, seed: int) -> Learner:
     """What is known after the first days, without exploration."""
-    learner = Learner.new(len(shop.table))
+    learner = Learner.new(ranker, len(shop.table))
     usual = _Player(shop, learner, without_chance(), seed)
     for day in range(WARM_UP_DAYS):
         usual.day(day)

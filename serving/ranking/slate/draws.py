@@ -17,6 +17,8 @@ from serving.ranking.slate.moves import Order
 from serving.ranking.slate.places import Frame, Places
 from serving.shops.rules import Sampling
 
+_FAINTEST, _FAINT = -700.0, 1e-100  # logarithm of a weight, and a weight
+
 _Choose = Callable[[int, list[int], list[float]], int | None]  # the n-th, of these, by weights
 
 
@@ -26,7 +28,10 @@ class Draws:
     def __init__(self, frame: Frame, scores: DoubleArray, rule: Sampling) -> None:
         self._frame, self._rule = frame, rule
         spread = (float(scores.std()) if len(scores) else 0.0) or 1.0
-        self._logits: list[float] = (scores / (rule.temperature * spread)).tolist()
+        logits = scores.astype(np.float64) / (rule.temperature * spread)
+        self._logits: list[float] = logits.tolist()
+        highest = logits.max(initial=-np.inf)
+        self._weights: list[float] = np.exp(np.maximum(logits - highest, _FAINTEST)).tolist()
 
     @property
     def size(self) -> int:
@@ -70,8 +75,9 @@ class Draws:
         while left and places.next < max(self._frame.diversity.depth, end):
             drawn = rule.first - 1 <= places.next < end
             options = places.allowed(left, rule.among if drawn else 1)
-            highest = max(self._logits[index] for index in options)
-            weights = [exp(self._logits[index] - highest) for index in options]
+            weights = [self._weights[index] for index in options]
+            if weights[0] < _FAINT:  # the best of all are gone
+                weights = self._anew(options)
             index = choose(len(placed), options, weights)
             if index is None:
                 chance[len(placed) :] = 0.0
@@ -81,3 +87,8 @@ class Draws:
             places.put(index)
             placed.append(index)
         return np.array(placed + left, np.int64), chance
+
+    def _anew(self, options: list[int]) -> list[float]:
+        """Weights against the best of these: an exponential holds no more than 300 digits."""
+        highest = max(self._logits[index] for index in options)
+        return [exp(self._logits[index] - highest) for index in options]

@@ -18,8 +18,8 @@ from scipy.special import betainc
 from features.arrays import DoubleArray
 from features.behavior.item_features import CTR_PRIOR
 
-MOST = 20  # new items that are compared: the best by score
-_RATES = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 48)])  # edges of the grid
+MOST = 10  # new items that are compared: the best by score
+_RATES = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 40)])  # edges of the grid
 _STEPS = 30  # of the search: the mean to a billionth
 
 
