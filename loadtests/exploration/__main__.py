@@ -53,9 +53,7 @@ def main() -> int:
         ranker: {name: [] for name in policies()} for ranker in RANKERS
     }
     with StepProgress(console=console) as progress:
-        task = progress.add_task(
-            "shops played", total=given.shops * len(RANKERS) * len(policies())
-        )
+        task = progress.add_task("shops played", total=given.shops * len(RANKERS) * len(policies()))
         for seed in range(given.shops):
             shop = Shop.drawn(seed, given.items, given.rankings, Reward())
             for ranker in RANKERS:
@@ -127,7 +125,13 @@ def _table(given: argparse.Namespace, findings: Mapping[Ranker, list[Finding]]) 
     )  # fmt: skip
     for name in ("ranked by", "exploration"):
         table.add_column(name, no_wrap=True)
-    for name in ("gain on\nday 30", "cost\na day", "gain - cost", "net,\nall days", "sooner,\ntimes"):
+    for name in (
+        "gain on\nday 30",
+        "cost\na day",
+        "gain - cost",
+        "net,\nall days",
+        "sooner,\ntimes",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("pays,\ntwice as fast", no_wrap=True)
     for ranker, each in findings.items():

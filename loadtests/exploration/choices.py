@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from features.arrays import DoubleArray, LongArray
 from features.datasets.simulated.behaviour import draw_queries
@@ -51,7 +52,7 @@ def choices(shop: Shop, learner: Learner, seed: int) -> Choices:
     return Choices(context, reward, worth)
 
 
-def _session_before(shopper: LongArray, is_guest: DoubleArray | LongArray) -> LongArray:
+def _session_before(shopper: LongArray, is_guest: npt.NDArray[np.bool_]) -> LongArray:
     """Row of the same shopper's session before, as far as the shop can know; -1 = none."""
     last: dict[int, int] = {}
     before = np.full(len(shopper), -1)

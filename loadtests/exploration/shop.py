@@ -11,26 +11,18 @@ import numpy as np
 from features.arrays import BoolArray, DoubleArray, LongArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from features.datasets.simulated.catalog import category_tree, draw_catalog
+from features.datasets.simulated.catalog import ItemLatents, category_tree, draw_catalog
 from features.datasets.simulated.shoppers import (
     DAY_S,
+    Needs,
+    Sessions,
+    ShopperLatents,
     draw_needs,
     draw_sessions,
     draw_shoppers,
 )
 from features.datasets.simulated.simulation import START_S
-from features.datasets.simulated.truth import (
-    BUY,
-    CART,
-    OFFSET,
-    ItemLatents,
-    Needs,
-    Sessions,
-    ShopperLatents,
-    match,
-    sigmoid,
-    taste,
-)
+from features.datasets.simulated.truth import BUY, CART, OFFSET, match, sigmoid, taste
 
 WARM_UP_DAYS, DAYS = 14, 30  # before anything is compared; then what is compared
 BEST = 5  # items of a type that deserve to be seen first

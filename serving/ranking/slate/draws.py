@@ -12,7 +12,7 @@ from math import exp
 
 import numpy as np
 
-from features.arrays import DoubleArray
+from features.arrays import DoubleArray, FloatArray
 from serving.ranking.slate.moves import Order
 from serving.ranking.slate.places import Frame, Places
 from serving.shops.rules import Sampling
@@ -25,7 +25,7 @@ _Choose = Callable[[int, list[int], list[float]], int | None]  # the n-th, of th
 class Draws:
     """Of one request. scores: (n,) what candidates are ordered by."""
 
-    def __init__(self, frame: Frame, scores: DoubleArray, rule: Sampling) -> None:
+    def __init__(self, frame: Frame, scores: FloatArray | DoubleArray, rule: Sampling) -> None:
         self._frame, self._rule = frame, rule
         spread = (float(scores.std()) if len(scores) else 0.0) or 1.0
         logits = scores.astype(np.float64) / (rule.temperature * spread)

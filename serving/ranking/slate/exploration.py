@@ -66,7 +66,8 @@ def mixed(share: float, first: DoubleArray, second: DoubleArray) -> DoubleArray:
         begins_so = np.logaddexp(
             np.log(share) + np.cumsum(np.log(first)), np.log1p(-share) + np.cumsum(np.log(second))
         )
-    return np.minimum(np.exp(np.diff(begins_so, prepend=0.0)), 1.0)
+    told: DoubleArray = np.minimum(np.exp(np.diff(begins_so, prepend=0.0)), 1.0)
+    return told
 
 
 def _note(usual: Order, order: Order, notes: Notes) -> None:

@@ -44,7 +44,8 @@ def chance_to_win(new: Interest, incumbent: Interest, epsilon: float) -> DoubleA
     between, middle = np.diff(below), (below[:, 1:] + below[:, :-1]) / 2
     logs = np.log(np.maximum(middle, 1e-300))
     wins: DoubleArray = (between * np.exp(logs.sum(axis=0) - logs)).sum(axis=1)
-    return wins[:-1] / wins.sum()
+    wins /= wins.sum()
+    return wins[:-1]
 
 
 @lru_cache(10_000)
@@ -53,8 +54,9 @@ def _prior_mean(taken: float, passed: float, epsilon: float) -> float:
     clicks, examinations = CTR_PRIOR
     other = betainc(clicks + taken, examinations - clicks + passed, _RATES)
     low, high = 1e-6, 1 - 1e-6
+    mean = epsilon
     for _ in range(_STEPS):
-        mean = (low * high) ** 0.5
+        mean = float((low * high) ** 0.5)
         own = betainc(mean * examinations, (1 - mean) * examinations, _RATES)
         beats = float(((other[1:] + other[:-1]) / 2 * np.diff(own)).sum())
         low, high = (mean, high) if beats < epsilon else (low, mean)

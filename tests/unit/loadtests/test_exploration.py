@@ -14,7 +14,7 @@ from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Reward, Shop
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return Shop.drawn(1, 120, 4, Reward())
+    return Shop.drawn(1, 120, 20, Reward())
 
 
 def test_an_item_is_not_asked_for_before_it_is_launched(shop: Shop) -> None:
