@@ -87,7 +87,7 @@ withdraw: .venv/.ready .venv-triton/.ready ## Serve the candidate VERSION= no mo
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --withdraw "$(VERSION)"
 
 ##@ Measure
-.PHONY: measure load chaos bench trace-cost autoscaling evaluate evaluate-search cross-encoder ope plan-experiment experiment-proofs
+.PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope plan-experiment experiment-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -111,6 +111,9 @@ trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % an
 
 autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it [RATE= FACTOR=]
 	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
+
+exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS=]
+	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)")
 
 evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")

@@ -67,6 +67,8 @@ class RankingRecord:
     query: str | None = None
     model_version: str | None = None
     scores: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    # Of each place, given the places before: the product over the first k places is the probability
+    # that a ranking begins so (docs/adr/0035).
     propensities: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     # (n_items, n_features), float16 or float32, kept as given; NaN = not known
     features: npt.NDArray[np.float16] | FloatArray = field(
@@ -74,6 +76,8 @@ class RankingRecord:
     )
     variant: str = DEFAULT_VARIANT  # that the request was assigned to: its exposures in one word
     exposures: tuple[Exposure, ...] = ()  # the arms of experiments that it belonged to
+    # int8 (n_items,), of two interleaved orders whose pick: 0, 1, -1 = a rule's; None: one order
+    teams: npt.NDArray[np.int8] | None = None
 
 
 class RankingRoute(NamedTuple):

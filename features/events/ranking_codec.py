@@ -57,8 +57,11 @@ def _arrays(ranking: RankingRecord) -> list[tuple[str, npt.NDArray[Any]]]:
     features = ranking.features
     if features.dtype.char not in _KINDS:
         raise TypeError(f"features of a ranking are float16 or float32, not {features.dtype}")
-    return [
+    arrays: list[tuple[str, npt.NDArray[Any]]] = [
         ("scores", ranking.scores.astype(np.float32, copy=False)),
         ("propensities", ranking.propensities.astype(np.float32, copy=False)),
         ("features", features),
     ]
+    if ranking.teams is not None:
+        arrays.append(("teams", ranking.teams.astype(np.int8, copy=False)))
+    return arrays

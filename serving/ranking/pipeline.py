@@ -179,6 +179,7 @@ class RankingPipeline:
                 reason,
                 resolved.exclusion,
                 because,
+                ordered.teams,
             )
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:

@@ -143,4 +143,5 @@ def _record(slate: Slate) -> RankingRecord:
         scores=slate.scores.values[slate.order],
         propensities=slate.propensity,
         features=slate.features.values[slate.order],
+        teams=slate.teams,
     )

@@ -179,10 +179,13 @@ class Slate:
     """The answer, in order. `order` holds indices into the candidates.
 
     values: float32 (n,), what the candidates were ordered by before diversity, pins and exploration
-    propensity: float32 (len(order),), probability that the policy put the item at its place
+    propensity: float32 (len(order),), probability that the policy put the item at its place, given
+    what stands before (slate/exploration.py)
     notes: candidate index -> rules that moved it
     exclusion: whether purchases were left out; None: nobody asked
     because: candidate index -> what the shopper knows that speaks for it; only to be explained
+    teams: int8 (len(order),), whose pick each item is where two orders were interleaved: 0, 1,
+    -1 = a rule's; None: they were not
     """
 
     context: Context
@@ -198,3 +201,4 @@ class Slate:
     reason: Reason | None = None
     exclusion: Exclusion | None = None
     because: Mapping[int, Because] = field(default_factory=dict)
+    teams: npt.NDArray[np.int8] | None = None

@@ -16,25 +16,25 @@ class Bounds:
     """Of one request. relevance: float32 (n,) in 0..1; None: no query, and everything may move."""
 
     def __init__(self, relevance: FloatArray | None, reach: float) -> None:
-        self._relevance = relevance
-        self._reach = reach
+        self.relevance = relevance
+        self.reach = reach
 
     def bounded(self, preference: FloatArray) -> FloatArray:
         """Scores in 0..1 that keep the guarantee, (n,); `preference` itself where nothing is asked.
 
         A preference that is so many spreads above the slate's mean adds up to `reach`.
         """
-        if self._relevance is None or len(preference) == 0:
+        if self.relevance is None or len(preference) == 0:
             return preference
         spread = float(preference.std()) or 1.0
         share = 1 / (1 + np.exp(-(preference - preference.mean()) / spread))
-        total: FloatArray = (self._relevance + self._reach * share).astype(np.float32)
-        return total / np.float32(1 + self._reach)
+        total: FloatArray = (self.relevance + self.reach * share).astype(np.float32)
+        return total / np.float32(1 + self.reach)
 
     def may_lead(self, left: RowArray, of: RowArray | None = None) -> BoolArray:
         """Which of the candidates `of` (default: `left`) may stand before all that are `left`."""
         of = left if of is None else of
-        if self._relevance is None or len(left) == 0:
+        if self.relevance is None or len(left) == 0:
             return np.ones(len(of), bool)
-        leads: BoolArray = self._relevance[of] >= self._relevance[left].max() - self._reach
+        leads: BoolArray = self.relevance[of] >= self.relevance[left].max() - self.reach
         return leads

@@ -61,3 +61,13 @@ def test_what_a_newer_release_says_of_an_exposure_is_left_out() -> None:
     blob = ranking_codec.pack(replace(RANKING, exposures=(exposure,)))
     longer = rewritten(blob, np.ones(0), exposures=[["ranker", "new", "user", "ab12", 0, "more"]])
     assert ranking_codec.unpack(longer).exposures == (exposure,)
+
+
+def test_the_teams_of_an_interleaved_ranking_come_back_and_are_not_written_without() -> None:
+    ranking = replace(RANKING, teams=np.array([1, -1], np.int8))
+    found = ranking_codec.unpack(ranking_codec.pack(ranking)).teams
+    assert found is not None
+    assert found.tolist() == [1, -1]
+    plain = ranking_codec.pack(RANKING)
+    assert "teams" not in str(head_of(plain)["arrays"])
+    assert ranking_codec.unpack(plain).teams is None

@@ -20,7 +20,12 @@ RULES = Rules.model_validate(
     {
         "boosts": [{"match": {"brand": "B1"}, "lift": 10, "reason": "house brand"}],
         "diversity": {"max_same": 1, "window": 3, "depth": 20},
-        "exploration": {"share": 0.5, "position": 2, "max_exposure": 1000},
+        "exploration": {
+            "share": 0.5,
+            "position": 2,
+            "max_exposure": 1000,
+            "sampling": {"share": 0.5, "temperature": 10, "places": 10, "among": 12},
+        },
     }
 )
 

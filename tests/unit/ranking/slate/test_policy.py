@@ -100,7 +100,20 @@ some_rules = st.fixed_dictionaries(
             }
         ),
         "exploration": st.fixed_dictionaries(
-            {"share": st.floats(0, 0.5), "position": st.integers(1, 12)}
+            {
+                "share": st.floats(0, 0.5),
+                "position": st.integers(1, 12),
+                "choice": st.sampled_from(["evenly", "thompson"]),
+                "sampling": st.fixed_dictionaries(
+                    {
+                        "share": st.sampled_from([0.0, 0.5, 1.0]),
+                        "temperature": st.floats(0.01, 10),
+                        "first": st.integers(1, 12),
+                        "places": st.integers(1, 20),
+                        "among": st.integers(2, 10),
+                    }
+                ),
+            }
         ),
     }
 )
@@ -253,24 +266,17 @@ SEEN = [9.0, 9.0, 0.0, 9.0, 1.0, 0.0, 0.0, 2.0, 9.0]
 FALLING = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 
 
-def test_propensities_are_the_probabilities_that_the_policy_acts_on() -> None:
-    """Over many slates, each (item, place) comes up as often as its propensity says."""
-    n, times = len(FALLING), 4_000
+def test_one_item_moves_up_in_its_share_of_the_rankings() -> None:
+    """How true the propensities are, test_propensities.py counts."""
     policy = SlatePolicy(np.random.default_rng(1))
-    columns = features(n, exposure=np.array(SEEN, np.float32))
-    count = np.zeros((n, n))
-    told = np.zeros((n, n))
-    for _ in range(times):
-        answer = ordered(policy, EXPLORING, columns, FALLING)
-        count[answer.order, np.arange(n)] += 1
-        told[answer.order, np.arange(n)] = answer.propensity
-    share = count / times
-    error = np.sqrt(np.maximum(told * (1 - told), 1e-12) / times)
-    assert (np.abs(share - told) <= 4.5 * error + 1e-9).all()
-    # Whatever stands there at all is told of: places and items both sum to one.
-    assert told.sum(axis=0) == pytest.approx(1.0)
-    assert told.sum(axis=1) == pytest.approx(1.0)
-    assert share[:, 2].max() == pytest.approx(0.6, abs=0.04)
+    columns = features(len(FALLING), exposure=np.array(SEEN, np.float32))
+    slates = [ordered(policy, EXPLORING, columns, FALLING) for _ in range(2_000)]
+    moved = [answer for answer in slates if answer.order[2] != 1]
+    assert len(moved) / len(slates) == pytest.approx(0.4, abs=0.05)
+    # Given what moved, the rest is certain; of the three that may, each has a third of the share.
+    assert moved[0].propensity == pytest.approx([1, 1, 0.4 / 3, *[1] * 6])
+    usual = next(answer for answer in slates if answer.order[2] == 1)
+    assert usual.propensity == pytest.approx([1, 1, 0.6, *[1] * 6])
 
 
 def test_exploration_tells_which_item_it_moved() -> None:
@@ -282,6 +288,22 @@ def test_exploration_tells_which_item_it_moved() -> None:
     }
     # The pinned ones take no part, and the others are seen enough.
     assert moved == {2, 4, 7}
+
+
+def test_a_pinned_item_crowds_what_stands_beside_it() -> None:
+    # i0 and i3 are of one category: behind the pin, one of another kind comes between.
+    pins = [{"item_id": "i0", "position": 1, "reason": "ours"}]
+    rule = {"max_same": 1, "window": 2, "depth": 4}
+    answer = slate([0.0, 1.0, 2.0, 3.0], {**NO_CHANCE, "pins": pins, "diversity": rule})
+    assert ids(answer) == ["i0", "i2", "i3", "i1"]
+
+
+def test_what_was_drawn_before_better_ones_says_so() -> None:
+    rules = {**FREE, "exploration": {"share": 0, "sampling": {"share": 1, "temperature": 10}}}
+    answer = slate([3.0, 2.0, 1.0, 0.0], rules, seed=3)
+    raised = {int(index) for place, index in enumerate(answer.order) if place < index}
+    assert raised
+    assert {i for i, notes in answer.notes.items() if "explore: drawn" in notes[-1]} == raised
 
 
 def test_without_hardly_seen_items_nothing_is_left_to_chance() -> None:

@@ -1,0 +1,1 @@
+"""Exploration, proven: propensities are true, and a simulated shop answers with clicks."""
