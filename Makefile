@@ -76,7 +76,7 @@ publish: .venv/.ready .venv-triton/.ready ## Publish build/bundle as the next ve
 rollback: .venv/.ready .venv-triton/.ready ## Return to the model version before this one [DATA= STATE=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --rollback
 
-candidate: .venv/.ready .venv-triton/.ready ## Serve build/bundle, or VERSION=, beside the version in use, for experiments [DATA= STATE= VERSION=]
+candidate: .venv/.ready .venv-triton/.ready ## Serve build/bundle or VERSION= beside the one in use [DATA= STATE= VERSION=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" \
 	  $(if $(VERSION),--offer "$(VERSION)",--bundle build/bundle --candidate)
 
