@@ -83,7 +83,7 @@ def peek(
     counts = _counts(of, looks)
     even = np.array([0.5, 0.5])
 
-    def found(what: DoubleArray | BoolArray) -> int:
+    def found(what: bool | BoolArray) -> int:
         return int((np.asarray(what, bool) & read).any(axis=1).sum())
 
     return Peeked(
@@ -130,7 +130,7 @@ def _without_past(of: Shoppers, looks: LongArray, reward: DoubleArray) -> tuple[
             arm = of.arm[run, part]
             if not arm.any() or arm.all():
                 continue
-            age = float(day) - of.day[run, part]
+            age = np.asarray(day - of.day[run, part], np.float64)
             past = known_at_exposure(of.past[run, part, None], age)
             told = adjusted(reward[run, part, look], [~arm, arm], past)
             out[run, part, look] = told.values

@@ -1,5 +1,6 @@
 """The proofs by simulation: false alarms, power, what the past saves, interleaving."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -111,20 +112,17 @@ def interleaving(size: Size, seed: int, console: Console) -> Proved:
     few = n // 20
     runs = size.interleaving
     found: dict[str, Found] = {}
-    for name, asked in tracked(
-        [
-            ("A/B", lambda: by_ab(shop, n, runs // 4, rng)),
-            ("A/B with a twentieth", lambda: by_ab(shop, few, runs, rng)),
-            ("interleaving with a twentieth", lambda: by_interleaving(shop, few, runs, rng)),
-            (
-                "interleaving, equal rankers",
-                lambda: by_interleaving(without_difference(shop), few, runs, rng),
-            ),
-        ],
-        "rankers compared",
-        console,
-    ):
-        found[name] = asked()
+    compared: list[tuple[str, Callable[[], Found]]] = [
+        ("A/B", lambda: by_ab(shop, n, runs // 4, rng)),
+        ("A/B with a twentieth", lambda: by_ab(shop, few, runs, rng)),
+        ("interleaving with a twentieth", lambda: by_interleaving(shop, few, runs, rng)),
+        (
+            "interleaving, equal rankers",
+            lambda: by_interleaving(without_difference(shop), few, runs, rng),
+        ),
+    ]
+    for name, ask in tracked(compared, "rankers compared", console):
+        found[name] = ask()
     won, equal = found["interleaving with a twentieth"], found["interleaving, equal rankers"]
     bars = [
         at_least(
