@@ -118,9 +118,8 @@ def by_interleaving(shop: Shop, n: int, runs: int, rng: Rng) -> Found:
         seen = visits(shop, n, rng)
         items, teams = team_draft(seen.orders, shop.places, rng)
         clicked = clicks(shop, seen.relevance, items, rng)
-        told = preference(
-            credits(np.repeat(seen.shopper, shop.places), teams.ravel(), clicked.ravel() * 1.0)
-        )
+        owner = np.repeat(seen.shopper, shop.places)
+        told = preference(credits(owner, teams.ravel(), clicked.ravel().astype(np.float64)))
         right += told.low > 0.5
         wrong += told.high < 0.5
     return Found(runs, right, wrong)

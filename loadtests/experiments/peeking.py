@@ -1,4 +1,4 @@
-"""Experiments that are read at the end of every day: what was found by then, and what was wrong."""
+"""Experiments that are read again and again: what was found by then, and what was wrong."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,19 +6,19 @@ from typing import NamedTuple
 import numpy as np
 
 from features.arrays import BoolArray, DoubleArray, LongArray
-from loadtests.experiments.population import Population, Shoppers, daily_reward, shoppers
+from loadtests.experiments.population import Population, Shoppers, rewards, shoppers
 from serving.experiments.report.metrics import known_at_exposure
 from serving.experiments.statistics.comparison import compare
 from serving.experiments.statistics.sample_ratio import MISMATCH, chi_squared, sequential
 from serving.experiments.statistics.samples import Sample, adjusted
 from serving.experiments.statistics.sequence import LEAST_SHOPPERS
 
-_CELLS = 4_000_000  # shopper days simulated at once
+_CELLS = 4_000_000  # shoppers times looks simulated at once
 
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """Experiments in which something was found on any of the days, of `runs`."""
+    """Experiments in which something was found at any look, of `runs`."""
 
     runs: int
     better: int  # treatment, by the sequence on plain values
@@ -28,7 +28,7 @@ class Peeked:
     naive: int  # either, by a test that is made to be read once
     mismatch: int  # of the sample ratio, by the sequential test
     chi_squared: int  # by the one that is made to be read once
-    saved: float  # mean share of variance that the past explained on the last day
+    saved: float  # mean share of variance that the past explained at the last look
 
     def __add__(self, other: "Peeked") -> "Peeked":
         runs = self.runs + other.runs
@@ -47,35 +47,43 @@ class Peeked:
 
 
 class Arms(NamedTuple):
-    """Samples of control and treatment at the end of each day; arrays (experiments, days)."""
+    """Samples of control and treatment at each look; arrays (experiments, looks)."""
 
     control: Sample
     treatment: Sample
 
 
-def batches(runs: int, n: int, days: int) -> list[int]:
+def batches(runs: int, n: int, looks: int) -> list[int]:
     """Sizes of the batches that `runs` experiments of `n` shoppers are simulated in."""
-    size = max(1, _CELLS // (n * days))
+    size = max(1, _CELLS // (n * looks))
     return [min(size, runs - start) for start in range(0, runs, size)]
 
 
 def peek(
-    population: Population, runs: int, n: int, days: int, lift: float, rng: np.random.Generator
+    population: Population,
+    runs: int,
+    n: int,
+    looks: LongArray,
+    lift: float,
+    rng: np.random.Generator,
 ) -> Peeked:
-    """Simulate `runs` experiments of `n` shoppers, read on each of `days` days."""
-    of = shoppers(population, (runs, n), days, rng)
-    reward = np.cumsum(daily_reward(population, of, days, lift, rng), axis=2)
-    plain = _samples(of, reward)
-    rest, saved = _without_past(of, reward)
-    adjusted_arms = _samples(of, rest)
+    """Simulate `runs` experiments of `n` shoppers who come evenly until the last look.
+
+    looks: after how many days, ascending.
+    """
+    of = shoppers(population, (runs, n), int(looks[-1]), rng)
+    reward = np.cumsum(rewards(population, of, looks, lift, rng), axis=2)
+    plain = _samples(of, looks, reward)
+    rest, saved = _without_past(of, looks, reward)
+    adjusted_arms = _samples(of, looks, rest)
     read = np.minimum(plain.control.n, plain.treatment.n) >= LEAST_SHOPPERS
     daily = compare(*plain)
     past = compare(*adjusted_arms, plain_control=plain.control, plain_treatment=plain.treatment)
     once = compare(*plain, looks="once")
-    counts = _counts(of, days)
+    counts = _counts(of, looks)
     even = np.array([0.5, 0.5])
 
-    def found(what: DoubleArray | BoolArray) -> int:
+    def found(what: bool | BoolArray) -> int:
         return int((np.asarray(what, bool) & read).any(axis=1).sum())
 
     return Peeked(
@@ -89,17 +97,16 @@ def peek(
     )  # fmt: skip
 
 
-def _counts(of: Shoppers, days: int) -> LongArray:
-    """Shoppers exposed so far, (experiments, days, 2)."""
-    ends = np.searchsorted(of.day[0], np.arange(days), side="right")
+def _counts(of: Shoppers, looks: LongArray) -> LongArray:
+    """Shoppers exposed so far, (experiments, looks, 2)."""
+    ends = np.searchsorted(of.day[0], looks, side="left")
     treated = np.cumsum(of.arm, axis=1)[:, ends - 1]
     return np.stack([ends - treated, treated], axis=2)
 
 
-def _samples(of: Shoppers, values: DoubleArray) -> Arms:
-    """Values (experiments, n, days) of the shoppers exposed by then."""
-    days = values.shape[2]
-    exposed = of.day[..., None] <= np.arange(days)
+def _samples(of: Shoppers, looks: LongArray, values: DoubleArray) -> Arms:
+    """Values (experiments, n, looks) of the shoppers exposed by then."""
+    exposed = of.day[..., None] < looks
     samples = []
     for arm in (~of.arm, of.arm):
         of_arm = exposed & arm[..., None]
@@ -112,21 +119,20 @@ def _samples(of: Shoppers, values: DoubleArray) -> Arms:
     return Arms(*samples)
 
 
-def _without_past(of: Shoppers, reward: DoubleArray) -> tuple[DoubleArray, float]:
-    """Rewards less what the past explains, each day anew, and the share saved on the last day."""
-    runs, _, days = reward.shape
-    ends = np.searchsorted(of.day[0], np.arange(days), side="right")
+def _without_past(of: Shoppers, looks: LongArray, reward: DoubleArray) -> tuple[DoubleArray, float]:
+    """Rewards less what the past explains, each look anew, and the share saved at the last."""
+    ends = np.searchsorted(of.day[0], looks, side="left")
     out = reward.copy()
     saved = 0.0
-    for run in range(runs):
-        for day in range(days):
-            part = slice(0, int(ends[day]))
+    for run in range(len(reward)):
+        for look, day in enumerate(looks.tolist()):
+            part = slice(0, int(ends[look]))
             arm = of.arm[run, part]
             if not arm.any() or arm.all():
                 continue
-            age = (day + 1.0) - of.day[run, part]
+            age = np.asarray(day - of.day[run, part], np.float64)
             past = known_at_exposure(of.past[run, part, None], age)
-            told = adjusted(reward[run, part, day], [~arm, arm], past)
-            out[run, part, day] = told.values
-            saved += told.saved / runs if day == days - 1 else 0.0
+            told = adjusted(reward[run, part, look], [~arm, arm], past)
+            out[run, part, look] = told.values
+            saved += told.saved / len(reward) if day == looks[-1] else 0.0
     return out, saved

@@ -1,5 +1,6 @@
 """The proofs by simulation: false alarms, power, what the past saves, interleaving."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -19,7 +20,7 @@ from loadtests.experiments.interleaved import (
     without_difference,
 )
 from loadtests.experiments.peeking import Peeked, batches, peek
-from loadtests.experiments.population import Population, daily_reward, shoppers
+from loadtests.experiments.population import Population, rewards, shoppers
 from serving.experiments.report.metrics import known_at_exposure
 from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.samples import adjusted
@@ -35,7 +36,7 @@ class Size:
     false_alarms: int = 10_000
     false_alarm_shoppers: int = 2_000
     days: int = 28
-    power: int = 400
+    power: int = 300
     interleaving: int = 400
 
 
@@ -51,9 +52,10 @@ def false_alarms(size: Size, seed: int, console: Console) -> Proved:
     """A/A: two equal arms, read every day."""
     rng = np.random.default_rng(seed)
     runs, n = size.false_alarms, size.false_alarm_shoppers
+    daily = np.arange(1, size.days + 1)
     sizes = batches(runs, n, size.days)
     parts = [
-        peek(Population(), batch, n, size.days, 0.0, rng)
+        peek(Population(), batch, n, daily, 0.0, rng)
         for batch in tracked(sizes, "A/A experiments, in batches", console)
     ]
     found = reduce(add, parts)
@@ -85,14 +87,15 @@ def power(size: Size, seed: int, console: Console) -> Proved:
         "planned_once": plan(replace(question, looks="once")).shoppers,
     }  # fmt: skip
     for name, n in (("with", planned.shoppers), ("without", planned.shoppers_without_past)):
-        sizes = batches(size.power, n, size.days)
+        weekly = np.arange(7, size.days + 1, 7)  # looking more often could only find more
+        sizes = batches(size.power, n, len(weekly))
         found = reduce(add, (
-            peek(Population(), batch, n, size.days, LIFT, rng)
+            peek(Population(), batch, n, weekly, LIFT, rng)
             for batch in tracked(sizes, f"planted lifts, planned {name} CUPED", console)
         ))  # fmt: skip
         figures[name] = _plain(found)
         right = found.better_past if name == "with" else found.better
-        note = f"{n:,} shoppers as planned"
+        note = f"{n:,} shoppers as planned, weekly looks"
         bars.append(at_least(f"power {name} CUPED", right, size.power, 0.8, note))
     return Proved(bars, figures)
 
@@ -109,20 +112,17 @@ def interleaving(size: Size, seed: int, console: Console) -> Proved:
     few = n // 20
     runs = size.interleaving
     found: dict[str, Found] = {}
-    for name, asked in tracked(
-        [
-            ("A/B", lambda: by_ab(shop, n, runs // 4, rng)),
-            ("A/B with a twentieth", lambda: by_ab(shop, few, runs, rng)),
-            ("interleaving with a twentieth", lambda: by_interleaving(shop, few, runs, rng)),
-            (
-                "interleaving, equal rankers",
-                lambda: by_interleaving(without_difference(shop), few, runs, rng),
-            ),
-        ],
-        "rankers compared",
-        console,
-    ):
-        found[name] = asked()
+    compared: list[tuple[str, Callable[[], Found]]] = [
+        ("A/B", lambda: by_ab(shop, n, runs // 4, rng)),
+        ("A/B with a twentieth", lambda: by_ab(shop, few, runs, rng)),
+        ("interleaving with a twentieth", lambda: by_interleaving(shop, few, runs, rng)),
+        (
+            "interleaving, equal rankers",
+            lambda: by_interleaving(without_difference(shop), few, runs, rng),
+        ),
+    ]
+    for name, ask in tracked(compared, "rankers compared", console):
+        found[name] = ask()
     won, equal = found["interleaving with a twentieth"], found["interleaving, equal rankers"]
     bars = [
         at_least(
@@ -144,7 +144,7 @@ def _history(days: int, rng: np.random.Generator) -> tuple[float, float, float, 
     """Reward at the end of such an experiment: mean, deviation, share of its variance explained by
     what was known at exposure, and by how long ago that was alone."""
     of = shoppers(Population(), (1, _PILOT), days, rng)
-    reward = daily_reward(Population(), of, days, 0.0, rng).sum(axis=2)[0]
+    reward = rewards(Population(), of, np.array([days]), 0.0, rng)[0, :, 0]
     arms = [~of.arm[0], of.arm[0]]
     past = known_at_exposure(of.past[0, :, None], days - of.day[0].astype(np.float64))
     saved, by_age = (adjusted(reward, arms, known).saved for known in (past, past[:, 1:2]))

@@ -43,7 +43,7 @@ def months(dataset: Dataset, most: int = 6) -> list[Month]:
     )  # fmt: skip
     table = table[table["unit"] != ""]
     first_s, end_s = float(table["at_s"].min()), float(table["at_s"].max())
-    found = []
+    found: list[Month] = []
     while len(found) < most and end_s - (MONTH_DAYS + PAST_DAYS) * DAY_S >= first_s:
         found.append(_month(table, end_s))
         end_s -= MONTH_DAYS * DAY_S

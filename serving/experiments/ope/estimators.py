@@ -41,11 +41,11 @@ def weights(slates: LoggedSlates, form: Form) -> Weights:
     # At a single place the two kinds are one.
     if slates.kind is not needed and slates.shown.shape[1] > 1:
         raise OpeRefusedError(f"the {form} form needs {needed} propensities, not {slates.kind}")
-    ratio = np.ones(slates.shown.shape)
+    ratio: DoubleArray = np.ones(slates.shown.shape)
     np.divide(slates.target, slates.logged, out=ratio, where=slates.shown)
     if form is Form.ITEM_POSITION:
         return Weights(ratio, np.ones_like(ratio))
-    product = np.cumprod(ratio, axis=1)
+    product: DoubleArray = np.cumprod(ratio, axis=1)
     if form is Form.STANDARD:
         whole = np.repeat(product[:, -1:], ratio.shape[1], axis=1)
         return Weights(whole, np.ones_like(ratio))

@@ -1,6 +1,6 @@
 """Logged slates as arrays: what was shown, what it earned, how likely it was under two policies."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -64,8 +64,12 @@ class LoggedSlates:
 
     def cut(self, depth: int) -> "LoggedSlates":
         """The first `depth` places alone: their propensities do not depend on those behind."""
-        return LoggedSlates(
-            self.shopper, *(array[:, :depth] for array in (
-                self.shown, self.reward, self.logged, self.target)), self.kind,
-            *(array[:, :depth] for array in (self.predicted, self.expected)),
-        )  # fmt: skip
+        return replace(
+            self,
+            shown=self.shown[:, :depth],
+            reward=self.reward[:, :depth],
+            logged=self.logged[:, :depth],
+            target=self.target[:, :depth],
+            predicted=self.predicted[:, :depth],
+            expected=self.expected[:, :depth],
+        )

@@ -67,9 +67,10 @@ class ArmReader:
         if not means[0] or means[1] is None:
             return _unknown(metric, segment, sizes, *means)
         rest, saved = adjusted(values, masks, metric.past(table))
+        control_rest, treatment_rest = (sample_of(rest[mask]) for mask in masks)
         told = compare(
-            *(sample_of(rest[mask]) for mask in masks), self.alpha, self.plan.looks,
-            self.plan.tuned_to, *plain,
+            control_rest, treatment_rest, self.alpha, self.plan.looks, self.plan.tuned_to,
+            plain_control=plain[0], plain_treatment=plain[1],
         )  # fmt: skip
         low, high = float(told.low), float(told.high)
         return MetricReading(

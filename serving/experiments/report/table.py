@@ -26,9 +26,9 @@ def show(reading: ExperimentReading, console: Console) -> None:
 def told(preference: Preference) -> str:
     """What interleaving found, in a line."""
     return (
-        f"interleaved: the arm wins {preference.win_share:.1%} of {preference.shoppers:,} shoppers "
-        f"({preference.low:.1%} to {preference.high:.1%}, ties count half; "
-        f"p = {preference.p_value:.2g})"
+        f"interleaved: the arm has {preference.share:.1%} of the credit "
+        f"({preference.low:.1%} to {preference.high:.1%}, p = {preference.p_value:.2g}) and wins "
+        f"{preference.win_share:.1%} of {preference.shoppers:,} shoppers, ties count half"
     )
 
 

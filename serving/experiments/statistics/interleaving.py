@@ -8,9 +8,9 @@ how much shoppers differ costs nothing; how large an effect is, it does not say.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from features.arrays import DoubleArray, IntArray, LongArray
+from serving.experiments.statistics.samples import linearised, sample_of
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO, Looks, boundary, p_value
 
 CONTROL, TREATMENT, NEITHER = 0, 1, -1  # teams of a place; pinned items are of neither
@@ -18,16 +18,21 @@ CONTROL, TREATMENT, NEITHER = 0, 1, -1  # teams of a place; pinned items are of 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Which of two rankers shoppers prefer: who gave one more credit than the other, by shopper."""
+    """Which of two rankers shoppers prefer."""
 
     shoppers: int  # with credit for either
-    wins: int  # of treatment
+    wins: int  # shoppers who gave treatment more credit
     losses: int
     ties: int
-    win_share: float  # of treatment, a tie is half a win
+    share: float  # of the credit that went to treatment, .5 = no preference
     low: float
     high: float
-    p_value: float  # of the sequence when looked at daily, of the sign test when once
+    p_value: float  # of the share, against .5
+
+    @property
+    def win_share(self) -> float:
+        """Of the shoppers; a tie is half a win."""
+        return (self.wins + self.ties / 2) / self.shoppers
 
 
 def credits(shoppers: LongArray, teams: IntArray, reward: DoubleArray) -> DoubleArray:
@@ -51,23 +56,29 @@ def preference(
     looks: Looks = "daily",
     tuned_to: float = TUNED_TO,
 ) -> Preference:
-    """The preference that `credit` (n_shoppers, 2) shows; raises ValueError when none has any."""
+    """The preference that `credit` (n_shoppers, 2) shows; raises ValueError when none has any.
+
+    The share of credit is a ratio over shoppers (delta method). A shopper weighs by the root of
+    what they did: one who clicks a hundred times as much as another counts ten times, not a
+    hundred. Counting each once, by who won them, finds the same with more shoppers.
+    """
     told = credit[np.any(credit != 0, axis=1)]
     if len(told) < 2:
         raise ValueError("credit: fewer than two shoppers did anything with an interleaved ranking")
-    signs = np.sign(told[:, TREATMENT] - told[:, CONTROL])
-    n, mean = len(signs), float(signs.mean())
-    # Under "no preference" the mean is zero, and then this is the variance.
-    variance = float(np.square(signs).mean()) / n
-    wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+    if (told < 0).any():
+        raise ValueError("credit: a reward below zero cannot be shared out")
+    total = told.sum(axis=1)
+    sample = sample_of(linearised(told[:, TREATMENT] / np.sqrt(total), np.sqrt(total)))
+    n, share, variance = len(told), float(sample.mean), float(sample.variance) / len(told)
     reach = float(boundary(float(n), alpha, looks, tuned_to)) * variance**0.5
-    if wins + losses == 0:
-        p = 1.0
-    elif looks == "once":
-        p = float(binomtest(wins, wins + losses).pvalue)
-    else:
-        p = float(p_value(mean, variance, float(n), alpha, looks, tuned_to))
+    p = 1.0
+    if share != 0.5:
+        p = 0.0
+        if variance > 0:
+            p = float(p_value(share - 0.5, variance, float(n), alpha, looks, tuned_to))
+    signs = np.sign(told[:, TREATMENT] - told[:, CONTROL])
+    wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
     return Preference(
-        n, wins, losses, n - wins - losses, 0.5 + mean / 2,
-        max(0.5 + (mean - reach) / 2, 0.0), min(0.5 + (mean + reach) / 2, 1.0), p,
+        n, wins, losses, n - wins - losses, share,
+        max(share - reach, 0.0), min(share + reach, 1.0), p,
     )  # fmt: skip

@@ -15,7 +15,7 @@ VALUES = np.array([[3.0, 1.0, 4.0, 1.5]])
 
 
 def odds(temperature: float) -> np.ndarray:
-    return np.exp(SCORES[0] / temperature)
+    return np.asarray(np.exp(SCORES[0] / temperature))
 
 
 def test_a_places_propensity_is_the_items_share_of_the_odds_that_are_left() -> None:

@@ -48,7 +48,7 @@ def test_days_follow_from_the_shoppers_of_a_day() -> None:
 )  # fmt: skip
 def test_a_question_without_an_answer_is_refused_by_its_field(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
-        replace(QUESTION, **{field: value})
+        Question(**{"mean": 2.0, "deviation": 5.0, "lift": 0.05, field: value})  # type: ignore[arg-type]
 
 
 def test_a_lift_too_small_to_be_found_is_said() -> None:
