@@ -76,13 +76,13 @@ def main() -> int:
     for _ in range(given.slates):  # in turn, so that a busy moment meets all of them
         for name, rules, interleaved in tried:
             times[name].append(slate.timed(rules, interleaved))
-    usual = float(np.median(times["none"]))
-    table = Table("exploration", "slate, ms", "more than none, ms", "p99, ms")
+    # The fastest is what the work itself takes, whatever else the machine does meanwhile.
+    usual = min(times["none"])
+    table = Table("exploration", "fastest, ms", "more than none, ms", "median, ms")
     for name, taken in times.items():
-        median = float(np.median(taken))
         table.add_row(
-            name, f"{1e3 * median:.3f}", f"{1e3 * (median - usual):+.3f}",
-            f"{1e3 * float(np.quantile(taken, 0.99)):.3f}",
+            name, f"{1e3 * min(taken):.3f}", f"{1e3 * (min(taken) - usual):+.3f}",
+            f"{1e3 * float(np.median(taken)):.3f}",
         )  # fmt: skip
     Console(width=None if sys.stdout.isatty() else 110).print(table)
     return 0
