@@ -45,7 +45,7 @@ def weights(slates: LoggedSlates, form: Form) -> Weights:
     np.divide(slates.target, slates.logged, out=ratio, where=slates.shown)
     if form is Form.ITEM_POSITION:
         return Weights(ratio, np.ones_like(ratio))
-    product: DoubleArray = np.cumprod(ratio, axis=1)
+    product = np.asarray(np.cumprod(ratio, axis=1), np.float64)
     if form is Form.STANDARD:
         whole = np.repeat(product[:, -1:], ratio.shape[1], axis=1)
         return Weights(whole, np.ones_like(ratio))
