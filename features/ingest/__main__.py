@@ -11,12 +11,12 @@ from pathlib import Path
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
-from features.ingest.archiving import Archiver
-from features.ingest.erase import Eraser
+from features.ingest.keeping.archiving import Archiver
+from features.ingest.keeping.erase import Eraser
+from features.ingest.keeping.trim import Trimmer
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
-from features.ingest.trim import Trimmer
 from features.store.archive import Archive
 from features.store.backends import (
     open_catalog,

@@ -20,9 +20,9 @@ from features.events.lease import UNSHARED, Lease
 from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.accepting import accept
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
+from features.ingest.keeping.snapshots import Snapshots
 from features.ingest.settings import IngestSettings
-from features.ingest.snapshots import Snapshots
 from features.ingest.status import CONSUMER, IngestStatus
 from features.ingest.waiting import Waiting
 from features.ingest.working_set import WorkingSet

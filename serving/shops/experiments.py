@@ -8,7 +8,9 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
+
+from serving.shops.rule import Rule
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
@@ -17,12 +19,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of all others
 _RESERVED = frozenset({HOLDOUT, "default"})
 _ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
-
-
-class Declared(BaseModel):
-    """A part of a declaration: closed, so that a misspelt key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Status(StrEnum):
@@ -40,7 +36,7 @@ class Kind(StrEnum):
     SHADOW = "shadow"
 
 
-class Arm(Declared):
+class Arm(Rule):
     """One of the ways in which requests are answered. Without anything: as the shop's rules say."""
 
     key: Key
@@ -58,7 +54,7 @@ class Arm(Declared):
         return frozenset(self.rules) | ({"model_version"} if self.model_version else set())
 
 
-class Targeting(Declared):
+class Targeting(Rule):
     """Whose requests are meant; all that is given must hold, nothing given means everyone's."""
 
     locales: list[Ascii] = Field([], description='"en" means "en-GB", too.')
@@ -72,7 +68,7 @@ class Targeting(Declared):
     shops: list[Ascii] = []
 
 
-class Namespace(Declared):
+class Namespace(Rule):
     """A line that several experiments share out, so that nobody is in two of them."""
 
     id: Ascii
@@ -85,14 +81,14 @@ class Namespace(Declared):
         return self
 
 
-class Holdout(Declared):
+class Holdout(Rule):
     """Shoppers who are kept out of all experiments, to see what these earn together."""
 
     share: float = Field(0.0, ge=0, le=0.5)
     seed: Ascii = HOLDOUT
 
 
-class Experiment(Declared):
+class Experiment(Rule):
     """One question: which of the arms earns more. Shadow: how a version would have ranked."""
 
     key: Key

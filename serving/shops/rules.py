@@ -9,8 +9,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -18,6 +16,8 @@ from pydantic import (
 )
 
 from serving.shops.experiments import Experiment, Holdout, check_together, overlaid
+from serving.shops.exploration import Exploration
+from serving.shops.rule import Rule
 
 
 class RulesError(Exception):
@@ -25,12 +25,6 @@ class RulesError(Exception):
 
 
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-class Rule(BaseModel):
-    """A part of the rules: closed, so that a misspelt key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Weights(Rule):
@@ -138,43 +132,6 @@ class Diversity(Rule):
     depth: int = Field(20, ge=0, description="Places from the top that are spread; 0: off.")
 
 
-class Sampling(Rule):
-    """Draws which item stands at a place, good ones more often, instead of taking the best."""
-
-    share: float = Field(0.0, ge=0, le=1, description="Share of rankings that are drawn; 0: off.")
-    temperature: float = Field(
-        0.25, ge=0.01, le=10, description="In spreads of the slate's scores; higher: more even."
-    )
-    first: int = Field(1, ge=1, le=100, description="The first place that is drawn.")
-    places: int = Field(10, ge=1, le=100, description="How many places are drawn from there on.")
-    among: int = Field(
-        10, ge=2, le=100, description="The best items left, that a place is drawn of."
-    )
-
-
-class Exploration(Rule):
-    """Gives items that were hardly ever seen a measured chance, with known propensities."""
-
-    share: float = Field(0.05, ge=0, le=0.5, description="Share of rankings with one such item.")
-    position: int = Field(6, ge=1)
-    max_exposure: float = Field(
-        5.0, ge=0, description="Seen at most this often (decayed, 30 days)."
-    )
-    choice: Literal["evenly", "thompson"] = Field(
-        "evenly", description="Which of them; thompson: the likelier it beats what stands there."
-    )
-    epsilon: float = Field(
-        0.1, gt=0, lt=0.5, description="That chance for an item never seen; only with thompson."
-    )
-    sampling: Sampling = Sampling()
-
-    @model_validator(mode="after")
-    def _epsilon_counts(self) -> "Exploration":
-        if "epsilon" in self.model_fields_set and self.choice != "thompson":
-            raise ValueError("epsilon counts only with choice: thompson")
-        return self
-
-
 class Fatigue(Rule):
     """What was shown often and led to nothing steps back, where nothing was searched for."""
 
@@ -227,7 +184,7 @@ class Rules(Rule):
         """
         if fixed := set(_OF_THE_SHOP) & set(sections):
             raise ValueError(f"{min(fixed)}: is the shop's, and no arm can change it")
-        own = self.model_dump(exclude=set(_OF_THE_SHOP))
+        own = self.model_dump(exclude=set(_OF_THE_SHOP), exclude_unset=True)
         try:
             changed = Rules.model_validate(overlaid(own, sections))
         except ValidationError as error:

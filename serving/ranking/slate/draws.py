@@ -15,7 +15,7 @@ import numpy as np
 from features.arrays import DoubleArray, FloatArray
 from serving.ranking.slate.moves import Order
 from serving.ranking.slate.places import Frame, Places
-from serving.shops.rules import Sampling
+from serving.shops.exploration import Sampling
 
 _FAINTEST, _FAINT = -700.0, 1e-100  # logarithm of a weight, and a weight
 

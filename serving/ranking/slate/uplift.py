@@ -7,7 +7,7 @@ from features.behavior.matrix import COLUMN
 from serving.ranking.slate.moves import Order
 from serving.ranking.slate.thompson import MOST, Interest, chance_to_win
 from serving.ranking.values import FeatureMatrix
-from serving.shops.rules import Exploration
+from serving.shops.exploration import Exploration
 
 _TAKEN = COLUMN["item_interest_30d"]  # log1p, with the half-life of `exposure`
 

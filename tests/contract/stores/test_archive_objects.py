@@ -8,8 +8,8 @@ import pytest
 from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.sqlite_log import SqliteEventLog
-from features.ingest.archiving import Archiver
 from features.ingest.export import collected
+from features.ingest.keeping.archiving import Archiver
 from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER
 from features.store.archive import Archive

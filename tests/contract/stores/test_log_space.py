@@ -18,7 +18,7 @@ from features.events.redis_log import RedisEventLog
 from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
 from features.full import StoreFullError
-from features.ingest.trim import Trimmer
+from features.ingest.keeping.trim import Trimmer
 from features.sqlite_file import SqliteFile
 from tests.support.servers.nats_server import NatsServer
 from tests.support.servers.redis_server import redis_server, skip_without_redis, used_memory

@@ -41,7 +41,7 @@ from pathlib import Path
 from prometheus_client import start_http_server
 from redis import Redis
 from features.events.lease import redis_lease
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings

@@ -9,9 +9,9 @@ from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import EventLog
 from features.events.sqlite_log import SqliteEventLog
-from features.ingest.archiving import Archiver
-from features.ingest.erase import Eraser
 from features.ingest.export import collected
+from features.ingest.keeping.archiving import Archiver
+from features.ingest.keeping.erase import Eraser
 from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER
 from features.store.archive import Archive

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from features.ingest.__main__ import main, open_ingest
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER
@@ -71,7 +71,7 @@ _DYING = """
 import os, signal, sys
 sys.modules["torch"] = None  # Feast imports it when it is there, which takes seconds
 from pathlib import Path
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings

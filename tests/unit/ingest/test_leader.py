@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from features.events.lease import LeaseLostError, Unshared
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
 from features.ingest.status import CONSUMER

@@ -14,10 +14,10 @@ from features.catalog.item import Item
 from features.definitions import SESSION_VIEW, USER_VIEW
 from features.events.event import MAX_AGE_S, EventType, sign_in
 from features.ingest.__main__ import open_ingest
-from features.ingest.erase import Eraser
+from features.ingest.keeping.erase import Eraser
+from features.ingest.keeping.snapshots import SNAPSHOT_ROWS
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
-from features.ingest.snapshots import SNAPSHOT_ROWS
 from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.store.feature_store import is_current, open_store
 from features.store.offline import OfflineStore

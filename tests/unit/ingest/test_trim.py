@@ -6,7 +6,7 @@ from pathlib import Path
 from features.events.lease import LeaseLostError, Unshared
 from features.events.space import Space, SqliteLogSpace, Trimmed
 from features.events.sqlite_log import SqliteEventLog
-from features.ingest.trim import Trimmer
+from features.ingest.keeping.trim import Trimmer
 from features.telemetry.ingest_metrics import LOG_BYTES, LOG_TRIMMED
 from tests.support.fakes import FakeSpace
 from tests.support.live_shop import wait_until

@@ -19,7 +19,7 @@ from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.definitions import RANKER
 from features.events.event import BehaviorEvent, EventType
 from features.ingest.__main__ import open_ingest
-from features.ingest.erase import Eraser, erase_in_dataset
+from features.ingest.keeping.erase import Eraser, erase_in_dataset
 from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log
 from features.store.bootstrap import BootstrapError, bootstrap

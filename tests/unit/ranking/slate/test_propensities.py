@@ -13,7 +13,8 @@ from serving.ranking.slate.draws import Draws
 from serving.ranking.slate.exploration import mixed
 from serving.ranking.slate.places import Frame
 from serving.ranking.slate.thompson import Interest, chance_to_win
-from serving.shops.rules import RulesError, Sampling, read_rules
+from serving.shops.exploration import Sampling
+from serving.shops.rules import RulesError, read_rules
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)

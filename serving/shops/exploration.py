@@ -1,0 +1,44 @@
+"""What is left to chance, as the merchandiser says it (docs/rules.md)."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from serving.shops.rule import Rule
+
+
+class Sampling(Rule):
+    """Draws which item stands at a place, good ones more often, instead of taking the best."""
+
+    share: float = Field(0.0, ge=0, le=1, description="Share of rankings that are drawn; 0: off.")
+    temperature: float = Field(
+        0.25, ge=0.01, le=10, description="In spreads of the slate's scores; higher: more even."
+    )
+    first: int = Field(1, ge=1, le=100, description="The first place that is drawn.")
+    places: int = Field(10, ge=1, le=100, description="How many places are drawn from there on.")
+    among: int = Field(
+        10, ge=2, le=100, description="The best items left, that a place is drawn of."
+    )
+
+
+class Exploration(Rule):
+    """Gives items that were hardly ever seen a measured chance, with known propensities."""
+
+    share: float = Field(0.05, ge=0, le=0.5, description="Share of rankings with one such item.")
+    position: int = Field(6, ge=1)
+    max_exposure: float = Field(
+        5.0, ge=0, description="Seen at most this often (decayed, 30 days)."
+    )
+    choice: Literal["evenly", "thompson"] = Field(
+        "evenly", description="Which of them; thompson: the likelier it beats what stands there."
+    )
+    epsilon: float = Field(
+        0.1, gt=0, lt=0.5, description="That chance for an item never seen; only with thompson."
+    )
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _epsilon_counts(self) -> "Exploration":
+        if "epsilon" in self.model_fields_set and self.choice != "thompson":
+            raise ValueError("epsilon counts only with choice: thompson")
+        return self
