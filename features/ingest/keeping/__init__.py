@@ -1,1 +1,1 @@
-"""What ingest keeps beside the online store: snapshots, the archive, the bounds, and erasing there."""
+"""What ingest keeps beside the online store: snapshots, archive, bounds, and erasing in them."""

@@ -115,9 +115,8 @@ def test_a_raised_bucket_version_draws_anew_and_may_leave_out_the_tainted() -> N
     units = users(4_000)
     old = labels(assigner(experiment(coverage=0.5)), units)
     new = labels(assigner(experiment(bucket_version=1, coverage=0.5)), units)
-    clean = labels(
-        assigner(experiment(bucket_version=1, min_bucket_version=1, coverage=0.5)), units
-    )
+    untainted = experiment(bucket_version=1, min_bucket_version=1, coverage=0.5)
+    clean = labels(assigner(untainted), units)
     changed = sum(a != b for a, b in zip(old, new, strict=True)) / len(units)
     assert changed == pytest.approx(5 / 8, abs=0.03)  # of four equal outcomes two are "not in it"
     assert clean == [
