@@ -80,9 +80,9 @@ def _findings(courses: dict[str, list[Course]]) -> list[Finding]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--shops", type=int, default=8, help="drawn, at least two")
-    parser.add_argument("--items", type=int, default=400)
-    parser.add_argument("--rankings", type=int, default=150, help="a day")
+    parser.add_argument("--shops", type=int, default=4, help="drawn, at least two")
+    parser.add_argument("--items", type=int, default=1_500)
+    parser.add_argument("--rankings", type=int, default=100, help="a day")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     given = parser.parse_args()
     if given.shops < 2:
