@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scores", type=Path, help="another ranker's, as Parquet")
     parser.add_argument("--reward", nargs="+", default=["click=1"], metavar="EVENT=WEIGHT")
     parser.add_argument("--depth", type=int, default=5, help="places that are evaluated")
-    parser.add_argument("--propensities", choices=[*Propensities], default="marginal")
+    parser.add_argument("--propensities", choices=[*Propensities], default="conditional")
     parser.add_argument("--route", default="model", help="of the rankings; '' for all")
     parser.add_argument("--variant", help="of the rankings; all, when not given")
     parser.add_argument("--clip", type=float, default=CLIP, help="weights above are cut off")
