@@ -87,7 +87,7 @@ withdraw: .venv/.ready .venv-triton/.ready ## Serve the candidate VERSION= no mo
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --withdraw "$(VERSION)"
 
 ##@ Measure
-.PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope plan-experiment experiment-proofs
+.PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope experiment plan-experiment experiment-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -126,6 +126,9 @@ cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-e
 
 ope: .venv-dev/.ready ## What another policy would have earned, from the log of the stack [DATA= STATE= OPE_OPTIONS="--temperature 0 .5"]
 	@.venv-dev/bin/python -m serving.experiments.ope --state "$(STATE)/$(notdir $(DATA))" $(OPE_OPTIONS)
+
+experiment: .venv-dev/.ready ## Does it earn more? Reads EXP= of the running stack's log [EXP= DATA= STATE= EXPERIMENT_OPTIONS=]
+	@.venv-dev/bin/python -m serving.experiments.report of "$(EXP)" --state "$(STATE)/$(notdir $(DATA))" $(EXPERIMENT_OPTIONS)
 
 plan-experiment: .venv-dev/.ready ## How many shoppers an experiment needs [MEAN= DEVIATION= LIFT= PLAN_OPTIONS=]
 	@.venv-dev/bin/python -m serving.experiments.report plan --mean "$(MEAN)" --deviation "$(DEVIATION)" --lift "$(LIFT)" $(PLAN_OPTIONS)

@@ -8,17 +8,15 @@ another ranker (--scores: ranking_id, item_id, score).
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 from rich.console import Console
 
-from features.events.event import BehaviorEvent, EventType
-from features.events.log import EventLog, RankingRecord
+from features.events.event import EventType
+from features.objective import ObjectiveError
 from features.store.backends import open_event_log
-from features.store.settings import StoreSettings, embedded_store
+from serving.experiments.logs import add_store, events_of, objective_of, rankings_of, store_of
 from serving.experiments.ope.estimators import Form
 from serving.experiments.ope.evaluation import CLIP, PolicyValue, evaluate
 from serving.experiments.ope.own_log import OwnLog, Scores, own_log
@@ -27,24 +25,22 @@ from serving.experiments.ope.report import show, write
 from serving.experiments.ope.slates import OpeRefusedError, Propensities
 from serving.experiments.ope.support import LEAST_EFFECTIVE
 
-_ROWS = 2_000  # entries read at once
-
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 estimated, 1 the log cannot say, 2 with one line: cannot be read."""
     given = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
-        store = _store(given)
+        store = store_of(given)
         scores = None if given.scores is None else _scores(given.scores)
-        rewards = dict(_reward(each) for each in given.reward)
+        rewards = dict(_reward(each) for each in given.reward) or objective_of(given).label_weights
         policies = [PlackettLuce(temperature) for temperature in given.temperature]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ObjectiveError) as error:
         print(error, file=sys.stderr)
         return 2
     log = open_event_log(store)
     try:
-        own = own_log(_rankings(log), _events(log), rewards, given.route or None, given.variant)
+        own = own_log(rankings_of(log), events_of(log), rewards, given.route or None, given.variant)
         console.print(f"{len(own.ranking_ids):,} of {own.read:,} rankings were explored")
         values = [_evaluated(own, policy, scores, given) for policy in policies]
     except OpeRefusedError as error:
@@ -69,32 +65,6 @@ def _evaluated(
     return evaluate(slates, form, name, given.clip, given.floor, given.seed)
 
 
-def _rankings(log: EventLog) -> Iterator[RankingRecord]:
-    seq = 0
-    while entries := log.read_rankings(seq, _ROWS):
-        yield from (ranking for _, ranking in entries)
-        seq = entries[-1][0]
-
-
-def _events(log: EventLog) -> Iterator[BehaviorEvent]:
-    seq = 0
-    while entries := log.read(seq, _ROWS):
-        yield from (entry for _, entry in entries if isinstance(entry, BehaviorEvent))
-        seq = entries[-1][0]
-
-
-def _store(given: argparse.Namespace) -> StoreSettings:
-    if given.store:
-        try:
-            return StoreSettings.model_validate_json(given.store.read_bytes())
-        except ValidationError as error:
-            raise ValueError(f"{given.store}: {error}") from None
-    store = embedded_store(given.state)
-    if not store.log_path.is_file():
-        raise ValueError(f"{given.state}: no event log here: is it a state folder?")
-    return store
-
-
 def _scores(path: Path) -> Scores:
     table = pd.read_parquet(path)
     for column in ("ranking_id", "item_id", "score"):
@@ -117,12 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m serving.experiments.ope", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--state", type=Path, help="state folder of a stack on this machine")
-    where.add_argument("--store", type=Path, help="StoreSettings as JSON")
+    add_store(parser)
     parser.add_argument("--temperature", type=float, nargs="+", default=[0.0], help="of targets")
     parser.add_argument("--scores", type=Path, help="another ranker's, as Parquet")
-    parser.add_argument("--reward", nargs="+", default=["click=1"], metavar="EVENT=WEIGHT")
+    parser.add_argument(
+        "--reward", nargs="+", default=[], metavar="EVENT=WEIGHT", help="else the objective's"
+    )
     parser.add_argument("--depth", type=int, default=5, help="places that are evaluated")
     parser.add_argument("--propensities", choices=[*Propensities], default="conditional")
     parser.add_argument("--route", default="model", help="of the rankings; '' for all")

@@ -1,5 +1,6 @@
-"""Reads an experiment from two tables, or plans one.
+"""Reads an experiment from the shop's log or from two tables, or plans one.
 
+    python -m serving.experiments.report of wider --state .vitrine/grocery
     python -m serving.experiments.report read --exposures E.parquet --outcomes O.parquet \\
         --arms control=.5 new=.5
     python -m serving.experiments.report plan --mean 2.1 --deviation 6.4 --lift .05
@@ -16,6 +17,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from features.objective import ObjectiveError
+from features.store.backends import open_event_log
+from serving.experiments.logs import add_store, events_of, objective_of, rankings_of, store_of
+from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
 from serving.experiments.report.reading import read
@@ -24,6 +29,7 @@ from serving.experiments.report.table import show
 from serving.experiments.statistics.correction import Correction
 from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
+from serving.shops.rules import RulesError, read_rules
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
         return int(given.run(given, console))
-    except (ExperimentDataError, OSError, ValueError) as error:
+    except (ExperimentDataError, ObjectiveError, RulesError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -44,15 +50,39 @@ def _read(given: argparse.Namespace, console: Console) -> int:
         segments=tuple(given.segments), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
-    data = Data(_table(given.exposures), _table(given.outcomes))
+    return _told(how, Data(_table(given.exposures), _table(given.outcomes)), given, console)
+
+
+def _told(how: Plan, data: Data, given: argparse.Namespace, console: Console) -> int:
     reading = read(how, data, time.time() if given.until is None else given.until)
     show(reading, console)
-    name = f"experiment-{re.sub(r'[^A-Za-z0-9._-]', '-', given.name)}"
+    name = f"experiment-{re.sub(r'[^A-Za-z0-9._-]', '-', how.experiment)}"
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / f"{name}.json").write_text(reading.model_dump_json(indent=1) + "\n")
     draw(reading, given.out / f"{name}.png")
     console.print(f"report: {given.out / name}.json, .png", markup=False)
     return 1 if reading.sample_ratio.state == "mismatch" else 0
+
+
+def _of(given: argparse.Namespace, console: Console) -> int:
+    rules = given.rules or (given.state and given.state / "rules.yaml")
+    if not rules:
+        raise ExperimentDataError("rules: name the file that declares the experiment")
+    declared = {each.key: each for each in read_rules(rules).experiments}
+    if given.key not in declared:
+        known = ", ".join(declared) or "none"
+        raise ExperimentDataError(f"{rules}: no experiment {given.key!r}; declared: {known}")
+    experiment, objective = declared[given.key], objective_of(given)
+    how = replace(
+        plan_of(experiment), looks=given.looks, alpha=given.alpha,
+        correction=Correction(given.correction),
+    )  # fmt: skip
+    log = open_event_log(store_of(given))
+    try:
+        data = data_of(experiment, rankings_of(log), events_of(log), objective)
+    finally:
+        log.close()
+    return _told(how, data, given, console)
 
 
 def _plan(given: argparse.Namespace, console: Console) -> int:
@@ -107,10 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     reads.add_argument("--control", default="", help="the first arm, when not named")
     reads.add_argument("--segments", nargs="*", default=[], help="columns of the exposures")
     reads.add_argument("--name", default="experiment")
-    reads.add_argument("--until", type=float, help="unix seconds; now, when not given")
-    reads.add_argument("--looks", choices=("daily", "once"), default="daily")
-    reads.add_argument("--correction", choices=[*Correction], default="benjamini_hochberg")
-    reads.add_argument("--out", type=Path, default=Path("build/reports"))
+    own = commands.add_parser("of", help="read a declared experiment from the shop's log")
+    own.set_defaults(run=_of)
+    own.add_argument("key", help="as the rules declare it")
+    own.add_argument("--rules", type=Path, help="else the state folder's")
+    add_store(own)
+    for command in (reads, own):
+        command.add_argument("--until", type=float, help="unix seconds; now, when not given")
+        command.add_argument("--looks", choices=("daily", "once"), default="daily")
+        command.add_argument("--correction", choices=[*Correction], default="benjamini_hochberg")
+        command.add_argument("--out", type=Path, default=Path("build/reports"))
     plans = commands.add_parser("plan", help="how many shoppers are needed")
     plans.set_defaults(run=_plan)
     plans.add_argument("--mean", type=float, required=True, help="of the metric, per shopper")
@@ -121,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     plans.add_argument("--share", type=float, default=0.5, help="of shoppers in treatment")
     plans.add_argument("--per-day", type=float, help="new shoppers a day")
     plans.add_argument("--tuned-to", type=float, default=TUNED_TO)
-    for command in (reads, plans):
+    for command in (reads, own, plans):
         command.add_argument("--alpha", type=float, default=ALPHA)
     return parser
 

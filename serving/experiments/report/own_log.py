@@ -1,0 +1,109 @@
+"""Exposures and outcomes of a declared experiment, from the shop's own log.
+
+A shopper is whom the arm was drawn by. What a user does counts for the session that the user began
+as, when the arm was drawn by that (docs/adr/0034).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.log import RankingRecord
+from features.objective import Objective
+from serving.experiments.report.plan import Data, Plan
+from serving.experiments.report.shoppers import ExperimentDataError
+from serving.shops.experiments import Experiment, Kind
+
+_COUNTED = {
+    EventType.IMPRESSION: "impressions",
+    EventType.CLICK: "clicks",
+    EventType.PURCHASE: "purchases",
+    EventType.RETURN: "returns",
+}
+_COLUMNS = ("reward", "revenue", *_COUNTED.values())
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """How a declared experiment is read: its first arm is control.
+
+    Raises ExperimentDataError for one whose arms nobody sees.
+    """
+    if experiment.kind is not Kind.AB:
+        raise ExperimentDataError(f"{experiment.key}: a shadow has no outcomes; see its metrics")
+    weights = zip((arm.key for arm in experiment.arms), experiment.weights, strict=True)
+    return Plan(experiment.key, experiment.arms[0].key, dict(weights), segments=("drawn_by",))
+
+
+def data_of(
+    experiment: Experiment,
+    rankings: Iterable[RankingRecord],
+    events: Iterable[BehaviorEvent],
+    objective: Objective,
+) -> Data:
+    """What the log knows of the experiment as it is drawn now (its `bucket_version`).
+
+    Where the shop tells no impressions, what was ranked counts as seen. Raises ExperimentDataError
+    when nobody was exposed.
+    """
+    exposed: dict[tuple[str, str], dict[str, Any]] = {}
+    units: dict[tuple[str, str], str] = {}  # of users and of sessions
+    shown_s: dict[str, float] = {}
+    ranked: list[tuple[RankingRecord, int]] = []
+    for ranking in rankings:
+        shown_s[ranking.ranking_id] = ranking.at_s
+        ranked.append((ranking, len(ranking.item_ids)))
+        for exposure in ranking.exposures:
+            if (exposure.experiment, exposure.bucket_version) != (
+                experiment.key,
+                experiment.bucket_version,
+            ):
+                continue
+            unit = exposure.hash_value
+            row = {
+                "unit": unit, "arm": exposure.variant, "first_exposed_s": ranking.at_s,
+                "drawn_by": exposure.hash_attribute,
+            }  # fmt: skip
+            first = exposed.setdefault((unit, exposure.variant), row)
+            first["first_exposed_s"] = min(first["first_exposed_s"], ranking.at_s)
+            for name in _names(ranking.user_id, ranking.session_id):
+                units.setdefault(name, unit)
+    if not exposed:
+        raise ExperimentDataError(f"{experiment.key}: the log holds no ranking of it")
+    outcomes = [
+        _outcome(unit, event, shown_s, objective)
+        for event in events
+        if event.held_seq is None and (unit := _unit(units, event.user_id, event.session_id))
+    ]
+    if not any(row.get("impressions") for row in outcomes):
+        outcomes += [
+            {"unit": unit, "at_s": ranking.at_s, "impressions": float(n_items)}
+            for ranking, n_items in ranked
+            if (unit := _unit(units, ranking.user_id, ranking.session_id))
+        ]
+    table = pd.DataFrame(outcomes, columns=["unit", "at_s", *_COLUMNS])
+    table[list(_COLUMNS)] = table[list(_COLUMNS)].fillna(0.0).astype(float)
+    return Data(pd.DataFrame([*exposed.values()]), table)
+
+
+def _outcome(
+    unit: str, event: BehaviorEvent, shown_s: dict[str, float], objective: Objective
+) -> dict[str, Any]:
+    since_s = shown_s.get(event.ranking_id or "", event.at_s)
+    row = {"unit": unit, "at_s": event.at_s, "reward": objective.reward(event, since_s)}
+    if event.type is EventType.PURCHASE:
+        row["revenue"] = event.value or 0.0
+    if event.type in _COUNTED:
+        row[_COUNTED[event.type]] = 1.0
+    return row
+
+
+def _names(user_id: str | None, session_id: str | None) -> list[tuple[str, str]]:
+    named = (("user", user_id), ("session", session_id))
+    return [(kind, name) for kind, name in named if name]
+
+
+def _unit(units: dict[tuple[str, str], str], user_id: str | None, session_id: str | None) -> str:
+    """Whom it counts for, the user first; "" when they are not in the experiment."""
+    return next((units[name] for name in _names(user_id, session_id) if name in units), "")

@@ -1,0 +1,143 @@
+"""An experiment is read from what the shop's own log holds of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.exposure import Exposure
+from features.events.log import RankingRecord
+from features.events.sqlite_log import SqliteEventLog
+from features.objective import Objective
+from serving.experiments.report.__main__ import main
+from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.shoppers import ExperimentDataError
+from serving.shops.experiments import Experiment
+
+NOW_S = 1_700_000_000.0
+DAY_S = 86_400.0
+EXPERIMENT = Experiment.model_validate(
+    {"key": "wider", "status": "running", "arms": [{"key": "old"}, {"key": "new"}]}
+)
+RULES = """
+experiments:
+  - key: wider
+    status: running
+    arms: [{key: old}, {key: new, rules: {diversity: {max_same: 2}}}]
+"""
+
+
+def ranking(
+    number: str, user: str, arm: str = "old", unit: str = "", session: str | None = None,
+    day: float = 0.0, version: int = 0, key: str = "wider",
+) -> RankingRecord:  # fmt: skip
+    attribute = "session" if unit else "user"
+    exposure = Exposure(key, arm, attribute, unit or user, version)  # type: ignore[arg-type]
+    at_s = NOW_S + day * DAY_S
+    return RankingRecord(
+        number, at_s, "model", ("i1", "i2"), user or None, session, exposures=(exposure,)
+    )
+
+
+def event(
+    kind: EventType, user: str | None, day: float, value: float | None = None,
+    session: str | None = None, ranking_id: str | None = None,
+) -> BehaviorEvent:  # fmt: skip
+    name = f"{kind}-{user}-{session}-{day}"
+    return BehaviorEvent(
+        name, kind, NOW_S + day * DAY_S, user, session, "i1", None, ranking_id, value=value
+    )
+
+
+def test_a_shopper_is_exposed_once_when_the_first_ranking_of_an_arm_was_made() -> None:
+    rankings = [
+        ranking("r2", "ann", day=2),
+        ranking("r1", "ann", day=1),
+        ranking("r3", "bob", "new"),
+    ]
+    exposures = data_of(EXPERIMENT, rankings, [], Objective()).exposures
+    rows = {row.unit: (row.arm, row.first_exposed_s) for row in exposures.itertuples()}
+    assert rows == {"ann": ("old", NOW_S + DAY_S), "bob": ("new", NOW_S)}
+
+
+def test_other_experiments_and_older_draws_are_none_of_it() -> None:
+    rankings = [
+        ranking("r1", "ann"),
+        ranking("r2", "bob", key="else"),
+        ranking("r3", "cat", version=1),
+    ]
+    assert data_of(EXPERIMENT, rankings, [], Objective()).exposures["unit"].tolist() == ["ann"]
+    newer = EXPERIMENT.model_copy(update={"bucket_version": 1})
+    assert data_of(newer, rankings, [], Objective()).exposures["unit"].tolist() == ["cat"]
+
+
+def test_what_a_user_does_counts_for_the_session_that_the_arm_was_drawn_by() -> None:
+    rankings = [
+        ranking("r1", "", unit="s1", session="s1"),
+        ranking("r2", "ann", unit="s1", session="s2"),
+    ]
+    events = [
+        event(EventType.CLICK, None, 0.1, session="s1"),
+        event(EventType.PURCHASE, "ann", 0.2, 7.5),
+        event(EventType.CLICK, None, 0.3, session="s2"),
+        event(EventType.CLICK, "stranger", 0.4),
+    ]
+    outcomes = data_of(EXPERIMENT, rankings, events, Objective()).outcomes
+    assert set(outcomes["unit"]) == {"s1"}
+    sums = outcomes[["clicks", "purchases", "revenue"]].sum()
+    assert sums.tolist() == [2.0, 1.0, 7.5]
+
+
+def test_rewards_are_the_objectives_counted_from_when_the_item_was_shown() -> None:
+    objective = Objective(purchase=10.0, discount=0.5)
+    events = [
+        event(EventType.PURCHASE, "ann", 2.0, 7.5, ranking_id="r1"),
+        event(EventType.CLICK, "ann", 3.0),
+    ]
+    outcomes = data_of(EXPERIMENT, [ranking("r1", "ann")], events, objective).outcomes
+    assert outcomes["reward"].tolist()[:2] == [pytest.approx(2.5), 1.0]
+
+
+def test_without_impressions_what_was_ranked_counts_as_seen() -> None:
+    rankings = [ranking("r1", "ann"), ranking("r2", "ann", day=1)]
+    told = [event(EventType.IMPRESSION, "ann", 0.5)]
+    assert data_of(EXPERIMENT, rankings, [], Objective()).outcomes["impressions"].sum() == 4
+    assert data_of(EXPERIMENT, rankings, told, Objective()).outcomes["impressions"].sum() == 1
+
+
+def test_a_shadow_and_an_experiment_that_nobody_met_are_refused_by_name() -> None:
+    shadow = {"key": "dark", "kind": "shadow", "arms": [{"key": "new", "model_version": "8"}]}
+    with pytest.raises(ExperimentDataError, match="dark: a shadow"):
+        plan_of(Experiment.model_validate(shadow))
+    with pytest.raises(ExperimentDataError, match="wider: the log holds no ranking"):
+        data_of(EXPERIMENT, [], [], Objective())
+
+
+def test_the_command_reads_a_real_log_and_finds_the_better_arm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    draw = np.random.default_rng(3)
+    log = SqliteEventLog(tmp_path / "events.db")
+    rankings, events = [], []
+    for number in range(3_000):
+        arm, user = ("old", "new")[number % 2], f"u{number}"
+        day = float(draw.uniform(0, 20))
+        rankings.append(ranking(f"r{number}", user, arm, day=day))
+        for purchase in range(draw.poisson(1.5 if arm == "new" else 1.0)):
+            events.append(event(EventType.PURCHASE, user, day + 0.01 * (purchase + 1), 4.0))
+    log.append_rankings(rankings)
+    log.append(events)
+    log.close()
+    asked = ["of", "wider", "--state", str(tmp_path), "--out", str(tmp_path / "out")]
+    asked += ["--until", str(NOW_S + 21 * DAY_S)]
+    assert main(asked) == 0
+    told = capsys.readouterr().out
+    assert "new" in told
+    assert (tmp_path / "out" / "experiment-wider.json").is_file()
+    assert (tmp_path / "out" / "experiment-wider.png").stat().st_size > 10_000
+    lift = told[told.index("reward") :]
+    assert "+" in lift
+    assert main(["of", "other", "--state", str(tmp_path)]) == 2
+    assert "no experiment 'other'; declared: wider" in capsys.readouterr().err
