@@ -36,6 +36,7 @@ PLACES = (
     ("retrieval", "vectors_path"),
     ("retrieval", "neighbors_path"),
     ("rules_path",),
+    ("objective_path",),
 )
 
 
