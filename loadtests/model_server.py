@@ -31,7 +31,7 @@ from serving.local.model_server import ModelServer
 from serving.local.models import GROCERY_BUNDLE, TRITON_PYTHON, tokenizer_path
 from serving.models.contract import Tensors
 from serving.models.packing import pack
-from serving.models.runtime.text_vectors import check_version
+from serving.models.runtime.sealed import check_version
 from serving.models.triton import RankerScores, TritonEncoder, TritonRanker
 from serving.training.publish.repository import version_in_use
 from serving.training.publish.texts import read_texts, tokenize

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from serving.models.contract import candidate_model
-from serving.models.runtime.text_vectors import BrokenVersionError, check_version
+from serving.models.runtime.sealed import BrokenVersionError, check_version
 from serving.training.publish.repository import (
     CONFIG,
     PublishError,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from serving.models.contract import MAX_TOKENS, EncoderProfile
-from serving.models.runtime.text_vectors import BrokenVersionError, TextEncoder, row_keys
+from serving.models.runtime.sealed import BrokenVersionError
+from serving.models.runtime.text_vectors import TextEncoder, row_keys
 from serving.models.sentencepiece import SentencePieceError, read_sentencepiece
 from serving.training.publish.base_model import base_folder, merged_weights
 from serving.training.publish.configuration import memory_of

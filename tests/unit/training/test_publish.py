@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from serving.models.runtime.text_vectors import check_version
+from serving.models.runtime.sealed import check_version
 from serving.training.publish.__main__ import addresses_of, main
 from serving.training.publish.encoders import publish_encoder
 from serving.training.publish.execution import execution_of

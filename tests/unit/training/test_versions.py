@@ -9,7 +9,7 @@ from tritonclient.grpc import model_config_pb2
 
 from features.catalog.item import content_key
 from serving.models.runtime.ranking import VersionRanker
-from serving.models.runtime.text_vectors import BrokenVersionError, check_version
+from serving.models.runtime.sealed import BrokenVersionError, check_version
 from serving.training.publish.configuration import configuration
 from serving.training.publish.execution import CPU, GPU
 from serving.training.publish.repository import (

@@ -14,7 +14,8 @@ sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an inst
 
 from serving.models.runtime.answering import Answering  # noqa: E402
 from serving.models.runtime.pairs import PairScorer  # noqa: E402
-from serving.models.runtime.text_vectors import check_version, encoder_options  # noqa: E402
+from serving.models.runtime.sealed import check_version  # noqa: E402
+from serving.models.runtime.text_vectors import encoder_options  # noqa: E402
 
 
 class TritonPythonModel(Answering):

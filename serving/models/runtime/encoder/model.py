@@ -14,8 +14,8 @@ sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an inst
 
 from serving.models.packing import BatchError  # noqa: E402
 from serving.models.runtime.answering import Answering  # noqa: E402
+from serving.models.runtime.sealed import check_version  # noqa: E402
 from serving.models.runtime.text_vectors import (  # noqa: E402
-    check_version,
     encoder_options,
     open_texts,
     row_keys,

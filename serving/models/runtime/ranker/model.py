@@ -17,7 +17,8 @@ sys.path.insert(0, str(FOLDER / "code"))  # this version's own copy, not an inst
 from serving.models.contract import INPUTS  # noqa: E402
 from serving.models.runtime.answering import Answering  # noqa: E402
 from serving.models.runtime.ranking import VersionRanker  # noqa: E402
-from serving.models.runtime.text_vectors import check_version, encoder_options  # noqa: E402
+from serving.models.runtime.sealed import check_version  # noqa: E402
+from serving.models.runtime.text_vectors import encoder_options  # noqa: E402
 
 
 class TritonPythonModel(Answering):
