@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from features.events.event import BehaviorEvent, EventType
+from features.yaml_file import read_yaml
 
 _DAY_S = 86_400.0
 
@@ -111,18 +111,4 @@ USUAL = Objective()  # where no file says otherwise
 
 def read_objective(path: Path | None) -> Objective:
     """Read and check an objective; None means the defaults. Raises ObjectiveError."""
-    if path is None:
-        return USUAL
-    try:
-        return Objective.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except OSError as error:
-        raise ObjectiveError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ObjectiveError(f"{path}: not UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ObjectiveError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        raise ObjectiveError(f"{path}: {problems}") from error
+    return USUAL if path is None else read_yaml(path, Objective, ObjectiveError)

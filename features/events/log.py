@@ -6,7 +6,7 @@ Entries have increasing positions (`seq`, from 1); a position is never used twic
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -52,6 +52,7 @@ class ItemChanges(NamedTuple):
 
 DEFAULT_VARIANT = "default"
 _POLL_S = 0.01
+_WALKED = 1_000  # entries read at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +179,24 @@ class EventLog(Protocol):
     def close(self) -> None:
         """Give back files and connections."""
         ...
+
+
+def every_event(log: EventLog) -> Iterator[BehaviorEvent]:
+    """All that the log holds, in order; what completes an event that waited is none."""
+    seq = 0
+    while entries := log.read(seq, _WALKED):
+        for _, entry in entries:
+            if isinstance(entry, BehaviorEvent) and entry.held_seq is None:
+                yield entry
+        seq = entries[-1][0]
+
+
+def every_ranking(log: EventLog) -> Iterator[RankingRecord]:
+    """All that the log holds, in order."""
+    seq = 0
+    while entries := log.read_rankings(seq, _WALKED):
+        yield from (ranking for _, ranking in entries)
+        seq = entries[-1][0]
 
 
 def wait_for(is_there: Callable[[], bool], timeout_s: float) -> bool:

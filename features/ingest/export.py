@@ -9,22 +9,21 @@ delete what you exported when you are done, or name its folder in ingest's `data
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from features.catalog.item import Item
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
-from features.events.event import BehaviorEvent
-from features.events.log import EventLog
+from features.events.log import every_event
 from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
 from features.store.backends import open_catalog, open_event_log
-from features.store.settings import StoreSettings, embedded_store
+from features.store.chosen import add_store, store_of
+from features.store.settings import StoreSettings
 
 _ROWS = 10_000  # entries read at once
 
@@ -33,7 +32,7 @@ def collected(store: StoreSettings) -> Dataset:
     """The catalogue as it is and every event of the archive and the log, in order of time."""
     log, catalog = open_event_log(store), open_catalog(store)
     try:
-        rows = [event_row(event) for event in _events(log)]
+        rows = [event_row(event) for event in every_event(log)]
         items = pd.DataFrame([_item_row(item) for item in catalog.all()], columns=[*ITEM_COLUMNS])
     finally:
         log.close()
@@ -56,15 +55,6 @@ def collected(store: StoreSettings) -> Dataset:
     )
 
 
-def _events(log: EventLog) -> Iterator[BehaviorEvent]:
-    seq = 0
-    while entries := log.read(seq, _ROWS):
-        for _, entry in entries:
-            if isinstance(entry, BehaviorEvent) and entry.held_seq is None:
-                yield entry
-        seq = entries[-1][0]
-
-
 def _item_row(item: Item) -> dict[str, object]:
     named = {name: getattr(item, name) for name in ITEM_COLUMNS if name != "created_at"}
     return {**named, "created_at": item.created_s}
@@ -74,22 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; 2 with one line when there is nothing to export."""
     parser = argparse.ArgumentParser(prog="python -m features.ingest.export", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--state", type=Path, help="state folder of a stack on this machine")
-    where.add_argument("--store", type=Path, help="StoreSettings as JSON")
+    add_store(parser)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     try:
-        store = (
-            StoreSettings.model_validate_json(given.store.read_bytes())
-            if given.store
-            else embedded_store(given.state)
-        )
-    except (OSError, ValidationError) as error:
-        print(f"{given.store}: {error}", file=sys.stderr)
-        return 2
-    if given.state and not store.log_path.is_file():
-        print(f"{given.state}: no event log here: is it a state folder?", file=sys.stderr)
+        store = store_of(given)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
         return 2
     dataset = collected(store)
     if dataset.events.empty:

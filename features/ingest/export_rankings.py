@@ -5,7 +5,7 @@ and `item_id`, a row says what was shown, with which propensity, to whom it was 
 came of it.
 """
 
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.arrays import FloatArray
-from features.events.log import EventLog, RankingRecord
+from features.events.log import RankingRecord, every_ranking
 from features.store.backends import open_event_log
 from features.store.settings import StoreSettings
 
 FILE = "rankings.parquet"
-_READ = 1_000  # rankings read at once
+_WRITTEN = 1_000  # rankings at once
 SCHEMA = pa.schema(
     [
         ("ranking_id", pa.string()),
@@ -45,7 +45,8 @@ def write_rankings(store: StoreSettings, path: Path) -> int:
     n = 0
     try:
         with pq.ParquetWriter(path, SCHEMA) as writer:
-            for rankings in _batches(log):
+            whole = every_ranking(log)
+            while rankings := list(islice(whole, _WRITTEN)):
                 n += len(rankings)
                 writer.write_table(table_of(rankings))
     finally:
@@ -90,10 +91,3 @@ def _joined(parts: list[FloatArray], sizes: list[int]) -> pa.Array:
         for part, size in zip(parts, sizes, strict=True)
     ]
     return pa.array(np.concatenate(whole) if whole else [], pa.float32(), from_pandas=True)
-
-
-def _batches(log: EventLog) -> Iterator[list[RankingRecord]]:
-    seq = 0
-    while entries := log.read_rankings(seq, _READ):
-        yield [ranking for _, ranking in entries]
-        seq = entries[-1][0]

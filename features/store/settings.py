@@ -10,18 +10,18 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
-    SecretStr,
     model_validator,
 )
 
 from features.catalog.prices import Prices
 from features.events.nats.settings import NatsSettings
+from features.login import Login
 
 PROJECT = "vitrine"  # Feast's project
 PRICES_FILE = "prices.json"  # in a state folder: Prices
 
 
-class RedisSettings(BaseModel):
+class RedisSettings(Login):
     """How to reach a Redis or Valkey server."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,11 +29,6 @@ class RedisSettings(BaseModel):
     host: str = "127.0.0.1"
     port: PositiveInt = 6379
     db: int = Field(default=0, ge=0)
-    username: str | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = Field(
-        default=None, description="A mounted secret, instead of `password`"
-    )
     tls: bool = False
     tls_ca_file: Path | None = None
     tls_cert_file: Path | None = None
@@ -41,9 +36,7 @@ class RedisSettings(BaseModel):
     timeout_s: PositiveFloat = 0.5
 
     @model_validator(mode="after")
-    def _secrets_fit(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give either password or password_file")
+    def _files_fit(self) -> Self:
         if not self.tls and (self.tls_ca_file or self.tls_cert_file or self.tls_key_file):
             raise ValueError("TLS files are given but tls is off")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
@@ -52,15 +45,12 @@ class RedisSettings(BaseModel):
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments of `redis.Redis`, host and port included."""
-        password = self.password.get_secret_value() if self.password else None
-        if self.password_file is not None:
-            password = self.password_file.read_text().strip()
         options = {
             "host": self.host,
             "port": self.port,
             "db": self.db,
             "username": self.username,
-            "password": password,
+            "password": self.secret(),
             "socket_timeout": self.timeout_s,
             "socket_connect_timeout": self.timeout_s,
             "ssl": self.tls or None,

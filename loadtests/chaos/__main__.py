@@ -129,7 +129,7 @@ def rig(state: Path, items: str, kind: str) -> Iterator[Rig]:
     try:
         environment = clock.environment if clock else {}
         for stack in run_stack(state, free_port(), *options, environment=environment):
-            yield Rig(stack, proxy, redis, nats, clock)
+            yield Rig(stack, proxy, nats or redis, clock)
     finally:
         proxy.close()
         if redis is not None:

@@ -28,8 +28,7 @@ class Rig:
 
     stack: RunningStack
     proxy: DelayingProxy | None = None  # between serving and Triton
-    redis: RedisProcess | None = None
-    nats: NatsProcess | None = None
+    server: RedisProcess | NatsProcess | None = None  # that holds the log
     clock: ShiftedClock | None = None
 
     def find(self, pattern: str) -> list[psutil.Process]:
@@ -137,28 +136,15 @@ def _altered_version(rig: Rig) -> None:
     raise AssertionError("the altered version was taken into use")
 
 
-def _kill_redis(rig: Rig) -> Callable[[], None]:
-    assert rig.redis is not None
-    rig.redis.kill()
-    return rig.redis.start
+def _kill_server(rig: Rig) -> Callable[[], None]:
+    assert rig.server is not None
+    rig.server.kill()
+    return rig.server.start
 
 
-def _stall_redis(rig: Rig) -> Callable[[], None]:
-    assert rig.redis is not None
-    process = psutil.Process(rig.redis.pid)
-    process.suspend()
-    return process.resume
-
-
-def _kill_nats(rig: Rig) -> Callable[[], None]:
-    assert rig.nats is not None
-    rig.nats.kill()
-    return rig.nats.start
-
-
-def _stall_nats(rig: Rig) -> Callable[[], None]:
-    assert rig.nats is not None
-    process = psutil.Process(rig.nats.pid)
+def _stall_server(rig: Rig) -> Callable[[], None]:
+    assert rig.server is not None
+    process = psutil.Process(rig.server.pid)
     process.suspend()
     return process.resume
 
@@ -184,10 +170,10 @@ FAULTS = (
     _killed("ingest", "features.ingest"),
     Fault("event log's disk full", _fill_disk, 8.0, "features.ingest", 0),
     Fault("altered model version", _altered_version, 0.0, TRITON, 0),
-    Fault("kill Redis", _kill_redis, 5.0, rig="redis"),
-    Fault("stall Redis (SIGSTOP)", _stall_redis, 8.0, rig="redis"),
-    Fault("kill NATS", _kill_nats, 5.0, rig="nats"),
-    Fault("stall NATS (SIGSTOP)", _stall_nats, 8.0, rig="nats"),
+    Fault("kill Redis", _kill_server, 5.0, rig="redis"),
+    Fault("stall Redis (SIGSTOP)", _stall_server, 8.0, rig="redis"),
+    Fault("kill NATS", _kill_server, 5.0, rig="nats"),
+    Fault("stall NATS (SIGSTOP)", _stall_server, 8.0, rig="nats"),
     Fault("clock an hour ahead", _jump_clock(3600), 8.0, rig="clock"),
     Fault("clock an hour back", _jump_clock(-3600), 8.0, rig="clock"),
 )

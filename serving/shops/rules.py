@@ -6,7 +6,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AwareDatetime,
     Field,
@@ -15,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from features.yaml_file import problems, read_yaml
 from serving.shops.experiments import Experiment, Holdout, check_together, overlaid
 from serving.shops.exploration import Exploration
 from serving.shops.rule import Rule
@@ -188,7 +188,7 @@ class Rules(Rule):
         try:
             changed = Rules.model_validate(overlaid(own, sections))
         except ValidationError as error:
-            raise ValueError(_problems(error)) from None
+            raise ValueError(problems(error)) from None
         return changed.model_copy(update={name: getattr(self, name) for name in _OF_THE_SHOP})
 
 
@@ -196,23 +196,6 @@ class Rules(Rule):
 _OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout")
 
 
-def _problems(error: ValidationError) -> str:
-    """One line, each problem with its place."""
-    return "; ".join(
-        ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
-        for problem in error.errors()
-    )
-
-
 def read_rules(path: Path) -> Rules:
     """Read and check a rules file; raises RulesError with one line a problem."""
-    try:
-        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except OSError as error:
-        raise RulesError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RulesError(f"{path}: not UTF-8") from error
-    except yaml.YAMLError as error:
-        raise RulesError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise RulesError(f"{path}: {_problems(error)}") from error
+    return read_yaml(path, Rules, RulesError)

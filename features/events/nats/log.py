@@ -25,15 +25,13 @@ from features.events.log import (
     routes_of,
     wait_for,
 )
+from features.events.nats.batches import Known, Settled, put_all
 from features.events.nats.layout import ANY, STREAMS, Kind
 from features.events.nats.oldest import drop_oldest, first_since
 from features.events.nats.progress import Progress, last_progress, progress_of
 from features.events.nats.settings import NatsSettings
 from features.events.nats.streams import Entry, NatsStreams, Stored, TakenError
 from features.events.ranking_codec import pack, unpack
-
-_AT_ONCE = 1_000
-_TRIES = 5  # while others write the same ids
 
 
 class NatsEventLog:
@@ -53,20 +51,8 @@ class NatsEventLog:
         first: dict[str, BehaviorEvent] = {}
         for event in events:
             first.setdefault(event.event_id, event)
-        accepted = 0
-        for entries in _parts([_event_entry(event) for event in first.values()]):
-            for _ in range(_TRIES):
-                try:
-                    self._streams.put("event", entries, self._clock())
-                except TakenError:
-                    known = self._known("event", entries)
-                    entries = [entry for entry in entries if entry.entry_id not in known]
-                    if entries:
-                        continue
-                accepted += len(entries)
-                break
-            else:
-                raise TimeoutError("others write the same events")
+        entries = [_event_entry(event) for event in first.values()]
+        accepted = self._put("event", entries, _without)
         return AppendResult(accepted, len(events) - accepted)
 
     def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
@@ -162,16 +148,7 @@ class NatsEventLog:
             Entry(ranking_id, ranking.user_id, ranking.session_id, pack(ranking))
             for ranking_id, ranking in last.items()
         ]
-        for entries in _parts(packed):
-            for _ in range(_TRIES):
-                try:
-                    self._streams.put("ranking", entries, self._clock())
-                except TakenError:
-                    self._streams.erase("rankings", self._known("ranking", entries).values())
-                else:
-                    break
-            else:
-                raise TimeoutError("others write the same rankings")
+        self._put("ranking", packed, self._replaced)
 
     def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
         found = self._streams.after("rankings", after_seq, limit)
@@ -199,20 +176,12 @@ class NatsEventLog:
         subject = self._streams.layout.subject(kind, ANY, user_id, session_id)
         return self._streams.after(STREAMS[kind], 0, None, subject)
 
-    def _known(self, kind: Kind, entries: Sequence[Entry]) -> dict[str, int]:
-        """Positions of those that are there already, by id."""
-        subjects = [
-            self._streams.layout.subject(kind, entry.entry_id, ANY, ANY) for entry in entries
-        ]
-        found = {
-            stored.subject.rsplit(".", 2)[0]: stored.seq
-            for stored in self._streams.last(STREAMS[kind], subjects)
-        }
-        return {
-            entry.entry_id: found[name]
-            for entry in entries
-            if (name := self._streams.layout.subject(kind, entry.entry_id)) in found
-        }
+    def _put(self, kind: Kind, entries: list[Entry], settled: Settled) -> int:
+        return put_all(self._streams, kind, entries, self._clock, settled)
+
+    def _replaced(self, entries: list[Entry], known: Known) -> list[Entry]:
+        self._streams.erase("rankings", known.values())
+        return entries
 
     def _append_erasure(self, user_id: str, sessions: Sequence[str]) -> int:
         erasure = {"type": ERASURE, "user_id": user_id, "sessions": sessions}
@@ -220,9 +189,8 @@ class NatsEventLog:
         return self._streams.put_one(subject, orjson.dumps(erasure), self._clock())
 
 
-def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    for start in range(0, len(entries), _AT_ONCE):
-        yield entries[start : start + _AT_ONCE]
+def _without(entries: list[Entry], known: Known) -> list[Entry]:
+    return [entry for entry in entries if entry.entry_id not in known]
 
 
 def _event_entry(event: BehaviorEvent) -> Entry:

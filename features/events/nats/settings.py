@@ -4,19 +4,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
-    SecretStr,
     model_validator,
 )
+
+from features.login import Login
 
 _GIBIBYTE = 1 << 30
 
 
-class NatsSettings(BaseModel):
+class NatsSettings(Login):
     """NATS with JetStream, 2.12 or newer: batches are stored whole or not at all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,11 +24,6 @@ class NatsSettings(BaseModel):
     servers: list[str] = Field(["nats://127.0.0.1:4222"], min_length=1)
     prefix: str = Field(
         "vitrine", pattern="^[A-Za-z0-9_-]+$", description="Of the names of streams and subjects"
-    )
-    username: str | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = Field(
-        default=None, description="A mounted secret, instead of `password`"
     )
     tls_ca_file: Path | None = None
     tls_cert_file: Path | None = None
@@ -56,9 +51,7 @@ class NatsSettings(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _secrets_fit(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give either password or password_file")
+    def _files_fit(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("give tls_cert_file and tls_key_file together")
         if self.tls_cert_file and not self.tls_ca_file:
@@ -67,12 +60,9 @@ class NatsSettings(BaseModel):
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments of `nats.connect` that say where, and as whom."""
-        password = self.password.get_secret_value() if self.password else None
-        if self.password_file is not None:
-            password = self.password_file.read_text().strip()
         options: dict[str, Any] = {"servers": self.servers}
         if self.username is not None:
-            options |= {"user": self.username, "password": password}
+            options |= {"user": self.username, "password": self.secret()}
         if self.tls_ca_file is not None:
             # Here, so that settings are read without it.
             import ssl

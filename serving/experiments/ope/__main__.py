@@ -14,9 +14,10 @@ import pandas as pd
 from rich.console import Console
 
 from features.events.event import EventType
+from features.events.log import every_event, every_ranking
 from features.objective import ObjectiveError
 from features.store.backends import open_event_log
-from serving.experiments.logs import add_store, events_of, objective_of, rankings_of, store_of
+from features.store.chosen import add_store, store_of
 from serving.experiments.ope.estimators import Form
 from serving.experiments.ope.evaluation import CLIP, PolicyValue, evaluate
 from serving.experiments.ope.own_log import OwnLog, Scores, own_log
@@ -24,6 +25,7 @@ from serving.experiments.ope.policies import PlackettLuce
 from serving.experiments.ope.report import show, write
 from serving.experiments.ope.slates import OpeRefusedError, Propensities
 from serving.experiments.ope.support import LEAST_EFFECTIVE
+from serving.experiments.worth import add_objective, objective_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     log = open_event_log(store)
     try:
-        own = own_log(rankings_of(log), events_of(log), rewards, given.route or None, given.variant)
+        own = own_log(
+            every_ranking(log), every_event(log), rewards, given.route or None, given.variant
+        )
         console.print(f"{len(own.ranking_ids):,} of {own.read:,} rankings were explored")
         values = [_evaluated(own, policy, scores, given) for policy in policies]
     except OpeRefusedError as error:
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_store(parser)
+    add_objective(parser)
     parser.add_argument("--temperature", type=float, nargs="+", default=[0.0], help="of targets")
     parser.add_argument("--scores", type=Path, help="another ranker's, as Parquet")
     parser.add_argument(

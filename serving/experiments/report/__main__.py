@@ -17,9 +17,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from features.events.log import every_event, every_ranking
 from features.objective import ObjectiveError
 from features.store.backends import open_event_log
-from serving.experiments.logs import add_store, events_of, objective_of, rankings_of, store_of
+from features.store.chosen import add_store, store_of
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
@@ -29,6 +30,7 @@ from serving.experiments.report.table import show
 from serving.experiments.statistics.correction import Correction
 from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
+from serving.experiments.worth import add_objective, objective_of
 from serving.shops.rules import RulesError, read_rules
 
 
@@ -79,7 +81,7 @@ def _of(given: argparse.Namespace, console: Console) -> int:
     )  # fmt: skip
     log = open_event_log(store_of(given))
     try:
-        data = data_of(experiment, rankings_of(log), events_of(log), objective)
+        data = data_of(experiment, every_ranking(log), every_event(log), objective)
     finally:
         log.close()
     return _told(how, data, given, console)
@@ -142,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("key", help="as the rules declare it")
     own.add_argument("--rules", type=Path, help="else the state folder's")
     add_store(own)
+    add_objective(own)
     for command in (reads, own):
         command.add_argument("--until", type=float, help="unix seconds; now, when not given")
         command.add_argument("--looks", choices=("daily", "once"), default="daily")

@@ -74,7 +74,7 @@ def data_of(
     outcomes = [
         _outcome(unit, event, shown_s, objective)
         for event in events
-        if event.held_seq is None and (unit := _unit(units, event.user_id, event.session_id))
+        if (unit := _unit(units, event.user_id, event.session_id))
     ]
     if not any(row.get("impressions") for row in outcomes):
         outcomes += [

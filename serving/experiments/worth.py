@@ -1,0 +1,17 @@
+"""What events are worth, for the commands that read a log."""
+
+import argparse
+from pathlib import Path
+
+from features.objective import Objective, read_objective
+
+
+def add_objective(parser: argparse.ArgumentParser) -> None:
+    """The option that `objective_of` reads, beside `--state`."""
+    parser.add_argument("--objective", type=Path, help="YAML; else the state folder's, if any")
+
+
+def objective_of(given: argparse.Namespace) -> Objective:
+    """The file named, or the state folder's own; raises ObjectiveError."""
+    own = given.state / "objective.yaml" if given.state else None
+    return read_objective(given.objective or (own if own and own.is_file() else None))
