@@ -49,8 +49,14 @@ class Shop:
 
     def active(self) -> str:
         """The Ray cluster that KubeRay calls the active one."""
-        status = self.ray_service()["status"]
-        name: str = status.get("activeServiceStatus", {}).get("rayClusterName", "")
+        return self._cluster("activeServiceStatus")
+
+    def pending(self) -> str:
+        """The one that is to be the active one when it is ready; "" when none is."""
+        return self._cluster("pendingServiceStatus")
+
+    def _cluster(self, status: str) -> str:
+        name: str = self.ray_service()["status"].get(status, {}).get("rayClusterName", "")
         return name
 
     def workers(self) -> list[Json]:

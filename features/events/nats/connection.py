@@ -109,10 +109,12 @@ class NatsConnection:
         self._connecting.cancel()
         await self._client.close()
         own = asyncio.current_task()
-        left = [task for task in asyncio.all_tasks() if task is not own]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        # More than once: `wait_for` of Python 3.11 loses a cancellation that meets an answer, and
+        # whoever waits here would wait for a client that tries for ever.
+        while left := [task for task in asyncio.all_tasks() if task is not own]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_RECONNECT_S)
 
     async def _away(self) -> None:
         self._ready.clear()

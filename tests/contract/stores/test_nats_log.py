@@ -13,6 +13,7 @@ from features.events.lease import LeaseLostError
 from features.events.log import ChangesMissedError, Erasure
 from features.events.nats.lease import nats_lease
 from features.events.nats.log import NatsEventLog
+from features.events.nats.settings import NatsSettings
 from features.events.nats.space import NatsLogSpace
 from features.full import StoreFullError
 from serving.local.machine import free_port
@@ -62,16 +63,18 @@ def test_what_was_accepted_survives_a_server_that_is_killed_and_nothing_is_there
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
-        time.sleep(0.3)
-        own_nats.kill()
-        time.sleep(0.2)
-        own_nats.start()
-        wanted = len(accepted) + 50
-        wait_until(partial(_longer, accepted, wanted), timeout_s=10)
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(3):
+            time.sleep(0.3)
+            own_nats.kill()
+            time.sleep(0.2)
+            own_nats.start()
+            wanted = len(accepted) + 50
+            wait_until(partial(_longer, accepted, wanted), timeout_s=30)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     stored = [entry.event_id for _, entry in log.read(0, 1_000_000)]  # type: ignore[union-attr]
     log.close()
     assert len(accepted) > 200
@@ -79,6 +82,7 @@ def test_what_was_accepted_survives_a_server_that_is_killed_and_nothing_is_there
     assert len(stored) == len(set(stored))
 
 
+@pytest.mark.timeout(300)  # a leader is chosen four times; each takes seconds on a quiet machine
 def test_of_three_servers_the_loss_of_any_loses_nothing(tmp_path: Path) -> None:
     ports, peers = ([free_port() for _ in range(3)] for _ in range(2))
     routes = ",".join(f"nats://127.0.0.1:{peer}" for peer in peers)
@@ -101,10 +105,10 @@ def test_of_three_servers_the_loss_of_any_loses_nothing(tmp_path: Path) -> None:
             server.kill()
             for number in range(20):
                 event_id = f"{server.port}-{number}"
-                wait_until(partial(_told, log, event_id), timeout_s=30)
+                wait_until(partial(_told, log, event_id), timeout_s=60)
                 accepted.append(event_id)
             server.start()
-            wait_until(lambda: log.logged_s(1) is not None, timeout_s=30)
+            wait_until(lambda: log.logged_s(1) is not None, timeout_s=60)
         stored = [getattr(entry, "event_id", "") for _, entry in log.read(0, 1_000)]
         assert stored == accepted
     finally:
@@ -135,6 +139,14 @@ def test_a_log_opened_before_its_server_is_there_waits_for_it(own_nats: NatsServ
     own_nats.start()
     wait_until(lambda: _append(log, "e1"), timeout_s=5)
     log.close()
+
+
+def test_a_log_is_closed_at_whatever_moment_of_connecting() -> None:
+    settings = NatsSettings(servers=[f"nats://127.0.0.1:{free_port()}"], timeout_s=0.2)
+    for moment in range(200):
+        log = NatsEventLog(settings)
+        time.sleep(moment * 1e-4)
+        log.close()
 
 
 def test_a_server_that_lost_its_files_gets_its_streams_anew(tmp_path: Path) -> None:
