@@ -26,14 +26,15 @@ _BATCH = 1_000  # messages that the server takes as one, and gives at once
 _DELETIONS, _DELETIONS_S = 100, 60.0
 _LOGGED = "At"  # a header: when an entry was appended, unix seconds
 _NO_ROOM = {10023, 10047, 10077}  # JetStream's codes: resources, storage, bytes of the stream
-_OUT_OF_ORDER = 10071  # something is there already
+# Something is there already; or, with several servers, is on its way there.
+_OUT_OF_ORDER = {10071, 10164}
 _NO_MESSAGE = 10043
 _NOTHING_THERE = {"stream store EOF", "no message found"}  # outside of what the stream holds
 _IN_USE = 10058  # the stream exists, and is another
 
 
 class TakenError(Exception):
-    """A subject has another last message than was expected; nothing was written."""
+    """A subject has, or is about to have, another last message than was expected."""
 
 
 class Entry(NamedTuple):
@@ -231,7 +232,7 @@ def _stored(message: Msg) -> Stored:
 def _acknowledged(message: Msg) -> dict[str, Any]:
     answer: dict[str, Any] = orjson.loads(message.data)
     if error := answer.get("error"):
-        if error.get("err_code") == _OUT_OF_ORDER:
+        if error.get("err_code") in _OUT_OF_ORDER:
             raise TakenError(error["description"])
         if error.get("err_code") in _NO_ROOM:
             raise StoreFullError(error["description"])

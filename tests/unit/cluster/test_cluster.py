@@ -73,7 +73,7 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[byte
 
 def scraped(port: int) -> str:
     """/metrics, as soon as it answers."""
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 60
     while True:
         try:
             return httpx.get(f"http://127.0.0.1:{port}/metrics").text
