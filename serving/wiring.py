@@ -6,7 +6,12 @@ import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
-from features.store.backends import open_catalog, open_event_log, open_log_space
+from features.store.backends import (
+    open_catalog,
+    open_controls,
+    open_event_log,
+    open_log_space,
+)
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
@@ -49,6 +54,7 @@ from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
 from serving.shops.rules import read_rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
@@ -148,6 +154,8 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         neighbors,
         settings.refresh_interval_s,
     ).start()
+    steering = Steering(rules, open_controls(settings.store))
+    steering.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -160,4 +168,5 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        steering=steering,
     )
