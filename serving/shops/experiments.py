@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from serving.shops.rule import Rule
-from serving.shops.steering.policy import Gate, Guard, Promotion
+from serving.shops.steering.policy import Gate, Guard, Promotion, check
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 RequestKind = Literal["rank", "search", "recommend"]
 Share = Annotated[float, Field(ge=0, le=1)]
+CANDIDATE = "candidate"  # the newest version that is served beside the one in use
 HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of all others
 _RESERVED = frozenset({HOLDOUT, "default"})
 _ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
@@ -42,8 +43,12 @@ class Arm(Rule):
 
     key: Key
     weight: float | None = Field(None, ge=0, description="Of all arms 1 together; none: equal.")
-    model_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")] | None = Field(
-        None, description="Of the ranker; null: the version in use."
+    model_version: Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}|candidate)$")] | None = (
+        Field(
+            None,
+            description="Of the ranker; null: the version in use. candidate, of a shadow: the "
+            "newest that is served beside it.",
+        )
     )
     rules: dict[str, Any] = Field(
         {}, description="Sections of the rules that differ; what is not named stays as it is."
@@ -141,8 +146,9 @@ class Experiment(Rule):
             raise ValueError("arms: give every weight or none; together they are 1")
         if self.min_bucket_version > self.bucket_version:
             raise ValueError("min_bucket_version: is above bucket_version, so nobody could be in")
-        if self.gate is not None and self.kind is not Kind.SHADOW:
-            raise ValueError("gate: is a shadow's")
+        check(self.kind is Kind.SHADOW, self.gate, self.promote, self.after)
+        if self.kind is not Kind.SHADOW and CANDIDATE in [arm.model_version for arm in self.arms]:
+            raise ValueError("arms: shoppers are in versions that stay; candidate is a shadow's")
         if self.kind is Kind.SHADOW:
             self._check_shadow()
         elif len(keys) < 2:
@@ -152,8 +158,6 @@ class Experiment(Rule):
     def _check_shadow(self) -> None:
         if len(self.arms) > 1 or self.arms[0].model_version is None or self.arms[0].rules:
             raise ValueError("arms: a shadow has one, with a model_version and without rules")
-        if self.promote or self.after:
-            raise ValueError("a shadow is never promoted and waits for nothing: no promote, after")
         if self.namespace or self.targeting.shoppers or self.bucket_version:
             raise ValueError(
                 "a shadow draws requests, not shoppers: it has no namespace, bucket_version or "
@@ -164,7 +168,8 @@ class Experiment(Rule):
 def model_versions(experiments: Sequence[Experiment]) -> list[str]:
     """The versions of the ranker that arms of running experiments name, oldest first."""
     arms = [arm for experiment in experiments if experiment.running for arm in experiment.arms]
-    return sorted({arm.model_version for arm in arms if arm.model_version}, key=int)
+    named = {arm.model_version for arm in arms if arm.model_version}
+    return sorted(named - {CANDIDATE}, key=int)
 
 
 def check_together(
@@ -204,17 +209,6 @@ def check_together(
                 f"experiments: {one.key!r} and {other.key!r} both change {min(both)} and may meet "
                 "in one request: give them ranges of one namespace"
             )
-
-
-def overlaid(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` with `changes` in it: mappings are merged, all else takes the place of what was."""
-    merged = dict(own)
-    for name, value in changes.items():
-        before = own.get(name)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = overlaid(before, value)
-        merged[name] = value
-    return merged
 
 
 def _changes(experiment: Experiment) -> frozenset[str]:

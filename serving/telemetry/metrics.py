@@ -35,7 +35,8 @@ REQUEST_SECONDS = Histogram(
 )
 RANKINGS = Counter(
     "vitrine_rankings_total",
-    "Rankings by route, reason and variant (experiment/arm, several); reason 'none': by the model.",
+    "Rankings by route, reason and variant (experiment/arm, experiment:arm promoted, several); "
+    "reason 'none': by the model.",
     ("route", "reason", "variant"),
 )  # fmt: skip
 EXPERIMENT_RANKINGS = Counter(

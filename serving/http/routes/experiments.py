@@ -87,7 +87,7 @@ def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
     decision = standing.decisions.get(key)
     if decision is not None and decision.action is Action.RESUME:
         decision = None
-    told = ("action", "arm", "why", "by", "at")
+    told = ("action", "arm", "why", "by", "at", "version")
     return {
         **_declaration(experiment, shop.rules.holdout),
         "active": bool(standing.drawing([experiment]) or standing.shadowing([experiment])),

@@ -49,7 +49,7 @@ class PromotionOut(Wire):
     """When an arm is promoted by itself."""
 
     when: str
-    after_days: float
+    after_days: float | None
 
 
 class GateOut(Wire):
@@ -101,6 +101,7 @@ class DecisionOut(Wire):
     why: str
     by: By
     at: str
+    version: str | None = Field(description="Of a promoted shadow: the version of then.")
 
 
 class ModelTimeOut(Wire):
@@ -197,7 +198,7 @@ EXAMPLE: dict[str, Any] = {
     "promote": None, "gate": None, "after": None, "active": False,
     "decision": {
         "action": "stop", "arm": None, "why": "the sale begins", "by": "admin",
-        "at": "2026-11-27T08:00:00+00:00",
+        "at": "2026-11-27T08:00:00+00:00", "version": None,
     },
     "shown": None,
     "live": {

@@ -19,6 +19,7 @@ from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Resolved, Slate
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop
+from serving.shops.steering.counts import LIVE
 from serving.shops.steering.decision import Standing
 from serving.telemetry.metrics import (
     SHADOW_OVERLAP,
@@ -49,6 +50,10 @@ class Shadow:
         for draw in self._of(resolved.shop):
             if not draw.takes(resolved.context.ranking_id, asked):
                 continue
+            live = [(draw.experiment.key, LIVE)]
+            resolved.shop.steering.tally.ranked(
+                live, slate.route, slate.reason, resolved.stages.model_s
+            )
             if slate.route is not Route.MODEL or slate.reason is Reason.SHORTLIST:
                 _count(resolved.shop, draw, "not_by_model")
             elif self._task is not None and not self._task.done():

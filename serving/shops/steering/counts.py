@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 BOUNDS_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
 PROMOTED = ":"  # before an arm's key: those who are ranked as a promoted arm, which nobody drew
+LIVE = "*"  # the arm of what was answered where a shadow compares
 _PART = "|"
 Minutes = Mapping[int, Mapping[str, float]]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
-from serving.shops.experiments import Arm, Experiment, Kind
+from serving.shops.experiments import CANDIDATE, Arm, Experiment, Kind
 
 if TYPE_CHECKING:
     from serving.shops.rules import Rules
@@ -30,8 +30,9 @@ class DecisionError(ValueError):
 class Decision:
     """What stands for one experiment.
 
-    arm: that is promoted; at: ISO time; epoch_ms: the same, unix milliseconds: counts of before it
-    are not judged; before: what control did until a promotion, the counts of counts.Ranked
+    arm: that is promoted; version: of a shadow, that it tried then; at: ISO time; epoch_ms: the
+    same, unix milliseconds: counts of before it are not judged; before: what control did until a
+    promotion, the counts of counts.Ranked
     """
 
     action: Action
@@ -41,28 +42,38 @@ class Decision:
     at: str
     epoch_ms: int
     before: Mapping[str, float] = field(default_factory=dict)
+    version: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Decision":
         """The decision that `document` gave."""
-        named = {name: document[name] for name in ("arm", "why", "by", "at", "epoch_ms", "before")}
+        named = {name: document[name] for name in _NAMES if name in document}
         return cls(Action(document["action"]), **named)
 
     @property
     def document(self) -> dict[str, Any]:
         """JSON."""
-        return {
-            "action": self.action.value, "arm": self.arm, "why": self.why, "by": self.by,
-            "at": self.at, "epoch_ms": self.epoch_ms, "before": dict(self.before),
-        }  # fmt: skip
+        named = {name: getattr(self, name) for name in _NAMES}
+        return {"action": self.action.value, **named}
+
+    def of_arm(self, arm: Arm) -> Arm:
+        """A promoted shadow's arm has the version of then: its name may mean a newer one now."""
+        return arm.model_copy(update={"model_version": self.version})
+
+
+_NAMES = ("arm", "why", "by", "at", "epoch_ms", "before", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands now, beside the rules. passed: shadows that have passed their gate."""
+    """What stands now, beside the rules.
+
+    passed: shadows that have passed their gate; candidate: the newest version beside the one in use
+    """
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)  # by experiment
     passed: frozenset[str] = frozenset()
+    candidate: str | None = None
 
     def action(self, experiment: Experiment) -> Action:
         """What was decided last; resume: nothing."""
@@ -85,25 +96,37 @@ class Standing:
         ]
 
     def shadowing(self, experiments: Iterable[Experiment]) -> list[Experiment]:
-        """The shadows that compare now."""
-        return [
-            experiment
-            for experiment in experiments
-            if experiment.kind is Kind.SHADOW
-            and experiment.running
-            and self.action(experiment) is not Action.STOP
-        ]
+        """The shadows that compare now, with the version that they compare."""
+        found = []
+        for experiment in experiments:
+            if experiment.kind is not Kind.SHADOW or not experiment.running:
+                continue
+            version, decision = self.version_of(experiment), self.decisions.get(experiment.key)
+            promoted = decision is not None and decision.version == version
+            if version is None or promoted or self.action(experiment) is Action.STOP:
+                continue
+            arm = experiment.arms[0].model_copy(update={"model_version": version})
+            found.append(experiment.model_copy(update={"arms": [arm]}))
+        return found
+
+    def version_of(self, shadow: Experiment) -> str | None:
+        """That a shadow tries; None: there is none now."""
+        version = shadow.arms[0].model_version
+        return self.candidate if version == CANDIDATE else version
 
     def promoted(self, experiments: Iterable[Experiment]) -> list[tuple[Experiment, Arm]]:
         """The promoted arms of running experiments, the oldest decision first."""
         found = []
         for experiment in experiments:
             decision = self.decisions.get(experiment.key)
-            if decision is None or decision.action is not Action.PROMOTE or not experiment.draws:
+            if decision is None or decision.action is not Action.PROMOTE or not experiment.running:
                 continue
             arm = next((arm for arm in experiment.arms if arm.key == decision.arm), None)
             if arm is not None:
-                found.append((decision.at, experiment, arm))
+                shadow = experiment.kind is Kind.SHADOW
+                found.append(
+                    (decision.epoch_ms, experiment, decision.of_arm(arm) if shadow else arm)
+                )
         return [(experiment, arm) for _, experiment, arm in sorted(found, key=lambda one: one[0])]
 
 
@@ -117,25 +140,18 @@ def fit(
         if arm is not None:
             raise DecisionError(f"arm: {action.value} is of the whole experiment")
         return
-    if experiment.kind is Kind.SHADOW:
-        raise DecisionError("action: a shadow has no shoppers, so there is nothing to promote")
     keys = [each.key for each in experiment.arms]
     if arm is None:
         raise DecisionError(f"arm: which one is promoted? One of {', '.join(keys)}")
     if arm not in keys:
         raise DecisionError(f"arm: {experiment.key!r} has {', '.join(keys)}, not {arm!r}")
-    chosen = experiment.arms[keys.index(arm)]
-    for other, promoted in standing.promoted(rules.experiments):
-        both = promoted.changes & chosen.changes
-        if other.key != experiment.key and both:
-            raise DecisionError(
-                f"arm: {other.key!r} is promoted and changes {min(both)}, too: stop it first"
-            )
-    changed = _changed(rules, chosen)
+    if experiment.kind is Kind.SHADOW and standing.version_of(experiment) is None:
+        raise DecisionError("arm: no version is served beside the one in use")
+    chosen = _changed(rules, experiment.arms[keys.index(arm)])
     for other in rules.experiments:
         if other.key != experiment.key and other.draws:
             for each in other.arms:
-                _changed(changed, each)
+                _changed(chosen, each)
 
 
 def _changed(rules: "Rules", arm: Arm) -> "Rules":

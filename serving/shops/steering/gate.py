@@ -8,48 +8,49 @@ from collections.abc import Mapping
 from typing import Any
 
 from features.controls.store import Controls
-from serving.shops.experiments import Experiment
 from serving.shops.steering.policy import Gate
 from serving.shops.steering.tally import COMPARED, FAILED, OVERLAP, tried
 
 GATES = "gate"  # the kind of the documents
 
 
-def passed(experiment: Experiment, document: Mapping[str, Any] | None) -> bool:
-    """Whether the version that the shadow declares has passed."""
+def passed(version: str | None, document: Mapping[str, Any] | None) -> bool:
+    """Whether it is this version that has passed."""
     return (
         document is not None
-        and document["version"] == experiment.arms[0].model_version
+        and document["version"] == version
         and document["passed_at"] is not None
     )
 
 
 def show(
     controls: Controls,
-    experiment: Experiment,
+    key: str,
+    version: str,
     gate: Gate,
     counts: Mapping[str, float],
     at: str,
 ) -> dict[str, Any] | None:
-    """Add a replica's counts (tally.py) to what a shadow has shown; None when it had passed."""
+    """Add a replica's counts (tally.py) to what a shadow has shown of a version; None when it had
+    passed.
+    """
     new = tried(counts)
     while True:
-        before = controls.all(GATES).get(experiment.key)
-        if passed(experiment, before):
+        before = controls.all(GATES).get(key)
+        if passed(version, before):
             return None
-        after = _added(experiment, gate, before, new, at)
-        if controls.swap(GATES, experiment.key, before, after):
+        after = _added(version, gate, before, new, at)
+        if controls.swap(GATES, key, before, after):
             return after
 
 
 def _added(
-    experiment: Experiment,
+    version: str,
     gate: Gate,
     before: Mapping[str, Any] | None,
     new: Mapping[str, float],
     at: str,
 ) -> dict[str, Any]:
-    version = experiment.arms[0].model_version
     if before is None or before["version"] != version:
         before = {COMPARED: 0.0, FAILED: 0.0, OVERLAP: 0.0, "rounds": 0, "last": None}
     shown = {name: before[name] + new[name] for name in (COMPARED, FAILED, OVERLAP)}

@@ -1,6 +1,6 @@
 """What the declared policies want of an experiment now, and what is told of it meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.controls.store import Controls
@@ -19,18 +19,28 @@ Wanted = tuple[Action, str | None, str]
 
 
 def wanted(
-    experiment: Experiment, standing: Standing, controls: Controls, now_s: float
+    experiment: Experiment,
+    declared: Sequence[Experiment],
+    standing: Standing,
+    controls: Controls,
+    now_s: float,
 ) -> Wanted | None:
-    """Action, arm and why, in words; None: all is well. Blocks."""
+    """Action, arm and why, in words; None: all is well. Blocks.
+
+    declared: all experiments: of several promoted ones the last is judged, which ranks.
+    """
     guard, action = experiment.guard, standing.action(experiment)
     if action is Action.PROMOTE and guard is not None:
-        for promoted, arm in standing.promoted([experiment]):
+        for promoted, arm in standing.promoted(declared)[-1:]:
+            if promoted.key != experiment.key:
+                continue
             before = Ranked(standing.decisions[promoted.key].before)
             why = _broken(experiment, guard, [PROMOTED + arm.key], None, before, standing,
                           controls, now_s)  # fmt: skip
             if why is not None:
                 return Action.STOP, None, why
-        return None
+    if experiment.kind is Kind.SHADOW:
+        return _passed(experiment, standing)
     if not standing.drawing([experiment]):
         return None
     if guard is not None:
@@ -63,11 +73,21 @@ def _broken(
     return breach(guard, arms, control, before, minutes, minute, epoch_ms)
 
 
+def _passed(shadow: Experiment, standing: Standing) -> Wanted | None:
+    """The shadow's arm, when the version that it compares has passed the gate."""
+    if shadow.promote is None or shadow.key not in standing.passed:
+        return None
+    if not standing.shadowing([shadow]):
+        return None
+    return Action.PROMOTE, shadow.arms[0].key, f"{standing.version_of(shadow)} has passed the gate"
+
+
 def _better(
     experiment: Experiment, promotion: Promotion, controls: Controls, now_s: float
 ) -> Wanted | None:
     """The arm that the published reading would promote, when the experiment is old enough."""
-    if now_s - _begun_s(experiment, controls, now_s) < promotion.after_days * _DAY_S:
+    days = promotion.after_days or 0.0
+    if now_s - _begun_s(experiment, controls, now_s) < days * _DAY_S:
         return None
     reading = controls.all(READINGS).get(experiment.key, {})
     if _word(reading) != promotion.when:

@@ -35,7 +35,25 @@ class Gate(Rule):
 
 
 class Promotion(Rule):
-    """When an arm is promoted without asking anybody: by the published reading."""
+    """When an arm is promoted without asking anybody."""
 
-    when: Literal["better"] = "better"
-    after_days: float = Field(ge=1, le=365, description="Since the experiment began to draw.")
+    when: Literal["better", "passed"] = Field(
+        "better", description="better: by the published reading. passed: a shadow, by its gate."
+    )
+    after_days: float | None = Field(
+        None, ge=1, le=365, description="Of better: since the experiment began to draw."
+    )
+
+
+def check(shadow: bool, gate: Gate | None, promote: Promotion | None, after: str | None) -> None:
+    """Raise ValueError for policies of which an experiment cannot have one, or both."""
+    if not shadow:
+        if gate is not None:
+            raise ValueError("gate: is a shadow's")
+        if promote and (promote.when == "passed" or promote.after_days is None):
+            raise ValueError("promote: of shoppers in arms takes when: better and after_days")
+        return
+    if after is not None:
+        raise ValueError("after: a shadow waits for nothing")
+    if promote and (promote.when == "better" or promote.after_days is not None or gate is None):
+        raise ValueError("promote: of a shadow takes a gate and when: passed alone")

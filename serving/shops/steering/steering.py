@@ -4,15 +4,17 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from features.controls.store import Controls
-from serving.shops.experiments import Experiment
+from serving.errors import RankingError
+from serving.shops.experiments import CANDIDATE, Experiment, Kind
 from serving.shops.rules import Rules
 from serving.shops.steering import gate, policies
-from serving.shops.steering.counts import Ranked, by_arm
+from serving.shops.steering.counts import LIVE, Ranked, by_arm
 from serving.shops.steering.decision import (
     DECISIONS,
     Action,
@@ -34,16 +36,30 @@ class Steering:
     """Of one shop's experiments. `standing` is replaced whole, and only when something changed."""
 
     def __init__(
-        self, rules: Rules, controls: Controls, clock: Callable[[], float] = time.time
+        self,
+        rules: Rules,
+        controls: Controls,
+        clock: Callable[[], float] = time.time,
+        offered: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """offered: asks the model server which versions it has beside the one in use, oldest first;
+        raises when it does not answer.
+        """
         self.standing = Standing()
         self.tally = Tally(lambda key: self.standing.epoch_ms(key), clock)
         self._rules = rules
         self._controls = controls
         self._clock = clock
+        self._offered = offered
         self._by_key = {experiment.key: experiment for experiment in rules.experiments}
+        self._taking = threading.Lock()  # around what is read and then stands
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
+
+    @property
+    def tries_newest(self) -> bool:
+        """Whether an experiment names the newest candidate, and not a version."""
+        return any(one.arms[0].model_version == CANDIDATE for one in self._by_key.values())
 
     def start(self) -> None:
         """Read what stands, then follow it; raises when it cannot be read.
@@ -62,14 +78,37 @@ class Steering:
 
     def follow(self) -> None:
         """Take over what was decided since the last time."""
+        with self._taking:
+            self._take(self.standing.candidate)
+
+    def _take(self, candidate: str | None) -> None:
         documents = self._controls.all(DECISIONS)
         decisions = {key: Decision.of(one) for key, one in documents.items() if key in self._by_key}
         gates = {key: one for key, one in self._by_key.items() if one.gate is not None}
         shown = self._controls.all(gate.GATES) if gates else {}
-        passed = frozenset(key for key, one in gates.items() if gate.passed(one, shown.get(key)))
-        standing = Standing(decisions, passed)
+        standing = Standing(decisions, candidate=candidate)
+        passed = {
+            key for key, one in gates.items()
+            if gate.passed(standing.version_of(one), shown.get(key))
+        }  # fmt: skip
+        standing = replace(standing, passed=frozenset(passed))
         if standing != self.standing:
             self.standing = standing
+
+    def look(self) -> None:
+        """Ask which candidates there are; while the model server does not answer, as before."""
+        if not self.tries_newest:
+            return
+        try:
+            offered = self._offered()
+        except RankingError as error:
+            _LOG.debug("candidates were not asked for: %s", error.code)
+            return
+        newest = offered[-1] if offered else None
+        if newest != self.standing.candidate:
+            _LOG.info("the newest candidate is %s", newest)
+            with self._taking:
+                self._take(newest)
 
     def decide(self, key: str, action: Action, arm: str | None, why: str) -> Decision:
         """An administrator's decision, durable when it returns; the last one stands.
@@ -88,8 +127,9 @@ class Steering:
         """Tell the others what was ranked here."""
         for key, counts in self.tally.tell(self._controls).items():
             experiment = self._by_key[key]
-            if experiment.gate is not None:
-                shown = gate.show(self._controls, experiment, experiment.gate, counts, self._at())
+            version = self.standing.version_of(experiment)
+            if experiment.gate is not None and version is not None:
+                shown = gate.show(self._controls, key, version, experiment.gate, counts, self._at())
                 if shown is not None and shown["passed_at"] is not None:
                     _LOG.warning("%s: its gate is passed", key)
 
@@ -97,7 +137,8 @@ class Steering:
         """Decide what the declared policies ask for. All replicas do: one is first."""
         documents = self._controls.all(DECISIONS)
         for experiment in self._by_key.values():
-            wanted = policies.wanted(experiment, self.standing, self._controls, self._clock())
+            wanted = policies.wanted(experiment, self._rules.experiments, self.standing,
+                                     self._controls, self._clock())  # fmt: skip
             if wanted is None:
                 continue
             action, arm, why = wanted
@@ -131,9 +172,13 @@ class Steering:
         self, experiment: Experiment, action: Action, arm: str | None, why: str, by: By
     ) -> Decision:
         before: Mapping[str, float] = {}
+        version = None
         if action is Action.PROMOTE:
             before = self._before(experiment)
-        return Decision(action, arm, why, by, self._at(), int(self._clock() * 1_000), before)
+            if experiment.kind is Kind.SHADOW:
+                version = self.standing.version_of(experiment)
+        now_ms = int(self._clock() * 1_000)
+        return Decision(action, arm, why, by, self._at(), now_ms, before, version)
 
     def _before(self, experiment: Experiment) -> Mapping[str, float]:
         """What control did in the last hour; with another arm promoted, what it did before that."""
@@ -142,16 +187,17 @@ class Steering:
         since = minute - _HOUR_MIN + 1
         epoch_ms = self.standing.epoch_ms(experiment.key)
         arms = by_arm(self._controls.read(experiment.key, since), since, epoch_ms)
-        control = arms.get(experiment.arms[0].key, Ranked())
+        shadow = experiment.kind is Kind.SHADOW
+        control = arms.get(LIVE if shadow else experiment.arms[0].key, Ranked())
         if standing is not None and control.rankings == 0:
             return standing.before
         return control.counts
 
     def _decided(self, key: str, decision: Decision) -> None:
         EXPERIMENT_DECISIONS.labels(decision.action.value, decision.by).inc()
-        _LOG.warning(
-            "%s: %s by %s: %s", key, decision.action.value, decision.by, decision.why or "no reason"
-        )
+        # What somebody wrote as the reason is not ours to tell a log.
+        why = f": {decision.why}" if decision.by == "policy" else ""
+        _LOG.warning("%s: %s by %s%s", key, decision.action.value, decision.by, why)
         self.follow()
 
     def _at(self) -> str:
@@ -170,6 +216,7 @@ class Steering:
                     self.tell()
                 if now_s - judged_s >= _JUDGED_S:
                     judged_s = now_s
+                    self.look()
                     self.judge()
             except Exception:
                 # What was decided last goes on while the store is down.

@@ -1,5 +1,6 @@
 """What a decision changes for those who are ranked: the arms drawn, the rules, the version."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from serving.shops.steering.decision import Action, Decision, DecisionError, Sta
 
 ASKED = Asked("search", "en-GB", "home", known=True)
 NEW = {"key": "new", "model_version": "8"}
+NEWEST = {"key": "new", "model_version": "candidate"}
 SPREAD = {"key": "spread", "rules": {"diversity": {"max_same": 1}}}
 RANKER = {"key": "ranker", "status": "running", "arms": [{"key": "old"}, NEW]}
 ROWS = {"key": "rows", "status": "running", "arms": [{"key": "control"}, SPREAD]}
@@ -94,6 +96,38 @@ def test_a_shadow_is_stopped() -> None:
     assert shadows_of(rules, "default", standing(**{"try": None})) == []
 
 
+def test_a_shadow_of_the_newest_candidate_compares_that_and_without_one_nothing() -> None:
+    rules = rules_of({**SHADOW, "arms": [NEWEST]})
+    assert shadows_of(rules, "default", Standing()) == []
+    (draw,) = shadows_of(rules, "default", Standing(candidate="9"))
+    assert draw.model_version == "9"
+
+
+def test_a_promoted_shadow_ranks_by_the_version_of_then_and_compares_only_a_newer_one() -> None:
+    rules = rules_of({**SHADOW, "arms": [NEWEST]})
+    at = "2026-11-01T00:00:00+00:00"
+    decision = Decision(Action.PROMOTE, "new", "", "policy", at, 1, version="9")
+    then = Standing({"try": decision}, candidate="9")
+    assert Assigner(rules, "default", then).assign(None, ASKED).model_version == "9"
+    assert shadows_of(rules, "default", then) == []
+    later = replace(then, candidate="10")
+    assert Assigner(rules, "default", later).assign(None, ASKED).model_version == "9"
+    (draw,) = shadows_of(rules, "default", later)
+    assert draw.model_version == "10"
+
+
+def test_what_was_promoted_last_ranks() -> None:
+    rules = rules_of({**SHADOW, "arms": [{"key": "new", "model_version": "9"}]}, RANKER)
+    at = "2026-11-01T00:00:00+00:00"
+    shadow = Decision(Action.PROMOTE, "new", "", "policy", at, 1, version="9")
+    arm = Decision(Action.PROMOTE, "new", "", "admin", at, 2)
+    both = Assigner(rules, "default", Standing({"try": shadow, "ranker": arm}))
+    assert both.assign(None, ASKED).model_version == "8"
+    assert both.assign(None, ASKED).variant == "try:new+ranker:new"
+    turned = Standing({"try": replace(shadow, epoch_ms=3), "ranker": arm})
+    assert Assigner(rules, "default", turned).assign(None, ASKED).model_version == "9"
+
+
 def test_what_waits_for_a_shadow_draws_nobody_until_its_gate_is_passed() -> None:
     rules = rules_of({**SHADOW, "gate": {}}, {**RANKER, "after": "try"})
     assert variants(rules, Standing()) == {"default"}
@@ -115,9 +149,8 @@ def test_a_decision_on_what_the_rules_no_longer_run_changes_nothing() -> None:
         ("ranker", "promote", None, "arm: which one"),
         ("ranker", "promote", "newer", "arm: 'ranker' has old, new, not 'newer'"),
         ("ranker", "stop", "new", "arm: stop is of the whole experiment"),
-        ("try", "promote", "new", "action: a shadow has no shoppers"),
+        ("newest", "promote", "new", "arm: no version is served beside the one in use"),
         ("later", "stop", None, "action: the rules say draft"),
-        ("rows", "promote", "spread", "arm: 'lines' is promoted and changes diversity"),
         ("draws", "promote", "chance", "arm: its rules cannot be used with another's"),
     ],
 )
@@ -128,14 +161,13 @@ def test_a_decision_that_does_not_fit_names_the_field(
     parts = {"id": "n", "range": [0, 0.5]}, {"id": "n", "range": [0.5, 1]}
     evenly = {"key": "evenly", "rules": {"exploration": {"choice": "evenly"}}}
     rules = rules_of(
-        RANKER, SHADOW, {**ROWS, "namespace": parts[0]},
-        {**ROWS, "key": "lines", "namespace": parts[1]},
+        RANKER, ROWS, {**SHADOW, "key": "newest", "arms": [NEWEST]},
         {**RANKER, "key": "later", "status": "draft"},
-        {**ROWS, "key": "draws", "namespace": {**parts[0], "id": "e"},
+        {**ROWS, "key": "draws", "namespace": parts[0],
          "arms": [{"key": "usual"}, chance]},
-        {**ROWS, "key": "even", "namespace": {**parts[1], "id": "e"},
+        {**ROWS, "key": "even", "namespace": parts[1],
          "arms": [{"key": "usual"}, evenly]},
     )  # fmt: skip
     declared = next(one for one in rules.experiments if one.key == experiment)
     with pytest.raises(DecisionError, match=message):
-        fit(rules, standing(lines="spread"), declared, Action(action), arm)
+        fit(rules, standing(rows="spread"), declared, Action(action), arm)

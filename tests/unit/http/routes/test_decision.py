@@ -95,7 +95,7 @@ async def test_a_request_under_way_ends_as_it_began(shop: Service) -> None:
         ("ranker", {}, "action"),
         ("ranker", {"action": "stop", "why": "x" * 201}, "why"),
         ("ranker", {"action": "stop", "reason": "x"}, "reason"),
-        ("try", {"action": "promote", "arm": "new"}, "action"),
+        ("try", {"action": "promote", "arm": "old"}, "arm"),
         ("later", {"action": "stop"}, "action"),
     ],
 )

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from serving.errors import ModelUnavailableError, RankingError
 from serving.shops.rules import Rules
+from serving.shops.steering.counts import LIVE
 from serving.shops.steering.decision import Action, DecisionError
 from serving.shops.steering.steering import Steering
 from serving.telemetry.metrics import EXPERIMENT_DECISIONS
@@ -29,13 +31,20 @@ class Replicas:
     def __init__(self, *experiments: dict[str, Any], n: int = 2) -> None:
         self.now_s = 1_790_000_000.0
         self.controls = FakeControls()
+        self.offered: list[str] = []
+        self.model_error: RankingError | None = None
         self.rules = Rules.model_validate({"experiments": list(experiments)})
         self.all = [self.another() for _ in range(n)]
 
     def another(self) -> Steering:
-        steering = Steering(self.rules, self.controls, lambda: self.now_s)
+        steering = Steering(self.rules, self.controls, lambda: self.now_s, self._candidates)
         steering.follow()
         return steering
+
+    def _candidates(self) -> list[str]:
+        if self.model_error:
+            raise self.model_error
+        return self.offered
 
     def rank(self, arm: str, n: int, route: Route = Route.MODEL, seconds: float = 0.01) -> None:
         """Each replica `n`, which are told at once."""
@@ -46,6 +55,7 @@ class Replicas:
 
     def judge(self) -> None:
         for replica in self.all:
+            replica.look()
             replica.follow()
             replica.judge()
 
@@ -174,11 +184,13 @@ def test_somebody_who_decides_while_a_policy_looks_is_not_overruled() -> None:
     assert replicas.decision["action"] == "promote"
 
 
-def compare(replicas: Replicas, n: int, outcome: str = "ok", overlap: float = 0.6) -> None:
+def compare(
+    replicas: Replicas, n: int, outcome: str = "ok", overlap: float = 0.6, key: str = "try"
+) -> None:
     """Each replica `n`."""
     for replica in replicas.all:
         for _ in range(n):
-            replica.tally.compared("try", outcome, overlap if outcome == "ok" else 0.0)
+            replica.tally.compared(key, outcome, overlap if outcome == "ok" else 0.0)
         replica.tell()
         replica.follow()
 
@@ -266,6 +278,76 @@ def test_any_other_reading_promotes_nothing(word: str) -> None:
     assert replicas.decision is None
 
 
+NEWEST: dict[str, Any] = {
+    **SHADOW, "key": "newest", "arms": [{"key": "new", "model_version": "candidate"}],
+    "promote": {"when": "passed"},
+}  # fmt: skip
+
+
+def test_each_new_candidate_is_compared_and_taken_into_use_when_it_has_passed() -> None:
+    replicas = Replicas(NEWEST)
+    one, other = replicas.all
+
+    def ranked_by() -> list[str | None]:
+        found = [each.standing.promoted(each._by_key.values()) for each in replicas.all]
+        return [promoted[0][1].model_version if promoted else None for promoted in found]
+
+    def compared() -> list[str | None]:
+        found = [each.standing.shadowing(each._by_key.values()) for each in replicas.all]
+        return [shadows[0].arms[0].model_version if shadows else None for shadows in found]
+
+    replicas.judge()
+    assert compared() == [None, None]
+    for version in ("9", "10"):
+        replicas.offered.append(version)
+        replicas.judge()
+        assert compared() == [version, version]
+        compare(replicas, 50, key="newest")
+        replicas.now_s += 5
+        replicas.judge()
+        other.follow()
+        assert ranked_by() == [version, version]
+        assert compared() == [None, None]
+    decision = one.standing.decisions["newest"]
+    assert (decision.by, decision.why) == ("policy", "10 has passed the gate")
+
+
+def test_a_version_that_was_taken_into_use_by_its_gate_is_rolled_back_and_not_tried_again() -> None:
+    replicas = Replicas(NEWEST)
+    replicas.offered.append("9")
+    replicas.judge()
+    for replica in replicas.all:
+        for _ in range(200):
+            replica.tally.ranked([("newest", LIVE)], Route.MODEL, None, 0.01)
+    compare(replicas, 50, key="newest")
+    replicas.now_s += 5
+    replicas.judge()
+    for replica in replicas.all:
+        replica.follow()
+        for _ in range(200):
+            replica.tally.ranked([("newest", ":new")], Route.FALLBACK, None, None)
+        replica.tell()
+    replicas.judge()
+    stands = replicas.controls.all("decision")["newest"]
+    assert (stands["action"], stands["by"]) == ("stop", "policy")
+    assert "0.0% of control's" in stands["why"]
+    replicas.judge()
+    assert replicas.controls.all("decision")["newest"] == stands
+
+
+def test_a_model_server_that_does_not_answer_changes_no_candidate() -> None:
+    replicas = Replicas(NEWEST, n=1)
+    replicas.offered.append("9")
+    replicas.judge()
+    replicas.model_error = ModelUnavailableError("down")
+    replicas.judge()
+    assert replicas.all[0].standing.candidate == "9"
+    replicas.model_error = None
+    replicas.offered.clear()
+    replicas.judge()
+    assert replicas.all[0].standing.candidate is None
+
+
 def test_a_shop_without_experiments_asks_nothing_of_the_store() -> None:
     replicas = Replicas(n=1)
     replicas.controls.error = OSError("down")
@@ -273,3 +355,13 @@ def test_a_shop_without_experiments_asks_nothing_of_the_store() -> None:
     steering.start()
     steering.stop()
     assert steering.standing.decisions == {}
+
+
+def test_what_an_administrator_writes_as_the_reason_reaches_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (replica,) = Replicas(RANKER, n=1).all
+    with caplog.at_level("DEBUG"):
+        replica.decide("ranker", Action.STOP, None, "ann@example.org has complained")
+    assert "ranker: stop by admin" in caplog.text
+    assert "ann" not in caplog.text
