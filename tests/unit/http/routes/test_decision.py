@@ -11,7 +11,7 @@ from serving.shops.rules import Rules
 from serving.shops.steering.steering import Steering
 from tests.support.service import Service, candidates, ids, problem
 
-ASK = {"candidates": candidates("milk", "oat", "soap", "dress")}
+ASK = {"candidates": candidates("milk", "oat", "soap", "dress"), "budget_ms": 5_000}
 ARMS = [{"key": "old"}, {"key": "new", "model_version": "8"}]
 DECLARED = {
     "exploration": {"share": 0},
@@ -37,11 +37,7 @@ async def decide(shop: Service, key: str = "ranker", **body: Any) -> Any:
 
 async def versions(shop: Service, n: int = 24) -> set[str]:
     answers = [
-        (await shop.post("/v1/rank", {**ASK, "user_id": "ann", "session_id": f"s-{number}"})).json()
-        for number in range(n)
-    ]
-    answers += [
-        (await shop.post("/v1/search", {"query": "milk", "session_id": f"s-{number}"})).json()
+        (await shop.post("/v1/rank", {**ASK, "query": "x", "session_id": f"s-{number}"})).json()
         for number in range(n)
     ]
     return {answer["model_version"] for answer in answers}
@@ -77,8 +73,7 @@ async def test_a_promoted_version_that_is_not_loaded_is_told_as_ever(shop: Servi
 async def test_a_request_under_way_ends_as_it_began(shop: Service) -> None:
     await decide(shop, action="promote", arm="new")
     shop.scorer.delay_s = 0.2
-    body = {**ASK, "user_id": "ann", "budget_ms": 1_000}
-    asked = asyncio.create_task(shop.post("/v1/rank", body))
+    asked = asyncio.create_task(shop.post("/v1/rank", {**ASK, "user_id": "ann"}))
     await asyncio.sleep(0.1)
     await decide(shop, action="stop")
     answer = (await asked).json()
@@ -128,7 +123,7 @@ async def test_a_store_that_is_away_is_told_and_what_it_knows_is_left_out(shop: 
 async def test_what_arms_do_is_told_of_all_replicas(shop: Service) -> None:
     shop.scorer.failing["8"] = ModelTimeoutError("late")
     for number in range(20):
-        await shop.post("/v1/search", {"query": "milk", "session_id": f"s-{number}"})
+        await shop.post("/v1/rank", {**ASK, "query": "x", "session_id": f"s-{number}"})
     elsewhere = Steering(shop.shop.rules, shop.controls)
     for replica in (shop.shop.steering, elsewhere):
         replica.tally.compared("try", "ok", 0.5)
