@@ -6,7 +6,12 @@ import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
-from features.store.backends import open_catalog, open_event_log, open_log_space
+from features.store.backends import (
+    open_catalog,
+    open_controls,
+    open_event_log,
+    open_log_space,
+)
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
@@ -18,7 +23,8 @@ from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
 from serving.models.breaker import Breaker, GuardedEncoder, GuardedRanker
-from serving.models.contract import MAX_TOKENS, candidate_model
+from serving.models.connection import served_versions
+from serving.models.contract import MAX_TOKENS, Limits, candidate_model
 from serving.models.encoder import TextVectors
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
@@ -41,7 +47,7 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
-from serving.shops.experiments import model_versions
+from serving.shops.experiments import CANDIDATE, model_versions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -49,6 +55,7 @@ from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
 from serving.shops.rules import read_rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
@@ -73,6 +80,7 @@ def endpoints(
         ranker,
         Breaker("ranker", settings.breaker),
         {version: Breaker(name, settings.breaker) for version, name in candidates.items()},
+        Breaker(candidate_model(model.ranker, CANDIDATE), settings.breaker),
     )
     encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
     shopper_features = ShopperFeatures(
@@ -80,6 +88,7 @@ def endpoints(
         _limits(model, model.ranker),
         settings.pipeline,
         {version: _limits(model, name) for version, name in candidates.items()},
+        _newest_limits(model, shop.steering),
     )
     pipeline = RankingPipeline(
         Admission(settings.admission),
@@ -120,6 +129,21 @@ def _limits(settings: ModelSettings, model: str) -> PublishedLimits:
     return limits
 
 
+def _newest_limits(settings: ModelSettings, steering: Steering) -> PublishedLimits | None:
+    """Of the newest candidate, whichever that is; None: no experiment tries it."""
+    if not steering.tries_newest:
+        return None
+
+    def read() -> Limits:
+        version = steering.standing.candidate
+        name = settings.ranker if version is None else candidate_model(settings.ranker, version)
+        return published_limits(settings.grpc_address, name, settings.tls, _LIMITS_S)
+
+    limits = PublishedLimits(read)
+    limits.follow()
+    return limits
+
+
 def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:
     """The one shop, filled, and followed by its refresher."""
     log = open_event_log(settings.store)
@@ -148,6 +172,13 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         neighbors,
         settings.refresh_interval_s,
     ).start()
+    model = settings.model
+    steering = Steering(
+        rules,
+        open_controls(settings.store),
+        offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
+    )
+    steering.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -160,4 +191,5 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        steering=steering,
     )

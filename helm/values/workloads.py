@@ -189,6 +189,7 @@ class Training(Placed):
     data: DataName
     slates: Positive
     steps: Positive
+    release: Literal["use", "candidate"]
     deadline_seconds: Positive
 
 

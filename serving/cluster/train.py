@@ -1,7 +1,8 @@
 """Retrain on what the shop has collected, and roll out: `python -m serving.cluster.train`.
 
 Log and catalogue become a data set, the data set a bundle, the bundle a version if it passes the
-gate; every running model server takes it. Whatever fails, the version in use stays in use.
+gate; every running model server takes it into use, or serves it beside the version in use
+(`--release candidate`). Whatever fails, the version in use stays in use.
 """
 
 import argparse
@@ -12,7 +13,10 @@ from pathlib import Path
 from features.behavior.replay import item_table
 from features.datasets.format import write_dataset
 from features.ingest.export import collected
+from features.store.backends import open_controls
+from serving.cluster.release import make_room
 from serving.settings import Settings
+from serving.shops.rules import read_rules
 from serving.shops.seeding import write_item_texts
 from serving.training.fit import training
 from serving.training.fit.__main__ import main as train
@@ -27,6 +31,7 @@ def main() -> int:
     parser.add_argument("--repository", type=Path, required=True)
     parser.add_argument("--reload", action="append", default=[], metavar="URL")
     parser.add_argument("--precision", choices=("int8", "float16"), default="int8")
+    parser.add_argument("--release", choices=("use", "candidate"), default="use")
     parser.add_argument("--slates", type=int, default=training.TrainingOptions().n_train)
     parser.add_argument("--steps", type=int, default=training.TrainingOptions().tuning.steps)
     parser.add_argument("--threads", type=int, default=2)
@@ -55,9 +60,15 @@ def main() -> int:
         trained = train(options)
         if trained != 0:
             return trained
+        if given.release == "candidate":
+            rules, controls = read_rules(settings.rules_path), open_controls(store)
+            status = make_room(given.repository, rules, controls, publish, given.reload)
+            if status != 0:
+                return status
         arguments = ["ranker", "--repository", str(given.repository)]
         arguments += ["--bundle", str(folder / "bundle"), "--item-texts", str(texts)]
         arguments += ["--precision", given.precision]
+        arguments += ["--candidate"] if given.release == "candidate" else []
         for url in given.reload:
             arguments += ["--reload", url]
         return publish(arguments)

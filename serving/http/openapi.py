@@ -52,6 +52,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     rerank.VoyageAnswer,
     experiments.ExperimentsOut,
     experiments.ExperimentOut,
+    experiments.DecisionIn,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -96,7 +97,7 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Experiments": (
         "What the shop tries. Scope `admin`.",
-        ("/v1/experiments", "/v1/experiments/{key}"),
+        ("/v1/experiments", "/v1/experiments/{key}", "/v1/experiments/{key}/decision"),
     ),
     "Operations": (
         "For operators. No key, but for `/v1/status` (scope `rank`).",

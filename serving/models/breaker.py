@@ -123,7 +123,8 @@ class GuardedRanker:
     """A `RankerClient` behind a breaker, of each version its own: one that hangs is asked no more,
     and the others are.
 
-    breaker: of the version in use; candidates: of others, by version
+    breaker: of the version in use; candidates: of others, by version; newest: of those that are not
+    named there; None: there are none
     """
 
     def __init__(
@@ -131,14 +132,17 @@ class GuardedRanker:
         ranker: RankerClient,
         breaker: Breaker,
         candidates: Mapping[str, Breaker] | None = None,
+        newest: Breaker | None = None,
     ) -> None:
         self._ranker = ranker
         self._breaker = breaker
         self._candidates = candidates or {}
+        self._newest = newest or breaker
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within the budget, or a RankingError."""
-        breaker = self._candidates.get(job.model_version or "", self._breaker)
+        version = job.model_version
+        breaker = self._breaker if version is None else self._candidates.get(version, self._newest)
         return await breaker.call(lambda left_s: self._ranker.score(job, left_s), budget_s)
 
 

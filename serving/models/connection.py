@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
@@ -16,7 +17,7 @@ from serving.errors import (
     ModelUnreachableError,
     RankingError,
 )
-from serving.models.contract import Tensors
+from serving.models.contract import Tensors, candidate_model
 from serving.models.retries import Retries
 from serving.models.settings import TlsSettings
 
@@ -118,6 +119,23 @@ def channel_options(tls: TlsSettings | None) -> dict[str, Any]:
         "certificate_chain": tls.cert_file,
         "private_key": tls.key_file,
     }
+
+
+def served_versions(
+    address: str, model: str, tls: TlsSettings | None, budget_s: float
+) -> list[str]:
+    """Of a model, those that are served beside the one in use, oldest first; blocks.
+
+    Raises a RankingError.
+    """
+    try:
+        with blocking.InferenceServerClient(address, **channel_options(tls)) as client:
+            index = client.get_model_repository_index(client_timeout=budget_s)
+    except InferenceServerException as error:
+        raise_ranking_error(error, budget_s)
+    ready = [each.name for each in index.models if each.state == "READY"]
+    found = [name.removeprefix(candidate_model(model, "")) for name in ready]
+    return sorted((version for version in found if version.isdigit()), key=int)
 
 
 def infer_inputs(tensors: Tensors, client: Any) -> list[Any]:

@@ -54,11 +54,15 @@ class ShopperFeatures:
         limits: PublishedLimits,
         settings: PipelineSettings,
         candidate_limits: Mapping[str, PublishedLimits] | None = None,
+        newest_limits: PublishedLimits | None = None,
     ) -> None:
-        """limits: of the version in use; candidate_limits: of others, by version."""
+        """limits: of the version in use; candidate_limits: of others, by version; newest_limits: of
+        the others that are not named there; None: there are none.
+        """
         self._tokenizer = tokenizer
         self._limits = limits
         self._candidate_limits = candidate_limits or {}
+        self._newest_limits = newest_limits or limits
         self._settings = settings
         # Feast's read of SQLite blocks; the event loop must not wait for a disk.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="feast")
@@ -139,7 +143,10 @@ class ShopperFeatures:
     ) -> Tensors:
         """What a version of the ranker reads, no more than it says (contract.INPUTS); None: the
         one in use."""
-        limits = self._candidate_limits.get(version or "", self._limits).current
+        known = self._limits
+        if version is not None:
+            known = self._candidate_limits.get(version, self._newest_limits)
+        limits = known.current
         bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
         return request_tensors(
             shop.items.texts_of,

@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from serving.shops.rule import Rule
+from serving.shops.steering.policy import Gate, Guard, Promotion, check
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 RequestKind = Literal["rank", "search", "recommend"]
 Share = Annotated[float, Field(ge=0, le=1)]
+CANDIDATE = "candidate"  # the newest version that is served beside the one in use
 HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of all others
 _RESERVED = frozenset({HOLDOUT, "default"})
 _ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
@@ -41,8 +43,12 @@ class Arm(Rule):
 
     key: Key
     weight: float | None = Field(None, ge=0, description="Of all arms 1 together; none: equal.")
-    model_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")] | None = Field(
-        None, description="Of the ranker; null: the version in use."
+    model_version: Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}|candidate)$")] | None = (
+        Field(
+            None,
+            description="Of the ranker; null: the version in use. candidate, of a shadow: the "
+            "newest that is served beside it.",
+        )
     )
     rules: dict[str, Any] = Field(
         {}, description="Sections of the rules that differ; what is not named stays as it is."
@@ -103,6 +109,10 @@ class Experiment(Rule):
     min_bucket_version: int = Field(
         0, ge=0, le=100, description="Who was drawn by an older bucket_version is left out."
     )
+    guard: Guard | None = Field(Guard(), description="When it is stopped by itself; null: never.")
+    promote: Promotion | None = Field(None, description="When it is promoted by itself.")
+    gate: Gate | None = Field(None, description="What a shadow must show, for `after`.")
+    after: Key | None = Field(None, description="Draws nobody until this shadow's gate is passed.")
 
     @property
     def weights(self) -> list[float]:
@@ -136,6 +146,9 @@ class Experiment(Rule):
             raise ValueError("arms: give every weight or none; together they are 1")
         if self.min_bucket_version > self.bucket_version:
             raise ValueError("min_bucket_version: is above bucket_version, so nobody could be in")
+        check(self.kind is Kind.SHADOW, self.gate, self.promote, self.after)
+        if self.kind is not Kind.SHADOW and CANDIDATE in [arm.model_version for arm in self.arms]:
+            raise ValueError("arms: shoppers are in versions that stay; candidate is a shadow's")
         if self.kind is Kind.SHADOW:
             self._check_shadow()
         elif len(keys) < 2:
@@ -155,7 +168,8 @@ class Experiment(Rule):
 def model_versions(experiments: Sequence[Experiment]) -> list[str]:
     """The versions of the ranker that arms of running experiments name, oldest first."""
     arms = [arm for experiment in experiments if experiment.running for arm in experiment.arms]
-    return sorted({arm.model_version for arm in arms if arm.model_version}, key=int)
+    named = {arm.model_version for arm in arms if arm.model_version}
+    return sorted(named - {CANDIDATE}, key=int)
 
 
 def check_together(
@@ -175,6 +189,10 @@ def check_together(
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"experiments: two have the key {key!r}")
+    gates = {experiment.key for experiment in experiments if experiment.gate}
+    for place, experiment in enumerate(experiments):
+        if experiment.after is not None and experiment.after not in gates:
+            raise ValueError(f"experiments.{place}.after: names no shadow with a gate")
     running = [experiment for experiment in experiments if experiment.draws]
     for one, other in combinations(running, 2):
         if one.namespace and other.namespace and one.namespace.id == other.namespace.id:
@@ -191,17 +209,6 @@ def check_together(
                 f"experiments: {one.key!r} and {other.key!r} both change {min(both)} and may meet "
                 "in one request: give them ranges of one namespace"
             )
-
-
-def overlaid(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` with `changes` in it: mappings are merged, all else takes the place of what was."""
-    merged = dict(own)
-    for name, value in changes.items():
-        before = own.get(name)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = overlaid(before, value)
-        merged[name] = value
-    return merged
 
 
 def _changes(experiment: Experiment) -> frozenset[str]:

@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from features.yaml_file import problems, read_yaml
-from serving.shops.experiments import Experiment, Holdout, check_together, overlaid
+from serving.shops.experiments import Experiment, Holdout, check_together
 from serving.shops.exploration import Exploration
-from serving.shops.rule import Rule
+from serving.shops.rule import Rule, overlaid
 
 
 class RulesError(Exception):

@@ -14,6 +14,7 @@ from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
 
 
@@ -69,6 +70,7 @@ class Shop:
     reserve: Reserve
     intake: Intake
     upkeep: Upkeep
+    steering: Steering
 
 
 class Shops:

@@ -260,6 +260,13 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
             assert f'"{option}"' in source, (command[2], option)
 
 
+@pytest.mark.parametrize("release", ["use", "candidate"])
+def test_a_retraining_releases_as_the_values_say(release: str) -> None:
+    found = render({"training": {"enabled": True, "release": release}})
+    job = one(found, "CronJob", "vitrine-training")["spec"]["jobTemplate"]["spec"]["template"]
+    assert f"--release={release}" in job["spec"]["containers"][0]["command"]
+
+
 def source_of(module: str) -> str:
     """The text of what `python -m` runs."""
     path = ROOT / module.replace(".", "/")

@@ -7,12 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from helm.tools.paths import ROOT
 from serving.local.tritonserver import Installation, server_command
@@ -255,6 +257,40 @@ def test_the_wrapper_starts_the_server_as_it_is_started_on_one_machine(
         installation, tmp_path, tmp_path / "backends", ports, ["ranker"], "vitrine"
     )
     assert f"--backend-directory={tmp_path / 'backends'}" in line
+
+
+def test_the_charts_model_server_is_started_with_its_flags_and_given_what_is_offered(
+    tmp_path: Path,
+) -> None:
+    documents = yaml.safe_load_all((ROOT / "k8s" / "vitrine.yaml").read_text())
+    (command,) = (
+        container["command"]
+        for each in documents
+        if each and each["kind"] == "Deployment"
+        for container in each["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "triton"
+    )
+    for name in ("tritonserver", "python"):
+        script = tmp_path / name
+        script.write_text(
+            f'#!/bin/sh\nfor one in "$@"; do echo "$one" >> {tmp_path}/{name}.txt; done'
+        )
+        script.chmod(0o755)
+    line = command[2].replace("/opt/vitrine/bin/", f"{tmp_path}/")
+    given = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run([*command[:2], line, *command[3:]], env=given, check=True, timeout=20)
+    flags = (tmp_path / "tritonserver.txt").read_text().splitlines()
+    assert flags == command[4:]
+    assert "--load-model=ranker" in flags
+    told = tmp_path / "python.txt"  # it runs beside the server
+    loads = [
+        "-m", "serving.training.publish", "load", "--repository=/shared/models",
+        "--reload=http://127.0.0.1:8000", "--wait=600",
+    ]  # fmt: skip
+    deadline_s = time.monotonic() + 10
+    while not told.is_file() or told.read_text().splitlines() != loads:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
 
 
 def test_wrappers_may_be_started_and_hand_signals_on() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
+from features.controls.store import Controls
 from features.events.log import EventLog
 from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
@@ -37,12 +38,14 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import CatalogKeeper, Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
     NOW_S,
     FakeCatalog,
+    FakeControls,
     FakeEncoder,
     FakeLog,
     FakeRanker,
@@ -110,6 +113,7 @@ def shop_of(
     catalog: CatalogKeeper | None = None,
     rules: Rules = NO_EXPLORATION,
     space: LogSpace | None = None,
+    controls: Controls | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -133,6 +137,7 @@ def shop_of(
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        steering=Steering(rules, controls or FakeControls()),
     )
 
 
@@ -156,10 +161,10 @@ class Service:
         self.scorer = FakeRanker()
         self.shoppers = FakeShoppers()
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()
-        self.space = FakeSpace()
+        self.space, self.controls = FakeSpace(), FakeControls()
         log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
-        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space)
+        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space, self.controls)
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)

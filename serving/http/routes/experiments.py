@@ -1,43 +1,103 @@
-"""The experiments that the shop's rules declare. They are changed where the rules are."""
+"""The experiments that the shop's rules declare, what was decided of them, and what they do."""
 
+import logging
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Path, Response
+from fastapi import Depends, FastAPI, Path, Request, Response
 
-from serving.errors import UnknownExperimentError
+from serving.errors import InvalidRequestError, UnknownExperimentError, VitrineError
 from serving.http.access.auth import Keyring, Scope
-from serving.http.bodies import json_response
+from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
-from serving.http.openapi import gives
-from serving.http.schemas.experiments import ExperimentOut, ExperimentsOut
+from serving.http.openapi import gives, takes
+from serving.http.schemas.experiments import DecisionIn, ExperimentOut, ExperimentsOut
 from serving.shops.experiments import Experiment, Holdout, Kind
-from serving.shops.shop import Shops
+from serving.shops.shop import Shop, Shops
+from serving.shops.steering.decision import Action, DecisionError
+from serving.shops.waiting_room import WaitingRoom
+
+_LOG = logging.getLogger("vitrine.http")
+_Key = Annotated[str, Path(max_length=64)]
 
 
 def add_experiments(app: FastAPI, shops: Shops, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `admin`."""
     admin = Depends(Scoped(keys, Scope.ADMIN))
+    room = WaitingRoom("experiments", 2, 8)
 
     @app.get("/v1/experiments", openapi_extra=gives(ExperimentsOut))
     async def list_experiments(caller: Annotated[Any, admin]) -> Response:
         """The experiments that are declared, in any status."""
-        rules = shops.of(caller.shop).rules
-        declared = [_document(experiment, rules.holdout) for experiment in rules.experiments]
-        return json_response({"experiments": declared, "holdout": rules.holdout.share})
+        shop = shops.of(caller.shop)
+        told = await _told(room, shop, shop.rules.experiments)
+        return json_response({"experiments": told, "holdout": shop.rules.holdout.share})
 
     @app.get("/v1/experiments/{key}", openapi_extra=gives(ExperimentOut))
-    async def get_experiment(
-        key: Annotated[str, Path(max_length=64)], caller: Annotated[Any, admin]
-    ) -> Response:
-        """One experiment as it is declared."""
-        rules = shops.of(caller.shop).rules
-        for experiment in rules.experiments:
-            if experiment.key == key:
-                return json_response(_document(experiment, rules.holdout))
-        raise UnknownExperimentError("key: the rules declare no such experiment")
+    async def get_experiment(key: _Key, caller: Annotated[Any, admin]) -> Response:
+        """One experiment."""
+        shop = shops.of(caller.shop)
+        (told,) = await _told(room, shop, [_declared(shop, key)])
+        return json_response(told)
+
+    @app.post("/v1/experiments/{key}/decision", openapi_extra=takes(DecisionIn, ExperimentOut))
+    async def decide(key: _Key, request: Request, caller: Annotated[Any, admin]) -> Response:
+        """Stop an experiment, promote an arm, or go on as declared.
+
+        It is kept when this answers, and all replicas rank by it within a second.
+        """
+        body = await read_body(request, DecisionIn)
+        shop = shops.of(caller.shop)
+        experiment = _declared(shop, key)
+        try:
+            await room.do(lambda: shop.steering.decide(key, body.action, body.arm, body.why))
+        except DecisionError as error:
+            raise InvalidRequestError(str(error)) from None
+        (told,) = await _told(room, shop, [experiment])
+        return json_response(told)
 
 
-def _document(experiment: Experiment, holdout: Holdout) -> dict[str, Any]:
+def _declared(shop: Shop, key: str) -> Experiment:
+    for experiment in shop.rules.experiments:
+        if experiment.key == key:
+            return experiment
+    raise UnknownExperimentError("key: the rules declare no such experiment")
+
+
+async def _told(
+    room: WaitingRoom, shop: Shop, experiments: Iterable[Experiment]
+) -> list[dict[str, Any]]:
+    """Documents; without what the store knows, when it does not answer."""
+    documents = {one.key: _document(one, shop) for one in experiments}
+
+    def ask() -> None:
+        for key, document in documents.items():
+            document["live"] = shop.steering.live(key)
+            document["shown"] = shop.steering.shown(key)
+
+    try:
+        await room.do(ask)
+    except VitrineError as error:
+        _LOG.warning("what experiments do is not told: %s", error.code)
+    return list(documents.values())
+
+
+def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
+    standing, key = shop.steering.standing, experiment.key
+    decision = standing.decisions.get(key)
+    if decision is not None and decision.action is Action.RESUME:
+        decision = None
+    told = ("action", "arm", "why", "by", "at", "version")
+    return {
+        **_declaration(experiment, shop.rules.holdout),
+        "active": bool(standing.drawing([experiment]) or standing.shadowing([experiment])),
+        "decision": decision and {name: decision.document[name] for name in told},
+        "shown": None,
+        "live": None,
+    }
+
+
+def _declaration(experiment: Experiment, holdout: Holdout) -> dict[str, Any]:
     document = experiment.model_dump(mode="json")
     share = experiment.coverage
     if experiment.kind is Kind.AB:

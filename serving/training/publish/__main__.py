@@ -6,10 +6,12 @@
     python -m serving.training.publish rollback --repository R [--reload URL]
     python -m serving.training.publish ranker --candidate --repository R --bundle B [--reload URL]
     python -m serving.training.publish offer|withdraw|promote --version N --repository R
+    python -m serving.training.publish load --repository R --reload URL [--wait S]
     python -m serving.training.publish ensure --repository R --bundle B [--item-texts T] [--wait S]
 
 `ensure` publishes what has no version yet: the first start of a model server. A candidate is served
-beside the version in use, for experiments; `offer` does that with a version that is there already.
+beside the version in use, for experiments; `offer` does that with a version that is there already,
+and `load` with all that are offered, after a server has started anew.
 A `--reload` address whose name stands for several machines (a headless Service) means all of them.
 
 repository.py describes how a version gets into use. Runs in the model server's environment: no
@@ -24,7 +26,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from serving.models.contract import EncoderProfile
-from serving.training.publish.candidates import offer, promote, withdraw
+from serving.training.publish.candidates import (
+    load_when_ready,
+    offer,
+    promote,
+    withdraw,
+)
 from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.models import (
     CROSS_ENCODER,
@@ -67,12 +74,20 @@ def _of_candidate(command: str) -> Callable[..., str]:
     return run
 
 
+def _load(repository: Path, reload_urls: Sequence[str], wait: float) -> int:
+    """The exit status. Changes nothing in the repository, and may not be able to."""
+    problems = load_when_ready(repository, RANKER, reload_urls, wait)
+    for problem in problems:
+        print(f"a candidate is not served: {problem}", file=sys.stderr)
+    return int(bool(problems))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m serving.training.publish", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "ensure", *_OF_CANDIDATES):
+    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "load", "ensure", *_OF_CANDIDATES):
         command = commands.add_parser(name)
         command.add_argument("--repository", type=Path, required=True)
         command.add_argument(
@@ -97,16 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument(
                 "--candidate", action="store_true", help="serve it beside the version in use"
             )
-        if name == "ensure":
+        if name in ("ensure", "load"):
             command.add_argument(
-                "--wait", type=float, default=0.0, help="for --item-texts, seconds"
+                "--wait", type=float, default=0.0, help="for --item-texts or the server, seconds"
             )
         if name in _OF_CANDIDATES:
             command.add_argument("--version", type=int, required=True, help="of the ranker")
         elif name == "rollback":
             models = (RANKER, ENCODER, CROSS_ENCODER)
             command.add_argument("--model", choices=models, default=RANKER)
-        else:
+        elif name != "load":
             command.add_argument("--base", type=Path, help="default: the PyPI package's folder")
             if name != CROSS_ENCODER:
                 command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
@@ -126,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options["reload_urls"] = [
             address for url in options.pop("reload") for address in addresses_of(url)
         ]
+        if name == "load":
+            return _load(**options)
         with repository_lock(options["repository"]):
             number = commands_by_name[name](**options)
     except PublishError as error:

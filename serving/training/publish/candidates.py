@@ -2,7 +2,8 @@
 
 A candidate is a model of its own, `ranker-8`, in the same repository and the same server: its
 folder holds a link to the version's and the version's own configuration under that name. What is in
-use is not touched. The model server forgets candidates when it starts anew: `load_offered`.
+use is not touched. The model server forgets candidates when it starts anew: `load_offered`, which
+needs no more than to read the repository.
 """
 
 import os
@@ -18,6 +19,7 @@ from serving.training.publish.repository import (
     PublishError,
     load,
     offered,
+    ready_within,
     switch,
     unload,
     version_in_use,
@@ -86,3 +88,17 @@ def load_offered(repository: Path, model: str, reload_urls: Sequence[str]) -> li
             except PublishError as error:
                 problems.append(str(error))
     return problems
+
+
+def load_when_ready(
+    repository: Path, model: str, reload_urls: Sequence[str], wait_s: float
+) -> list[str]:
+    """`load_offered` once the servers are ready for what is in use; what went wrong.
+
+    wait_s: for each, at most
+    """
+    slow = [url for url in reload_urls if not ready_within(url, wait_s)]
+    ready = [url for url in reload_urls if url not in slow]
+    return [f"{url} was not ready within {wait_s:.0f} s" for url in slow] + load_offered(
+        repository, model, ready
+    )

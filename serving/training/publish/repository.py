@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ Take = Callable[[Path, str, int, Sequence[str]], None]
 KEPT_VERSIONS = 3
 CONFIG = "config.pbtxt"
 _LOAD_S = 120.0
+_ASKED_S, _ASKED_AGAIN_S = 2.0, 0.5
 
 
 class PublishError(Exception):
@@ -177,6 +179,19 @@ def load(url: str, model: str, number: int | None) -> None:
         raise PublishError(f"{url} could not load {model} {number}: {detail}") from None
     except OSError as error:
         raise PublishError(f"{url} did not answer: {error}") from None
+
+
+def ready_within(url: str, wait_s: float) -> bool:
+    """Whether the Triton at `url` becomes ready with what it was started for."""
+    deadline_s = time.monotonic() + wait_s
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url.rstrip('/')}/v2/health/ready", timeout=_ASKED_S):
+                return True
+        except OSError:
+            if time.monotonic() >= deadline_s:
+                return False
+        time.sleep(_ASKED_AGAIN_S)
 
 
 def unload(url: str, model: str) -> None:

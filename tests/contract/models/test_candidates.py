@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.errors import ModelNotLoadedError
+from serving.errors import ModelNotLoadedError, RankingError
 from serving.local.model_server import ModelServer
 from serving.models.batcher import Ranker, RankerJob
+from serving.models.connection import served_versions
 from serving.models.contract import candidate_model
 from serving.models.settings import RankerSettings
 from serving.models.triton import TritonRanker
@@ -44,6 +45,17 @@ async def test_both_versions_answer_and_what_is_in_use_stays(
     assert [answer.version for answer in answers] == [before, str(candidate)] * 2
     assert (answers[0].scores == answers[2].scores).all()
     assert (answers[0].scores != answers[1].scores).any()
+
+
+async def test_the_server_tells_which_versions_it_has_beside_the_one_in_use(
+    server: ModelServer, repository: Path, candidate: int
+) -> None:
+    where = server.grpc_address
+    assert served_versions(where, "ranker", None, BUDGET_S) == [str(candidate)]
+    withdraw(repository, "ranker", candidate, [server.http_url])
+    assert served_versions(where, "ranker", None, BUDGET_S) == []
+    with pytest.raises(RankingError):
+        served_versions("127.0.0.1:1", "ranker", None, 0.5)
 
 
 async def test_a_version_that_is_withdrawn_is_not_loaded_and_the_one_in_use_answers(

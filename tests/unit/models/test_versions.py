@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -114,3 +115,18 @@ async def test_a_candidate_that_hangs_opens_its_own_breaker_alone() -> None:
     assert candidate.open
     ranker.error = None
     assert (await guarded.score(job(None), 1.0)).scores.model_version == "7"
+
+
+async def test_a_candidate_that_nobody_has_named_is_guarded_apart_from_all_others() -> None:
+    settings = BreakerSettings(failures=1, failing_s=1e-9, probe_interval_s=60)
+    ticks = count(1)
+    in_use, named, newest = (
+        Breaker(name, settings, lambda: float(next(ticks)))
+        for name in ("ranker", "ranker-8", "new")
+    )
+    ranker = FakeRanker(error=ModelUnavailableError("down"))
+    guarded = GuardedRanker(ranker, in_use, {"8": named}, newest)
+    for _ in range(2):
+        with pytest.raises(ModelUnavailableError):
+            await guarded.score(job("9"), 1.0)
+    assert (in_use.open, named.open, newest.open) == (False, False, True)

@@ -51,6 +51,31 @@ def server(refuses: str = "nothing") -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
+def test_a_server_that_started_anew_is_given_what_is_offered_when_it_is_ready(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the chart does it: the repository can only be read."""
+    offer(repository, "ranker", 4, [])
+    repository.chmod(0o555)
+    try:
+        with server() as (url, asked):
+            given = ["load", "--repository", str(repository), "--reload", url, "--wait", "5"]
+            assert main(given) == 0
+        assert asked[0] == "/v2/health/ready"
+        assert asked[1:] == [
+            "/v2/repository/models/ranker-4/load",
+            "/v2/models/ranker-4/versions/4/ready",
+        ]
+        with server("ranker-4") as (url, asked):
+            assert main([*given[:4], url]) == 1
+        assert "a candidate is not served" in capsys.readouterr().err
+        assert main([*given[:4], "http://127.0.0.1:1"]) == 1
+        assert "was not ready" in capsys.readouterr().err
+    finally:
+        repository.chmod(0o755)
+    assert not (repository / ".lock").exists()
+
+
 def test_an_offered_version_is_a_model_of_its_own_that_links_to_the_version(
     repository: Path,
 ) -> None:
