@@ -1,0 +1,18 @@
+"""Readings of experiments, where a job leaves them and every replica finds them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from features.controls.store import Documents
+
+_KIND = "reading"
+
+
+def keep_reading(documents: Documents, key: str, reading: Mapping[str, Any]) -> None:
+    """Instead of the one before. Raises StoreFullError."""
+    documents.put(_KIND, key, reading)
+
+
+def kept_reading(documents: Documents, key: str) -> dict[str, Any] | None:
+    """The newest of an experiment; None before the first one."""
+    return documents.all(_KIND).get(key)
