@@ -1,7 +1,9 @@
-"""The event log and the catalogue that the settings ask for. Importing it does not import Feast."""
+"""The event log, the catalogue and the controls that the settings ask for, without Feast."""
 
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
+from features.controls.sqlite_store import SqliteControls
+from features.controls.store import Controls
 from features.events.held import HeldEvents, RedisHeldEvents, SqliteHeldEvents
 from features.events.lease import UNSHARED, FileLease, Lease, redis_lease
 from features.events.log import EventLog
@@ -75,3 +77,14 @@ def open_catalog(settings: StoreSettings) -> Catalog:
     from features.catalog.redis_store import RedisCatalog
 
     return RedisCatalog(Redis(**settings.redis.client_options()))
+
+
+def open_controls(settings: StoreSettings) -> Controls:
+    """The controls of `settings`, where the catalogue is: SQLite in the state folder, or Redis."""
+    if settings.kind == "sqlite":
+        return SqliteControls(settings.controls_path)
+    from redis import Redis
+
+    from features.controls.redis_store import RedisControls
+
+    return RedisControls(Redis(**settings.redis.client_options()))

@@ -136,6 +136,11 @@ class StoreSettings(BaseModel):
         """The embedded catalogue."""
         return self.state.resolve() / "items.db"
 
+    @property
+    def controls_path(self) -> Path:
+        """The embedded controls: what was decided of experiments, and tallies."""
+        return self.state.resolve() / "controls.db"
+
 
 def embedded_store(folder: Path) -> StoreSettings:
     """The store in the files of `folder`, with the prices that its `prices.json` says, if any.

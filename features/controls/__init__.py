@@ -1,0 +1,1 @@
+"""What replicas are told while they run, and what they tell together: documents and tallies."""

@@ -1,0 +1,69 @@
+"""The embedded controls, in one SQLite file: the contract of `features.controls.store.Controls`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from features.controls.store import KEPT_MINUTES, document_bytes
+from features.sqlite_file import SqliteFile
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+  kind TEXT NOT NULL, key TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tallies (
+  name TEXT NOT NULL, minute INTEGER NOT NULL, field TEXT NOT NULL, amount REAL NOT NULL,
+  PRIMARY KEY (name, minute, field)
+) WITHOUT ROWID
+"""
+
+
+class SqliteControls:
+    """`Controls` in the file at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = SqliteFile(path, _SCHEMA)
+
+    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
+        with self._file.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
+                (kind, key, document_bytes(document)),
+            )
+
+    def delete(self, kind: str, key: str) -> None:
+        with self._file.write() as connection:
+            connection.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        rows = self._file.connection.execute(
+            "SELECT key, document FROM documents WHERE kind = ? ORDER BY key", (kind,)
+        )
+        return {key: orjson.loads(document) for key, document in rows}
+
+    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
+        with self._file.write() as connection:
+            connection.executemany(
+                "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (name, minute, field) "
+                "DO UPDATE SET amount = amount + excluded.amount",
+                [(name, minute, field, amount) for field, amount in counts.items()],
+            )
+            connection.execute(
+                "DELETE FROM tallies WHERE name = ? AND minute <= ?", (name, minute - KEPT_MINUTES)
+            )
+
+    def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:
+        rows = self._file.connection.execute(
+            "SELECT minute, field, amount FROM tallies WHERE name = ? AND minute >= ? "
+            "ORDER BY minute",
+            (name, since_minute),
+        )
+        found: dict[int, dict[str, float]] = {}
+        for minute, field, amount in rows:
+            found.setdefault(minute, {})[field] = amount
+        return found
+
+    def close(self) -> None:
+        self._file.close()
