@@ -6,7 +6,12 @@ import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
-from features.store.backends import open_catalog, open_event_log, open_log_space
+from features.store.backends import (
+    open_catalog,
+    open_controls,
+    open_event_log,
+    open_log_space,
+)
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
@@ -160,4 +165,5 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        controls=open_controls(settings.store),
     )

@@ -13,6 +13,6 @@ def keep_reading(documents: Documents, key: str, reading: Mapping[str, Any]) -> 
     documents.put(_KIND, key, reading)
 
 
-def kept_reading(documents: Documents, key: str) -> dict[str, Any] | None:
-    """The newest of an experiment; None before the first one."""
-    return documents.all(_KIND).get(key)
+def kept_readings(documents: Documents) -> dict[str, dict[str, Any]]:
+    """The newest of each experiment that was ever read."""
+    return documents.all(_KIND)

@@ -191,7 +191,9 @@ class Stack:
         self, folder: Path, settings: Settings, environment: Mapping[str, str]
     ) -> Recurring | None:
         """What reads the experiments; None where the rules declare none that can be read."""
-        if not any(experiment.readable for experiment in read_rules(settings.rules_path).experiments):
+        if not any(
+            experiment.readable for experiment in read_rules(settings.rules_path).experiments
+        ):
             return None
         store = self._written("readings", settings.store.model_dump(mode="json"))
         command = [sys.executable, "-m", "serving.experiments.report", "publish", "--store", store]

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -328,6 +328,27 @@ class FakeLog:
 
     def offset(self, consumer: str) -> int:
         return 0
+
+
+@dataclass
+class FakeDocuments:
+    """A `controls.store.Documents` in memory."""
+
+    documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
+        if self.error:
+            raise self.error
+        self.documents[kind, key] = dict(document)
+
+    def delete(self, kind: str, key: str) -> None:
+        self.documents.pop((kind, key), None)
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        if self.error:
+            raise self.error
+        return {key: each for (of, key), each in sorted(self.documents.items()) if of == kind}
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
+from features.controls.store import Documents
 from features.events.log import EventLog
 from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
@@ -43,6 +44,7 @@ from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
     NOW_S,
     FakeCatalog,
+    FakeDocuments,
     FakeEncoder,
     FakeLog,
     FakeRanker,
@@ -110,6 +112,7 @@ def shop_of(
     catalog: CatalogKeeper | None = None,
     rules: Rules = NO_EXPLORATION,
     space: LogSpace | None = None,
+    controls: Documents | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -133,6 +136,7 @@ def shop_of(
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        controls=controls or FakeDocuments(),
     )
 
 
@@ -157,9 +161,10 @@ class Service:
         self.shoppers = FakeShoppers()
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()
         self.space = FakeSpace()
+        self.controls = FakeDocuments()
         log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
-        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space)
+        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space, self.controls)
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)

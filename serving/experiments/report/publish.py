@@ -65,7 +65,9 @@ def _document(
 
 
 def _told(reading: ExperimentReading) -> dict[str, Any]:
-    told = reading.model_dump(mode="json", include={"in_two_arms", "verdict", "alpha", "looks", "interleaving"})
+    told = reading.model_dump(
+        mode="json", include={"in_two_arms", "verdict", "alpha", "looks", "interleaving"}
+    )
     ratio = reading.sample_ratio
     told["sample_ratio"] = {
         "state": ratio.state,

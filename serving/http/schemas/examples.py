@@ -6,6 +6,8 @@ tests/unit/http/test_openapi.py sends every one of them.
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.http.schemas.example_reading import READING
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -53,7 +55,7 @@ _RERANK = Example(
 
 _EXPERIMENT = {
     "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
-    "bucket_version": 0, "min_bucket_version": 0,
+    "bucket_version": 0, "min_bucket_version": 0, "read_at": "2026-09-21T14:15:00Z",
     "arms": [
         {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
         {
@@ -192,10 +194,17 @@ EXAMPLES: dict[str, Example] = {
     ),
     "list_experiments": Example(answer={"experiments": [_EXPERIMENT], "holdout": 0.0}),
     "get_experiment": Example(parameters={"key": "spread"}, answer=_EXPERIMENT),
+    "get_reading": Example(parameters={"key": "spread"}, answer=READING),
+    "list_versions": Example(
+        answer={
+            "in_use": "7",
+            "candidates": [{"version": "8", "loaded": True, "experiments": ["ranker"]}],
+        },
+    ),
     "home": Example(
         answer={
-            "name": "vitrine", "version": "1", "docs": "/docs", "openapi": "/openapi.json",
-            "health": "/healthz", "ready": "/readyz", "metrics": "/metrics",
+            "name": "vitrine", "version": "1", "docs": "/docs", "console": "/console",
+            "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics",
         },
     ),
     "healthz": Example(answer={"status": "ok"}),

@@ -1,5 +1,6 @@
 """Experiments on the wire, as they are declared in the rules."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -48,6 +49,25 @@ class ExperimentOut(Wire):
     arms: list[ArmOut]
     targeting: TargetingOut
     namespace: NamespaceOut | None
+    read_at: datetime | None = Field(description="Of the newest reading; null before the first.")
+
+
+class CandidateOut(Wire):
+    """A version of the ranker beside the one in use."""
+
+    version: str
+    loaded: bool | None = Field(
+        description="false: the model server has none such, and the version in use answers for it. "
+        "null: nothing answers."
+    )
+    experiments: list[str] = Field(description="That run and name it.")
+
+
+class VersionsOut(Wire):
+    """Versions of the ranker."""
+
+    in_use: str | None = Field(description="null: none has answered yet.")
+    candidates: list[CandidateOut]
 
 
 class ExperimentsOut(Wire):
