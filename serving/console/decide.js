@@ -8,7 +8,7 @@ const ASKED = {
     return {
       title: promoted ? `Roll back “${promoted}”?` : `Stop “${experiment.key}”?`,
       words: `${promoted ? `“${promoted}” is ranked by no more, and nobody is drawn` : "Nobody is drawn any more"}: within `
-        + "seconds all shoppers are ranked as the shop's rules say. No request is dropped, and what was logged stays. After "
+        + "a second all shoppers are ranked as outside of the experiment. No request fails, and what was logged stays. After "
         + "“Resume” everybody has the arm of before.",
       yes: promoted ? "Roll back" : "Stop it",
       done: promoted ? `“${promoted}” is rolled back.` : `“${experiment.key}” is stopped.`,
@@ -16,15 +16,15 @@ const ASKED = {
   },
   promote: (experiment, arm) => ({
     title: `Promote “${arm.key}”?`,
-    words: `Within seconds every shopper whom “${experiment.key}” is for is ranked by “${arm.key}” (${differs(arm)}). `
-      + "The comparison ends with that: there is nobody left to compare with. “Resume” takes it back. The rules "
-      + "stay as they are declared: write the arm into them when it is to stay.",
+    words: `Within a second everybody whom its targeting means is ranked by “${arm.key}” (${differs(arm)}), also the `
+      + "holdout and who was outside of its share. Nobody is drawn any more, so the comparison ends here. “Roll back” "
+      + "ends the promotion, “Resume” goes on comparing. The rules stay as declared: what is to stay belongs into them.",
     yes: `Promote ${arm.key}`,
     done: `“${arm.key}” of “${experiment.key}” is promoted.`,
   }),
   resume: (experiment) => ({
     title: `Resume “${experiment.key}”?`,
-    words: "What was decided is taken back: within seconds shoppers are drawn as the rules declare it, and everybody "
+    words: "What was decided is taken back: within a second shoppers are drawn as the rules declare it, and everybody "
       + "has the arm of before.",
     yes: "Resume it",
     done: `“${experiment.key}” draws again.`,

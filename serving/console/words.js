@@ -37,7 +37,7 @@ export function lift(share) {
 }
 
 export function range(low, high) {
-  return low === null || low === undefined || high === null ? "too few to say" : `${lift(low)} to ${lift(high)}`;
+  return low === null || low === undefined || high === null ? "cannot be said" : `${lift(low)} to ${lift(high)}`;
 }
 
 /** How long ago a time is, in milliseconds of now. */

@@ -24,7 +24,7 @@ _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 _SHARED = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 _STRICT_POLICY = (
     f"{_SHARED}style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; "
-    # Titles and keys are other people's text: the browser itself refuses to read a string as markup.
+    # Titles and reasons are other people's text: the browser refuses to read a string as markup.
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # Swagger UI draws its icons from data: addresses.

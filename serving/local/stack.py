@@ -116,7 +116,7 @@ class Stack:
                 {**shared, **tracing.environment("vitrine"), **ray_environment(self._run)},
             ),
         ]  # fmt: skip
-        self._readings = self._readings_of(folder, settings, environment)
+        self._readings = readings_job(settings, folder, self._run, environment)
         self._running = folder / RUNNING
         self._restarts = {member.name: Restarts() for member in self._members}
 
@@ -184,30 +184,9 @@ class Stack:
     def _child(
         self, name: str, settings: dict[str, Any], module: list[str], environment: Mapping[str, str]
     ) -> Child:
-        command = [sys.executable, "-m", *module, "--settings", self._written(name, settings)]
+        path = written(self._run / f"{name}.json", settings)
+        command = [sys.executable, "-m", *module, "--settings", str(path)]
         return Child(name, command, self._folder / "logs" / f"{name}.log", environment)
-
-    def _readings_of(
-        self, folder: Path, settings: Settings, environment: Mapping[str, str]
-    ) -> Recurring | None:
-        """What reads the experiments; None where the rules declare none that can be read."""
-        if not any(
-            experiment.readable for experiment in read_rules(settings.rules_path).experiments
-        ):
-            return None
-        store = self._written("readings", settings.store.model_dump(mode="json"))
-        command = [sys.executable, "-m", "serving.experiments.report", "publish", "--store", store]
-        command += ["--rules", str(settings.rules_path)]
-        if settings.objective_path:
-            command += ["--objective", str(settings.objective_path)]
-        child = Child("readings", command, folder / "logs" / "readings.log", environment, 19)
-        return Recurring(child, _READINGS_S)
-
-    def _written(self, name: str, settings: dict[str, Any]) -> str:
-        """The path of a file of settings."""
-        path = self._run / f"{name}.json"
-        path.write_text(json.dumps(settings, indent=2))
-        return str(path)
 
     def _wait_for_ranking(self, prepared: Prepared) -> None:
         """Ask as a storefront does, until the model answers."""
@@ -243,3 +222,24 @@ class Stack:
         }
         headers = {"authorization": f"Bearer {DEV_KEY}"}
         return requests.post(f"{self._address.url}/v1/rank", json=body, headers=headers, timeout=8)
+
+
+def readings_job(
+    settings: Settings, folder: Path, run: Path, environment: Mapping[str, str]
+) -> Recurring | None:
+    """What reads the experiments; None where the rules declare none that can be read."""
+    if not any(each.readable for each in read_rules(settings.rules_path).experiments):
+        return None
+    store = written(run / "readings.json", settings.store.model_dump(mode="json"))
+    command = [sys.executable, "-m", "serving.experiments.report", "publish"]
+    command += ["--store", str(store), "--rules", str(settings.rules_path)]
+    if settings.objective_path:
+        command += ["--objective", str(settings.objective_path)]
+    log = folder / "logs" / "readings.log"
+    return Recurring(Child("readings", command, log, environment, niceness=19), _READINGS_S)
+
+
+def written(path: Path, settings: dict[str, Any]) -> Path:
+    """`path`, with these settings in it."""
+    path.write_text(json.dumps(settings, indent=2))
+    return path

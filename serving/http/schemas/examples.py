@@ -204,7 +204,8 @@ EXAMPLES: dict[str, Example] = {
     "home": Example(
         answer={
             "name": "vitrine", "version": "1", "docs": "/docs", "console": "/console",
-            "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics",
+            "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz",
+            "metrics": "/metrics",
         },
     ),
     "healthz": Example(answer={"status": "ok"}),

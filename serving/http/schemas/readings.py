@@ -1,4 +1,4 @@
-"""What was read of an experiment, on the wire: `serving/experiments/report/publish.py` writes it."""
+"""What was read of an experiment, on the wire: what `serving.experiments.report publish` keeps."""
 
 from datetime import datetime
 from typing import Literal
@@ -49,7 +49,7 @@ class ReadingMetric(Wire):
     p_value: float | None
     adjusted_p: float | None = Field(description="Corrected; null for the metric that decides.")
     saved: float = Field(description="Share of the variance that the past explained.")
-    finding: Literal["better", "worse", "open", "too few"]
+    finding: Literal["better", "worse", "open", "too few", "no variance"]
 
 
 class ReadingGuardRail(Wire):
