@@ -65,7 +65,7 @@ export: .venv/.ready ## Write what the stack has collected as a data set [DATA= 
 	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 ##@ Train and publish
-.PHONY: train publish rollback candidate promote withdraw
+.PHONY: train publish rollback candidate promote withdraw decide
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA=, into build/bundle [DATA= TRAIN_OPTIONS=]
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
@@ -85,6 +85,10 @@ promote: .venv/.ready .venv-triton/.ready ## Take the candidate VERSION= into us
 
 withdraw: .venv/.ready .venv-triton/.ready ## Serve the candidate VERSION= no more [DATA= STATE= VERSION=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --withdraw "$(VERSION)"
+
+decide: .venv/.ready ## ACTION=stop, promote or resume the experiment EXP= of the running stack [EXP= ACTION= ARM= WHY= URL= KEY=]
+	@.venv/bin/python -m serving.experiments.decide "$(EXP)" "$(ACTION)" $(if $(ARM),--arm "$(ARM)") $(if $(WHY),--why "$(WHY)") \
+	  --url "$(or $(URL),http://$(HOST):$(PORT))" $(if $(KEY),--key "$(KEY)")
 
 ##@ Measure
 .PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope experiment plan-experiment experiment-proofs

@@ -54,6 +54,7 @@ from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
 from serving.shops.rules import read_rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
@@ -153,6 +154,9 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         neighbors,
         settings.refresh_interval_s,
     ).start()
+    controls = open_controls(settings.store)
+    steering = Steering(rules, controls)
+    steering.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -165,5 +169,6 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
-        controls=open_controls(settings.store),
+        controls=controls,
+        steering=steering,
     )

@@ -9,6 +9,13 @@ from redis import Redis
 from features.controls.store import KEPT_MINUTES, document_bytes
 from features.full import told_when_full
 
+# KEYS hash; ARGV key, document that must stand there ('' = none), new document.
+_SWAP = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+
 
 class RedisControls:
     """`Controls` in the Redis of `client`, under `prefix`.
@@ -20,10 +27,18 @@ class RedisControls:
     def __init__(self, client: Redis, prefix: str = "{vitrine}") -> None:
         self._client: Any = client
         self._prefix = prefix
+        self._swap = client.register_script(_SWAP)
 
     def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         with told_when_full():
             self._client.hset(self._kind(kind), key, document_bytes(document))
+
+    def swap(
+        self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
+    ) -> bool:
+        expected = b"" if before is None else document_bytes(before)
+        with told_when_full():
+            return bool(self._swap([self._kind(kind)], [key, expected, document_bytes(document)]))
 
     def delete(self, kind: str, key: str) -> None:
         self._client.hdel(self._kind(kind), key)

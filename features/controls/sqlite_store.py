@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS tallies (
 ) WITHOUT ROWID
 """
 
+_PUT = "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)"
+
 
 class SqliteControls:
     """`Controls` in the file at `path`."""
@@ -28,10 +30,20 @@ class SqliteControls:
 
     def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         with self._file.write() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
-                (kind, key, document_bytes(document)),
-            )
+            connection.execute(_PUT, (kind, key, document_bytes(document)))
+
+    def swap(
+        self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
+    ) -> bool:
+        with self._file.write() as connection:
+            row = connection.execute(
+                "SELECT document FROM documents WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+            found = None if row is None else row[0]
+            if found != (None if before is None else document_bytes(before)):
+                return False
+            connection.execute(_PUT, (kind, key, document_bytes(document)))
+            return True
 
     def delete(self, kind: str, key: str) -> None:
         with self._file.write() as connection:

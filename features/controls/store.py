@@ -46,6 +46,15 @@ class Tallies(Protocol):
 class Controls(Documents, Tallies, Protocol):
     """Both, in one store."""
 
+    def swap(
+        self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
+    ) -> bool:
+        """`put`, if `before` still stands there (None: nothing); False when somebody was quicker.
+
+        before: as `all` gave it. Raises StoreFullError.
+        """
+        ...
+
     def close(self) -> None:
         """Give back files and connections."""
         ...

@@ -3,6 +3,7 @@
 Everything is summed by namespace, so that one Prometheus can watch several installations.
 """
 
+from helm.monitoring.experiment_alerts import experiment_alerts
 from helm.monitoring.objectives import ASKED, LONG, SHORT, burns, ratios
 from helm.monitoring.panels import Json
 from helm.monitoring.rule import alert, record
@@ -15,7 +16,6 @@ LATE_SHARE = 0.1
 WAITING = 10_000
 STALE_S = 60
 STORE_FILLED = 0.8  # rankings are not recorded any more (serving/shops/reserve.py)
-CANDIDATE_FAILED = 0.1
 CAPPED_SHARE = 0.05  # simulated shoppers: 0.01
 
 
@@ -201,29 +201,6 @@ def _events() -> list[Json]:
     ]  # fmt: skip
 
 
-def _experiments() -> list[Json]:
-    by = "sum by (namespace, experiment)"
-    shadows = 'vitrine_shadow_rankings_total{outcome!~"busy|not_by_model"%s}[15m]'
-    shadow = f"{by} (increase({shadows}))"
-    arms = "vitrine_experiment_rankings_total%s[15m]"
-    arm = f"sum by (namespace, experiment, variant) (increase({arms}))"
-    nothing = ""
-    lost, failed = '{reason="version_not_loaded"}', ', outcome!="ok"'
-    return [
-        alert(
-            "VitrineCandidateFails",
-            f"({shadow % failed} / {shadow % nothing} > {CANDIDATE_FAILED:g}\n"
-            f"and {shadow % nothing} > 20)\n"
-            f"or ({arm % lost} / {arm % nothing} > {CANDIDATE_FAILED:g}\n"
-            f"and {arm % nothing} > 20)",
-            wait="15m", severity="ticket", runbook="candidate",
-            summary="A version that is tried does not rank: {{ $labels.experiment }}.",
-            description="{{ $value | humanizePercentage }} of its rankings failed, or were made by "
-            "the version in use.",
-        ),
-    ]  # fmt: skip
-
-
 RULES: Json = {
     "groups": [
         {
@@ -245,6 +222,6 @@ RULES: Json = {
         {"name": "vitrine-budgets", "rules": burns()},
         {"name": "vitrine-serving", "rules": _serving()},
         {"name": "vitrine-events", "rules": _events()},
-        {"name": "vitrine-experiments", "rules": _experiments()},
+        {"name": "vitrine-experiments", "rules": experiment_alerts()},
     ]
 }

@@ -1,6 +1,6 @@
 """The dashboard of experiments: who is in which arm, and how a candidate would have ranked."""
 
-from helm.monitoring.alerts import CANDIDATE_FAILED
+from helm.monitoring.experiment_alerts import CANDIDATE_FAILED
 from helm.monitoring.panels import dashboard, graph
 
 _MEAN = "sum by (experiment) (rate(%s_sum[$__rate_interval]))" + (

@@ -1,7 +1,7 @@
 """The assignment of a request: the arms it belongs to, and what these have it ranked by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.behavior.matrix import Shopper
 from features.events.exposure import Exposure, HashAttribute
@@ -11,11 +11,11 @@ from serving.shops.experiments import (
     HOLDOUT,
     Arm,
     Experiment,
-    Kind,
     RequestKind,
     Targeting,
 )
 from serving.shops.rules import Rules
+from serving.shops.steering.decision import Standing
 
 HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 
@@ -24,17 +24,20 @@ HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 class Assignment:
     """Chosen before scoring; it stands in the slate, the record, the metrics and the response.
 
-    model_version: of the ranker; None: the version in use.
+    model_version: of the ranker; None: the version in use. promoted: (experiment, arm) of arms
+    that all are ranked by: nobody was drawn, so these are no exposures.
     """
 
     rules: Rules
     exposures: tuple[Exposure, ...] = ()
     model_version: str | None = None
+    promoted: tuple[tuple[str, str], ...] = ()
 
     @property
     def variant(self) -> str:
-        """All arms in one word: "ranker/new", or "default" outside of every experiment."""
-        return "+".join(exposure.label for exposure in self.exposures) or DEFAULT_VARIANT
+        """All arms in one word: "ranker/new", "ranker:new" of a promoted arm, or "default"."""
+        labels = [f"{experiment}:{arm}" for experiment, arm in self.promoted]
+        return "+".join(labels + [each.label for each in self.exposures]) or DEFAULT_VARIANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +78,29 @@ class Asked:
 class Assigner:
     """Draws the arms of one shop's requests, and keeps what was computed of the declarations."""
 
-    def __init__(self, rules: Rules, shop: str) -> None:
+    def __init__(self, rules: Rules, shop: str, standing: Standing | None = None) -> None:
+        """standing: what was decided; None: nothing."""
         self.rules = rules
-        self._draws = [
-            Draw(experiment)
-            for experiment in rules.experiments
-            if experiment.draws and aims_at_shop(experiment, shop)
-        ]
+        self.standing = standing = standing or Standing()
+        aimed = [one for one in rules.experiments if aims_at_shop(one, shop)]
+        self._draws = [Draw(experiment) for experiment in standing.drawing(aimed)]
+        self._promoted = standing.promoted(aimed)
         held = rules.holdout
         self._holdout = (Line(held.seed), held.share) if held.share and self._draws else None
-        self._changed: dict[tuple[str, ...], Rules] = {}  # by the arms' labels
+        self._changed: dict[tuple[object, ...], Rules] = {}  # by what is promoted, and arms' labels
 
     def assign(self, unit: Unit | None, asked: Asked) -> Assignment:
         """The assignment of one request; `unit`: nobody is in no experiment."""
+        usual = self._usual(asked) if self._promoted else Assignment(self.rules)
         if unit is None or not self._draws:
-            return Assignment(self.rules)
+            return usual
         if self._holdout is not None:
             line, share = self._holdout
             if line.bucket(unit.value) < share:
-                return Assignment(self.rules, (Exposure(HOLDOUT, HELD, *_of(unit)),))
+                return replace(usual, exposures=(Exposure(HOLDOUT, HELD, *_of(unit)),))
         drawn = [(draw, arm) for draw in self._draws if (arm := draw.arm_of(unit.value, asked))]
         if not drawn:
-            return Assignment(self.rules)
+            return usual
         exposures = tuple(
             Exposure(
                 draw.experiment.key,
@@ -107,20 +111,34 @@ class Assigner:
             for draw, arm in drawn
         )
         versions = [arm.model_version for _, arm in drawn if arm.model_version is not None]
+        arms = {e.label: arm for e, (_, arm) in zip(exposures, drawn, strict=True)}
         return Assignment(
-            self._rules_of({e.label: arm for e, (_, arm) in zip(exposures, drawn, strict=True)}),
+            self._rules_of(usual, arms),
             exposures,
-            versions[0] if versions else None,
+            versions[0] if versions else usual.model_version,
+            usual.promoted,
         )
 
-    def _rules_of(self, arms: Mapping[str, Arm]) -> Rules:
-        """The shop's rules as the arms change them; no two change the same section."""
+    def _usual(self, asked: Asked) -> Assignment:
+        """As those are ranked whom nothing drew: by the shop's rules and what was promoted."""
+        arms = {
+            (experiment.key, arm.key): arm
+            for experiment, arm in self._promoted
+            if aimed_at(experiment.targeting, asked)
+        }
+        versions = [arm.model_version for arm in arms.values() if arm.model_version is not None]
+        named = Assignment(self.rules, (), versions[-1] if versions else None, tuple(arms))
+        by_label = {f"{key}:{arm_key}": arm for (key, arm_key), arm in arms.items()}
+        return replace(named, rules=self._rules_of(Assignment(self.rules), by_label))
+
+    def _rules_of(self, usual: Assignment, arms: Mapping[str, Arm]) -> Rules:
+        """The rules of `usual` as the arms change them; no two change the same section."""
         changing = {label: arm for label, arm in arms.items() if arm.rules}
         if not changing:
-            return self.rules
-        found = self._changed.get(key := tuple(changing))
+            return usual.rules
+        found = self._changed.get(key := (usual.promoted, *changing))
         if found is None:
-            found = self.rules
+            found = usual.rules
             for arm in changing.values():
                 found = found.changed(arm.rules)
             self._changed[key] = found
@@ -173,13 +191,10 @@ class ShadowDraw:
         return self._line.bucket(ranking_id) < self.experiment.coverage
 
 
-def shadows_of(rules: Rules, shop: str) -> list[ShadowDraw]:
+def shadows_of(rules: Rules, shop: str, standing: Standing | None = None) -> list[ShadowDraw]:
     """The running shadows of a shop."""
-    return [
-        ShadowDraw(experiment)
-        for experiment in rules.experiments
-        if experiment.kind is Kind.SHADOW and experiment.running and aims_at_shop(experiment, shop)
-    ]
+    aimed = [one for one in rules.experiments if aims_at_shop(one, shop)]
+    return [ShadowDraw(experiment) for experiment in (standing or Standing()).shadowing(aimed)]
 
 
 def aims_at_shop(experiment: Experiment, shop: str) -> bool:

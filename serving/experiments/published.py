@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from features.controls.store import Documents
-
-_KIND = "reading"
+from serving.shops.steering.policies import READINGS
 
 
 def keep_reading(documents: Documents, key: str, reading: Mapping[str, Any]) -> None:
     """Instead of the one before. Raises StoreFullError."""
-    documents.put(_KIND, key, reading)
+    documents.put(READINGS, key, reading)
 
 
 def kept_readings(documents: Documents) -> dict[str, dict[str, Any]]:
     """The newest of each experiment that was ever read."""
-    return documents.all(_KIND)
+    return documents.all(READINGS)

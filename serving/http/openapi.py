@@ -55,6 +55,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     experiments.ExperimentOut,
     readings.ReadingOut,
     experiments.VersionsOut,
+    experiments.DecisionIn,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -102,6 +103,7 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "/v1/experiments",
             "/v1/experiments/{key}",
+            "/v1/experiments/{key}/decision",
             "/v1/experiments/{key}/reading",
             "/v1/versions",
         ),

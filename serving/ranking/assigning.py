@@ -8,6 +8,7 @@ from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import ShopperState, Slate, Unavailable
 from serving.shops.experiments import RequestKind
 from serving.shops.shop import Shop
+from serving.shops.steering.counts import PROMOTED
 from serving.telemetry.metrics import EXPERIMENT_RANKINGS, RANKINGS
 
 _KINDS: dict[type[Source], RequestKind] = {
@@ -28,8 +29,13 @@ class Assigning:
     ) -> Assignment:
         """The assignment of one request, told to its span."""
         assigner = self._assigners.get(shop.name)
-        if assigner is None or assigner.rules is not shop.rules:
-            assigner = self._assigners[shop.name] = Assigner(shop.rules, shop.name)
+        standing = shop.steering.standing
+        if (
+            assigner is None
+            or assigner.rules is not shop.rules
+            or assigner.standing is not standing
+        ):
+            assigner = self._assigners[shop.name] = Assigner(shop.rules, shop.name, standing)
         answered = not isinstance(shopper, Unavailable)
         unit = unit_of(context.user_id, context.session_id, shopper.states if answered else None)
         assignment = assigner.assign(unit, asked)
@@ -47,13 +53,21 @@ class Assigning:
         return Asked(_KINDS[type(source)], context.locale, context.placement, known)
 
 
-def count_ranking(slate: Slate) -> None:
-    """Count an answered request, once in all and once for each experiment that it was in."""
-    exposures = slate.assignment.exposures
-    variant = SEVERAL if len(exposures) > 1 else slate.assignment.variant
+def count_ranking(shop: Shop, slate: Slate, model_s: float | None) -> None:
+    """Count an answered request, once in all and once for each experiment that it was in.
+
+    model_s: of the model's answer, if it answered
+    """
+    exposures, promoted = slate.assignment.exposures, slate.assignment.promoted
+    several = len(exposures) + len(promoted) > 1
+    variant = SEVERAL if several else slate.assignment.variant
     reason = slate.reason or "none"
     RANKINGS.labels(slate.route.value, reason, variant).inc()
     for exposure in exposures:
         EXPERIMENT_RANKINGS.labels(
             exposure.experiment, exposure.variant, slate.route.value, reason
         ).inc()
+    if exposures or promoted:
+        arms = [(exposure.experiment, exposure.variant) for exposure in exposures]
+        arms += [(experiment, PROMOTED + arm) for experiment, arm in promoted]
+        shop.steering.tally.ranked(arms, slate.route, slate.reason, model_s)

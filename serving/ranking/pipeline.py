@@ -102,7 +102,7 @@ class RankingPipeline:
                 slate = await self._for_new_shopper(resolved)
             else:
                 slate = await self._by_model(resolved)
-            count_ranking(slate)
+            count_ranking(shop, slate, stages.model_s)
             self._recorder.record(shop, slate)
             self.shadow.offer(resolved, slate, asked)
             return slate

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from serving.shops.rule import Rule
+from serving.shops.steering.policy import Gate, Guard, Promotion
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
@@ -103,6 +104,10 @@ class Experiment(Rule):
     min_bucket_version: int = Field(
         0, ge=0, le=100, description="Who was drawn by an older bucket_version is left out."
     )
+    guard: Guard | None = Field(Guard(), description="When it is stopped by itself; null: never.")
+    promote: Promotion | None = Field(None, description="When it is promoted by itself.")
+    gate: Gate | None = Field(None, description="What a shadow must show, for `after`.")
+    after: Key | None = Field(None, description="Draws nobody until this shadow's gate is passed.")
 
     @property
     def weights(self) -> list[float]:
@@ -141,6 +146,8 @@ class Experiment(Rule):
             raise ValueError("arms: give every weight or none; together they are 1")
         if self.min_bucket_version > self.bucket_version:
             raise ValueError("min_bucket_version: is above bucket_version, so nobody could be in")
+        if self.gate is not None and self.kind is not Kind.SHADOW:
+            raise ValueError("gate: is a shadow's")
         if self.kind is Kind.SHADOW:
             self._check_shadow()
         elif len(keys) < 2:
@@ -150,6 +157,8 @@ class Experiment(Rule):
     def _check_shadow(self) -> None:
         if len(self.arms) > 1 or self.arms[0].model_version is None or self.arms[0].rules:
             raise ValueError("arms: a shadow has one, with a model_version and without rules")
+        if self.promote or self.after:
+            raise ValueError("a shadow is never promoted and waits for nothing: no promote, after")
         if self.namespace or self.targeting.shoppers or self.bucket_version:
             raise ValueError(
                 "a shadow draws requests, not shoppers: it has no namespace, bucket_version or "
@@ -180,6 +189,10 @@ def check_together(
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"experiments: two have the key {key!r}")
+    gates = {experiment.key for experiment in experiments if experiment.gate}
+    for place, experiment in enumerate(experiments):
+        if experiment.after is not None and experiment.after not in gates:
+            raise ValueError(f"experiments.{place}.after: names no shadow with a gate")
     running = [experiment for experiment in experiments if experiment.draws]
     for one, other in combinations(running, 2):
         if one.namespace and other.namespace and one.namespace.id == other.namespace.id:

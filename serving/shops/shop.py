@@ -15,6 +15,7 @@ from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
 
 
@@ -71,6 +72,7 @@ class Shop:
     intake: Intake
     upkeep: Upkeep
     controls: Documents
+    steering: Steering
 
 
 class Shops:

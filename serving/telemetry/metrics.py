@@ -44,6 +44,14 @@ EXPERIMENT_RANKINGS = Counter(
     "in both.",
     ("experiment", "variant", "route", "reason"),
 )
+EXPERIMENT_DECISIONS = Counter(
+    "vitrine_experiment_decisions_total",
+    "Decisions on experiments by action (stop, promote, resume) and by whom: admin, policy.",
+    ("action", "by"),
+)
+for _action in ("stop", "promote", "resume"):
+    for _by in ("admin", "policy"):
+        EXPERIMENT_DECISIONS.labels(_action, _by)  # there from the start, as below
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
 )

@@ -214,11 +214,13 @@ class FakeRanker:
     """A `RankerClient`: the later in the request, the better, unless told otherwise.
 
     loaded: versions beside the one in use, "7"; these put the first of the request first.
+    failing: what is raised of some versions
     """
 
     error: Exception | None = None
     delay_s: float = 0.0
     loaded: set[str] = field(default_factory=set)
+    failing: dict[str, Exception] = field(default_factory=dict)
     jobs: list[RankerJob] = field(default_factory=list)
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
@@ -226,8 +228,8 @@ class FakeRanker:
         if self.delay_s:
             async with asyncio.timeout(budget_s):
                 await asyncio.sleep(self.delay_s)
-        if self.error:
-            raise self.error
+        if error := self.failing.get(job.model_version or "7", self.error):
+            raise error
         n = job.rows
         version = job.model_version if job.model_version in self.loaded else "7"
         values = np.arange(n, dtype=np.float32)[:: 1 if version == "7" else -1].copy()
@@ -331,27 +333,6 @@ class FakeLog:
 
 
 @dataclass
-class FakeDocuments:
-    """A `controls.store.Documents` in memory."""
-
-    documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    error: Exception | None = None
-
-    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        if self.error:
-            raise self.error
-        self.documents[kind, key] = dict(document)
-
-    def delete(self, kind: str, key: str) -> None:
-        self.documents.pop((kind, key), None)
-
-    def all(self, kind: str) -> dict[str, dict[str, Any]]:
-        if self.error:
-            raise self.error
-        return {key: each for (of, key), each in sorted(self.documents.items()) if of == kind}
-
-
-@dataclass
 class FakeSpace:
     """A `LogSpace` of 1,000 bytes, of which `taken` are."""
 
@@ -415,6 +396,53 @@ class FakeCatalog:
             [item for _, item in found if item is not None],
             [item_id for item_id, item in found if item is None],
         )
+
+
+@dataclass
+class FakeControls:
+    """`Controls` in memory."""
+
+    documents: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    tallies: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
+        self._fail()
+        self.documents.setdefault(kind, {})[key] = dict(document)
+
+    def swap(
+        self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
+    ) -> bool:
+        if self.all(kind).get(key) != before:
+            return False
+        self.put(kind, key, document)
+        return True
+
+    def delete(self, kind: str, key: str) -> None:
+        self._fail()
+        self.documents.get(kind, {}).pop(key, None)
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        self._fail()
+        return dict(self.documents.get(kind, {}))
+
+    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
+        self._fail()
+        counted = self.tallies.setdefault(name, {}).setdefault(minute, {})
+        for each, amount in counts.items():
+            counted[each] = counted.get(each, 0.0) + amount
+
+    def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:
+        self._fail()
+        counted = self.tallies.get(name, {})
+        return {minute: counts for minute, counts in counted.items() if minute >= since_minute}
+
+    def close(self) -> None:
+        pass
+
+    def _fail(self) -> None:
+        if self.error:
+            raise self.error
 
 
 @dataclass

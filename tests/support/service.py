@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
-from features.controls.store import Documents
+from features.controls.store import Controls
 from features.events.log import EventLog
 from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
@@ -38,13 +38,14 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import CatalogKeeper, Upkeep
 from serving.telemetry.stages import LateTraces
 from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
     NOW_S,
     FakeCatalog,
-    FakeDocuments,
+    FakeControls,
     FakeEncoder,
     FakeLog,
     FakeRanker,
@@ -112,7 +113,7 @@ def shop_of(
     catalog: CatalogKeeper | None = None,
     rules: Rules = NO_EXPLORATION,
     space: LogSpace | None = None,
-    controls: Documents | None = None,
+    controls: Controls | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -122,6 +123,7 @@ def shop_of(
     suggestions.update(np.arange(len(items.table)))
     suggestions.rebuild(NOW_S)
     log = log or FakeLog()
+    controls = controls or FakeControls()
     catalog = FakeCatalog() if catalog is None else catalog  # an empty one is false
     reserve = Reserve(space or FakeSpace(), every_s=0)
     return Shop(
@@ -136,7 +138,8 @@ def shop_of(
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
-        controls=controls or FakeDocuments(),
+        controls=controls,
+        steering=Steering(rules, controls),
     )
 
 
@@ -160,8 +163,7 @@ class Service:
         self.scorer = FakeRanker()
         self.shoppers = FakeShoppers()
         self.log, self.catalog, self.kept = FakeLog(), FakeCatalog(), Kept()
-        self.space = FakeSpace()
-        self.controls = FakeDocuments()
+        self.space, self.controls = FakeSpace(), FakeControls()
         log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
         self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space, self.controls)

@@ -17,6 +17,7 @@ from serving.experiments.report.reading import read
 from serving.experiments.report.result import ArmReading, ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment
+from serving.shops.steering.decision import DECISIONS, Action, Decision
 
 _POINTS = 90  # days that a page can draw
 
@@ -30,10 +31,15 @@ def publish(
 ) -> Iterator[dict[str, Any]]:
     """Read each experiment that runs and whose arms shoppers see; keep and give each document.
 
-    What cannot be read is told as the verdict. Raises StoreFullError.
+    Of one that was stopped, or whose arm was promoted, the reading stays as it was then: from then
+    on nobody is drawn, and what shoppers do says nothing of the arms. What cannot be read is told
+    as the verdict. Raises StoreFullError.
     """
+    decided = documents.all(DECISIONS)
     for experiment in experiments:
-        if experiment.readable:
+        decision = decided.get(experiment.key)
+        goes_on = decision is None or Decision.of(decision).action is Action.RESUME
+        if experiment.readable and goes_on:
             document = _document(experiment, log, objective, read_at_s)
             keep_reading(documents, experiment.key, document)
             yield document

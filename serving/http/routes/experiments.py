@@ -1,46 +1,73 @@
-"""The experiments that the shop's rules declare, and what was read of them."""
+"""The experiments that the shop's rules declare, what was decided of them, and what they do."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Path, Response
+from fastapi import Depends, FastAPI, Path, Request, Response
 
-from serving.errors import NoReadingError, UnknownExperimentError
+from serving.errors import (
+    InvalidRequestError,
+    NoReadingError,
+    UnknownExperimentError,
+    VitrineError,
+)
 from serving.experiments.published import kept_readings
 from serving.http.access.auth import Keyring, Scope
-from serving.http.bodies import json_response
+from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
-from serving.http.openapi import gives
-from serving.http.schemas.experiments import ExperimentOut, ExperimentsOut, VersionsOut
+from serving.http.openapi import gives, takes
+from serving.http.schemas.experiments import (
+    DecisionIn,
+    ExperimentOut,
+    ExperimentsOut,
+    VersionsOut,
+)
 from serving.http.schemas.readings import ReadingOut
 from serving.http.status import Status
 from serving.shops.experiments import Experiment, Holdout, Kind
 from serving.shops.shop import Shop, Shops
+from serving.shops.steering.decision import Action, DecisionError
 from serving.shops.waiting_room import WaitingRoom
 
+_LOG = logging.getLogger("vitrine.http")
 _Key = Annotated[str, Path(max_length=64)]
 
 
 def add_experiments(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `admin`."""
     admin = Depends(Scoped(keys, Scope.ADMIN))
-    room = WaitingRoom("controls", 2, 8)
+    room = WaitingRoom("experiments", 2, 8)
 
     @app.get("/v1/experiments", openapi_extra=gives(ExperimentsOut))
     async def list_experiments(caller: Annotated[Any, admin]) -> Response:
         """The experiments that are declared, in any status."""
         shop = shops.of(caller.shop)
-        readings = await room.do(lambda: kept_readings(shop.controls))
-        holdout = shop.rules.holdout
-        declared = [_document(each, holdout, readings) for each in shop.rules.experiments]
-        return json_response({"experiments": declared, "holdout": holdout.share})
+        told = await _told(room, shop, shop.rules.experiments)
+        return json_response({"experiments": told, "holdout": shop.rules.holdout.share})
 
     @app.get("/v1/experiments/{key}", openapi_extra=gives(ExperimentOut))
     async def get_experiment(key: _Key, caller: Annotated[Any, admin]) -> Response:
-        """One experiment as it is declared."""
+        """One experiment."""
         shop = shops.of(caller.shop)
-        readings = await room.do(lambda: kept_readings(shop.controls))
-        return json_response(_document(_declared(shop, key), shop.rules.holdout, readings))
+        (told,) = await _told(room, shop, [_declared(shop, key)])
+        return json_response(told)
+
+    @app.post("/v1/experiments/{key}/decision", openapi_extra=takes(DecisionIn, ExperimentOut))
+    async def decide(key: _Key, request: Request, caller: Annotated[Any, admin]) -> Response:
+        """Stop an experiment, promote an arm, or go on as declared.
+
+        It is kept when this answers, and all replicas rank by it within a second.
+        """
+        body = await read_body(request, DecisionIn)
+        shop = shops.of(caller.shop)
+        experiment = _declared(shop, key)
+        try:
+            await room.do(lambda: shop.steering.decide(key, body.action, body.arm, body.why))
+        except DecisionError as error:
+            raise InvalidRequestError(str(error)) from None
+        (told,) = await _told(room, shop, [experiment])
+        return json_response(told)
 
     @app.get("/v1/experiments/{key}/reading", openapi_extra=gives(ReadingOut))
     async def get_reading(key: _Key, caller: Annotated[Any, admin]) -> Response:
@@ -65,11 +92,44 @@ def _declared(shop: Shop, key: str) -> Experiment:
     raise UnknownExperimentError("key: the rules declare no such experiment")
 
 
-def _document(
-    experiment: Experiment, holdout: Holdout, readings: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+async def _told(
+    room: WaitingRoom, shop: Shop, experiments: Iterable[Experiment]
+) -> list[dict[str, Any]]:
+    """Documents; without what the store knows, when it does not answer."""
+    documents = {one.key: _document(one, shop) for one in experiments}
+
+    def ask() -> None:
+        readings = kept_readings(shop.controls)
+        for key, document in documents.items():
+            document["read_at"] = readings.get(key, {}).get("read_at")
+            document["live"] = shop.steering.live(key)
+            document["shown"] = shop.steering.shown(key)
+
+    try:
+        await room.do(ask)
+    except VitrineError as error:
+        _LOG.warning("what experiments do is not told: %s", error.code)
+    return list(documents.values())
+
+
+def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
+    standing, key = shop.steering.standing, experiment.key
+    decision = standing.decisions.get(key)
+    if decision is not None and decision.action is Action.RESUME:
+        decision = None
+    told = ("action", "arm", "why", "by", "at")
+    return {
+        **_declaration(experiment, shop.rules.holdout),
+        "active": bool(standing.drawing([experiment]) or standing.shadowing([experiment])),
+        "decision": decision and {name: decision.document[name] for name in told},
+        "shown": None,
+        "live": None,
+        "read_at": None,
+    }
+
+
+def _declaration(experiment: Experiment, holdout: Holdout) -> dict[str, Any]:
     document = experiment.model_dump(mode="json")
-    document["read_at"] = readings.get(experiment.key, {}).get("read_at")
     share = experiment.coverage
     if experiment.kind is Kind.AB:
         start, end = experiment.namespace.range if experiment.namespace else (0.0, 1.0)

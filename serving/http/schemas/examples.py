@@ -6,6 +6,7 @@ tests/unit/http/test_openapi.py sends every one of them.
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.http.schemas import experiments
 from serving.http.schemas.example_reading import READING
 
 
@@ -52,20 +53,6 @@ _RERANK = Example(
         "usage": {"prompt_tokens": 0, "total_tokens": 0},
     },
 )  # fmt: skip
-
-_EXPERIMENT = {
-    "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
-    "bucket_version": 0, "min_bucket_version": 0, "read_at": "2026-09-21T14:15:00Z",
-    "arms": [
-        {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
-        {
-            "key": "wider", "weight": 0.5, "share": 0.1, "model_version": None,
-            "rules": {"diversity": {"max_same": 2}},
-        },
-    ],
-    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
-    "namespace": None,
-}  # fmt: skip
 
 EXAMPLES: dict[str, Example] = {
     "rank_candidates": Example(
@@ -192,14 +179,19 @@ EXAMPLES: dict[str, Example] = {
             "typical_price": 1.7, "queries": [],
         },
     ),
-    "list_experiments": Example(answer={"experiments": [_EXPERIMENT], "holdout": 0.0}),
-    "get_experiment": Example(parameters={"key": "spread"}, answer=_EXPERIMENT),
+    "list_experiments": Example(answer={"experiments": [experiments.EXAMPLE], "holdout": 0.0}),
+    "get_experiment": Example(parameters={"key": "spread"}, answer=experiments.EXAMPLE),
     "get_reading": Example(parameters={"key": "spread"}, answer=READING),
     "list_versions": Example(
         answer={
             "in_use": "7",
             "candidates": [{"version": "8", "loaded": True, "experiments": ["ranker"]}],
         },
+    ),
+    "decide": Example(
+        parameters={"key": "spread"},
+        body={"action": "stop", "why": "the sale begins"},
+        answer=experiments.EXAMPLE,
     ),
     "home": Example(
         answer={

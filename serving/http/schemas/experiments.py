@@ -1,12 +1,13 @@
-"""Experiments on the wire, as they are declared in the rules."""
+"""Experiments on the wire: as they are declared in the rules, what was decided, what they do."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from serving.http.schemas.wire import Wire
 from serving.shops.experiments import Kind, RequestKind, Status
+from serving.shops.steering.decision import Action, By
 
 
 class ArmOut(Wire):
@@ -36,8 +37,116 @@ class NamespaceOut(Wire):
     range: list[float] = Field(description="From, and up to but without.")
 
 
+class GuardOut(Wire):
+    """When an arm is stopped by itself."""
+
+    fallback: float
+    model_time: float
+    not_loaded: float
+    after: int
+
+
+class PromotionOut(Wire):
+    """When an arm is promoted by itself."""
+
+    when: str
+    after_days: float
+
+
+class GateOut(Wire):
+    """What a shadow must show."""
+
+    compared: int
+    failed: float
+    overlap: float
+
+
+class RoundOut(Wire):
+    """What did not pass a gate."""
+
+    at: str
+    failed: float
+    overlap: float
+
+
+class ShownOut(Wire):
+    """What a shadow has shown for its gate."""
+
+    version: str
+    compared: int
+    failed: int
+    overlap: float | None = Field(description="Mean of what was compared.")
+    rounds: int = Field(description="How often it began anew, because it had not passed.")
+    last: RoundOut | None
+    passed_at: str | None
+
+
+class DecisionIn(Wire):
+    """What is to stand for an experiment from now on."""
+
+    action: Action = Field(
+        description="stop: nobody is drawn, and a promotion is rolled back. promote: all who are "
+        "meant are ranked as one arm says. resume: as the rules say."
+    )
+    arm: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None, description="Of promote."
+    )
+    why: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class DecisionOut(Wire):
+    """What stands for an experiment, beside the rules."""
+
+    action: Action
+    arm: str | None
+    why: str
+    by: By
+    at: str
+
+
+class ModelTimeOut(Wire):
+    """Of the calls to the model server, milliseconds; p50 and p99 by buckets."""
+
+    mean: float | None
+    p50: float | None
+    p99: float | None
+
+
+class RankedOut(Wire):
+    """What an arm did."""
+
+    rankings: int
+    fallbacks: int
+    version_not_loaded: int = Field(description="Made by the version in use instead.")
+    model_ms: ModelTimeOut
+
+
+class ComparedOut(Wire):
+    """What a shadow did. failed: of the candidate's rankings."""
+
+    compared: int
+    failed: int
+    outcomes: dict[str, int] = Field(description="As of `vitrine_shadow_rankings_total`.")
+    overlap: float | None = Field(description="Mean of what was compared.")
+
+
+class MinutesOut(Wire):
+    """What all replicas did, by arm."""
+
+    arms: dict[str, RankedOut] = Field(description="Of shoppers who were drawn.")
+    promoted: dict[str, RankedOut] = Field(description="Of all who are ranked by a promoted arm.")
+    shadow: ComparedOut | None = Field(description="null: it is none.")
+
+
+class LiveOut(Wire):
+    """The minute that runs and those before it; replicas tell theirs every two seconds."""
+
+    last_5_minutes: MinutesOut
+    last_60_minutes: MinutesOut
+
+
 class ExperimentOut(Wire):
-    """What is declared, and how many of the shoppers it is for."""
+    """What is declared, how many of the shoppers it is for, what was decided, what it does."""
 
     key: str
     kind: Kind
@@ -49,7 +158,17 @@ class ExperimentOut(Wire):
     arms: list[ArmOut]
     targeting: TargetingOut
     namespace: NamespaceOut | None
-    read_at: datetime | None = Field(description="Of the newest reading; null before the first.")
+    guard: GuardOut | None
+    promote: PromotionOut | None
+    gate: GateOut | None
+    after: str | None = Field(description="The shadow whose gate it waits for.")
+    active: bool = Field(description="Whether it draws, or compares, now.")
+    decision: DecisionOut | None = Field(description="null: as declared.")
+    shown: ShownOut | None = Field(description="null: no gate, nothing yet, or the store is away.")
+    live: LiveOut | None = Field(description="null: the store does not answer.")
+    read_at: datetime | None = Field(
+        description="Of the newest reading; null before the first, or the store is away."
+    )
 
 
 class CandidateOut(Wire):
@@ -75,3 +194,40 @@ class ExperimentsOut(Wire):
 
     experiments: list[ExperimentOut]
     holdout: float = Field(description="Share of the shoppers who are in none of them.")
+
+
+def _ranked(rankings: int, fallbacks: int, mean: float) -> dict[str, Any]:
+    time = {"mean": mean, "p50": round(0.9 * mean, 1), "p99": round(2.5 * mean, 1)}
+    return {
+        "rankings": rankings, "fallbacks": fallbacks, "version_not_loaded": 0, "model_ms": time,
+    }  # fmt: skip
+
+
+EXAMPLE: dict[str, Any] = {
+    "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
+    "bucket_version": 0, "min_bucket_version": 0,
+    "arms": [
+        {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
+        {
+            "key": "wider", "weight": 0.5, "share": 0.1, "model_version": None,
+            "rules": {"diversity": {"max_same": 2}},
+        },
+    ],
+    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
+    "namespace": None,
+    "guard": {"fallback": 0.05, "model_time": 1.5, "not_loaded": 0.1, "after": 200},
+    "promote": None, "gate": None, "after": None, "active": False,
+    "decision": {
+        "action": "stop", "arm": None, "why": "the sale begins", "by": "admin",
+        "at": "2026-11-27T08:00:00+00:00",
+    },
+    "shown": None,
+    "live": {
+        "last_5_minutes": {"arms": {}, "promoted": {}, "shadow": None},
+        "last_60_minutes": {
+            "arms": {"control": _ranked(812, 3, 11.2), "wider": _ranked(795, 2, 11.4)},
+            "promoted": {}, "shadow": None,
+        },
+    },
+    "read_at": "2026-11-27T07:45:00Z",
+}  # fmt: skip

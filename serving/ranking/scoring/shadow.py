@@ -19,6 +19,7 @@ from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Resolved, Slate
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop
+from serving.shops.steering.decision import Standing
 from serving.telemetry.metrics import (
     SHADOW_OVERLAP,
     SHADOW_RANKINGS,
@@ -40,7 +41,7 @@ class Shadow:
         self._admission = admission
         self._scoring = scoring
         self._settings = settings
-        self._draws: dict[str, tuple[Rules, list[ShadowDraw]]] = {}  # by shop
+        self._draws: dict[str, tuple[Rules, Standing, list[ShadowDraw]]] = {}  # by shop
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, resolved: Resolved, slate: Slate, asked: Asked) -> None:
@@ -49,9 +50,9 @@ class Shadow:
             if not draw.takes(resolved.context.ranking_id, asked):
                 continue
             if slate.route is not Route.MODEL or slate.reason is Reason.SHORTLIST:
-                _count(draw, "not_by_model")
+                _count(resolved.shop, draw, "not_by_model")
             elif self._task is not None and not self._task.done():
-                _count(draw, "busy")
+                _count(resolved.shop, draw, "busy")
             else:
                 # Outside of the request's trace, which is over.
                 self._task = asyncio.create_task(
@@ -64,41 +65,45 @@ class Shadow:
             await self._task
 
     def _of(self, shop: Shop) -> list[ShadowDraw]:
-        found = self._draws.get(shop.name)
-        if found is None or found[0] is not shop.rules:
-            found = self._draws[shop.name] = (shop.rules, shadows_of(shop.rules, shop.name))
-        return found[1]
+        found, standing = self._draws.get(shop.name), shop.steering.standing
+        if found is None or found[0] is not shop.rules or found[1] is not standing:
+            draws = shadows_of(shop.rules, shop.name, standing)
+            found = self._draws[shop.name] = (shop.rules, standing, draws)
+        return found[2]
 
     async def _compare(self, draw: ShadowDraw, resolved: Resolved, live: Scores) -> None:
-        live_s = resolved.stages.model_s
+        live_s, shop = resolved.stages.model_s, resolved.shop
         await asyncio.sleep(_AFTER_S)
         if not self._admission.spare:
-            _count(draw, "busy")
+            _count(shop, draw, "busy")
             return
         try:
             reply = await self._scoring.ask(
                 resolved, resolved.features, self._settings.model_budget_s, draw.model_version
             )
         except RankingError as error:
-            _count(draw, error.code)
+            _count(shop, draw, error.code)
             return
         if reply.scores.model_version != draw.model_version:
-            _count(draw, Reason.VERSION_NOT_LOADED)
+            _count(shop, draw, Reason.VERSION_NOT_LOADED)
             return
-        _observe(draw, live, live_s, reply)
-        _count(draw, "ok")
+        _count(shop, draw, "ok", _observe(draw, live, live_s, reply))
 
 
-def _observe(draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply) -> None:
+def _observe(draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply) -> float:
+    """Returns the overlap of the orders."""
     key, candidate = draw.experiment.key, reply.scores
     one, other = (np.argsort(-scores.values, kind="stable") for scores in (live, candidate))
-    SHADOW_OVERLAP.labels(key).observe(rank_biased_overlap(one, other))
+    overlap = rank_biased_overlap(one, other)
+    SHADOW_OVERLAP.labels(key).observe(overlap)
     SHADOW_TOP_OVERLAP.labels(key).observe(top_overlap(one, other))
     SHADOW_SCORE_SHIFT.labels(key).observe(score_shift(live.values, candidate.values))
     SHADOW_SECONDS.labels(key, "candidate").observe(reply.model_s)
     if live_s is not None:
         SHADOW_SECONDS.labels(key, "live").observe(live_s)
+    return overlap
 
 
-def _count(draw: ShadowDraw, outcome: str) -> None:
+def _count(shop: Shop, draw: ShadowDraw, outcome: str, overlap: float = 0.0) -> None:
     SHADOW_RANKINGS.labels(draw.experiment.key, outcome).inc()
+    shop.steering.tally.compared(draw.experiment.key, outcome, overlap)

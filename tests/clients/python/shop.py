@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import httpx
 from vitrine_client import AuthenticatedClient, models
 from vitrine_client.api.events import import_events, merge, post_events
-from vitrine_client.api.experiments import get_experiment, list_experiments
+from vitrine_client.api.experiments import decide, get_experiment, list_experiments
 from vitrine_client.api.items import (
     delete_item,
     get_item,
@@ -192,6 +192,9 @@ def operations(client: AuthenticatedClient) -> None:
     assert status.catalog_items > 2
     assert a(models.ExperimentsOut, list_experiments.sync(client=client)).holdout == 0
     unknown = a(models.Problem, get_experiment.sync("nothing", client=client))
+    assert (unknown.status, unknown.code) == (404, "unknown_experiment")
+    stop = models.DecisionIn(models.Action.STOP)
+    unknown = a(models.Problem, decide.sync("nothing", client=client, body=stop))
     assert (unknown.status, unknown.code) == (404, "unknown_experiment")
 
 

@@ -55,6 +55,9 @@ async function operations(): Promise<void> {
   const params = { path: { key: "nothing" } };
   const { error } = await client.GET("/v1/experiments/{key}", { params });
   assert.equal(error?.code, "unknown_experiment");
+  const body = { action: "stop" as const };
+  const decided = await client.POST("/v1/experiments/{key}/decision", { params, body });
+  assert.equal(decided.error?.code, "unknown_experiment");
 }
 
 async function texts(): Promise<void> {

@@ -43,6 +43,17 @@ def test_a_document_comes_back_whole_and_the_last_one_stands(controls: Controls)
     }
 
 
+def test_a_swap_writes_only_over_what_was_read(controls: Controls) -> None:
+    assert controls.swap("decision", "wider", None, STOP)
+    assert not controls.swap("decision", "wider", None, {"action": "resume"})
+    read = controls.all("decision")["wider"]
+    assert controls.swap("decision", "wider", read, {"action": "resume", "share": 0.1})
+    assert not controls.swap("decision", "wider", read, STOP)
+    assert controls.all("decision") == {"wider": {"action": "resume", "share": 0.1}}
+    controls.delete("decision", "wider")
+    assert not controls.swap("decision", "wider", read, STOP)
+
+
 def test_kinds_keep_their_keys_apart(controls: Controls) -> None:
     controls.put("decision", "wider", STOP)
     controls.put("reading", "wider", {"verdict": {"action": "promote"}})

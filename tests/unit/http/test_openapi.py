@@ -29,7 +29,8 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def shop(tokenizer_path: Path) -> Service:
     arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
-    rules = Rules.model_validate({"experiments": [{"key": "spread", "arms": arms}]})
+    experiment = {"key": "spread", "status": "running", "arms": arms}
+    rules = Rules.model_validate({"experiments": [experiment]})
     service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
@@ -94,6 +95,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
+        ("/v1/experiments/{key}/decision", "post"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip
 

@@ -19,7 +19,10 @@ from serving.experiments.report.__main__ import main
 from serving.experiments.report.publish import publish
 from serving.http.schemas.readings import ReadingOut
 from serving.shops.experiments import Experiment
-from tests.support.fakes import FakeDocuments
+from serving.shops.rules import Rules
+from serving.shops.steering.decision import Action
+from serving.shops.steering.steering import Steering
+from tests.support.fakes import FakeControls
 
 NOW_S = 1_700_000_000.0
 DAY_S = 86_400.0
@@ -51,15 +54,15 @@ def filled(folder: Path, days: float = 20.0, shares: Sequence[float] = (0.5, 0.5
     log.close()
 
 
-def published(folder: Path, *experiments: Experiment, days: float = 20.0) -> FakeDocuments:
-    found = FakeDocuments()
+def published(folder: Path, *experiments: Experiment, days: float = 20.0) -> FakeControls:
+    found = FakeControls()
     log = SqliteEventLog(folder / "events.db")
     list(publish(experiments, log, found, Objective(), NOW_S + (days + 1) * DAY_S))
     log.close()
     return found
 
 
-def reading(found: FakeDocuments, key: str = "wider") -> ReadingOut:
+def reading(found: FakeControls, key: str = "wider") -> ReadingOut:
     """What is kept, if the API may tell it as it is."""
     return ReadingOut.model_validate_json(json.dumps(kept_readings(found)[key]))
 
@@ -86,6 +89,22 @@ def test_only_what_runs_and_shoppers_see_is_read(tmp_path: Path) -> None:
         experiment("over", status="stopped"), experiment("dark", **shadow),
     )  # fmt: skip
     assert set(found.all("reading")) == {"wider"}
+
+
+def test_what_was_decided_stands_still_until_it_goes_on(tmp_path: Path) -> None:
+    filled(tmp_path)
+    found, log = FakeControls(), SqliteEventLog(tmp_path / "events.db")
+    wider = experiment()
+    steering = Steering(Rules(experiments=[wider]), found)
+    for action, arm, is_read in (
+        ("stop", None, False),
+        ("promote", "new", False),
+        ("resume", None, True),
+    ):
+        steering.decide("wider", Action(action), arm, "")
+        read = list(publish([wider], log, found, Objective(), NOW_S + 21 * DAY_S))
+        assert bool(read) is is_read, action
+    log.close()
 
 
 def test_a_long_history_is_thinned_and_keeps_its_newest_day(tmp_path: Path) -> None:

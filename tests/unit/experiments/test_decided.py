@@ -1,0 +1,141 @@
+"""What a decision changes for those who are ranked: the arms drawn, the rules, the version."""
+
+from typing import Any
+
+import pytest
+
+from serving.experiments.assignment import Asked, Assigner, Unit, shadows_of
+from serving.shops.rules import Rules
+from serving.shops.steering.decision import Action, Decision, DecisionError, Standing, fit
+
+ASKED = Asked("search", "en-GB", "home", known=True)
+NEW = {"key": "new", "model_version": "8"}
+SPREAD = {"key": "spread", "rules": {"diversity": {"max_same": 1}}}
+RANKER = {"key": "ranker", "status": "running", "arms": [{"key": "old"}, NEW]}
+ROWS = {"key": "rows", "status": "running", "arms": [{"key": "control"}, SPREAD]}
+SHADOW = {"key": "try", "kind": "shadow", "status": "running", "arms": [NEW]}
+USERS = [Unit("user", f"{number:032x}") for number in range(60)]
+
+
+def rules_of(*experiments: dict[str, Any], **sections: Any) -> Rules:
+    return Rules.model_validate({"experiments": list(experiments), **sections})
+
+
+def standing(**decided: str | None) -> Standing:
+    """By experiment: the promoted arm, or None for one that is stopped."""
+    return Standing(
+        {
+            key: Decision(Action.PROMOTE if arm else Action.STOP, arm, "", "admin", at, number)
+            for number, (key, arm) in enumerate(decided.items(), start=1)
+            for at in [f"2026-11-0{number}T00:00:00+00:00"]
+        }
+    )
+
+
+def variants(rules: Rules, stands: Standing) -> set[str]:
+    drawing = Assigner(rules, "default", stands)
+    return {drawing.assign(unit, ASKED).variant for unit in USERS}
+
+
+def test_a_stopped_experiment_draws_nobody_and_another_goes_on() -> None:
+    rules = rules_of(RANKER, ROWS)
+    assert variants(rules, standing(ranker=None)) == {"rows/control", "rows/spread"}
+    drawing = Assigner(rules, "default", standing(ranker=None, rows=None))
+    for unit in USERS:
+        assignment = drawing.assign(unit, ASKED)
+        assert assignment.rules is rules
+        assert (assignment.exposures, assignment.model_version) == ((), None)
+
+
+def test_a_promoted_arm_ranks_everyone_and_exposes_nobody() -> None:
+    rules = rules_of(RANKER, holdout={"share": 0.5})
+    drawing = Assigner(rules, "default", standing(ranker="new"))
+    for unit in [None, *USERS]:
+        assignment = drawing.assign(unit, ASKED)
+        assert assignment.model_version == "8"
+        assert assignment.exposures == ()
+        assert assignment.variant == "ranker:new"
+
+
+def test_a_promoted_control_is_the_version_in_use_for_everyone() -> None:
+    drawing = Assigner(rules_of(RANKER), "default", standing(ranker="old"))
+    assert drawing.assign(USERS[0], ASKED).model_version is None
+    assert drawing.assign(USERS[0], ASKED).variant == "ranker:old"
+
+
+def test_a_promoted_arm_is_for_those_whom_the_experiment_means() -> None:
+    rules = rules_of({**RANKER, "targeting": {"locales": ["de"]}})
+    drawing = Assigner(rules, "default", standing(ranker="new"))
+    assert drawing.assign(USERS[0], ASKED).variant == "default"
+    assert drawing.assign(USERS[0], Asked("rank", "de-AT")).variant == "ranker:new"
+
+
+def test_other_experiments_go_on_upon_what_was_promoted() -> None:
+    newer = {"key": "newer", "status": "running", "namespace": {"id": "n", "range": [0.5, 1]},
+             "arms": [{"key": "usual"}, {"key": "nine", "model_version": "9"}]}  # fmt: skip
+    rules = rules_of(ROWS, {**RANKER, "namespace": {"id": "n", "range": [0, 0.5]}}, newer,
+                     diversity={"window": 7}, holdout={"share": 0.1})  # fmt: skip
+    drawing = Assigner(rules, "default", standing(rows="spread", ranker="new"))
+    found = {each.variant: each for unit in USERS for each in [drawing.assign(unit, ASKED)]}
+    both = "rows:spread+ranker:new"
+    assert found.keys() == {
+        both, f"{both}+newer/usual", f"{both}+newer/nine", f"{both}+holdout/held",
+    }  # fmt: skip
+    assert {each.model_version for each in found.values()} == {"8", "9"}
+    assert found[f"{both}+newer/nine"].model_version == "9"
+    for each in found.values():
+        assert each.rules.diversity.max_same == 1
+        assert each.rules.diversity.window == 7
+
+
+def test_a_shadow_is_stopped() -> None:
+    rules = rules_of(SHADOW)
+    assert len(shadows_of(rules, "default", Standing())) == 1
+    assert shadows_of(rules, "default", standing(**{"try": None})) == []
+
+
+def test_what_waits_for_a_shadow_draws_nobody_until_its_gate_is_passed() -> None:
+    rules = rules_of({**SHADOW, "gate": {}}, {**RANKER, "after": "try"})
+    assert variants(rules, Standing()) == {"default"}
+    passed = Standing(passed=frozenset({"try"}))
+    assert variants(rules, passed) == {"ranker/old", "ranker/new"}
+
+
+def test_a_decision_on_what_the_rules_no_longer_run_changes_nothing() -> None:
+    rules = rules_of({**RANKER, "status": "stopped"}, {**ROWS, "key": "other"})
+    assert variants(rules, standing(ranker="new", gone="spread")) == {
+        "other/control",
+        "other/spread",
+    }
+
+
+@pytest.mark.parametrize(
+    ("experiment", "action", "arm", "message"),
+    [
+        ("ranker", "promote", None, "arm: which one"),
+        ("ranker", "promote", "newer", "arm: 'ranker' has old, new, not 'newer'"),
+        ("ranker", "stop", "new", "arm: stop is of the whole experiment"),
+        ("try", "promote", "new", "action: a shadow has no shoppers"),
+        ("later", "stop", None, "action: the rules say draft"),
+        ("rows", "promote", "spread", "arm: 'lines' is promoted and changes diversity"),
+        ("draws", "promote", "chance", "arm: its rules cannot be used with another's"),
+    ],
+)
+def test_a_decision_that_does_not_fit_names_the_field(
+    experiment: str, action: str, arm: str | None, message: str
+) -> None:
+    chance = {"key": "chance", "rules": {"exploration": {"choice": "thompson", "epsilon": 0.2}}}
+    parts = {"id": "n", "range": [0, 0.5]}, {"id": "n", "range": [0.5, 1]}
+    evenly = {"key": "evenly", "rules": {"exploration": {"choice": "evenly"}}}
+    rules = rules_of(
+        RANKER, SHADOW, {**ROWS, "namespace": parts[0]},
+        {**ROWS, "key": "lines", "namespace": parts[1]},
+        {**RANKER, "key": "later", "status": "draft"},
+        {**ROWS, "key": "draws", "namespace": {**parts[0], "id": "e"},
+         "arms": [{"key": "usual"}, chance]},
+        {**ROWS, "key": "even", "namespace": {**parts[1], "id": "e"},
+         "arms": [{"key": "usual"}, evenly]},
+    )  # fmt: skip
+    declared = next(one for one in rules.experiments if one.key == experiment)
+    with pytest.raises(DecisionError, match=message):
+        fit(rules, standing(lines="spread"), declared, Action(action), arm)
