@@ -115,7 +115,7 @@ async function reading(ask, { key, read_at: readAt }) {
 function show() {
   if (!shown) return;
   const place = $("experiments");
-  const width = Math.max(260, Math.min(place.clientWidth - 42, 760));
+  const width = Math.max(260, Math.min(place.clientWidth - 44, 900));
   const cards = shown.experiments.map((each) => card(each, shown.readings.get(each.key) ?? null, width, Date.now()));
   fill(place, cards.length ? cards : [nothing()]);
   fill($("versions"), [versions(shown.versions)]);

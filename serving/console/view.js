@@ -121,7 +121,7 @@ function findings(arm, reading, width) {
   const { deciding, by_day: days, guard_rails: rails, others } = arm;
   const level = reading.alpha === null ? "" : `, ${percent(1 - reading.alpha, 0)}`;
   const label = `${deciding.metric} of ${arm.arm} against ${reading.control}: ${lift(deciding.lift)}, `
-    + `between ${range(deciding.low, deciding.high)}, over ${days.length} days`;
+    + `from ${range(deciding.low, deciding.high)}, over ${days.length} days`;
   return [
     el("section", { class: "finding", "data-key": `of-${arm.arm}`, "aria-label": `${arm.arm} against ${reading.control}` },
       el("h3", {}, `${deciding.metric}, ${arm.arm} against ${reading.control}`),
@@ -135,7 +135,7 @@ function findings(arm, reading, width) {
         scrolled(`Metrics of ${arm.arm}`,
           metrics([deciding, ...others, ...rails.map(({ reading: read }) => read)], reading.control, arm.arm)),
         days.length > 0
-          ? scrolled("By day", table(["day", "lift", "between"],
+          ? scrolled("By day", table(["day", "lift", "range"],
             days.map((each) => [String(each.day), lift(each.lift), range(each.low, each.high)])))
           : null)),
   ];
@@ -148,7 +148,7 @@ function rail({ reading, bound, state }) {
 }
 
 function metrics(rows, control, arm) {
-  return table(["metric", "shoppers", control, arm, "lift", "between", "p", "finding"], rows.map((row) => [
+  return table(["metric", "shoppers", control, arm, "lift", "range", "p", "finding"], rows.map((row) => [
     row.segment === "all" ? row.metric : row.segment,
     row.shoppers.map(count).join(" + "), number(row.control), number(row.treatment), lift(row.lift),
     range(row.low, row.high), p(row.adjusted_p ?? row.p_value), row.finding,

@@ -40,7 +40,7 @@ class ReadingMetric(Wire):
 
     metric: str
     segment: str = Field(description='"all", or a column and its value.')
-    shoppers: tuple[int, int] = Field(description="Of control, of the arm.")
+    shoppers: list[int] = Field(description="Two: of control, of the arm.")
     control: float | None
     treatment: float | None
     lift: float | None = Field(description=_LIFT)
