@@ -54,10 +54,18 @@ function verdict(experiment, reading) {
   return [
     warned || null,
     el("p", { class: `verdict ${TONES[reading.verdict.word] ?? "open"}` }, reading.verdict.sentence),
+    reading.interleaving ? preference(reading.interleaving) : null,
     reading.in_two_arms > 0
       ? el("p", { class: "quiet" }, `${count(reading.in_two_arms)} shoppers met several arms and are left out.`)
       : null,
   ];
+}
+
+/** Whose picks shoppers took, where two arms picked in turn for one slate. */
+function preference({ share, low, high, shoppers }) {
+  const between = `${percent(low)} to ${percent(high)}`;
+  return el("p", {}, `${percent(share)} of the credit is the other arm's (${between}); 50 % is no preference. `
+    + `${count(shoppers)} shoppers took a pick of either.`);
 }
 
 function armCard(experiment, arm, reading) {
@@ -65,7 +73,8 @@ function armCard(experiment, arm, reading) {
   const drawn = experiment.kind !== "shadow";
   const control = drawn && arm === experiment.arms[0];
   const whom = drawn ? "of shoppers" : "of requests";
-  const met = size ? `; ${count(size.shoppers)} met it` : "";
+  // Of interleaved ones it counts who picked first.
+  const met = size && experiment.kind === "ab" ? `; ${count(size.shoppers)} met it` : "";
   return el("li", { "data-key": arm.key },
     el("h3", {}, arm.key, control ? el("span", { class: "quiet" }, " control") : null),
     el("p", { class: "quiet" }, differs(arm)),

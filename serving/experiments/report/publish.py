@@ -51,8 +51,7 @@ def _document(
     """A ReadingOut of the wire, as JSON has it."""
     started_s = time.perf_counter()
     try:
-        data = data_of(experiment, every_ranking(log), every_event(log), objective)
-        told = _told(read(plan_of(experiment), data, read_at_s))
+        told = _told(_read(experiment, log, objective, read_at_s))
     except ExperimentDataError as error:
         told = {"verdict": {"word": "cannot be read", "sentence": f"Cannot be read: {error}."}}
     return {
@@ -68,6 +67,13 @@ def _document(
         "looks": None,
         **told,
     }
+
+
+def _read(
+    experiment: Experiment, log: EventLog, objective: Objective, read_at_s: float
+) -> ExperimentReading:
+    data = data_of(experiment, every_ranking(log), every_event(log), objective)
+    return read(plan_of(experiment), data, read_at_s)
 
 
 def _told(reading: ExperimentReading) -> dict[str, Any]:
