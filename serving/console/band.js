@@ -17,8 +17,9 @@ export function band(days, width, label) {
   const [bottom, top] = extent(days);
   const last = days.at(-1);
   const first = days[0];
+  const alone = days.length < 2;
   const x = (day) =>
-    PAD.left + ((width - PAD.left - PAD.right) * (day - first.day)) / Math.max(last.day - first.day, 1);
+    PAD.left + (width - PAD.left - PAD.right) * (alone ? 0.5 : (day - first.day) / (last.day - first.day));
   const y = (value) => {
     const inside = Math.min(Math.max(value, bottom), top);
     return PAD.top + ((HEIGHT - PAD.top - PAD.bottom) * (top - inside)) / (top - bottom);
@@ -30,7 +31,6 @@ export function band(days, width, label) {
     svg("line", { class: value === 0 ? "zero" : "grid", x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }),
     svg("text", { class: "tick", x: PAD.left - 8, y: y(value) + 4, "text-anchor": "end" }, axis(value)),
   ]);
-  const alone = days.length < 2;
   return svg("svg", { class: "band", role: "img", "aria-label": label, width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` },
     ...grid,
     alone
@@ -39,7 +39,7 @@ export function band(days, width, label) {
     svg("polyline", { class: "line", points: days.map((each) => at(each.day, each.lift)).join(" ") }),
     svg("circle", { class: "dot", cx: x(last.day), cy: y(last.lift), r: 3.5 }),
     svg("text", { class: "value", x: x(last.day) + 9, y: y(last.lift) + 4 }, lift(last.lift)),
-    svg("text", { class: "tick", x: x(first.day), y: HEIGHT - 6, "text-anchor": "start" }, `day ${first.day}`),
+    svg("text", { class: "tick", x: x(first.day), y: HEIGHT - 6, "text-anchor": alone ? "middle" : "start" }, `day ${first.day}`),
     ...(alone ? [] : [svg("text", { class: "tick", x: x(last.day), y: HEIGHT - 6, "text-anchor": "end" }, `day ${last.day}`)]),
   );
 }

@@ -158,7 +158,7 @@ function rail({ reading, bound, state }) {
 
 function metrics(rows, control, arm) {
   return table(["metric", "shoppers", control, arm, "lift", "range", "p", "finding"], rows.map((row) => [
-    row.segment === "all" ? row.metric : row.segment,
+    row.segment === "all" ? row.metric : row.segment.replaceAll("_", " "),
     row.shoppers.map(count).join(" + "), number(row.control), number(row.treatment), lift(row.lift),
     range(row.low, row.high), p(row.adjusted_p ?? row.p_value), row.finding,
   ]));
