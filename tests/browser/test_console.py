@@ -163,11 +163,13 @@ def test_a_reading_is_a_verdict_and_a_band_that_is_also_told_in_words(
 
 
 def test_interleaved_credit_is_told_with_its_range(window: Window, console: Console) -> None:
-    found = {"shoppers": 412, "wins": 220, "losses": 150, "ties": 42}
+    found: dict[str, float] = {"shoppers": 412, "wins": 220, "losses": 150, "ties": 42}
     found |= {"share": 0.61, "low": 0.56, "high": 0.66, "p_value": 0.0001}
     console.reading(interleaving=found, arms=[])
     enter(window)
-    expect(card(window)).to_contain_text("61.0 % of the credit is the other arm's (56.0 % to 66.0 %)")
+    expect(card(window)).to_contain_text(
+        "61.0 % of the credit is the other arm's (56.0 % to 66.0 %)"
+    )
 
 
 def test_a_doubtful_sample_ratio_stands_before_the_verdict(
