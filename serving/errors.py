@@ -5,6 +5,7 @@
     │   ├── InvalidRequestError         422
     │   ├── UnknownItemError            404
     │   ├── UnknownExperimentError      404
+    │   ├── NoReadingError              404
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
     │   ├── RateLimitedError            429
@@ -61,6 +62,13 @@ class UnknownExperimentError(RequestError):
     """The shop's rules declare no such experiment."""
 
     code = "unknown_experiment"
+    status_code = 404
+
+
+class NoReadingError(RequestError):
+    """The experiment was not read yet."""
+
+    code = "no_reading"
     status_code = 404
 
 

@@ -173,9 +173,10 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         settings.refresh_interval_s,
     ).start()
     model = settings.model
+    controls = open_controls(settings.store)
     steering = Steering(
         rules,
-        open_controls(settings.store),
+        controls,
         offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
     )
     steering.start()
@@ -191,5 +192,6 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        controls=controls,
         steering=steering,
     )

@@ -16,6 +16,7 @@ from helm.values.workloads import (
     Archive,
     Auth,
     Demo,
+    Experiments,
     Ingest,
     LoadTest,
     ModelServer,
@@ -52,6 +53,7 @@ class Chart(Values):
     setup: Setup
     demo: Demo
     neighbors: Neighbors
+    experiments: Experiments
     publish: Publish
     training: Training
     service: Service

@@ -179,6 +179,15 @@ class Neighbors(Sized):
     schedule: Cron
 
 
+class Readings(Sized):
+    enabled: bool
+    schedule: Cron
+
+
+class Experiments(Values):
+    readings: Readings
+
+
 class Publish(Sized):
     bundle: DataName
 

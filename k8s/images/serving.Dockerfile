@@ -21,6 +21,7 @@ COPY features features
 COPY serving/*.py serving/
 COPY serving/browser serving/browser
 COPY serving/cluster serving/cluster
+COPY serving/console serving/console
 COPY serving/demo serving/demo
 COPY serving/experiments serving/experiments
 COPY serving/http serving/http

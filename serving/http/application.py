@@ -17,7 +17,7 @@ from serving.http.bodies import add_error_answers
 from serving.http.home import add_home
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
-from serving.http.pages import add_docs, add_pages, add_snippet
+from serving.http.pages import add_console, add_docs, add_pages, add_snippet
 from serving.http.receiving import BodyLimits
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
@@ -84,9 +84,10 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
-    add_experiments(app, endpoints.shops, endpoints.keys)
+    add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
     add_docs(app)
+    add_console(app)
     add_home(app, endpoints.demo_items is not None)
     add_snippet(app)
     if endpoints.demo_items is not None:

@@ -10,6 +10,7 @@ from serving.http.schemas.operations import Home
 
 _PLACES = {
     "docs": ("/docs", "The API, to read and to try"),
+    "console": ("/console", "Experiments: what they find, and stopping them; with a key"),
     "openapi": ("/openapi.json", "The API as an OpenAPI document"),
     "health": ("/healthz", "Whether this process lives"),
     "ready": ("/readyz", "Whether it can rank"),

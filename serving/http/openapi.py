@@ -18,6 +18,7 @@ from serving.http.schemas import (
     kinds,
     operations,
     rankings,
+    readings,
     rerank,
     suggest,
     users,
@@ -52,6 +53,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     rerank.VoyageAnswer,
     experiments.ExperimentsOut,
     experiments.ExperimentOut,
+    readings.ReadingOut,
+    experiments.VersionsOut,
     experiments.DecisionIn,
     operations.Home,
     operations.Health,
@@ -96,8 +99,14 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("/v1/users/{user_id}", "/v1/users/{user_id}/features"),
     ),
     "Experiments": (
-        "What the shop tries. Scope `admin`.",
-        ("/v1/experiments", "/v1/experiments/{key}", "/v1/experiments/{key}/decision"),
+        "What the shop tries, and by which versions of the ranker. Scope `admin`.",
+        (
+            "/v1/experiments",
+            "/v1/experiments/{key}",
+            "/v1/experiments/{key}/decision",
+            "/v1/experiments/{key}/reading",
+            "/v1/versions",
+        ),
     ),
     "Operations": (
         "For operators. No key, but for `/v1/status` (scope `rank`).",

@@ -1,4 +1,4 @@
-"""Pages for people: the API's reference, and a demo shop over the public API.
+"""Pages for people: the API's reference, the operator's console, a demo shop over the public API.
 
 Every asset comes from this process, so the pages work on a closed network, and their policy lets
 the browser load nothing from elsewhere. And the script for pages of a storefront's own.
@@ -22,9 +22,9 @@ _OWN = Path(__file__).parents[1] / "demo"
 _SNIPPET = Path(__file__).parents[1] / "browser" / "vitrine.js"
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 _SHARED = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
-_DEMO_POLICY = (
+_STRICT_POLICY = (
     f"{_SHARED}style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; "
-    # Titles are other people's text: the browser itself refuses to read a string as markup.
+    # Titles and reasons are other people's text: the browser refuses to read a string as markup.
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # Swagger UI draws its icons from data: addresses.
@@ -37,6 +37,10 @@ _DOCS_FILES = {
     "docs.js": _OWN / "docs.js",
     "icon.svg": _OWN / "icon.svg",
 }
+_CONSOLE = Path(__file__).parents[1] / "console"
+_CONSOLE_FILES = {
+    path.name: path for path in _CONSOLE.iterdir() if path.suffix in (".js", ".css")
+} | {name: _OWN / name for name in ("api.js", "dom.js", "style.css", "icon.svg")}
 _DEMO_FILES = {path.name: path for path in _OWN.iterdir() if path.suffix in (".js", ".css", ".svg")}
 
 
@@ -58,6 +62,11 @@ def add_docs(app: FastAPI) -> None:
     _add_page(app, "/docs", _OWN / "docs.html", _DOCS_FILES, _DOCS_POLICY)
 
 
+def add_console(app: FastAPI) -> None:
+    """`/console`: experiments, for operators. The page itself tells nothing that needs a key."""
+    _add_page(app, "/console", _CONSOLE / "index.html", _CONSOLE_FILES, _STRICT_POLICY)
+
+
 def add_pages(app: FastAPI, items: ItemCache, keys: Keyring) -> None:
     """`/demo`: a shop that shows what a ranking knows and how a click changes it."""
 
@@ -75,7 +84,7 @@ def add_pages(app: FastAPI, items: ItemCache, keys: Keyring) -> None:
         content = orjson.dumps({"items": [_shown(item) for item in there]})
         return Response(content, media_type="application/json")
 
-    _add_page(app, "/demo", _OWN / "index.html", _DEMO_FILES, _DEMO_POLICY)
+    _add_page(app, "/demo", _OWN / "index.html", _DEMO_FILES, _STRICT_POLICY)
 
 
 def _add_page(app: FastAPI, path: str, page: Path, assets: dict[str, Path], policy: str) -> None:

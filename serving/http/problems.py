@@ -49,8 +49,9 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
     "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
             "this key has no scope 'items'", None),
-    "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`) or path "
-            "(`not_found`).", "unknown_item", "item_id: the catalogue has no such item", None),
+    "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`), reading "
+            "of it (`no_reading`) or path (`not_found`).",
+            "unknown_item", "item_id: the catalogue has no such item", None),
     "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
     "415": ("The body is compressed, or is a patch, of a kind that is not known.",
             "unsupported_media_type",

@@ -19,6 +19,7 @@ from serving.models.batcher import RankerClient, RankerJob
 from serving.ranking.request import Context, Given
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.values import Candidates, Unavailable
+from serving.shops.experiments import model_versions
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import rankings_by_route
 from serving.types import DEFAULT_SHOP
@@ -91,6 +92,33 @@ class Status:
             "rankings": rankings_by_route(),
         }
 
+    async def versions(self, shop: Shop) -> dict[str, Any]:
+        """A VersionsOut document; each version is asked for a score."""
+        await self._probe()
+        experiments = [each for each in shop.rules.experiments if each.running]
+        return {
+            "in_use": self._model_version,
+            "candidates": [
+                {
+                    "version": version,
+                    "loaded": await self._is_loaded(version),
+                    "experiments": [
+                        each.key for each in experiments if version in model_versions([each])
+                    ],
+                }
+                for version in model_versions(experiments)
+            ],
+        }
+
+    async def _is_loaded(self, version: str) -> bool | None:
+        """Whether it answers for itself, and not the version in use for it; None: nothing does."""
+        try:
+            job, _ = await self._job(version)
+            reply = await self._ranker.score(job, _PATIENCE_S)
+        except RankingError:
+            return None
+        return reply.scores.model_version == version
+
     async def user_features(self, shop: Shop, user_id: str) -> dict[str, Any]:
         """A UserFeatures document."""
         pseudonym = shop.pseudonyms.user(user_id)
@@ -104,7 +132,21 @@ class Status:
         return _user_document(shopper.user, self._clock())
 
     async def _probe(self) -> dict[str, bool]:
-        """One read and one score, as a ranking does them, of nobody and of one item."""
+        """One read and one score, as a ranking does them."""
+        answers = {"features": False, "model": False}
+        job, known = await self._job()
+        if known:
+            answers["features"] = self._answered_once["features"] = True
+        try:
+            reply = await self._ranker.score(job, _PATIENCE_S)
+        except RankingError:
+            return answers  # the model is what does not answer
+        self._model_version = reply.scores.model_version
+        answers["model"] = self._answered_once["model"] = True
+        return answers
+
+    async def _job(self, version: str | None = None) -> tuple[RankerJob, bool]:
+        """A job of nobody and of one item, and whether the features of nobody could be read."""
         shop = self._shop
         context = Context(
             ranking_id=uuid.uuid4().hex,
@@ -117,20 +159,12 @@ class Status:
             item_ids, shop.items.table.rows(item_ids), np.full(1, np.nan, np.float32)
         )
         source = Given(item_ids, candidates.retrieval_score)
-        answers = {"features": False, "model": False}
         shopper = await self._features.read(shop, context, _PATIENCE_S)
-        if not isinstance(shopper, Unavailable):
-            answers["features"] = self._answered_once["features"] = True
         evidence = self._features.evidence(shop, context, shopper.states, source)
         matrix = self._features.matrix(shop, context, candidates, evidence)
-        job = RankerJob(self._features.tensors(shop, context, evidence, matrix))
-        try:
-            reply = await self._ranker.score(job, _PATIENCE_S)
-        except RankingError:
-            return answers  # the model is what does not answer
-        self._model_version = reply.scores.model_version
-        answers["model"] = self._answered_once["model"] = True
-        return answers
+        tensors = self._features.tensors(shop, context, evidence, matrix, version)
+        job = RankerJob(tensors, model_version=version)
+        return job, not isinstance(shopper, Unavailable)
 
 
 def _user_document(state: BehaviorState, now_s: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ _MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
 
 
-def death_signal() -> Callable[[], None]:
-    """For `preexec_fn`: the child gets SIGTERM when the thread that starts it ends."""
+def death_signal(niceness: int = 0) -> Callable[[], None]:
+    """For `preexec_fn`: the child gets SIGTERM when the thread that starts it ends.
+
+    niceness: how far it steps back behind other processes, 0 to 19
+    """
     prctl = ctypes.CDLL(None).prctl  # found before the fork: nothing is imported after it
     parent = os.getpid()
 
@@ -26,6 +30,7 @@ def death_signal() -> Callable[[], None]:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it ended before the kernel was asked
             os._exit(1)
+        os.nice(niceness)
 
     return ask
 
@@ -51,6 +56,7 @@ class Child:
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str]
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -64,7 +70,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**self.environment, _MARK: self._mark},
                 start_new_session=True,
-                preexec_fn=death_signal(),
+                preexec_fn=death_signal(self.niceness),
             )
 
     @property
@@ -101,3 +107,21 @@ class Child:
         if not self.log.is_file():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-n_lines:])
+
+
+@dataclass(slots=True)
+class Recurring:
+    """A process that ends by itself, and is started again `every_s` after its last start.
+
+    A run that takes longer than that is let finish.
+    """
+
+    child: Child
+    every_s: float
+    _due_s: float = 0.0  # monotonic; at once
+
+    def start_when_due(self) -> None:
+        """One look at the clock."""
+        if time.monotonic() >= self._due_s and not self.child.alive:
+            self.child.start()
+            self._due_s = time.monotonic() + self.every_s

@@ -129,6 +129,11 @@ class Experiment(Rule):
         """Whether shoppers are in it now."""
         return self.kind is Kind.AB and self.running
 
+    @property
+    def readable(self) -> bool:
+        """Whether it goes on and shoppers see its arms, so that there is something to read."""
+        return self.kind is not Kind.SHADOW and self.running
+
     def seed_of(self, bucket_version: int) -> str:
         """Of the draw: the spec's own for version 0."""
         seed = self.seed or self.key

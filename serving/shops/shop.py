@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from features.behavior.matrix import Shopper
+from features.controls.store import Documents
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
 from serving.search.retrieval import Retrieval
@@ -70,6 +71,7 @@ class Shop:
     reserve: Reserve
     intake: Intake
     upkeep: Upkeep
+    controls: Documents
     steering: Steering
 
 

@@ -1,6 +1,5 @@
 """The script for storefronts' pages, in a real browser on a page of another origin."""
 
-import asyncio
 import json
 import threading
 import time
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Request as PageRequest
 from starlette.datastructures import Headers
@@ -19,9 +17,8 @@ from starlette.types import Receive, Scope, Send
 from features.events.event import BehaviorEvent, EventType
 from serving.http.access.auth import ApiKey, Publishable, hash_key
 from serving.http.access.auth import Scope as KeyScope
-from serving.local.machine import free_port
 from tests.support.fakes import write_tokenizer
-from tests.support.live_shop import wait_until
+from tests.support.served import Served
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("chromium")]
@@ -68,27 +65,16 @@ class Running:
         self.asked: list[tuple[str, str]] = []  # method and content type of requests for events
         self._pages = ThreadingHTTPServer(("127.0.0.1", 0), ShopPage)
         self.shop_url = f"http://127.0.0.1:{self._pages.server_port}"
-        self.service_port = free_port()
-        self.service_url = ShopPage.service = f"http://127.0.0.1:{self.service_port}"
+        self._served = Served(self._noting)
+        self.service_url = ShopPage.service = self._served.url
         names = {"page": self.shop_url, "foreign": "https://other.example"}
         self.service.keys.replace([key_of(name, origin) for name, origin in names.items()])
         self._threads = [threading.Thread(target=self._pages.serve_forever)]
         self._threads[0].start()
-        self.start()
 
     def start(self) -> None:
-        """Let the service answer."""
-        config = uvicorn.Config(
-            self._noting,
-            port=self.service_port,
-            log_config=None,
-            lifespan="off",
-            interface="asgi3",
-        )
-        self._server = uvicorn.Server(config)
-        self._serving = threading.Thread(target=asyncio.run, args=(self._server.serve(),))
-        self._serving.start()
-        wait_until(lambda: self._server.started)
+        """Let the service answer again."""
+        self._served.start()
 
     async def _noting(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/v1/events":
@@ -97,8 +83,7 @@ class Running:
 
     def stop(self) -> None:
         """Nobody answers on the service's port any more."""
-        self._server.should_exit = True
-        self._serving.join()
+        self._served.stop()
 
     def close(self) -> None:
         self.stop()

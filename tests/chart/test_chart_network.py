@@ -65,6 +65,7 @@ def test_every_pod_is_denied_what_it_is_not_allowed(found: list[Json]) -> None:
 FLOWS = [
     ("worker", "model-server", 8001), ("worker", "redis", 6379), ("head", "head-redis", 6379),
     ("ingest", "redis", 6379), ("setup", "redis", 6379), ("neighbors", "redis", 6379),
+    ("readings", "redis", 6379), ("readings", "nats", 4222),
     ("training", "redis", 6379), ("training", "model-server", 8000), ("worker", "head", 6379),
     ("publish", "model-server", 8000), ("worker", "nats", 4222), ("ingest", "nats", 4222),
     ("setup", "nats", 4222), ("training", "nats", 4222), ("nats", "nats", 6222),
@@ -77,6 +78,7 @@ NO_FLOWS = [
     ("model-server", "redis", 6379), ("ingest", "head", 8265), ("loadtest", "head", 8265),
     ("test", "redis", 6379), ("redis", "worker", 8000), ("publish", "redis", 6379),
     ("removal", "redis", 6379), ("removal", "head", 8265),
+    ("readings", "model-server", 8000), ("readings", "worker", 8000),
     ("model-server", "nats", 4222), ("loadtest", "nats", 4222), ("publish", "nats", 4222),
     ("worker", "nats", 6222), ("worker", "nats", 8222), ("nats", "redis", 6379),
     # Ray's state is out of reach of whatever fills the log.
@@ -88,6 +90,9 @@ WHOLE: Json = {
     "tracing": {"enabled": True},
     "loadtest": {"enabled": True},
     "nats": {"enabled": True, "bundled": {"replicas": 3}},
+    "rules": {
+        "experiments": [{"key": "one", "status": "running", "arms": [{"key": "a"}, {"key": "b"}]}]
+    },
     # Whom of the cluster's others the policies let in is not asked here.
     "networkPolicy": {
         name: [{"ipBlock": {"cidr": "192.0.2.0/24"}}] for name in ("clients", "monitoring")

@@ -242,6 +242,8 @@ def test_versions_are_those_of_the_project() -> None:
 def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     found = [each for name in PROFILES for each in render(profile(name))]
     found += render({"training": {"enabled": True, "data": "/shared/x"}})
+    running = {"key": "one", "status": "running", "arms": [{"key": "a"}, {"key": "b"}]}
+    found += render({"rules": {"experiments": [running]}})
     run = {
         tuple(container["command"])
         for _, pod in every_pod(found)
@@ -252,10 +254,13 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     assert modules == {
         "serving.cluster.setup", "serving.cluster.train",
         "serving.telemetry.node_metrics", "serving.training.publish", "features.ingest",
-        "features.ingest.neighbor_job",
+        "features.ingest.neighbor_job", "serving.experiments.report",
     }  # fmt: skip
+    shared = source_of("features.store.chosen") + source_of("serving.experiments.worth")
     for command in run:
         source = source_of(command[2])
+        if "add_store(" in source:
+            source += shared
         for option in (part.partition("=")[0] for part in command if part.startswith("--")):
             assert f'"{option}"' in source, (command[2], option)
 

@@ -123,6 +123,7 @@ def shop_of(
     suggestions.update(np.arange(len(items.table)))
     suggestions.rebuild(NOW_S)
     log = log or FakeLog()
+    controls = controls or FakeControls()
     catalog = FakeCatalog() if catalog is None else catalog  # an empty one is false
     reserve = Reserve(space or FakeSpace(), every_s=0)
     return Shop(
@@ -137,7 +138,8 @@ def shop_of(
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
-        steering=Steering(rules, controls or FakeControls()),
+        controls=controls,
+        steering=Steering(rules, controls),
     )
 
 

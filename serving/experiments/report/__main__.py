@@ -1,6 +1,7 @@
-"""Reads an experiment from the shop's log or from two tables, or plans one.
+"""Reads an experiment from the shop's log or from two tables, publishes all, or plans one.
 
     python -m serving.experiments.report of wider --state .vitrine/grocery
+    python -m serving.experiments.report publish --store store.json --rules rules.yaml
     python -m serving.experiments.report read --exposures E.parquet --outcomes O.parquet \\
         --arms control=.5 new=.5
     python -m serving.experiments.report plan --mean 2.1 --deviation 6.4 --lift .05
@@ -10,6 +11,7 @@ import argparse
 import re
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from features.events.log import every_event, every_ranking
+from features.full import AWAY, StoreFullError
 from features.objective import ObjectiveError
-from features.store.backends import open_event_log
+from features.store.backends import open_controls, open_event_log
 from features.store.chosen import add_store, store_of
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
+from serving.experiments.report.publish import publish
 from serving.experiments.report.reading import read
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.experiments.report.table import show
@@ -40,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
         return int(given.run(given, console))
-    except (ExperimentDataError, ObjectiveError, RulesError, OSError, ValueError) as error:
+    except (
+        ExperimentDataError, ObjectiveError, RulesError, StoreFullError, OSError, ValueError, *AWAY,
+    ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         return 2
 
@@ -67,9 +73,7 @@ def _told(how: Plan, data: Data, given: argparse.Namespace, console: Console) ->
 
 
 def _of(given: argparse.Namespace, console: Console) -> int:
-    rules = given.rules or (given.state and given.state / "rules.yaml")
-    if not rules:
-        raise ExperimentDataError("rules: name the file that declares the experiment")
+    rules = _rules(given)
     declared = {each.key: each for each in read_rules(rules).experiments}
     if given.key not in declared:
         known = ", ".join(declared) or "none"
@@ -79,12 +83,26 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         plan_of(experiment), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
-    log = open_event_log(store_of(given))
-    try:
+    with closing(open_event_log(store_of(given))) as log:
         data = data_of(experiment, every_ranking(log), every_event(log), objective)
-    finally:
-        log.close()
     return _told(how, data, given, console)
+
+
+def _publish(given: argparse.Namespace, console: Console) -> int:
+    experiments, objective = read_rules(_rules(given)).experiments, objective_of(given)
+    store = store_of(given)
+    with closing(open_event_log(store)) as log, closing(open_controls(store)) as controls:
+        for reading in publish(experiments, log, controls, objective, time.time()):
+            told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
+            console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
+    return 0
+
+
+def _rules(given: argparse.Namespace) -> Path:
+    rules: Path | None = given.rules or (given.state and given.state / "rules.yaml")
+    if rules is None:
+        raise ExperimentDataError("rules: name the file that declares the experiments")
+    return rules
 
 
 def _plan(given: argparse.Namespace, console: Console) -> int:
@@ -142,9 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("of", help="read a declared experiment from the shop's log")
     own.set_defaults(run=_of)
     own.add_argument("key", help="as the rules declare it")
-    own.add_argument("--rules", type=Path, help="else the state folder's")
-    add_store(own)
-    add_objective(own)
+    publishes = commands.add_parser("publish", help="read all that run, for GET .../reading")
+    publishes.set_defaults(run=_publish)
+    for command in (own, publishes):
+        command.add_argument("--rules", type=Path, help="else the state folder's")
+        add_store(command)
+        add_objective(command)
     for command in (reads, own):
         command.add_argument("--until", type=float, help="unix seconds; now, when not given")
         command.add_argument("--looks", choices=("daily", "once"), default="daily")

@@ -6,12 +6,25 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Request, Response
 
-from serving.errors import InvalidRequestError, UnknownExperimentError, VitrineError
+from serving.errors import (
+    InvalidRequestError,
+    NoReadingError,
+    UnknownExperimentError,
+    VitrineError,
+)
+from serving.experiments.published import kept_readings
 from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
 from serving.http.openapi import gives, takes
-from serving.http.schemas.experiments import DecisionIn, ExperimentOut, ExperimentsOut
+from serving.http.schemas.experiments import (
+    DecisionIn,
+    ExperimentOut,
+    ExperimentsOut,
+    VersionsOut,
+)
+from serving.http.schemas.readings import ReadingOut
+from serving.http.status import Status
 from serving.shops.experiments import Experiment, Holdout, Kind
 from serving.shops.shop import Shop, Shops
 from serving.shops.steering.decision import Action, DecisionError
@@ -21,7 +34,7 @@ _LOG = logging.getLogger("vitrine.http")
 _Key = Annotated[str, Path(max_length=64)]
 
 
-def add_experiments(app: FastAPI, shops: Shops, keys: Keyring) -> None:
+def add_experiments(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `admin`."""
     admin = Depends(Scoped(keys, Scope.ADMIN))
     room = WaitingRoom("experiments", 2, 8)
@@ -56,6 +69,21 @@ def add_experiments(app: FastAPI, shops: Shops, keys: Keyring) -> None:
         (told,) = await _told(room, shop, [experiment])
         return json_response(told)
 
+    @app.get("/v1/experiments/{key}/reading", openapi_extra=gives(ReadingOut))
+    async def get_reading(key: _Key, caller: Annotated[Any, admin]) -> Response:
+        """What an experiment has found so far, as it was read last."""
+        shop = shops.of(caller.shop)
+        _declared(shop, key)
+        readings = await room.do(lambda: kept_readings(shop.controls))
+        if key not in readings:
+            raise NoReadingError("key: this experiment was not read yet")
+        return json_response(readings[key])
+
+    @app.get("/v1/versions", openapi_extra=gives(VersionsOut))
+    async def list_versions(caller: Annotated[Any, admin]) -> Response:
+        """The version of the ranker that is in use, and those that experiments try."""
+        return json_response(await status.versions(shops.of(caller.shop)))
+
 
 def _declared(shop: Shop, key: str) -> Experiment:
     for experiment in shop.rules.experiments:
@@ -71,7 +99,9 @@ async def _told(
     documents = {one.key: _document(one, shop) for one in experiments}
 
     def ask() -> None:
+        readings = kept_readings(shop.controls)
         for key, document in documents.items():
+            document["read_at"] = readings.get(key, {}).get("read_at")
             document["live"] = shop.steering.live(key)
             document["shown"] = shop.steering.shown(key)
 
@@ -94,6 +124,7 @@ def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
         "decision": decision and {name: decision.document[name] for name in told},
         "shown": None,
         "live": None,
+        "read_at": None,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.http.schemas import experiments
+from serving.http.schemas.example_reading import READING
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,13 @@ EXAMPLES: dict[str, Example] = {
     ),
     "list_experiments": Example(answer={"experiments": [experiments.EXAMPLE], "holdout": 0.0}),
     "get_experiment": Example(parameters={"key": "spread"}, answer=experiments.EXAMPLE),
+    "get_reading": Example(parameters={"key": "spread"}, answer=READING),
+    "list_versions": Example(
+        answer={
+            "in_use": "7",
+            "candidates": [{"version": "8", "loaded": True, "experiments": ["ranker"]}],
+        },
+    ),
     "decide": Example(
         parameters={"key": "spread"},
         body={"action": "stop", "why": "the sale begins"},
@@ -187,8 +195,9 @@ EXAMPLES: dict[str, Example] = {
     ),
     "home": Example(
         answer={
-            "name": "vitrine", "version": "1", "docs": "/docs", "openapi": "/openapi.json",
-            "health": "/healthz", "ready": "/readyz", "metrics": "/metrics",
+            "name": "vitrine", "version": "1", "docs": "/docs", "console": "/console",
+            "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz",
+            "metrics": "/metrics",
         },
     ),
     "healthz": Example(answer={"status": "ok"}),

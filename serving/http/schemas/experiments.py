@@ -1,5 +1,6 @@
 """Experiments on the wire: as they are declared in the rules, what was decided, what they do."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -166,6 +167,27 @@ class ExperimentOut(Wire):
     decision: DecisionOut | None = Field(description="null: as declared.")
     shown: ShownOut | None = Field(description="null: no gate, nothing yet, or the store is away.")
     live: LiveOut | None = Field(description="null: the store does not answer.")
+    read_at: datetime | None = Field(
+        description="Of the newest reading; null before the first, or the store is away."
+    )
+
+
+class CandidateOut(Wire):
+    """A version of the ranker beside the one in use."""
+
+    version: str
+    loaded: bool | None = Field(
+        description="false: the model server has none such, and the version in use answers for it. "
+        "null: nothing answers."
+    )
+    experiments: list[str] = Field(description="That run and name it.")
+
+
+class VersionsOut(Wire):
+    """Versions of the ranker."""
+
+    in_use: str | None = Field(description="null: none has answered yet.")
+    candidates: list[CandidateOut]
 
 
 class ExperimentsOut(Wire):
@@ -208,4 +230,5 @@ EXAMPLE: dict[str, Any] = {
             "promoted": {}, "shadow": None,
         },
     },
+    "read_at": "2026-11-27T07:45:00Z",
 }  # fmt: skip

@@ -13,6 +13,7 @@ class Home(Wire):
     name: str
     version: str
     docs: str
+    console: str
     openapi: str
     health: str
     ready: str

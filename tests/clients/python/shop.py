@@ -22,7 +22,13 @@ from typing import Any, TypeVar
 import httpx
 from vitrine_client import AuthenticatedClient, models
 from vitrine_client.api.events import import_events, merge, post_events
-from vitrine_client.api.experiments import decide, get_experiment, list_experiments
+from vitrine_client.api.experiments import (
+    decide,
+    get_experiment,
+    get_reading,
+    list_experiments,
+    list_versions,
+)
 from vitrine_client.api.items import (
     delete_item,
     get_item,
@@ -196,6 +202,10 @@ def operations(client: AuthenticatedClient) -> None:
     stop = models.DecisionIn(models.Action.STOP)
     unknown = a(models.Problem, decide.sync("nothing", client=client, body=stop))
     assert (unknown.status, unknown.code) == (404, "unknown_experiment")
+    unknown = a(models.Problem, get_reading.sync("nothing", client=client))
+    assert (unknown.status, unknown.code) == (404, "unknown_experiment")
+    versions = a(models.VersionsOut, list_versions.sync(client=client))
+    assert (versions.in_use, versions.candidates) == (status.model_version, [])
 
 
 def farewell(client: AuthenticatedClient) -> None:

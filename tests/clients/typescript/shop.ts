@@ -58,6 +58,10 @@ async function operations(): Promise<void> {
   const body = { action: "stop" as const };
   const decided = await client.POST("/v1/experiments/{key}/decision", { params, body });
   assert.equal(decided.error?.code, "unknown_experiment");
+  const reading = await client.GET("/v1/experiments/{key}/reading", { params });
+  assert.equal(reading.error?.code, "unknown_experiment");
+  const versions = of(await client.GET("/v1/versions"));
+  assert.deepEqual([versions.in_use, versions.candidates], [status.model_version, []]);
 }
 
 async function texts(): Promise<void> {

@@ -21,7 +21,7 @@ async def test_a_program_is_told_where_everything_is(shop: Service, accept: str 
     answer = await shop.call("GET", "/", None, headers=headers)
     told = answer.json()
     assert (told["name"], told["version"]) == ("vitrine", "1")
-    assert {"docs", "openapi", "health"} <= set(told)
+    assert {"docs", "console", "openapi", "health"} <= set(told)
     assert "demo" not in told  # this service has none
     for path in (path for path in told.values() if path.startswith("/")):
         assert (await shop.call("GET", path, None)).status_code == 200, path

@@ -10,6 +10,8 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
 
+from serving.experiments.published import keep_reading
+from serving.http.schemas.example_reading import READING
 from serving.http.schemas.examples import EXAMPLES
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
@@ -31,6 +33,7 @@ def shop(tokenizer_path: Path) -> Service:
     rules = Rules.model_validate({"experiments": [experiment]})
     service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
+    keep_reading(service.controls, "spread", READING)
     return service
 
 
@@ -91,6 +94,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
+        ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
         ("/v1/experiments/{key}/decision", "post"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip

@@ -1,0 +1,102 @@
+"""Reads the running experiments and keeps what was read where every replica can tell it.
+
+A reading walks the whole log, so a job makes it every few minutes, and never a request.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from features.controls.store import Documents
+from features.events.log import EventLog, every_event, every_ranking
+from features.objective import Objective
+from serving.experiments.published import keep_reading
+from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.reading import read
+from serving.experiments.report.result import ArmReading, ExperimentReading
+from serving.experiments.report.shoppers import ExperimentDataError
+from serving.shops.experiments import Experiment
+from serving.shops.steering.decision import DECISIONS, Action, Decision
+
+_POINTS = 90  # days that a page can draw
+
+
+def publish(
+    experiments: Sequence[Experiment],
+    log: EventLog,
+    documents: Documents,
+    objective: Objective,
+    read_at_s: float,
+) -> Iterator[dict[str, Any]]:
+    """Read each experiment that runs and whose arms shoppers see; keep and give each document.
+
+    Of one that was stopped, or whose arm was promoted, the reading stays as it was then: from then
+    on nobody is drawn, and what shoppers do says nothing of the arms. What cannot be read is told
+    as the verdict. Raises StoreFullError.
+    """
+    decided = documents.all(DECISIONS)
+    for experiment in experiments:
+        decision = decided.get(experiment.key)
+        goes_on = decision is None or Decision.of(decision).action is Action.RESUME
+        if experiment.readable and goes_on:
+            document = _document(experiment, log, objective, read_at_s)
+            keep_reading(documents, experiment.key, document)
+            yield document
+
+
+def _document(
+    experiment: Experiment, log: EventLog, objective: Objective, read_at_s: float
+) -> dict[str, Any]:
+    """A ReadingOut of the wire, as JSON has it."""
+    started_s = time.perf_counter()
+    try:
+        told = _told(_read(experiment, log, objective, read_at_s))
+    except ExperimentDataError as error:
+        told = {"verdict": {"word": "cannot be read", "sentence": f"Cannot be read: {error}."}}
+    return {
+        "experiment": experiment.key,
+        "control": experiment.arms[0].key,
+        "read_at": datetime.fromtimestamp(read_at_s, UTC).isoformat(),
+        "took_s": round(time.perf_counter() - started_s, 3),
+        "sample_ratio": None,
+        "in_two_arms": 0,
+        "arms": [],
+        "interleaving": None,
+        "alpha": None,
+        "looks": None,
+        **told,
+    }
+
+
+def _read(
+    experiment: Experiment, log: EventLog, objective: Objective, read_at_s: float
+) -> ExperimentReading:
+    data = data_of(experiment, every_ranking(log), every_event(log), objective)
+    return read(plan_of(experiment), data, read_at_s)
+
+
+def _told(reading: ExperimentReading) -> dict[str, Any]:
+    told = reading.model_dump(
+        mode="json", include={"in_two_arms", "verdict", "alpha", "looks", "interleaving"}
+    )
+    ratio = reading.sample_ratio
+    told["sample_ratio"] = {
+        "state": ratio.state,
+        "p_value": ratio.sequential_p if ratio.decides == "sequential" else ratio.chi_squared_p,
+        "arms": [
+            {"arm": arm, "shoppers": n, "expected": ratio.expected[arm]}
+            for arm, n in ratio.counts.items()
+        ],
+    }
+    told["arms"] = [_arm(arm) for arm in reading.arms]
+    return told
+
+
+def _arm(arm: ArmReading) -> dict[str, Any]:
+    """An arm with as many days as can be drawn: evenly spaced, the newest always among them."""
+    told = arm.model_dump(mode="json")
+    days = told["by_day"]
+    step = -(-len(days) // _POINTS) or 1
+    told["by_day"] = days[::-1][::step][::-1]
+    return told

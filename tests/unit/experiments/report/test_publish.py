@@ -1,0 +1,155 @@
+"""Readings of all running experiments are kept for replicas to tell."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.events.event import BehaviorEvent, EventType
+from features.events.exposure import Exposure
+from features.events.log import RankingRecord
+from features.events.sqlite_log import SqliteEventLog
+from features.objective import Objective
+from features.store.backends import open_controls
+from features.store.settings import embedded_store
+from serving.experiments.published import kept_readings
+from serving.experiments.report.__main__ import main
+from serving.experiments.report.publish import publish
+from serving.http.schemas.readings import ReadingOut
+from serving.shops.experiments import Experiment
+from serving.shops.rules import Rules
+from serving.shops.steering.decision import Action
+from serving.shops.steering.steering import Steering
+from tests.support.fakes import FakeControls
+
+NOW_S = 1_700_000_000.0
+DAY_S = 86_400.0
+ARMS = [{"key": "old"}, {"key": "new"}]
+
+
+def experiment(key: str = "wider", **fields: object) -> Experiment:
+    return Experiment.model_validate({"key": key, "status": "running", "arms": ARMS, **fields})
+
+
+def filled(folder: Path, days: float = 20.0, shares: Sequence[float] = (0.5, 0.5)) -> None:
+    """A log of 3,000 shoppers of `wider`; those of `new` buy half as much again."""
+    draw = np.random.default_rng(3)
+    rankings, events = [], []
+    for number in range(3_000):
+        arm, user = str(draw.choice(["old", "new"], p=shares)), f"u{number}"
+        at_s = NOW_S + float(draw.uniform(0, days)) * DAY_S
+        exposure = Exposure("wider", arm, "user", user, 0)
+        rankings.append(
+            RankingRecord(f"r{number}", at_s, "model", ("i1",), user, None, exposures=(exposure,))
+        )
+        for place in range(draw.poisson(1.5 if arm == "new" else 1.0)):
+            name, bought_s = f"e{number}-{place}", at_s + 60.0 * (place + 1)
+            bought = EventType.PURCHASE
+            events.append(BehaviorEvent(name, bought, bought_s, user, None, "i1", value=4.0))
+    log = SqliteEventLog(folder / "events.db")
+    log.append_rankings(rankings)
+    log.append(events)
+    log.close()
+
+
+def published(folder: Path, *experiments: Experiment, days: float = 20.0) -> FakeControls:
+    found = FakeControls()
+    log = SqliteEventLog(folder / "events.db")
+    list(publish(experiments, log, found, Objective(), NOW_S + (days + 1) * DAY_S))
+    log.close()
+    return found
+
+
+def reading(found: FakeControls, key: str = "wider") -> ReadingOut:
+    """What is kept, if the API may tell it as it is."""
+    return ReadingOut.model_validate_json(json.dumps(kept_readings(found)[key]))
+
+
+def test_what_is_kept_is_what_the_api_describes_and_the_report_found(tmp_path: Path) -> None:
+    filled(tmp_path)
+    told = reading(published(tmp_path, experiment()))
+    assert (told.control, told.verdict.word) == ("old", "better")
+    assert told.sample_ratio is not None
+    assert sum(arm.shoppers for arm in told.sample_ratio.arms) == 3_000
+    (arm,) = told.arms
+    assert arm.deciding.metric == "reward per shopper"
+    assert arm.deciding.low is not None
+    assert arm.deciding.low > 0
+    assert [rail.reading.metric for rail in arm.guard_rails] == ["returns per shopper"]
+    assert told.read_at.timestamp() == NOW_S + 21 * DAY_S
+
+
+def test_only_what_runs_and_shoppers_see_is_read(tmp_path: Path) -> None:
+    filled(tmp_path)
+    shadow = {"kind": "shadow", "arms": [{"key": "new", "model_version": "8"}]}
+    found = published(
+        tmp_path, experiment(), experiment("draft", status="draft"),
+        experiment("over", status="stopped"), experiment("dark", **shadow),
+    )  # fmt: skip
+    assert set(found.all("reading")) == {"wider"}
+
+
+def test_what_was_decided_stands_still_until_it_goes_on(tmp_path: Path) -> None:
+    filled(tmp_path)
+    found, log = FakeControls(), SqliteEventLog(tmp_path / "events.db")
+    wider = experiment()
+    steering = Steering(Rules(experiments=[wider]), found)
+    for action, arm, is_read in (
+        ("stop", None, False),
+        ("promote", "new", False),
+        ("resume", None, True),
+    ):
+        steering.decide("wider", Action(action), arm, "")
+        read = list(publish([wider], log, found, Objective(), NOW_S + 21 * DAY_S))
+        assert bool(read) is is_read, action
+    log.close()
+
+
+def test_a_long_history_is_thinned_and_keeps_its_newest_day(tmp_path: Path) -> None:
+    filled(tmp_path, days=200.0)
+    days = [
+        each.day for each in reading(published(tmp_path, experiment(), days=200)).arms[0].by_day
+    ]
+    assert 45 < len(days) <= 90
+    assert days == sorted(days)
+    assert days[-1] in (201, 202)  # how many ends a span of 200 and some days has
+
+
+def test_of_arms_of_the_wrong_size_nothing_but_that_is_told(tmp_path: Path) -> None:
+    filled(tmp_path, shares=(0.6, 0.4))
+    told = reading(published(tmp_path, experiment()))
+    assert told.verdict.word == "do not read"
+    assert told.sample_ratio is not None
+    assert told.sample_ratio.state == "mismatch"
+    assert told.arms == []
+
+
+def test_what_cannot_be_read_says_why_and_the_others_are_read(tmp_path: Path) -> None:
+    filled(tmp_path)
+    found = published(tmp_path, experiment("nobody"), experiment())
+    told = reading(found, "nobody")
+    assert told.verdict.word == "cannot be read"
+    assert told.verdict.sentence.startswith("Cannot be read: nobody: ")
+    assert reading(found).verdict.word == "better"
+
+
+def test_the_command_keeps_readings_in_the_store_of_the_shop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path)
+    experiments = "experiments: [{key: wider, status: running, arms: [{key: old}, {key: new}]}]\n"
+    (tmp_path / "rules.yaml").write_text(experiments)
+    store = tmp_path / "store.json"
+    store.write_text(json.dumps({"state": str(tmp_path)}))
+    (tmp_path / "objective.yaml").write_text("purchase: 7\n")
+    asked = ["publish", "--store", str(store), "--rules", str(tmp_path / "rules.yaml")]
+    assert main([*asked, "--objective", str(tmp_path / "objective.yaml")]) == 0
+    assert "wider: Promote new" in capsys.readouterr().out
+    controls = open_controls(embedded_store(tmp_path))
+    told = kept_readings(controls)["wider"]
+    controls.close()
+    assert told["arms"][0]["deciding"]["control"] == pytest.approx(7.0, abs=0.6)
+    assert main(["publish", "--store", str(store)]) == 2
+    assert "rules: name the file" in capsys.readouterr().err
