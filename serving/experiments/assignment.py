@@ -1,7 +1,7 @@
 """The assignment of a request: the arms it belongs to, and what these have it ranked by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.behavior.matrix import Shopper
 from features.events.exposure import Exposure, HashAttribute
@@ -9,6 +9,7 @@ from features.events.log import DEFAULT_VARIANT
 from serving.experiments.hashing import Line, Range, bucket_ranges, chosen
 from serving.shops.experiments import (
     HOLDOUT,
+    INTERLEAVED,
     Arm,
     Experiment,
     Kind,
@@ -21,15 +22,36 @@ HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """One of two arms that share a slate. model_version: None: the version in use."""
+
+    arm: str
+    rules: Rules
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """Chosen before scoring; it stands in the slate, the record, the metrics and the response.
 
-    model_version: of the ranker; None: the version in use.
+    model_version: of the ranker; None: the version in use. teams: the arms of an interleaved
+    experiment, control first; `rules` and `model_version` are then those of one of them.
     """
 
     rules: Rules
     exposures: tuple[Exposure, ...] = ()
     model_version: str | None = None
+    teams: tuple[Team, Team] | None = None
+
+    def led_by(self, team: Team) -> "Assignment":
+        """As the request is ranked by one of the teams alone."""
+        return replace(self, rules=team.rules, model_version=team.model_version)
+
+    @property
+    def interleaved(self) -> str | None:
+        """The key of the experiment whose arms the teams are."""
+        found = (each.experiment for each in self.exposures if each.variant == INTERLEAVED)
+        return next(found, None)
 
     @property
     def variant(self) -> str:
@@ -84,7 +106,7 @@ class Assigner:
         ]
         held = rules.holdout
         self._holdout = (Line(held.seed), held.share) if held.share and self._draws else None
-        self._changed: dict[tuple[str, ...], Rules] = {}  # by the arms' labels
+        self._changed: dict[tuple[str, ...], Rules] = {}  # by experiments and arms
 
     def assign(self, unit: Unit | None, asked: Asked) -> Assignment:
         """The assignment of one request; `unit`: nobody is in no experiment."""
@@ -94,28 +116,35 @@ class Assigner:
             line, share = self._holdout
             if line.bucket(unit.value) < share:
                 return Assignment(self.rules, (Exposure(HOLDOUT, HELD, *_of(unit)),))
-        drawn = [(draw, arm) for draw in self._draws if (arm := draw.arm_of(unit.value, asked))]
+        drawn = [(draw, arms) for draw in self._draws if (arms := draw.arms_of(unit.value, asked))]
         if not drawn:
             return Assignment(self.rules)
         exposures = tuple(
             Exposure(
                 draw.experiment.key,
-                arm.key,
+                arms[0].key if len(arms) == 1 else INTERLEAVED,
                 *_of(unit),
                 bucket_version=draw.experiment.bucket_version,
             )
-            for draw, arm in drawn
+            for draw, arms in drawn
         )
-        versions = [arm.model_version for _, arm in drawn if arm.model_version is not None]
-        return Assignment(
-            self._rules_of({e.label: arm for e, (_, arm) in zip(exposures, drawn, strict=True)}),
-            exposures,
-            versions[0] if versions else None,
-        )
+        seen = {draw.experiment.key: arms[0] for draw, arms in drawn if len(arms) == 1}
+        versions = [arm.model_version for arm in seen.values() if arm.model_version is not None]
+        alone = Assignment(self._rules_of(seen), exposures, versions[0] if versions else None)
+        for draw, arms in drawn:
+            if len(arms) > 1:  # of one experiment at most: check_together
+                first, second = (self._team(draw.experiment.key, arm, seen, alone) for arm in arms)
+                return replace(alone, teams=(first, second)).led_by(first)
+        return alone
+
+    def _team(self, experiment: str, arm: Arm, seen: Mapping[str, Arm], alone: Assignment) -> Team:
+        """`arm` on top of the arms `seen` of other experiments, which come to `alone`."""
+        rules = self._rules_of({**seen, experiment: arm})
+        return Team(arm.key, rules, arm.model_version or alone.model_version)
 
     def _rules_of(self, arms: Mapping[str, Arm]) -> Rules:
-        """The shop's rules as the arms change them; no two change the same section."""
-        changing = {label: arm for label, arm in arms.items() if arm.rules}
+        """The shop's rules as arms change them, by experiment; no two change the same section."""
+        changing = {f"{key}/{arm.key}": arm for key, arm in arms.items() if arm.rules}
         if not changing:
             return self.rules
         found = self._changed.get(key := tuple(changing))
@@ -128,11 +157,15 @@ class Assigner:
 
 
 class Draw:
-    """One running experiment: who is in it, and in which arm."""
+    """One running experiment: who is in it, and in which arm, or in both."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self._ranges = bucket_ranges(experiment.weights, experiment.coverage)
+        self._arms: list[tuple[Arm, ...]] = [(arm,) for arm in experiment.arms]
+        weights = experiment.weights
+        if experiment.kind is Kind.INTERLEAVE:
+            self._arms, weights = [tuple(experiment.arms)], [1.0]
+        self._ranges = bucket_ranges(weights, experiment.coverage)
         self._line = Line(experiment.seed_of(experiment.bucket_version))
         self._older = [
             Line(experiment.seed_of(version)) for version in range(experiment.min_bucket_version)
@@ -142,18 +175,18 @@ class Draw:
             (Line(f"__{named.id}"), named.range) if named else None
         )
 
-    def arm_of(self, value: str, asked: Asked) -> Arm | None:
-        """The arm of whom `value` stands for; None: not in the experiment."""
+    def arms_of(self, value: str, asked: Asked) -> tuple[Arm, ...]:
+        """The arm of whom `value` stands for, both of an interleave; (): not in the experiment."""
         if not aimed_at(self.experiment.targeting, asked):
-            return None
+            return ()
         if self._namespace is not None:
             line, within = self._namespace
             if chosen([within], line.bucket(value)) is None:
-                return None
+                return ()
         if any(chosen(self._ranges, line.bucket(value)) is not None for line in self._older):
-            return None
+            return ()
         place = chosen(self._ranges, self._line.bucket(value))
-        return None if place is None else self.experiment.arms[place]
+        return () if place is None else self._arms[place]
 
 
 class ShadowDraw:

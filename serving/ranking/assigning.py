@@ -8,11 +8,12 @@ from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import ShopperState, Slate, Unavailable
 from serving.shops.experiments import RequestKind
 from serving.shops.shop import Shop
-from serving.telemetry.metrics import EXPERIMENT_RANKINGS, RANKINGS
+from serving.telemetry.metrics import EXPERIMENT_RANKINGS, NOT_INTERLEAVED, RANKINGS
 
 _KINDS: dict[type[Source], RequestKind] = {
     Given: "rank", Search: "search", Recommend: "recommend",
 }  # fmt: skip
+ALIKE = "alike"  # why a slate is not shared whose two arms order alike
 SEVERAL = "several"  # the label of a request in more than one experiment: their product is too many
 
 
@@ -48,7 +49,8 @@ class Assigning:
 
 
 def count_ranking(slate: Slate) -> None:
-    """Count an answered request, once in all and once for each experiment that it was in."""
+    """Count an answered request: once in all, once for each experiment that it was in, and where
+    its two arms were to share the slate and did not."""
     exposures = slate.assignment.exposures
     variant = SEVERAL if len(exposures) > 1 else slate.assignment.variant
     reason = slate.reason or "none"
@@ -57,3 +59,5 @@ def count_ranking(slate: Slate) -> None:
         EXPERIMENT_RANKINGS.labels(
             exposure.experiment, exposure.variant, slate.route.value, reason
         ).inc()
+    if slate.assignment.interleaved is not None and slate.teams is None:
+        NOT_INTERLEAVED.labels(slate.assignment.interleaved, slate.reason or ALIKE).inc()

@@ -44,6 +44,12 @@ EXPERIMENT_RANKINGS = Counter(
     "in both.",
     ("experiment", "variant", "route", "reason"),
 )
+NOT_INTERLEAVED = Counter(
+    "vitrine_not_interleaved_total",
+    "Rankings of an interleaved experiment that one arm made alone, by why: alike (both order "
+    "alike), or a ranking's reason.",
+    ("experiment", "reason"),
+)
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
 )

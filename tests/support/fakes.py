@@ -214,9 +214,11 @@ class FakeRanker:
     """A `RankerClient`: the later in the request, the better, unless told otherwise.
 
     loaded: versions beside the one in use, "7"; these put the first of the request first.
+    errors: of one version alone; None: the one in use.
     """
 
     error: Exception | None = None
+    errors: dict[str | None, Exception] = field(default_factory=dict)
     delay_s: float = 0.0
     loaded: set[str] = field(default_factory=set)
     jobs: list[RankerJob] = field(default_factory=list)
@@ -226,8 +228,8 @@ class FakeRanker:
         if self.delay_s:
             async with asyncio.timeout(budget_s):
                 await asyncio.sleep(self.delay_s)
-        if self.error:
-            raise self.error
+        if error := self.error or self.errors.get(job.model_version):
+            raise error
         n = job.rows
         version = job.model_version if job.model_version in self.loaded else "7"
         values = np.arange(n, dtype=np.float32)[:: 1 if version == "7" else -1].copy()

@@ -48,7 +48,8 @@ class Shadow:
         for draw in self._of(resolved.shop):
             if not draw.takes(resolved.context.ranking_id, asked):
                 continue
-            if slate.route is not Route.MODEL or slate.reason is Reason.SHORTLIST:
+            whole = slate.route is Route.MODEL and slate.reason is not Reason.SHORTLIST
+            if not whole or slate.teams is not None:
                 _count(draw, "not_by_model")
             elif self._task is not None and not self._task.done():
                 _count(draw, "busy")
