@@ -79,6 +79,7 @@ class RankingRecord:
     exposures: tuple[Exposure, ...] = ()  # the arms of experiments that it belonged to
     # int8 (n_items,), of two interleaved orders whose pick: 0, 1, -1 = a rule's; None: one order
     teams: npt.NDArray[np.int8] | None = None
+    arms: tuple[str, ...] = ()  # of the teams, the first is control
 
 
 class RankingRoute(NamedTuple):

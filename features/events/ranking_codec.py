@@ -33,6 +33,8 @@ def pack(ranking: RankingRecord) -> bytes:
         head["variant"] = ranking.variant  # a release of before there were variants reads the rest
     if ranking.exposures:
         head["exposures"] = [astuple(exposure) for exposure in ranking.exposures]
+    if ranking.arms:
+        head["arms"] = ranking.arms
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
     # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
     return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
@@ -50,7 +52,8 @@ def unpack(blob: bytes) -> RankingRecord:
         start += array.nbytes
     known = {name: value for name, value in (head | arrays).items() if name in _FIELDS}
     exposures = tuple(Exposure(*values[:_EXPOSURE]) for values in known.get("exposures", ()))
-    return RankingRecord(**{**known, "item_ids": tuple(known["item_ids"]), "exposures": exposures})
+    lists = {name: tuple(known.get(name, ())) for name in ("item_ids", "arms")}
+    return RankingRecord(**{**known, **lists, "exposures": exposures})
 
 
 def _arrays(ranking: RankingRecord) -> list[tuple[str, npt.NDArray[Any]]]:

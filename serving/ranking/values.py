@@ -202,3 +202,9 @@ class Slate:
     exclusion: Exclusion | None = None
     because: Mapping[int, Because] = field(default_factory=dict)
     teams: npt.NDArray[np.int8] | None = None
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that `teams` are numbers of; () where no two share the slate."""
+        named = self.assignment.teams if self.teams is not None else None
+        return tuple(team.arm for team in named or ())

@@ -19,6 +19,10 @@ RequestKind = Literal["rank", "search", "recommend"]
 Share = Annotated[float, Field(ge=0, le=1)]
 CANDIDATE = "candidate"  # the newest version that is served beside the one in use
 HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of all others
+INTERLEAVED = "interleaved"  # the variant of those who have both arms in one slate
+# What an interleaved arm may change: what its own picks are scored by. The slate that the picks go
+# into is one: its pins, buries and diversity are nobody's, and nothing is explored in it.
+INTERLEAVABLE = ("cold_start", "boosts", "fatigue")
 _RESERVED = frozenset({HOLDOUT, "default"})
 _ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
 
@@ -32,9 +36,10 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """Who sees what the arms answer: shoppers, or the metrics alone."""
+    """Who sees what the arms answer: each shopper one of them, all both, or the metrics alone."""
 
     AB = "ab"
+    INTERLEAVE = "interleave"
     SHADOW = "shadow"
 
 
@@ -58,6 +63,10 @@ class Arm(Rule):
     def changes(self) -> frozenset[str]:
         """What it changes, by name."""
         return frozenset(self.rules) | ({"model_version"} if self.model_version else set())
+
+    def ranks_as(self, other: "Arm") -> bool:
+        """Whether both would answer alike."""
+        return (self.model_version, self.rules) == (other.model_version, other.rules)
 
 
 class Targeting(Rule):
@@ -95,7 +104,8 @@ class Holdout(Rule):
 
 
 class Experiment(Rule):
-    """One question: which of the arms earns more. Shadow: how a version would have ranked."""
+    """One question: which of the arms earns more. Interleave: which of two shoppers prefer; the
+    first is control. Shadow: how a version would have ranked."""
 
     key: Key
     kind: Kind = Kind.AB
@@ -127,7 +137,13 @@ class Experiment(Rule):
     @property
     def draws(self) -> bool:
         """Whether shoppers are in it now."""
-        return self.kind is Kind.AB and self.running
+        return self.kind is not Kind.SHADOW and self.running
+
+    @property
+    def changes(self) -> frozenset[str]:
+        """What its arms change, by name. An interleaved slate is not explored."""
+        own = frozenset({"exploration"} if self.kind is Kind.INTERLEAVE else ())
+        return own.union(*(arm.changes for arm in self.arms))
 
     @property
     def readable(self) -> bool:
@@ -146,6 +162,8 @@ class Experiment(Rule):
             raise ValueError(f"key: {self.key!r} has a meaning of its own")
         if len(set(keys)) < len(keys):
             raise ValueError("arms: two have one key")
+        if INTERLEAVED in keys:
+            raise ValueError(f"arms: {INTERLEAVED!r} has a meaning of its own")
         given = [arm.weight for arm in self.arms if arm.weight is not None]
         if given and (len(given) < len(keys) or abs(sum(given) - 1) > _ALMOST):
             raise ValueError("arms: give every weight or none; together they are 1")
@@ -156,9 +174,25 @@ class Experiment(Rule):
             raise ValueError("arms: shoppers are in versions that stay; candidate is a shadow's")
         if self.kind is Kind.SHADOW:
             self._check_shadow()
+        elif self.kind is Kind.INTERLEAVE:
+            self._check_interleave()
         elif len(keys) < 2:
             raise ValueError("arms: a comparison needs two or more")
         return self
+
+    def _check_interleave(self) -> None:
+        if len(self.arms) != 2:
+            raise ValueError(f"arms: an interleave has two, not {len(self.arms)}")
+        for number, arm in enumerate(self.arms):
+            if arm.weight is not None:
+                raise ValueError(f"arms.{number}.weight: interleaved arms share each slate evenly")
+            if other := sorted(set(arm.rules) - set(INTERLEAVABLE)):
+                raise ValueError(
+                    f"arms.{number}.rules.{other[0]}: cannot differ between interleaved arms, "
+                    f"which share one slate; these can: {', '.join(INTERLEAVABLE)}"
+                )
+        if self.arms[0].ranks_as(self.arms[1]):
+            raise ValueError("arms: the two are alike, in model_version and in rules")
 
     def _check_shadow(self) -> None:
         if len(self.arms) > 1 or self.arms[0].model_version is None or self.arms[0].rules:
@@ -208,13 +242,9 @@ def check_together(
                     f"{one.namespace.id!r}"
                 )
             continue
-        both = _changes(one) & _changes(other)
+        both = one.changes & other.changes
         if both:
             raise ValueError(
                 f"experiments: {one.key!r} and {other.key!r} both change {min(both)} and may meet "
                 "in one request: give them ranges of one namespace"
             )
-
-
-def _changes(experiment: Experiment) -> frozenset[str]:
-    return frozenset[str]().union(*(arm.changes for arm in experiment.arms))

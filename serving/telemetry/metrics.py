@@ -53,6 +53,12 @@ EXPERIMENT_DECISIONS = Counter(
 for _action in ("stop", "promote", "resume"):
     for _by in ("admin", "policy"):
         EXPERIMENT_DECISIONS.labels(_action, _by)  # there from the start, as below
+NOT_INTERLEAVED = Counter(
+    "vitrine_not_interleaved_total",
+    "Rankings of an interleaved experiment that one arm made alone, by why: alike (both order "
+    "alike), or a ranking's reason.",
+    ("experiment", "reason"),
+)
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
 )

@@ -214,13 +214,13 @@ class FakeRanker:
     """A `RankerClient`: the later in the request, the better, unless told otherwise.
 
     loaded: versions beside the one in use, "7"; these put the first of the request first.
-    failing: what is raised of some versions
+    errors: of one version alone; None: the one in use.
     """
 
     error: Exception | None = None
+    errors: dict[str | None, Exception] = field(default_factory=dict)
     delay_s: float = 0.0
     loaded: set[str] = field(default_factory=set)
-    failing: dict[str, Exception] = field(default_factory=dict)
     jobs: list[RankerJob] = field(default_factory=list)
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
@@ -228,7 +228,7 @@ class FakeRanker:
         if self.delay_s:
             async with asyncio.timeout(budget_s):
                 await asyncio.sleep(self.delay_s)
-        if error := self.failing.get(job.model_version or "7", self.error):
+        if error := self.error or self.errors.get(job.model_version):
             raise error
         n = job.rows
         version = job.model_version if job.model_version in self.loaded else "7"

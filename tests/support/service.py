@@ -18,6 +18,7 @@ from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
+from serving.models.batcher import RankerClient
 from serving.models.contract import Limits
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
@@ -155,8 +156,10 @@ class Service:
         clock: Callable[[], float] = lambda: NOW_S,
         stores: Stores | None = None,
         rules: Rules = NO_EXPLORATION,
+        ranker: RankerClient | None = None,
         **sections: Any,
     ) -> None:
+        """ranker: a real one, instead of `self.scorer`."""
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
         self.items = groceries(words, prices=settings.store.prices)
@@ -176,7 +179,7 @@ class Service:
             Admission(settings.admission),
             features,
             Sources(self.encoder, settings.retrieval, settings.pipeline),
-            self.scorer,
+            ranker or self.scorer,
             None,
             SlatePolicy(np.random.default_rng(0)),
             self.kept,

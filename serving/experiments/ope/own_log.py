@@ -1,7 +1,8 @@
 """Our own log as slates: rankings with their propensities, and what their shoppers did.
 
 A ranking counts when it left something to chance: one that was not explored says nothing of
-another order. Whether a request is explored must itself not depend on who asks.
+another order. Whether a request is explored must itself not depend on who asks. An interleaved
+ranking does not count: its places hold what one of two rankers wanted, its scores are of both.
 """
 
 from collections import Counter
@@ -104,7 +105,7 @@ def own_log(
         if (route and ranking.route != route) or (variant and ranking.variant != variant):
             continue
         read += 1
-        if len(ranking.propensities) and (ranking.propensities < 1).any():
+        if ranking.teams is None and (ranking.propensities < 1).any():
             kept.append(ranking)
     if read == 0:
         raise OpeRefusedError(f"no ranking of route {route!r} and variant {variant!r} in the log")

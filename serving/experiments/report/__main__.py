@@ -24,17 +24,23 @@ from features.full import AWAY, StoreFullError
 from features.objective import ObjectiveError
 from features.store.backends import open_controls, open_event_log
 from features.store.chosen import add_store, store_of
+from serving.experiments.report.interleaved import told as interleaved
+from serving.experiments.report.interleaved.credit import picks_of
+from serving.experiments.report.interleaved.reading import InterleavedReading
+from serving.experiments.report.interleaved.reading import read as read_interleaved
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
 from serving.experiments.report.publish import publish
 from serving.experiments.report.reading import read
+from serving.experiments.report.result import ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.experiments.report.table import show
 from serving.experiments.statistics.correction import Correction
 from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
 from serving.experiments.worth import add_objective, objective_of
+from serving.shops.experiments import Kind
 from serving.shops.rules import RulesError, read_rules
 
 
@@ -58,18 +64,27 @@ def _read(given: argparse.Namespace, console: Console) -> int:
         segments=tuple(given.segments), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
-    return _told(how, Data(_table(given.exposures), _table(given.outcomes)), given, console)
+    data = Data(_table(given.exposures), _table(given.outcomes))
+    return _told(read(how, data, _until_s(given)), given, console)
 
 
-def _told(how: Plan, data: Data, given: argparse.Namespace, console: Console) -> int:
-    reading = read(how, data, time.time() if given.until is None else given.until)
-    show(reading, console)
-    name = f"experiment-{re.sub(r'[^A-Za-z0-9._-]', '-', how.experiment)}"
+def _told(reading: ExperimentReading, given: argparse.Namespace, console: Console) -> int:
+    name = f"experiment-{re.sub(r'[^A-Za-z0-9._-]', '-', reading.experiment)}"
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / f"{name}.json").write_text(reading.model_dump_json(indent=1) + "\n")
-    draw(reading, given.out / f"{name}.png")
+    picture = given.out / f"{name}.png"
+    if isinstance(reading, InterleavedReading):
+        interleaved.show(reading, console)
+        interleaved.draw(reading, picture)
+    else:
+        show(reading, console)
+        draw(reading, picture)
     console.print(f"report: {given.out / name}.json, .png", markup=False)
     return 1 if reading.sample_ratio.state == "mismatch" else 0
+
+
+def _until_s(given: argparse.Namespace) -> float:
+    return time.time() if given.until is None else float(given.until)
 
 
 def _of(given: argparse.Namespace, console: Console) -> int:
@@ -83,9 +98,13 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         plan_of(experiment), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
+    until_s = _until_s(given)
     with closing(open_event_log(store_of(given))) as log:
-        data = data_of(experiment, every_ranking(log), every_event(log), objective)
-    return _told(how, data, given, console)
+        kept = every_ranking(log), every_event(log)
+        if experiment.kind is Kind.INTERLEAVE:
+            picks = picks_of(experiment, *kept, objective, until_s)
+            return _told(read_interleaved(how, picks, until_s), given, console)
+        return _told(read(how, data_of(experiment, *kept, objective), until_s), given, console)
 
 
 def _publish(given: argparse.Namespace, console: Console) -> int:

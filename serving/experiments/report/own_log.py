@@ -30,7 +30,7 @@ def plan_of(experiment: Experiment) -> Plan:
 
     Raises ExperimentDataError for one whose arms nobody sees.
     """
-    if experiment.kind is not Kind.AB:
+    if experiment.kind is Kind.SHADOW:
         raise ExperimentDataError(f"{experiment.key}: a shadow has no outcomes; see its metrics")
     weights = zip((arm.key for arm in experiment.arms), experiment.weights, strict=True)
     return Plan(experiment.key, experiment.arms[0].key, dict(weights), segments=("drawn_by",))

@@ -28,7 +28,7 @@ def response(slate: Slate) -> dict[str, Any]:
             "propensity": propensities[place],
         }
         if slate.context.explain:
-            item["explanation"] = explain(slate, index).as_dict()
+            item["explanation"] = explain(slate, place).as_dict()
         items.append(item)
     return {
         "ranking_id": slate.context.ranking_id,

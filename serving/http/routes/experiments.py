@@ -131,10 +131,11 @@ def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
 def _declaration(experiment: Experiment, holdout: Holdout) -> dict[str, Any]:
     document = experiment.model_dump(mode="json")
     share = experiment.coverage
-    if experiment.kind is Kind.AB:
+    if experiment.kind is not Kind.SHADOW:
         start, end = experiment.namespace.range if experiment.namespace else (0.0, 1.0)
         share *= (end - start) * (1 - holdout.share)
     document["seed"] = experiment.seed or experiment.key
+    shared = experiment.kind is Kind.INTERLEAVE  # each of them sees both arms
     for arm, weight in zip(document["arms"], experiment.weights, strict=True):
-        arm["weight"], arm["share"] = weight, round(share * weight, 6)
+        arm["weight"], arm["share"] = weight, round(share * (1 if shared else weight), 6)
     return document

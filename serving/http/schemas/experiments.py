@@ -15,7 +15,9 @@ class ArmOut(Wire):
 
     key: str
     weight: float
-    share: float = Field(description="Of all shoppers (shadow: requests) that targeting means.")
+    share: float = Field(
+        description="Of all shoppers (shadow: requests) that targeting means; interleaved: of both."
+    )
     model_version: str | None = Field(description="null: the version in use.")
     rules: dict[str, Any] = Field(description="The sections of the shop's rules that differ.")
 

@@ -33,3 +33,8 @@ class Explanation(Wire):
     because: BecauseOut | None = Field(
         None, description="The item of the shopper's history that speaks most for it."
     )
+    drafted_by: str | None = Field(
+        None,
+        description="The arm whose pick the item is, where two arms share the slate; null: it is "
+        "nobody's, or no two do.",
+    )

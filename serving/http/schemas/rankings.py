@@ -185,7 +185,9 @@ class RankResponse(Wire):
     ranking_id: str
     route: Route
     reason: Reason | None = None
-    model_version: str | None = None
+    model_version: str | None = Field(
+        None, description="Of the ranker; where two versions share the slate, both: 7+8."
+    )
     items: list[RankedItem]
     exclude_bought: Exclusion | None = Field(
         None, description="Whether purchases were left out, where that was asked for."

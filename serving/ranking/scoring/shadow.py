@@ -54,7 +54,8 @@ class Shadow:
             resolved.shop.steering.tally.ranked(
                 live, slate.route, slate.reason, resolved.stages.model_s
             )
-            if slate.route is not Route.MODEL or slate.reason is Reason.SHORTLIST:
+            whole = slate.route is Route.MODEL and slate.reason is not Reason.SHORTLIST
+            if not whole or slate.teams is not None:
                 _count(resolved.shop, draw, "not_by_model")
             elif self._task is not None and not self._task.done():
                 _count(resolved.shop, draw, "busy")

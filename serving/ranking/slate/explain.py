@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.behavior.matrix import FEATURE_NAMES
+from serving.ranking.slate.interleave import NO_TEAM
 from serving.ranking.values import Because, Slate
 from serving.search.relevance import COLUMNS
 
@@ -17,7 +18,8 @@ class Explanation:
     relevance: R of the query and the item; match: what it follows from, by name; both None without
     a query;
     parts: what the score is the sum of; features: the known ones; rules: that moved the item;
-    because: the item of the shopper's history that speaks most for it, if one does
+    because: the item of the shopper's history that speaks most for it, if one does;
+    drafted_by: the arm whose pick it is, where two share the slate; the score is then that arm's
     """
 
     known_item: bool
@@ -28,6 +30,7 @@ class Explanation:
     features: dict[str, float]
     rules: list[str]
     because: Because | None = None
+    drafted_by: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """By name; `dataclasses.asdict` copies all 40 numbers, for ten times as long."""
@@ -45,11 +48,13 @@ class Explanation:
                 "title": self.because.title,
                 "kind": self.because.kind.value,
             },
+            "drafted_by": self.drafted_by,
         }
 
 
-def explain(slate: Slate, index: int) -> Explanation:
-    """Of the candidate `index`."""
+def explain(slate: Slate, place: int) -> Explanation:
+    """Of the item at `place` of the slate, from 0."""
+    index = int(slate.order[place])
     parts = _known(slate.scores.part_names, slate.scores.parts[index].tolist())
     matches = slate.candidates.matches
     return Explanation(
@@ -61,7 +66,14 @@ def explain(slate: Slate, index: int) -> Explanation:
         features=_known(FEATURE_NAMES, slate.features.values[index].tolist()),
         rules=slate.notes.get(index, []),
         because=slate.because.get(index),
+        drafted_by=_drafted_by(slate, place),
     )
+
+
+def _drafted_by(slate: Slate, place: int) -> str | None:
+    if slate.teams is None or slate.teams[place] == NO_TEAM:
+        return None
+    return slate.arms[int(slate.teams[place])]
 
 
 def _known(names: tuple[str, ...], values: list[float]) -> dict[str, float]:

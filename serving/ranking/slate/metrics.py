@@ -37,7 +37,7 @@ class RankingMetrics:
             KENDALL_DISTANCE.labels(route=slate.route).observe(kendall_distance(slate.order))
             version = slate.scores.model_version
             # Of the version in use alone: two that take turns would begin the comparison anew.
-            usual = slate.assignment.model_version is None
+            usual = slate.assignment.model_version is None and slate.teams is None
             if slate.route is Route.MODEL and version is not None:
                 MODEL_RANKINGS.labels(model_version=self._versions.of(version)).inc()
             if slate.route is Route.MODEL and version is not None and usual:

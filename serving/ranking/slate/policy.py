@@ -28,7 +28,8 @@ from serving.shops.rules import Rules
 
 class Ordered(NamedTuple):
     """Indices of the candidates in order (m,), their propensities (m,), what moved whom, what all
-    candidates were ordered by (n,), and whose pick each is (m,), where two orders were interleaved.
+    candidates were ordered by (n,), and whose pick each is (m,), where two orders were interleaved:
+    then the second arm's picks have its values and notes.
     """
 
     order: Order
@@ -72,7 +73,8 @@ class SlatePolicy:
 
         scores: float32 (n,), higher is better; reach: how much less relevant to the query an item
         may be than one behind it (bounds.py); shopper: what is known of who asks; rival: a second
-        arm, with which the order is interleaved instead of explored
+        arm, with which the order is interleaved instead of explored. Where both order alike, no
+        pick is anyone's: it would tell nothing
         """
         bounds = Bounds(candidates.relevance, reach)
         move = Moves(table, rules, context, candidates, features, shopper)
@@ -80,25 +82,28 @@ class SlatePolicy:
             return _as_asked(candidates.sort_key, move, context)
         values = bounds.bounded(move.boosted(scores))
         plan = _plan(values, move, rules, bounds)
-        teams = None
+        shown, notes, teams = scores if candidates.relevance is None else values, move.notes, None
         if rival is None:
-            free, chance = self._explored(plan, rules, features, bounds, values, move.notes)
+            free, chance = self._explored(plan, rules, features, bounds, values, notes)
         else:
             theirs = Moves(table, rival.rules, context, candidates, features, shopper)
-            other = bounds.bounded(theirs.boosted(rival.scores))[plan.top]
-            drafted = team_draft(
-                plan.top, plan.top[np.argsort(-other, kind="stable")], self._rng, plan.frame
-            )
+            their_values = bounds.bounded(theirs.boosted(rival.scores))
+            other = plan.by(their_values)
+            drafted = team_draft(plan.top, other, self._rng, plan.frame)
             free = np.concatenate([drafted.order, plan.tail])
             chance = np.concatenate([drafted.propensity, np.ones(len(plan.tail))])
-            teams = np.full(len(values), NO_TEAM, np.int8)
-            teams[np.flatnonzero(plan.layout == FREE)[: len(drafted.team)]] = drafted.team
+            if (other != plan.top).any():
+                teams = np.full(len(values), NO_TEAM, np.int8)
+                teams[np.flatnonzero(plan.layout == FREE)[: len(drafted.team)]] = drafted.team
+                picks = drafted.order[drafted.team == 1]
+                shown, by = shown.copy(), rival.scores if shown is scores else their_values
+                shown[picks] = by[picks]
+                notes = _of_own_arm(notes, theirs.notes, picks)
         order, propensity = plan.layout.copy(), np.ones(len(values), np.float32)
         order[plan.layout == FREE], propensity[plan.layout == FREE] = free, chance
         part = context.part(len(order))
-        shown = scores if candidates.relevance is None else values
         return Ordered(
-            order[part], propensity[part], move.notes, shown, None if teams is None else teams[part]
+            order[part], propensity[part], notes, shown, None if teams is None else teams[part]
         )
 
     def _explored(
@@ -135,6 +140,11 @@ class _Plan:
     layout: Order
     buried: BoolArray
 
+    def by(self, values: FloatArray) -> Order:
+        """`top` as other values (n,) have it; ties keep the order that was given, there as here."""
+        order = np.argsort(-values, kind="stable")
+        return order[np.isin(order, self.top)]
+
 
 def _plan(values: FloatArray, move: Moves, rules: Rules, bounds: Bounds) -> _Plan:
     order = np.argsort(-values, kind="stable")  # ties keep the order that was given
@@ -144,6 +154,13 @@ def _plan(values: FloatArray, move: Moves, rules: Rules, bounds: Bounds) -> _Pla
     top, tail = free[~buried[free]], free[buried[free]]
     frame = Frame.of(layout, move.kinds(), rules.diversity, top, bounds)
     return _Plan(frame, top, tail, layout, buried)
+
+
+def _of_own_arm(first: Notes, second: Notes, picks: Order) -> Notes:
+    """The notes of the second arm for its picks, of the first for all else, pins and buries too."""
+    own = set(picks.tolist())
+    kept = {index: notes for index, notes in first.items() if index not in own}
+    return kept | {index: notes for index, notes in second.items() if index in own}
 
 
 def _as_asked(sort_key: DoubleArray, move: Moves, context: Context) -> Ordered:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.controls.store import Controls
-from serving.shops.experiments import Experiment, Kind
+from serving.shops.experiments import INTERLEAVED, Experiment, Kind
 from serving.shops.steering.counts import PROMOTED, Minutes, Ranked, by_arm, of_shadow
 from serving.shops.steering.decision import Action, Standing
 from serving.shops.steering.guard import WINDOWS_MIN, breach
@@ -44,7 +44,10 @@ def wanted(
     if not standing.drawing([experiment]):
         return None
     if guard is not None:
+        control: str | None
         control, *others = [arm.key for arm in experiment.arms]
+        if experiment.kind is Kind.INTERLEAVE:  # both are in one slate: there is nobody beside it
+            control, others = None, [INTERLEAVED]
         why = _broken(experiment, guard, others, control, Ranked(), standing, controls, now_s)
         if why is not None:
             return Action.STOP, None, why

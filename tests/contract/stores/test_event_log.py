@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from features.events.event import BehaviorEvent, EventType
+from features.events.exposure import Exposure
 from features.events.log import AppendResult, Erasure, EventLog, RankingRecord, RankingRoute
 from features.events.nats.log import NatsEventLog
 from features.events.redis_log import RedisEventLog
@@ -191,6 +192,25 @@ def test_rankings_come_back_with_what_the_ranker_saw(log: EventLog) -> None:
         assert getattr(first, name) == getattr(wanted, name)
     assert second.user_id is None
     assert second.features.shape == (0, 0)
+
+
+def test_an_interleaved_ranking_comes_back_with_its_teams_and_the_names_of_the_arms(
+    log: EventLog,
+) -> None:
+    exposure = Exposure("both", "interleaved", "user", "u1", 1)
+    shared = replace(
+        ranking("r1"), teams=np.array([1, 0], np.int8), arms=("old", "new"),
+        exposures=(exposure,), variant=exposure.label,
+    )  # fmt: skip
+    log.append_rankings([shared, ranking("r2")])
+    (_, first), (_, plain) = log.read_rankings(0, 10)
+    assert first.teams is not None
+    assert first.teams.tolist() == [1, 0]
+    assert first.teams.dtype == np.int8
+    assert (first.arms, first.exposures, first.variant) == (
+        ("old", "new"), (exposure,), "both/interleaved",
+    )  # fmt: skip
+    assert (plain.teams, plain.arms) == (None, ())
 
 
 def test_a_ranking_that_is_stored_again_is_there_once(log: EventLog) -> None:

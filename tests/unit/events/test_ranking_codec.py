@@ -64,10 +64,13 @@ def test_what_a_newer_release_says_of_an_exposure_is_left_out() -> None:
 
 
 def test_the_teams_of_an_interleaved_ranking_come_back_and_are_not_written_without() -> None:
-    ranking = replace(RANKING, teams=np.array([1, -1], np.int8))
-    found = ranking_codec.unpack(ranking_codec.pack(ranking)).teams
-    assert found is not None
-    assert found.tolist() == [1, -1]
+    ranking = replace(RANKING, teams=np.array([1, -1], np.int8), arms=("old", "new"))
+    found = ranking_codec.unpack(ranking_codec.pack(ranking))
+    assert found.teams is not None
+    assert found.teams.tolist() == [1, -1]
+    assert found.arms == ("old", "new")
     plain = ranking_codec.pack(RANKING)
     assert "teams" not in str(head_of(plain)["arrays"])
+    assert "arms" not in head_of(plain)
     assert ranking_codec.unpack(plain).teams is None
+    assert ranking_codec.unpack(plain).arms == ()

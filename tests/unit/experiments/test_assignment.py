@@ -65,6 +65,58 @@ def test_two_experiments_meet_and_both_count() -> None:
     assert found["rows/control+ranker/old"].model_version is None
 
 
+def interleave(key: str = "both", **fields: Any) -> dict[str, Any]:
+    new = {"key": "new", "model_version": "8", "rules": {"fatigue": {"strength": 2}}}
+    return experiment(key, kind="interleave", arms=[{"key": "old"}, new], **fields)
+
+
+def test_whoever_is_in_an_interleave_has_both_arms_and_one_exposure() -> None:
+    drawing = assigner(interleave(coverage=0.3, bucket_version=1), diversity={"window": 7})
+    drawn = [drawing.assign(unit, ASKED) for unit in users(4_000)]
+    within = [each for each in drawn if each.exposures]
+    assert len(within) / len(drawn) == pytest.approx(0.3, abs=0.03)
+    assert {each.variant for each in within} == {"both/interleaved"}
+    (exposure,) = within[0].exposures
+    assert (exposure.variant, exposure.bucket_version) == ("interleaved", 1)
+    assert within[0].interleaved == "both"
+    teams = within[0].teams
+    assert teams is not None
+    assert [(team.arm, team.model_version) for team in teams] == [("old", None), ("new", "8")]
+    assert [team.rules.fatigue.strength for team in teams] == [0, 2]
+    assert {team.rules.diversity.window for team in teams} == {7}
+    assert (within[0].rules, within[0].model_version) == (drawing.rules, None)
+    alone = within[0].led_by(teams[1])
+    assert (alone.model_version, alone.variant) == ("8", "both/interleaved")
+    outside = next(each for each in drawn if not each.exposures)
+    assert (outside.teams, outside.interleaved) == (None, None)
+
+
+def test_an_interleave_that_covers_more_keeps_whom_it_has() -> None:
+    few, many = (labels(assigner(interleave(coverage=c)), users(2_000)) for c in (0.2, 0.4))
+    assert all(b != "default" for a, b in zip(few, many, strict=True) if a != "default")
+    assert many.count("default") < few.count("default")
+
+
+def test_both_arms_of_an_interleave_have_what_another_experiment_changes() -> None:
+    drawing = assigner(experiment(), interleave())
+    drawn = {each.variant: each for each in (drawing.assign(u, ASKED) for u in users(40))}
+    assert drawn.keys() == {"rows/control+both/interleaved", "rows/spread+both/interleaved"}
+    spread = drawn["rows/spread+both/interleaved"]
+    assert [team.rules.diversity.max_same for team in spread.teams or ()] == [1, 1]
+    assert [team.rules.fatigue.strength for team in spread.teams or ()] == [0, 2]
+    rules_only = experiment(
+        "both", kind="interleave", arms=[{"key": "a"}, {"key": "b", "rules": {"boosts": []}}]
+    )
+    ranker = experiment("ranker", arms=[{"key": "old"}, {"key": "new", "model_version": "9"}])
+    versions = {
+        tuple(
+            team.model_version for team in assigner(ranker, rules_only).assign(u, ASKED).teams or ()
+        )
+        for u in users(40)
+    }
+    assert versions == {(None, None), ("9", "9")}
+
+
 def test_a_namespace_is_shared_out_without_overlap() -> None:
     lower = experiment("lower", namespace={"id": "page", "range": [0, 0.4]})
     upper = experiment("upper", namespace={"id": "page", "range": [0.4, 1]})

@@ -21,6 +21,11 @@ def shadow(**fields: Any) -> dict[str, Any]:
     return {"key": "try", "kind": "shadow", "arms": arms, **fields}
 
 
+def interleave(*arms: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = list(arms) or [{"key": "old"}, {"key": "new", "model_version": "8"}]
+    return {"key": "both", "kind": "interleave", "status": "running", "arms": given, **fields}
+
+
 def changing(key: str, **rules: Any) -> dict[str, Any]:
     return one(key=key, arms=[{"key": "a"}, {"key": "b", "rules": rules}])
 
@@ -47,6 +52,39 @@ def changing(key: str, **rules: Any) -> dict[str, Any]:
         ([one(), one()], "two have the key 'rows'"),
         ([shadow(arms=TWO)], "a shadow has one"),
         ([shadow(namespace={"id": "n", "range": [0, 1]})], "a shadow draws requests"),
+        ([interleave(*TWO, {"key": "c"})], "arms: an interleave has two, not 3"),
+        ([interleave(*TWO)], "arms: the two are alike"),
+        ([one(arms=[{"key": "a"}, {"key": "interleaved"}])], "'interleaved' has a meaning"),
+        (
+            [interleave(*({**arm, "weight": 0.5} for arm in TWO))],
+            "arms.0.weight: interleaved arms share each slate evenly",
+        ),
+        *(
+            (
+                [interleave({"key": "a"}, {"key": "b", "rules": {section: {}}})],
+                f"experiments.0: Value error, arms.1.rules.{section}: cannot differ between",
+            )
+            for section in ("pins", "buries", "diversity", "exploration", "synonyms", "bosts")
+        ),
+        (
+            [interleave({"key": "a"}, {"key": "b", "rules": {"fatigue": {"strngth": 1}}})],
+            "experiments.0.arms.1.rules.fatigue.strngth",
+        ),
+        (
+            [interleave(), one(key="x", arms=[{"key": "a"}, {"key": "b", "model_version": "9"}])],
+            "'both' and 'x' both change model_version",
+        ),
+        (
+            [interleave(), changing("x", exploration={"share": 0.5})],
+            "'both' and 'x' both change exploration",
+        ),
+        (
+            [
+                interleave(),
+                interleave({"key": "a"}, {"key": "b", "rules": {"boosts": []}}, key="x"),
+            ],
+            "'both' and 'x' both change exploration",
+        ),
         ([changing("x", diversity={"windw": 3})], "experiments.0.arms.1.rules.diversity.windw"),
         ([changing("x", exploration={"share": 2})], "arms.1.rules.exploration.share"),
         ([changing("x", synonyms=[["a", "b"]])], "arms.1.rules.synonyms: is the shop's"),
@@ -83,6 +121,15 @@ def test_what_never_meets_may_change_the_same() -> None:
     assert len(Rules.model_validate({"experiments": drafts}).experiments) == 2
 
 
+def test_an_interleave_may_meet_what_changes_neither_its_arms_nor_exploration() -> None:
+    rules = {"cold_start": {"newness_days": 3}, "boosts": []}
+    both = interleave({"key": "a"}, {"key": "b", "rules": rules})
+    declared = [both, changing("x", diversity={"depth": 1}, pins=[])]
+    found = Rules.model_validate({"experiments": declared}).experiments
+    assert [each.draws for each in found] == [True, True]
+    assert found[0].changes == {"cold_start", "boosts", "exploration"}
+
+
 def test_weights_written_with_few_digits_are_one_together() -> None:
     weights = {"a": 0.333, "b": 0.333, "c": 0.334}
     arms = [{"key": key, "weight": weight} for key, weight in weights.items()]
@@ -111,6 +158,16 @@ def test_of_a_section_what_is_named_changes_and_of_a_list_all() -> None:
 def test_the_versions_asked_for_are_those_of_running_experiments() -> None:
     arms = [{"key": "a", "model_version": "10"}, {"key": "b", "model_version": "9"}, {"key": "c"}]
     rules = Rules.model_validate(
-        {"experiments": [one(arms=arms), shadow(status="running"), shadow(key="later")]}
-    )
-    assert model_versions(rules.experiments) == ["8", "9", "10"]
+        {
+            "experiments": [
+                one(arms=arms, namespace={"id": "n", "range": [0, 0.5]}),
+                interleave(
+                    {"key": "a", "model_version": "7"}, {"key": "b", "model_version": "8"},
+                    namespace={"id": "n", "range": [0.5, 1]},
+                ),
+                shadow(status="running"),
+                shadow(key="later"),
+            ]
+        }
+    )  # fmt: skip
+    assert model_versions(rules.experiments) == ["7", "8", "9", "10"]

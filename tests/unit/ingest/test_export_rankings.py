@@ -41,10 +41,18 @@ def test_each_item_shown_is_a_row_with_its_arm_and_whom_that_was_drawn_by(tmp_pa
         "ranking_id": "r1", "at": 5.0, "user_id": "ann", "session_id": "s1", "query": None,
         "route": "model", "model_version": "7", "variant": "rows/wider",
         "hash_attribute": "session", "hash_value": "ab12",
-        "item_id": "oat", "position": 1, "score": 2.0, "propensity": 1.0,
+        "item_id": "oat", "position": 1, "score": 2.0, "propensity": 1.0, "drafted_by": None,
     }  # fmt: skip
     assert (second["item_id"], second["position"], second["propensity"]) == ("rye", 2, 0.5)
     assert (other["variant"], other["hash_value"], other["score"]) == ("default", None, None)
+
+
+def test_an_interleaved_ranking_says_by_name_whose_pick_each_item_is() -> None:
+    three = replace(
+        RANKING, item_ids=("oat", "rye", "jam"), teams=np.array([1, -1, 0], np.int8),
+        arms=("old", "new"),
+    )  # fmt: skip
+    assert table_of([three, OF_NOBODY])["drafted_by"].to_pylist() == ["new", None, "old", None]
 
 
 def test_a_ranking_of_nothing_has_no_row() -> None:

@@ -1,6 +1,7 @@
 """A shop's own log evaluated: rankings sampled by Plackett-Luce, and what shoppers clicked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,17 @@ def test_a_click_told_twice_counts_once(
     assert own.reward.max() == 1.0
     assert own.reward.sum() == len(events) / 2
     assert own.shopper.max() == 899
+
+
+def test_an_interleaved_ranking_is_not_taken_for_an_explored_one(
+    sampled: tuple[list[RankingRecord], list[BehaviorEvent]],
+) -> None:
+    rankings, events = sampled
+    teams = np.zeros(K, np.int8)
+    shared = [replace(each, teams=teams, arms=("a", "b")) for each in rankings[:40]]
+    assert len(own_log([*shared, *rankings[40:50]], events, CLICK).ranking_ids) == 10
+    with pytest.raises(OpeRefusedError, match="left nothing to chance"):
+        own_log(shared, events, CLICK)
 
 
 def test_a_log_without_chance_is_refused_with_words() -> None:

@@ -121,7 +121,7 @@ async def test_a_store_that_is_away_is_told_and_what_it_knows_is_left_out(shop: 
 
 
 async def test_what_arms_do_is_told_of_all_replicas(shop: Service) -> None:
-    shop.scorer.failing["8"] = ModelTimeoutError("late")
+    shop.scorer.errors["8"] = ModelTimeoutError("late")
     for number in range(20):
         await shop.post("/v1/rank", {**ASK, "query": "x", "session_id": f"s-{number}"})
     elsewhere = Steering(shop.shop.rules, shop.controls)
@@ -142,7 +142,7 @@ async def test_what_arms_do_is_told_of_all_replicas(shop: Service) -> None:
 
 
 async def test_an_arm_that_fails_is_stopped_and_no_request_fails(shop: Service) -> None:
-    shop.scorer.failing["8"] = ModelUnavailableError("down")
+    shop.scorer.errors["8"] = ModelUnavailableError("down")
     shop.shop.steering.start()
     try:
         routes = []

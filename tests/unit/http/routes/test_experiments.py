@@ -28,6 +28,10 @@ DECLARED = {
             "key": "try", "kind": "shadow", "coverage": 0.2,
             "arms": [{"key": "new", "model_version": "8"}],
         },
+        {
+            "key": "both", "kind": "interleave", "coverage": 0.5,
+            "arms": [{"key": "old"}, {"key": "new", "model_version": "8"}],
+        },
     ],
 }  # fmt: skip
 
@@ -40,7 +44,7 @@ def shop(tokenizer_path: Path) -> Service:
 async def test_all_experiments_are_told_with_how_many_shoppers_they_are_for(shop: Service) -> None:
     found = (await shop.call("GET", "/v1/experiments", "admin")).json()
     assert found["holdout"] == 0.1
-    spread, shadow = found["experiments"]
+    spread, shadow, both = found["experiments"]
     assert (spread["key"], spread["status"], spread["seed"]) == ("spread", "running", "spread")
     # Half of two fifths, of the nine tenths who are not held out, by weight.
     assert [arm["share"] for arm in spread["arms"]] == pytest.approx([0.135, 0.045])
@@ -51,6 +55,9 @@ async def test_all_experiments_are_told_with_how_many_shoppers_they_are_for(shop
         "draft",
         0.2,
     )
+    # Half of those who are not held out see both arms, which share each slate evenly.
+    assert both["kind"] == "interleave"
+    assert [(arm["weight"], arm["share"]) for arm in both["arms"]] == [(0.5, 0.45)] * 2
 
 
 async def test_one_is_told_by_its_key_and_another_is_not_there(shop: Service) -> None:

@@ -17,5 +17,6 @@ def test_every_field_of_an_explanation_is_told() -> None:
         {"item_log_price": 0.1},
         ["a rule"],
         Because("milk", "Whole milk", Cause.BOUGHT),
+        "new",
     )
     assert explanation.as_dict() == asdict(explanation)

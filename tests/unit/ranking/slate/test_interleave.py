@@ -1,5 +1,6 @@
 """Two orders as one slate: every item has a team, and no team has an advantage."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.arrays import FloatArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from serving.ranking.slate.interleave import Drafted, team_draft
 from serving.ranking.slate.policy import Ordered, Rival, SlatePolicy
+from serving.search.relevance import COLUMNS, Matches
 from serving.shops.rules import Rules
 from tests.support.fakes import candidates, context, matrix
 
@@ -66,21 +69,30 @@ def test_clicks_that_ignore_the_order_favour_no_team() -> None:
     assert abs(np.mean(lead)) < 3 * np.std(lead) / len(lead) ** 0.5
 
 
-def interleaved(seed: int, **rules: Any) -> Ordered:
+def interleaved(
+    seed: int, rules: dict[str, Any], their_rules: dict[str, Any] | None = None,
+    their_scores: FloatArray | None = None, relevance: FloatArray | None = None,
+) -> Ordered:  # fmt: skip
     n = 12
     columns = matrix(
         n, rows=np.arange(n), category=ITEMS.category, brand=ITEMS.brand, exposure=np.zeros(n)
     )
     parsed = Rules.model_validate({"diversity": {"depth": 0}, **rules})
     scores = np.linspace(3, 0, n, dtype=np.float32)
+    theirs = parsed if their_rules is None else parsed.changed(their_rules)
+    offered = candidates(*ITEMS.item_ids)
+    if relevance is not None:
+        matches = Matches(relevance, np.zeros((n, len(COLUMNS)), np.float32))
+        offered = replace(offered, matches=matches)
     return SlatePolicy(np.random.default_rng(seed)).order(
         ITEMS,
         parsed,
-        context(limit=10),
-        candidates(*ITEMS.item_ids),
+        context(limit=10, query=None if relevance is None else "item"),
+        offered,
         columns,
         scores,
-        rival=Rival(scores[::-1].copy(), parsed),
+        0.1,
+        rival=Rival(scores[::-1].copy() if their_scores is None else their_scores, theirs),
     )
 
 
@@ -91,7 +103,7 @@ def test_pins_buries_and_diversity_hold_in_an_interleaved_slate_and_are_no_teams
         "diversity": {"max_same": 1, "window": 2, "depth": 5},
     }
     for seed in range(50):
-        made = interleaved(seed, **rules)
+        made = interleaved(seed, rules)
         assert made.teams is not None
         order = made.order.tolist()
         assert order[1] == 5
@@ -104,7 +116,7 @@ def test_pins_buries_and_diversity_hold_in_an_interleaved_slate_and_are_no_teams
 
 def test_an_interleaved_slate_is_not_explored_as_well() -> None:
     rules = {"exploration": {"share": 0.5, "position": 1, "sampling": {"share": 1}}}
-    notes = [interleaved(seed, **rules).notes for seed in range(20)]
+    notes = [interleaved(seed, rules).notes for seed in range(20)]
     assert all(not each for each in notes)
 
 
@@ -114,3 +126,53 @@ def test_one_order_alone_has_no_teams() -> None:
         ITEMS, Rules(), context(), candidates("i0", "i1"), columns, np.zeros(2, np.float32)
     )
     assert made.teams is None
+
+
+def test_where_both_order_alike_no_pick_is_anyones_and_nothing_is_left_to_chance() -> None:
+    made = interleaved(0, {}, their_scores=np.linspace(9, 0, 12, dtype=np.float32))
+    assert made.teams is None
+    assert made.order.tolist() == list(range(10))
+    assert (made.propensity == 1).all()
+
+
+def test_a_rival_that_has_no_preference_keeps_the_order_that_was_given_and_not_the_first_arms() -> (
+    None
+):
+    """Else a ranker that knows nothing would borrow what the other knows."""
+    indifferent = np.zeros(12, np.float32)
+    first = np.arange(12, dtype=np.float32)  # the last candidate is the best
+    columns = matrix(12, rows=np.arange(12), exposure=np.zeros(12))
+    rules = Rules.model_validate({"diversity": {"depth": 0}})
+    for seed in range(10):
+        made = SlatePolicy(np.random.default_rng(seed)).order(
+            ITEMS, rules, context(), candidates(*ITEMS.item_ids), columns, first,
+            rival=Rival(indifferent, rules),
+        )  # fmt: skip
+        assert made.teams is not None
+        assert made.order[made.teams == 1].tolist() == list(range(6))
+
+
+def test_each_arm_has_its_own_boosts_and_its_picks_carry_their_notes_and_values() -> None:
+    def boosting(item: str) -> dict[str, Any]:
+        return {"boosts": [{"match": {"item_id": item}, "lift": 9, "reason": f"for {item}"}]}
+
+    for seed in range(10):
+        made = interleaved(seed, boosting("i5"), boosting("i6"))
+        assert made.teams is not None
+        whose = dict(zip(made.order.tolist(), made.teams.tolist(), strict=True))
+        assert {*made.order[:2].tolist()} == {5, 6}
+        assert (whose[5], whose[6]) == (0, 1)
+        assert (made.notes[5], made.notes[6]) == (["boost +9: for i5"], ["boost +9: for i6"])
+        scores = np.linspace(3, 0, 12, dtype=np.float32)
+        for index, team in whose.items():
+            assert made.values[index] == (scores, scores[::-1])[team][index]
+
+
+def test_no_arm_puts_an_item_before_one_that_is_more_relevant_by_more_than_the_reach() -> None:
+    relevance = np.repeat([0.9, 0.6, 0.3], 4).astype(np.float32)
+    for seed in range(30):
+        made = interleaved(seed, {}, relevance=relevance)
+        assert made.teams is not None
+        told = relevance[made.order]
+        assert (np.diff(told) <= 0.1).all()
+        assert {0, 1} == set(made.teams.tolist())
