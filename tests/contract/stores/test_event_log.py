@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from features.events.event import BehaviorEvent, EventType
+from features.events.exposure import Exposure
 from features.events.log import AppendResult, Erasure, EventLog, RankingRecord, RankingRoute
 from features.events.nats.log import NatsEventLog
 from features.events.redis_log import RedisEventLog
@@ -274,6 +275,15 @@ def test_a_failed_append_stores_nothing_and_the_next_one_works(tmp_path: Path) -
 def test_routes_of_known_rankings_are_told_and_unknown_ones_left_out(log: EventLog) -> None:
     log.append_rankings([ranking("r1"), ranking("r2")])
     assert log.routes(["r2", "made-up"]) == {"r2": RankingRoute("model", "7")}
+
+
+def test_a_ranking_s_route_names_its_arms(log: EventLog) -> None:
+    drawn = tuple(
+        Exposure(experiment, arm, "user", "ann")
+        for experiment, arm in (("wider", "spread"), ("ranker", "new"))
+    )
+    log.append_rankings([replace(ranking("r1"), exposures=drawn)])
+    assert log.routes(["r1"])["r1"].arms == (("wider", "spread"), ("ranker", "new"))
 
 
 def test_the_trace_of_a_post_is_read_with_its_event(log: EventLog) -> None:
