@@ -6,6 +6,7 @@ was to put each item where it stands (exploration.py), so that what shoppers the
 evaluated off-policy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +37,9 @@ class Ordered(NamedTuple):
     notes: Notes
     values: FloatArray
     teams: Teams | None = None
+
+
+Draw = Callable[[np.random.Generator], Ordered]
 
 
 class Rival(NamedTuple):
@@ -74,54 +78,94 @@ class SlatePolicy:
         may be than one behind it (bounds.py); shopper: what is known of who asks; rival: a second
         arm, with which the order is interleaved instead of explored
         """
-        bounds = Bounds(candidates.relevance, reach)
-        move = Moves(table, rules, context, candidates, features, shopper)
-        if candidates.sort_key is not None:
-            return _as_asked(candidates.sort_key, move, context)
-        values = bounds.bounded(move.boosted(scores))
-        plan = _plan(values, move, rules, bounds)
-        teams = None
-        if rival is None:
-            free, chance = self._explored(plan, rules, features, bounds, values, move.notes)
-        else:
-            theirs = Moves(table, rival.rules, context, candidates, features, shopper)
-            other = bounds.bounded(theirs.boosted(rival.scores))[plan.top]
-            drafted = team_draft(
-                plan.top, plan.top[np.argsort(-other, kind="stable")], self._rng, plan.frame
-            )
-            free = np.concatenate([drafted.order, plan.tail])
-            chance = np.concatenate([drafted.propensity, np.ones(len(plan.tail))])
-            teams = np.full(len(values), NO_TEAM, np.int8)
-            teams[np.flatnonzero(plan.layout == FREE)[: len(drafted.team)]] = drafted.team
+        draw = drawing(
+            table, rules, context, candidates, features, scores, reach, shopper, rival
+        )  # fmt: skip
+        return draw(self._rng)
+
+
+def drawing(
+    table: ItemTable,
+    rules: Rules,
+    context: Context,
+    candidates: Candidates,
+    features: FeatureMatrix,
+    scores: FloatArray,
+    reach: float = 1.0,
+    shopper: Shopper = NOBODY,
+    rival: Rival | None = None,
+) -> Draw:
+    """All of SlatePolicy.order but chance: draws a slate of the request as often as it is asked."""
+    bounds = Bounds(candidates.relevance, reach)
+    move = Moves(table, rules, context, candidates, features, shopper)
+    if candidates.sort_key is not None:
+        asked = _as_asked(candidates.sort_key, move, context)
+        return lambda rng: asked
+    values = bounds.bounded(move.boosted(scores))
+    plan = _plan(values, move, rules, bounds)
+    if rival is None:
+        fill = _exploring(plan, rules, features, bounds, values)
+    else:
+        theirs = Moves(table, rival.rules, context, candidates, features, shopper)
+        other = bounds.bounded(theirs.boosted(rival.scores))[plan.top]
+        fill = _drafting(plan, plan.top[np.argsort(-other, kind="stable")])
+    free, part = plan.layout == FREE, context.part(len(values))
+    shown = scores if candidates.relevance is None else values
+
+    def draw(rng: np.random.Generator) -> Ordered:
+        notes = {index: texts.copy() for index, texts in move.notes.items()}
+        filled = fill(rng, notes)
         order, propensity = plan.layout.copy(), np.ones(len(values), np.float32)
-        order[plan.layout == FREE], propensity[plan.layout == FREE] = free, chance
-        part = context.part(len(order))
-        shown = scores if candidates.relevance is None else values
+        order[free], propensity[free] = filled.order, filled.propensity
+        teams = None
+        if filled.team is not None:
+            teams = np.full(len(values), NO_TEAM, np.int8)
+            teams[np.flatnonzero(free)[: len(filled.team)]] = filled.team
         return Ordered(
-            order[part], propensity[part], move.notes, shown, None if teams is None else teams[part]
+            order[part], propensity[part], notes, shown, None if teams is None else teams[part]
         )
 
-    def _explored(
-        self,
-        plan: "_Plan",
-        rules: Rules,
-        features: FeatureMatrix,
-        bounds: Bounds,
-        values: FloatArray,
-        notes: Notes,
-    ) -> tuple[Order, DoubleArray]:
-        """The free items in an order with some chance in it, and the propensities of the places."""
-        rule = rules.exploration
-        usual = np.concatenate([best(plan.frame), plan.tail])
-        slot = _free_slot(plan.layout, rule.position)
-        explorable = (features.exposure <= rule.max_exposure) & ~plan.buried
-        # What is explored passes everything behind the slot.
-        behind = usual[slot:]
-        explorable[behind] &= bounds.may_lead(behind[~plan.buried[behind]], behind)
-        lift = Uplift.of(usual, slot, explorable[usual], rule, features)
-        share = rule.sampling.share
-        draws = Draws(plan.frame, values, rule.sampling) if share > 0 else None
-        return explore(usual, lift, draws, share, self._rng, notes)
+    return draw
+
+
+class _Filled(NamedTuple):
+    """The free places (m,), and whose pick the first of them are."""
+
+    order: Order
+    propensity: DoubleArray
+    team: Teams | None = None
+
+
+_Fill = Callable[[np.random.Generator, Notes], _Filled]
+
+
+def _exploring(
+    plan: "_Plan", rules: Rules, features: FeatureMatrix, bounds: Bounds, values: FloatArray
+) -> _Fill:
+    """The free items in an order with some chance in it, and the propensities of the places."""
+    rule = rules.exploration
+    usual = np.concatenate([best(plan.frame), plan.tail])
+    slot = _free_slot(plan.layout, rule.position)
+    explorable = (features.exposure <= rule.max_exposure) & ~plan.buried
+    # What is explored passes everything behind the slot.
+    behind = usual[slot:]
+    explorable[behind] &= bounds.may_lead(behind[~plan.buried[behind]], behind)
+    lift = Uplift.of(usual, slot, explorable[usual], rule, features)
+    share = rule.sampling.share
+    draws = Draws(plan.frame, values, rule.sampling) if share > 0 else None
+    return lambda rng, notes: _Filled(*explore(usual, lift, draws, share, rng, notes))
+
+
+def _drafting(plan: "_Plan", other: Order) -> _Fill:
+    """The free items as two teams draft them, `other` being the rival's order."""
+
+    def fill(rng: np.random.Generator, _: Notes) -> _Filled:
+        drafted = team_draft(plan.top, other, rng, plan.frame)
+        free = np.concatenate([drafted.order, plan.tail])
+        chance = np.concatenate([drafted.propensity, np.ones(len(plan.tail))])
+        return _Filled(free, chance, drafted.team)
+
+    return fill
 
 
 @dataclass(frozen=True, slots=True)
