@@ -1,4 +1,4 @@
-"""Reads an experiment from the shop's log or from two tables, or plans one.
+"""Reads an experiment from the shop's log and archive or from two tables, or plans one.
 
     python -m serving.experiments.report of wider --state .vitrine/grocery
     python -m serving.experiments.report read --exposures E.parquet --outcomes O.parquet \\
@@ -17,10 +17,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from features.events.log import every_event, every_ranking
 from features.objective import ObjectiveError
-from features.store.backends import open_event_log
 from features.store.chosen import add_store, store_of
+from features.store.kept import open_kept
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
@@ -79,11 +78,8 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         plan_of(experiment), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
-    log = open_event_log(store_of(given))
-    try:
-        data = data_of(experiment, every_ranking(log), every_event(log), objective)
-    finally:
-        log.close()
+    with open_kept(store_of(given)) as kept:
+        data = data_of(experiment, kept.rankings(), kept.events(), objective)
     return _told(how, data, given, console)
 
 
