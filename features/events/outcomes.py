@@ -1,4 +1,4 @@
-"""What became of rankings: events counted by the route and model version that showed the item."""
+"""What became of rankings: events by the route, model version and arm that showed the item."""
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from features.events.event import BehaviorEvent
 from features.events.log import RankingRoute
-from features.telemetry.ingest_metrics import OUTCOMES, VersionLabel
+from features.telemetry.ingest_metrics import EXPERIMENT_OUTCOMES, OUTCOMES, ArmLabel, VersionLabel
 
 SETTLE_S = 1.0  # a ranking is recorded a moment after it was answered; its events may be faster
 _UNKNOWN = RankingRoute("unknown", None)
@@ -34,7 +34,7 @@ class Outcomes:
         self._rankings = rankings
         self._routes: OrderedDict[str, RankingRoute] = OrderedDict()
         self._waiting: deque[tuple[float, BehaviorEvent]] = deque()
-        self._versions = VersionLabel()
+        self._versions, self._arms = VersionLabel(), ArmLabel()
 
     def take(self, events: Sequence[BehaviorEvent], now_s: float) -> None:
         """Have `events` counted once their rankings must have been recorded."""
@@ -59,13 +59,15 @@ class Outcomes:
             self._routes.update(self._rankings.routes(missing))
 
     def _count(self, event: BehaviorEvent) -> None:
-        known = None
+        known = _UNKNOWN
         if event.ranking_id is not None and event.ranking_id in self._routes:
             known = self._routes[event.ranking_id]
             self._routes.move_to_end(event.ranking_id)
-        route, version = known or _UNKNOWN
+        route, version, arms = known
         OUTCOMES.labels(
             type=event.type.value,
             route=route if route in ROUTES else "unknown",
             model_version="none" if version is None else self._versions.of(version),
         ).inc()
+        for arm in arms:
+            EXPERIMENT_OUTCOMES.labels(*self._arms.of(arm), event.type.value).inc()

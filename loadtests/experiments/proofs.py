@@ -1,7 +1,7 @@
 """The proofs by simulation: false alarms, power, what the past saves, interleaving."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -31,14 +31,15 @@ _PILOT = 400_000  # shoppers of the history that an experiment is planned from
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is simulated."""
+    """How much is simulated, and of whom."""
 
     false_alarms: int = 10_000
     false_alarm_shoppers: int = 2_000
     days: int = 28
-    power: int = 300
+    power: int = 1_000
     interleaving: int = 400
     served: int = 60
+    population: Population = field(default_factory=Population)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def false_alarms(size: Size, seed: int, console: Console) -> Proved:
     daily = np.arange(1, size.days + 1)
     sizes = batches(runs, n, size.days)
     parts = [
-        peek(Population(), batch, n, daily, 0.0, rng)
+        peek(size.population, batch, n, daily, 0.0, rng)
         for batch in tracked(sizes, "A/A experiments, in batches", console)
     ]
     found = reduce(add, parts)
@@ -75,7 +76,7 @@ def false_alarms(size: Size, seed: int, console: Console) -> Proved:
 def power(size: Size, seed: int, console: Console) -> Proved:
     """A planted lift, with as many shoppers as the planner asks for."""
     rng = np.random.default_rng(seed)
-    mean, deviation, saved, by_age = _history(size.days, rng)
+    mean, deviation, saved, by_age = _history(size, rng)
     question = Question(mean, deviation, LIFT, saved=saved)
     planned = plan(question)
     own = 1 - (1 - saved) / (1 - by_age)
@@ -91,7 +92,7 @@ def power(size: Size, seed: int, console: Console) -> Proved:
         weekly = np.arange(7, size.days + 1, 7)  # looking more often could only find more
         sizes = batches(size.power, n, len(weekly))
         found = reduce(add, (
-            peek(Population(), batch, n, weekly, LIFT, rng)
+            peek(size.population, batch, n, weekly, LIFT, rng)
             for batch in tracked(sizes, f"planted lifts, planned {name} CUPED", console)
         ))  # fmt: skip
         figures[name] = _plain(found)
@@ -141,11 +142,12 @@ def interleaving(size: Size, seed: int, console: Console) -> Proved:
     })  # fmt: skip
 
 
-def _history(days: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def _history(size: Size, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """Reward at the end of such an experiment: mean, deviation, share of its variance explained by
     what was known at exposure, and by how long ago that was alone."""
-    of = shoppers(Population(), (1, _PILOT), days, rng)
-    reward = rewards(Population(), of, np.array([days]), 0.0, rng)[0, :, 0]
+    population, days = size.population, size.days
+    of = shoppers(population, (1, _PILOT), days, rng)
+    reward = rewards(population, of, np.array([days]), 0.0, rng)[0, :, 0]
     arms = [~of.arm[0], of.arm[0]]
     past = known_at_exposure(of.past[0, :, None], days - of.day[0].astype(np.float64))
     saved, by_age = (adjusted(reward, arms, known).saved for known in (past, past[:, 1:2]))

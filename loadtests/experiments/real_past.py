@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset
+from features.objective import Objective
 from loadtests.experiments.population import PAST_DAYS
 from serving.experiments.report.metrics import REWARD, Metric
 from serving.experiments.report.shoppers import DAY_S, shoppers
 from serving.experiments.statistics.samples import adjusted
 
 MONTH_DAYS = 28
-WEIGHTS = {"click": 1.0, "add_to_cart": 3.0, "purchase": 10.0}  # as simulated shoppers have them
 REVENUE = Metric(name="revenue per shopper", column="revenue")
 
 
@@ -30,14 +31,18 @@ class Month:
     relative_deviation: dict[str, float]  # standard deviation by mean, between shoppers
 
 
-def months(dataset: Dataset, most: int = 6) -> list[Month]:
-    """The last months of a log, newest first; raises ValueError when it is shorter than one."""
+def months(dataset: Dataset, objective: Objective, most: int = 6) -> list[Month]:
+    """The last months of a log, newest first; raises ValueError when it is shorter than one.
+
+    What comes later than its ranking is worth as much as what comes at once: a data set of others
+    has no rankings.
+    """
     events = dataset.events
     unit = events["user_id"].where(events["user_id"] != "", events["session_id"])
     table = pd.DataFrame(
         {
             "unit": unit, "at_s": events["at"].astype(np.float64),
-            "reward": events["type"].map(WEIGHTS).fillna(0.0).astype(np.float64),
+            "reward": [objective.reward(event, event.at_s) for event in behavior_events(events)],
             "revenue": events["value"].fillna(0.0).where(events["type"] == "purchase", 0.0),
         }
     )  # fmt: skip

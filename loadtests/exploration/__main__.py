@@ -1,7 +1,7 @@
 """`make exploration`: what exploration costs and gains in the simulated shop. docs/experiments.md.
 
 Prints a table, writes `exploration.json` and `exploration.png`. Exit status 1 when no policy gains
-more than it costs and finds new items twice as fast.
+more than it costs and finds new items twice as fast; 2: the objective cannot be read.
 """
 
 import argparse
@@ -15,12 +15,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from features.objective import Objective, ObjectiveError
 from features.telemetry.progress import StepProgress
 from loadtests.exploration.findings import Finding, finding
 from loadtests.exploration.learner import RANKERS, Ranker
 from loadtests.exploration.play import Course, play, warmed_up, without_chance
 from loadtests.exploration.plot import draw
-from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Reward, Shop
+from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Shop
+from serving.experiments.worth import add_objective, objective_of
 from serving.shops.rules import Rules
 
 WITHOUT = "none"
@@ -48,6 +50,11 @@ def _rules(**exploration: object) -> Rules:
 def main() -> int:
     """Play every policy in every shop, and compare."""
     given = _arguments()
+    try:
+        objective = objective_of(given)
+    except ObjectiveError as error:
+        print(error, file=sys.stderr)
+        return 2
     console = Console(width=None if sys.stdout.isatty() else 160)
     courses: dict[Ranker, dict[str, list[Course]]] = {
         ranker: {name: [] for name in policies()} for ranker in RANKERS
@@ -55,7 +62,7 @@ def main() -> int:
     with StepProgress(console=console) as progress:
         task = progress.add_task("shops played", total=given.shops * len(RANKERS) * len(policies()))
         for seed in range(given.shops):
-            shop = Shop.drawn(seed, given.items, given.rankings, Reward())
+            shop = Shop.drawn(seed, given.items, given.rankings, objective)
             for ranker in RANKERS:
                 learner = warmed_up(shop, ranker, seed)
                 for name, rules in policies().items():
@@ -65,7 +72,7 @@ def main() -> int:
     folder: Path = given.out
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "exploration.json"
-    report.write_text(json.dumps(_as_json(given, courses, findings), indent=2) + "\n")
+    report.write_text(json.dumps(_as_json(given, objective, courses, findings), indent=2) + "\n")
     draw(courses, WITHOUT, findings, folder / "exploration.png")
     console.print(_table(given, findings))
     console.print(f"report: {report}", markup=False)
@@ -84,6 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=1_500)
     parser.add_argument("--rankings", type=int, default=100, help="a day")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
+    add_objective(parser)
     given = parser.parse_args()
     if given.shops < 2:
         parser.error("--shops: an interval needs at least two")
@@ -92,6 +100,7 @@ def _arguments() -> argparse.Namespace:
 
 def _as_json(
     given: argparse.Namespace,
+    objective: Objective,
     courses: Mapping[Ranker, Mapping[str, list[Course]]],
     findings: Mapping[Ranker, list[Finding]],
 ) -> dict[str, object]:
@@ -101,7 +110,7 @@ def _as_json(
         "rankings_a_day": given.rankings,
         "days": DAYS,
         "warm_up_days": WARM_UP_DAYS,
-        "reward": asdict(Reward()),
+        "objective": objective.model_dump(),
         "policies": {name: rules.exploration.model_dump() for name, rules in policies().items()},
         "findings": {
             ranker: [

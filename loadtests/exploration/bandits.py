@@ -14,12 +14,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from features.objective import ObjectiveError
 from features.telemetry.progress import tracked
 from loadtests.exploration.bandit import Bandit, EpsilonGreedy, Evenly, LinearThompson
 from loadtests.exploration.choices import CONTEXT, POLICIES, Choices, choices
 from loadtests.exploration.findings import Interval, interval
 from loadtests.exploration.play import warmed_up
-from loadtests.exploration.shop import Reward, Shop
+from loadtests.exploration.shop import Shop
+from serving.experiments.worth import add_objective, objective_of
 
 _NOISE = 2.0  # of a reward: most answers give nothing, some a purchase
 BANDITS: dict[str, Callable[[], Bandit]] = {
@@ -47,17 +49,23 @@ def by_context(offered: Choices) -> float:
 
 
 def main() -> int:
-    """Exit status 1 when no bandit earns more than the best fixed policy."""
+    """Exit status 1 when no bandit earns more than the best fixed policy; 2: a bad objective."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shops", type=int, default=10)
     parser.add_argument("--items", type=int, default=1_000)
     parser.add_argument("--rankings", type=int, default=500, help="a day")
     parser.add_argument("--keep", type=Path, help="folder for choices-<seed>.npz")
+    add_objective(parser)
     given = parser.parse_args()
+    try:
+        objective = objective_of(given)
+    except ObjectiveError as error:
+        print(error, file=sys.stderr)
+        return 2
     console = Console(width=None if sys.stdout.isatty() else 110)
     rows: dict[str, list[float]] = {}
     for seed in tracked(range(given.shops), "shops", console):
-        shop = Shop.drawn(seed, given.items, given.rankings, Reward())
+        shop = Shop.drawn(seed, given.items, given.rankings, objective)
         offered = choices(shop, warmed_up(shop, "click rate", seed), seed)
         if given.keep:
             given.keep.mkdir(parents=True, exist_ok=True)

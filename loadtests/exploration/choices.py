@@ -10,10 +10,11 @@ from features.datasets.simulated.behaviour import draw_queries
 from features.datasets.simulated.catalog import category_tree
 from features.datasets.simulated.shoppers import DAY_S
 from features.datasets.simulated.simulation import START_S
-from features.datasets.simulated.truth import BUY, CART, OFFSET, examination, match, sigmoid, taste
+from features.datasets.simulated.truth import examination, match
 from loadtests.exploration.learner import Learner
 from loadtests.exploration.play import SHOWN
 from loadtests.exploration.shop import WARM_UP_DAYS, Shop
+from loadtests.exploration.worth import Answers
 
 # Weights of: what the page says of the need, the shopper's last need, an item's appeal, its clicks.
 POLICIES = {
@@ -38,14 +39,16 @@ class Choices:
 
 def choices(shop: Shop, learner: Learner, seed: int) -> Choices:
     """Of all requests after the first days; `learner` is as of then and learns nothing more."""
-    rng = np.random.default_rng((seed, 2))
+    rng, later = (np.random.default_rng((seed, stream)) for stream in (2, 4))
     page = draw_queries(rng, category_tree(), shop.needs).page[:, 0]
     asked = np.flatnonzero(shop.sessions.start_s >= START_S + WARM_UP_DAYS * DAY_S)
     before = _session_before(shop.sessions.shopper, shop.sessions.is_guest)
     there = np.flatnonzero(shop.launch_day < 0)
     popular = there[np.argsort(-learner.clicks[there], kind="stable")[:_HOME]]
     found = [
-        _of_request(shop, learner, rng, session, int(page[session]), int(before[session]), popular)
+        _of_request(
+            shop, learner, rng, later, session, int(page[session]), int(before[session]), popular
+        )
         for session in asked.tolist()
     ]
     context, reward, worth = (np.array(part) for part in zip(*found, strict=True))
@@ -67,6 +70,7 @@ def _of_request(
     shop: Shop,
     learner: Learner,
     rng: np.random.Generator,
+    later: np.random.Generator,
     session: int,
     page: int,
     before: int,
@@ -85,18 +89,18 @@ def _of_request(
             np.log(learner.clicks[items] + 1),
         ]
     )
-    liking = taste(shop.shoppers, shop.latents, shop.sessions.shopper[[session]], items)
-    chance = sigmoid(liking + needed - OFFSET)
-    sells = BUY * sigmoid(1 + liking / 2)
+    chance = shop.answers(np.full(len(items), session), items, needed)
     # One shopper, who likes the same items whoever ranks; only the places differ.
     looks, likes, puts, pays = rng.random((4, len(items)))
-    click, cart = likes < chance, puts < CART * chance
-    given = click * (
-        shop.reward.click + cart * (shop.reward.cart + (pays < sells) * shop.reward.purchase)
-    )
-    mean = chance * (
-        shop.reward.click + CART * chance * (shop.reward.cart + sells * shop.reward.purchase)
-    )
+    stays, sends = later.random((2, len(items)))
+    given = shop.worth.of(
+        Answers(
+            likes < chance.click, stays < chance.long_view, puts < chance.cart,
+            pays < chance.sold, sends < chance.back,
+        ),
+        items,
+    )  # fmt: skip
+    mean = shop.worth.of(chance, items)
     examined = examination(np.arange(1, SHOWN + 1))
     reward, worth = [], []
     for weights in POLICIES.values():

@@ -9,7 +9,6 @@ stood there times the propensity that was logged. The error is that of a sum of 
 
 import argparse
 import sys
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,12 +17,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from features.arrays import FloatArray
+from features.arrays import DoubleArray, FloatArray, LongArray
 from features.behavior.matrix import COLUMN, FEATURE_NAMES
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from serving.ranking.request import Context
-from serving.ranking.slate.policy import Ordered, Rival, SlatePolicy
+from serving.ranking.slate.moves import Order
+from serving.ranking.slate.policy import Draw, Rival, drawing
 from serving.ranking.values import Candidates, FeatureMatrix
 from serving.search.relevance import COLUMNS, Matches
 from serving.shops.rules import Rules
@@ -96,49 +96,70 @@ class Finding:
 
 
 class Tally:
-    """Counts what stood where, after what, and what was logged of it."""
+    """Counts what stood where, after what, and what was logged of it: slates of `N` items or fewer.
+
+    A slate that begins with some items is told by one number, so that arrays count.
+    """
 
     def __init__(self) -> None:
-        self._after: dict[tuple[int, ...], dict[int, list[float]]] = defaultdict(dict)
-        self._uneven = 0.0
+        self._orders, self._told, self._places = bytearray(), bytearray(), 0
 
-    def add(self, order: list[int], propensity: list[float]) -> None:
-        """One slate."""
-        for place, (item, told) in enumerate(zip(order, propensity, strict=True)):
-            seen = self._after[tuple(order[:place])].setdefault(item, [0, told])
-            seen[0] += 1
-            self._uneven = max(self._uneven, abs(seen[1] - told))
+    def add(self, order: Order, propensity: FloatArray) -> None:
+        """One slate; all have the same number of places."""
+        self._orders += order.astype(np.int8).tobytes()
+        self._told += propensity.astype(np.float32).tobytes()
+        self._places = len(order)
 
-    def finding(self, case: Case, draws: int) -> Finding:
+    def finding(self, case: Case) -> Finding:
         """What came of it."""
-        off: dict[tuple[int, int], float] = defaultdict(float)
-        variance: dict[tuple[int, int], float] = defaultdict(float)
-        compared = 0.0
-        for before, items in self._after.items():
-            times = sum(count for count, _ in items.values())
-            if times < _VISITS:
-                continue
-            compared += times
-            for item, (count, told) in items.items():
-                off[len(before), item] += count - times * told
-                variance[len(before), item] += times * told * (1 - told)
-        told_of = [told for items in self._after.values() for _, told in items.values()]
-        errors = [0.0] * N
-        for (place, item), difference in off.items():
-            # Where nothing is left to chance, one slate that differs is an error without end.
-            sure = variance[place, item] < 1e-9
-            error = float(abs(difference) > 1e-3) * np.inf if sure else 0.0
-            if not sure:
-                error = abs(difference) / variance[place, item] ** 0.5
-            errors[place] = max(errors[place], error)
-        above = max(sum(told for _, told in items.values()) for items in self._after.values()) - 1
-        share = compared / (draws * N)
-        return Finding(case, draws, errors, min(told_of), share, self._uneven, above)
+        orders = np.frombuffer(self._orders, np.int8).reshape(-1, self._places)
+        told = np.frombuffer(self._told, np.float32).reshape(-1, self._places).astype(np.float64)
+        draws, places = orders.shape
+        errors, compared, uneven, above, least = [], 0, 0.0, -1.0, 1.0
+        begins = np.zeros(draws, np.int64)  # number of what stands before
+        for place in range(places):
+            items = orders[:, place].astype(np.int64)
+            # Each begin with each item behind it: how often, and what was logged of it.
+            kinds, first, which, count = np.unique(
+                begins * N + items, return_index=True, return_inverse=True, return_counts=True
+            )
+            logged = told[first, place]
+            uneven = max(uneven, float(np.abs(told[:, place] - logged[which]).max()))
+            least = min(least, float(logged.min()))
+            group = np.unique(kinds // N, return_inverse=True)[1]
+            times = np.bincount(group, count).astype(np.float64)[group]
+            above = max(above, float(np.bincount(group, logged).max()) - 1)
+            often = times >= _VISITS
+            compared += int(count[often].sum())
+            errors.append(_worst(kinds[often] % N, count[often], times[often], logged[often]))
+            begins = begins * N + items
+        return Finding(
+            case, draws, errors, least, compared / (draws * places), uneven, above
+        )  # fmt: skip
+
+
+def _worst(items: LongArray, count: LongArray, times: DoubleArray, logged: DoubleArray) -> float:
+    """How far the worst item of a place is off, in standard errors."""
+    off = np.bincount(items, count - times * logged, minlength=N)
+    variance = np.bincount(items, times * logged * (1 - logged), minlength=N)
+    # Where nothing is left to chance, one slate that differs is an error without end.
+    sure = variance < 1e-9
+    error = np.abs(off) / np.sqrt(np.where(sure, 1.0, variance))
+    error[sure] = np.where(np.abs(off[sure]) > 1e-3, np.inf, 0.0)
+    return float(error.max())
 
 
 def tried(case: Case, draws: Iterable[int], seed: int = 1) -> Finding:
-    """Order the slate once for each of `draws`, and compare."""
-    policy, tally, n = SlatePolicy(np.random.default_rng(seed)), Tally(), 0
+    """Draw the slate once for each of `draws`, and compare."""
+    rng, tally, draw = np.random.default_rng(seed), Tally(), request(case)
+    for _ in draws:
+        made = draw(rng)
+        tally.add(made.order, made.propensity)
+    return tally.finding(case)
+
+
+def request(case: Case) -> Draw:
+    """One request of the case, by the policy that serves."""
     rows = np.arange(N)
     values = np.full((N, len(FEATURE_NAMES)), np.nan, np.float32)
     values[:, COLUMN["item_interest_30d"]] = np.log1p(0.1 * np.array(SEEN))
@@ -152,24 +173,11 @@ def tried(case: Case, draws: Iterable[int], seed: int = 1) -> Finding:
         Matches(relevance, np.zeros((N, len(COLUMNS)), np.float32)) if case.searched else None,
     )
     scores = np.linspace(3, 0, N, dtype=np.float32)
-    rival = Rival(scores[::-1].copy(), case.rules) if case.interleaved else None
-    for _ in draws:
-        made = _ordered(policy, case.rules, offered, features, scores, rival)
-        tally.add(made.order.tolist(), made.propensity.tolist())
-        n += 1
-    return tally.finding(case, n)
-
-
-def _ordered(
-    policy: SlatePolicy,
-    rules: Rules,
-    offered: Candidates,
-    features: FeatureMatrix,
-    scores: FloatArray,
-    rival: Rival | None,
-) -> Ordered:
-    context = Context("r", 0.0, 0.0, query=None if offered.matches is None else "things")
-    return policy.order(ITEMS, rules, context, offered, features, scores, 0.15, rival=rival)
+    return drawing(
+        ITEMS, case.rules, Context("r", 0.0, 0.0, query="things" if case.searched else None),
+        offered, features, scores, reach=0.15,
+        rival=Rival(scores[::-1].copy(), case.rules) if case.interleaved else None,
+    )  # fmt: skip
 
 
 def main() -> int:

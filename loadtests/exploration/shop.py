@@ -22,20 +22,22 @@ from features.datasets.simulated.shoppers import (
     draw_shoppers,
 )
 from features.datasets.simulated.simulation import START_S
-from features.datasets.simulated.truth import BUY, CART, OFFSET, match, sigmoid, taste
+from features.datasets.simulated.truth import (
+    BUY,
+    CART,
+    OFFSET,
+    long_view_chance,
+    match,
+    return_chance,
+    sigmoid,
+    taste,
+)
+from features.objective import Objective
+from loadtests.exploration.worth import Answers, Worth
 
 WARM_UP_DAYS, DAYS = 14, 30  # before anything is compared; then what is compared
 BEST = 5  # items of a type that deserve to be seen first
 _ASKED = 300  # shoppers over whom an item's appeal is averaged
-
-
-@dataclass(frozen=True, slots=True)
-class Reward:
-    """What an answer is worth: of a click, a cart and a purchase, each on top of the one before."""
-
-    click: float = 1.0
-    cart: float = 3.0
-    purchase: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,10 @@ class Shop:
     needs: Needs
     launch_day: LongArray
     deserving: BoolArray
-    reward: Reward
+    worth: Worth
 
     @staticmethod
-    def drawn(seed: int, n_items: int, rankings_a_day: int, reward: Reward) -> "Shop":
+    def drawn(seed: int, n_items: int, rankings_a_day: int, objective: Objective) -> "Shop":
         """A ranking a session; items are launched while the policies are compared."""
         rng, tree = np.random.default_rng(seed), category_tree()
         days = WARM_UP_DAYS + DAYS
@@ -87,8 +89,9 @@ class Shop:
         for kind in range(len(tree.names)):
             members = np.flatnonzero(latents.type == kind)
             deserving[members[np.argsort(-appeal[members])[:BEST]]] = True
+        worth = Worth(objective, frame["price"].to_numpy(np.float64))
         return Shop(
-            table, latents, shoppers, sessions, needs, launch.astype(np.int64), deserving, reward
+            table, latents, shoppers, sessions, needs, launch.astype(np.int64), deserving, worth
         )
 
     def day(self, day: int) -> list[Requests]:
@@ -108,8 +111,17 @@ class Shop:
     def _requests(self, session: LongArray, items: LongArray) -> Requests:
         rows, columns = np.broadcast_arrays(session[:, None], items[None, :])
         needed = match(self.latents, self.needs, rows, np.zeros_like(rows), columns)
-        liking = taste(self.shoppers, self.latents, self.sessions.shopper[rows], columns)
-        chance = sigmoid(liking + needed - OFFSET)
-        sold = BUY * sigmoid(1 + liking / 2) * self.reward.purchase
-        worth = chance * (self.reward.click + CART * chance * (self.reward.cart + sold))
-        return Requests(items, needed, chance, worth)
+        answers = self.answers(rows, columns, needed)
+        return Requests(items, needed, np.asarray(answers.click), self.worth.of(answers, columns))
+
+    def answers(self, session: LongArray, items: LongArray, needed: DoubleArray) -> Answers:
+        """The chances of each item that is examined; all three of one shape."""
+        liking = taste(self.shoppers, self.latents, self.sessions.shopper[session], items)
+        click = sigmoid(liking + needed - OFFSET)
+        return Answers(
+            click,
+            long_view_chance(click, self.worth.long_view_s),
+            CART * click,
+            BUY * sigmoid(1 + liking / 2),
+            return_chance(liking, self.latents.department[items] == 0),
+        )

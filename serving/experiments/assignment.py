@@ -133,8 +133,8 @@ class Assigner:
             )
             for draw, arms in drawn
         )
-        seen = {exposure.label: arms[0] for exposure, (_, arms) in zip(exposures, drawn, strict=True)
-                if len(arms) == 1}  # fmt: skip
+        met = zip(exposures, drawn, strict=True)
+        seen = {exposure.label: arms[0] for exposure, (_, arms) in met if len(arms) == 1}
         versions = [arm.model_version for arm in seen.values() if arm.model_version is not None]
         alone = Assignment(
             self._rules_of(usual, seen),
@@ -144,22 +144,16 @@ class Assigner:
         )
         for draw, arms in drawn:
             if len(arms) > 1:  # of one experiment at most: check_together
-                key = draw.experiment.key
-                first, second = (self._team(usual, key, arm, seen, alone) for arm in arms)
+                first, second = (
+                    Team(
+                        arm.key,
+                        self._rules_of(usual, {**seen, f"{draw.experiment.key}/{arm.key}": arm}),
+                        arm.model_version or alone.model_version,
+                    )
+                    for arm in arms
+                )
                 return replace(alone, teams=(first, second)).led_by(first)
         return alone
-
-    def _team(
-        self,
-        usual: Assignment,
-        experiment: str,
-        arm: Arm,
-        seen: Mapping[str, Arm],
-        alone: Assignment,
-    ) -> Team:
-        """`arm` on top of the arms `seen` of other experiments, which come to `alone`."""
-        rules = self._rules_of(usual, {**seen, f"{experiment}/{arm.key}": arm})
-        return Team(arm.key, rules, arm.model_version or alone.model_version)
 
     def _usual(self, asked: Asked) -> Assignment:
         """As those are ranked whom nothing drew: by the shop's rules and what was promoted."""

@@ -8,7 +8,20 @@ import numpy.typing as npt
 from features.arrays import BoolArray, DoubleArray, LongArray
 from features.datasets.simulated.catalog import BRAND_NAMES, MATERIALS, Tree
 from features.datasets.simulated.shoppers import DAY_S, Needs, Sessions
-from features.datasets.simulated.truth import BUY, CART, Truth, examination, sigmoid, taste, utility
+from features.datasets.simulated.truth import (
+    BUY,
+    CART,
+    DWELL_LOG,
+    DWELL_S,
+    DWELL_SPREAD,
+    SEEN,
+    Truth,
+    examination,
+    return_chance,
+    sigmoid,
+    taste,
+    utility,
+)
 from features.datasets.simulated.words import COLOURS
 from features.events.event import EventType
 
@@ -125,11 +138,13 @@ def act(
     item, relevance = slates.items[row, place], slates.relevance[row, place]
     liking = taste(truth.shoppers, truth.items, shopper[row], item)
     clicked_at = started[row] + 3.0 + 6.0 * place + rng.random(len(row)) * 5.0
-    dwell_s = np.clip(np.exp(2.3 + 1.2 * relevance + rng.normal(0, 0.7, len(row))), 1.0, 100.0)
+    base, slope = DWELL_LOG
+    lasting = base + slope * relevance + rng.normal(0, DWELL_SPREAD, len(row))
+    dwell_s = np.clip(np.exp(lasting), *DWELL_S)
     carted = rng.random(len(row)) < CART * relevance
     bought = carted & (rng.random(len(row)) < BUY * sigmoid(1 + liking / 2))
     fashion = truth.items.department[item] == 0
-    sent_back = bought & (rng.random(len(row)) < sigmoid(-1.0 - 0.8 * liking + 0.7 * fashion))
+    sent_back = bought & (rng.random(len(row)) < return_chance(liking, fashion))
     checkout = (
         truth.sessions.start_s[slates.session[row]]
         + SLATE_S * (truth.sessions.n_slates[slates.session[row]])
@@ -149,7 +164,7 @@ def act(
         )  # fmt: skip
 
     every = np.ones(len(row), dtype=bool)
-    seen = rng.random(len(row)) < 0.97  # the rest leave before the page has loaded
+    seen = rng.random(len(row)) < SEEN
     searches = np.flatnonzero(searched)
     actions = [
         Actions(

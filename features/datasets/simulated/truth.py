@@ -11,6 +11,8 @@ The model (docs/data.md has it in words), for shopper u with need n and item i:
     P(cart | click)             = 0.5 * sigmoid(utility)
     P(purchase | cart)          = 0.6 * sigmoid(1 + taste / 2)
     P(return | purchase)        = sigmoid(-1 - 0.8 taste + 0.7 [fashion])
+    dwell after a click, seconds = exp(2.3 + 1.2 P(click | examined) + N(0, 0.7)), within 1..100;
+                                  3 % leave before the page has loaded
     P(examined | position)      = 1 / position^0.7   (position-based model, Joachims et al. 2017)
 """
 
@@ -21,14 +23,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtr
 
-from features.arrays import DoubleArray, LongArray
+from features.arrays import BoolArray, DoubleArray, LongArray
 from features.datasets.format import DatasetError
 from features.datasets.simulated.catalog import ItemLatents
 from features.datasets.simulated.shoppers import Needs, Sessions, ShopperLatents
 
 EXAMINATION_POWER = 0.7
 CART, BUY = 0.5, 0.6
+SEEN = 0.97  # the rest leave before the page has loaded
+DWELL_LOG, DWELL_SPREAD, DWELL_S = (2.3, 1.2), 0.7, (1.0, 100.0)
 OFFSET = 5.0  # keeps a typical click rate near that of a shop
 
 
@@ -114,6 +119,20 @@ def examination(position: LongArray) -> DoubleArray:
 def sigmoid(values: DoubleArray) -> DoubleArray:
     """1 / (1 + exp(-x))."""
     return np.asarray(1.0 / (1.0 + np.exp(-values)))
+
+
+def return_chance(liking: DoubleArray, fashion: BoolArray) -> DoubleArray:
+    """P(return | purchase) for a taste."""
+    return sigmoid(-1.0 - 0.8 * liking + 0.7 * fashion)
+
+
+def long_view_chance(relevance: DoubleArray, at_least_s: float) -> DoubleArray:
+    """P(dwell of at least so long | click)."""
+    if not DWELL_S[0] < at_least_s <= DWELL_S[1]:
+        return np.full(relevance.shape, SEEN if at_least_s <= DWELL_S[0] else 0.0)
+    base, slope = DWELL_LOG
+    longer = (np.log(at_least_s) - base - slope * relevance) / DWELL_SPREAD
+    return np.asarray(SEEN * ndtr(-longer))
 
 
 def write_truth(truth: Truth, folder: Path) -> None:

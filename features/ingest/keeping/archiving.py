@@ -1,4 +1,4 @@
-"""What was folded goes to the archive, before the log forgets it."""
+"""What was folded goes to the archive, and what tells of experiments, before the log forgets it."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER
 from features.store.archive import Archive, Place
 
-_ROWS = 20_000  # entries taken at once: bounds memory
+_ROWS, _RANKINGS = 20_000, 5_000  # entries taken at once: bounds memory
 _log = logging.getLogger(__name__)
 
 
@@ -45,11 +45,17 @@ class Archiver:
         self._log.close()
 
     def catch_up(self) -> None:
-        """Archive all that was folded; drop what is too old."""
-        position, folded = self._begin(), self._log.offset(CONSUMER)
+        """Archive all that was folded, and the rankings; drop what is too old."""
+        place = self._archive.place()
+        ours = place is not None and self._is_of_this_log(place)
+        position, folded = place.seq if place and ours else 0, self._log.offset(CONSUMER)
         while position < folded and not self._stop.is_set():
             self._lease.check()
             position = self._piece(position, folded)
+        ranked: int | None = self._archive.rankings_seq() if ours else 0
+        while ranked is not None and not self._stop.is_set():
+            self._lease.check()
+            ranked = self._rankings_piece(ranked)
         self._archive.prune(self._clock() - self._keep_s)
 
     def _piece(self, position: int, folded: int) -> int:
@@ -72,12 +78,22 @@ class Archiver:
                 self._archive.add(kept, Place(last_seq, logged_s))
         return entries[-1][0]
 
-    def _begin(self) -> int:
-        """Behind what is archived of this log; of another one, as of another engine, its start."""
-        place = self._archive.place()
-        if place is None or place.seq > self._log.last_seq():
-            return 0
-        return place.seq if self._log.logged_s(place.seq) in (None, place.logged_s) else 0
+    def _rankings_piece(self, after_seq: int) -> int | None:
+        """The position, of rankings, that is archived then; None when there is none behind."""
+        with self._archive.lock:
+            found = self._log.read_rankings(after_seq, _RANKINGS)
+            if not found:
+                return None
+            last_seq = found[-1][0]
+            rankings = [ranking for _, ranking in found]
+            self._archive.add_rankings(rankings, last_seq, self._clock())
+        return last_seq
+
+    def _is_of_this_log(self, place: Place) -> bool:
+        """Whether to go on behind it; the log of another engine is archived from its start."""
+        if place.seq > self._log.last_seq():
+            return False
+        return self._log.logged_s(place.seq) in (None, place.logged_s)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):

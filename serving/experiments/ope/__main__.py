@@ -14,10 +14,9 @@ import pandas as pd
 from rich.console import Console
 
 from features.events.event import EventType
-from features.events.log import every_event, every_ranking
 from features.objective import ObjectiveError
-from features.store.backends import open_event_log
 from features.store.chosen import add_store, store_of
+from features.store.kept import open_kept
 from serving.experiments.ope.estimators import Form
 from serving.experiments.ope.evaluation import CLIP, PolicyValue, evaluate
 from serving.experiments.ope.own_log import OwnLog, Scores, own_log
@@ -40,18 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ObjectiveError) as error:
         print(error, file=sys.stderr)
         return 2
-    log = open_event_log(store)
     try:
-        own = own_log(
-            every_ranking(log), every_event(log), rewards, given.route or None, given.variant
-        )
+        with open_kept(store) as kept:
+            own = own_log(
+                kept.rankings(), kept.events(), rewards, given.route or None, given.variant
+            )
         console.print(f"{len(own.ranking_ids):,} of {own.read:,} rankings were explored")
         values = [_evaluated(own, policy, scores, given) for policy in policies]
     except OpeRefusedError as error:
         print(f"not said: {error}", file=sys.stderr)
         return 1
-    finally:
-        log.close()
+    except OSError as error:  # an archive whose storage is away
+        print(error, file=sys.stderr)
+        return 2
     show(values, console)
     write(values, given.out)
     console.print(f"report: {given.out}", markup=False)

@@ -1,4 +1,4 @@
-"""Reads an experiment from the shop's log or from two tables, publishes all, or plans one.
+"""Reads an experiment from the shop's log and archive or from two tables, publishes all, plans one.
 
     python -m serving.experiments.report of wider --state .vitrine/grocery
     python -m serving.experiments.report publish --store store.json --rules rules.yaml
@@ -19,11 +19,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from features.events.log import every_event, every_ranking
 from features.full import AWAY, StoreFullError
 from features.objective import ObjectiveError
-from features.store.backends import open_controls, open_event_log
+from features.store.backends import open_controls
 from features.store.chosen import add_store, store_of
+from features.store.kept import open_kept
 from serving.experiments.report.interleaved import told as interleaved
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import InterleavedReading
@@ -99,8 +99,8 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         correction=Correction(given.correction),
     )  # fmt: skip
     until_s = _until_s(given)
-    with closing(open_event_log(store_of(given))) as log:
-        kept = every_ranking(log), every_event(log)
+    with open_kept(store_of(given)) as both:
+        kept = both.rankings(), both.events()
         if experiment.kind is Kind.INTERLEAVE:
             picks = picks_of(experiment, *kept, objective, until_s)
             return _told(read_interleaved(how, picks, until_s), given, console)
@@ -110,8 +110,8 @@ def _of(given: argparse.Namespace, console: Console) -> int:
 def _publish(given: argparse.Namespace, console: Console) -> int:
     experiments, objective = read_rules(_rules(given)).experiments, objective_of(given)
     store = store_of(given)
-    with closing(open_event_log(store)) as log, closing(open_controls(store)) as controls:
-        for reading in publish(experiments, log, controls, objective, time.time()):
+    with open_kept(store) as kept, closing(open_controls(store)) as controls:
+        for reading in publish(experiments, kept, controls, objective, time.time()):
             told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
             console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
     return 0

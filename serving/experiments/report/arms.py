@@ -13,6 +13,7 @@ from serving.experiments.report.result import (
     EVERYBODY,
     ArmReading,
     DayPoint,
+    Finding,
     GuardRailReading,
     MetricReading,
 )
@@ -22,6 +23,8 @@ from serving.experiments.statistics.comparison import compare
 from serving.experiments.statistics.correction import corrected
 from serving.experiments.statistics.samples import adjusted, sample_of
 from serving.experiments.statistics.sequence import LEAST_SHOPPERS
+
+_ROUNDING = 1e-6  # of control's mean: shoppers who differ by no more than this do not differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,18 @@ class ArmReader:
         masks: list[BoolArray] = [control, ~control]
         sizes = (int(control.sum()), int((~control).sum()))
         if min(sizes) < LEAST_SHOPPERS:
-            return _unknown(metric, segment, sizes)
+            return _unsaid(metric, segment, sizes, "too few")
         values = metric.values(table, masks)
         plain = [sample_of(values[mask]) for mask in masks]
         means = [_known(sample.mean) for sample in plain]
         if not means[0] or means[1] is None:
-            return _unknown(metric, segment, sizes, *means)
+            return _unsaid(metric, segment, sizes, "too few", *means)
         rest, saved = adjusted(values, masks, metric.past(table))
         control_rest, treatment_rest = (sample_of(rest[mask]) for mask in masks)
+        spread = max(control_rest.variance, treatment_rest.variance) ** 0.5
+        if spread <= _ROUNDING * abs(means[0]):
+            # An interval without width would leave zero out by the rounding of a sum.
+            return _unsaid(metric, segment, sizes, "no variance", *means)
         told = compare(
             control_rest, treatment_rest, self.alpha, self.plan.looks, self.plan.tuned_to,
             plain_control=plain[0], plain_treatment=plain[1],
@@ -97,7 +104,9 @@ class ArmReader:
         out = []
         for reading, p in zip(readings, corrected(p_values, self.plan.correction), strict=True):
             sure = p < self.alpha
-            finding = reading.finding if sure or reading.finding == "too few" else "open"
+            finding = (
+                "open" if reading.finding in ("better", "worse") and not sure else reading.finding
+            )
             adjusted_p = _known(p)
             out.append(reading.model_copy(update={"adjusted_p": adjusted_p, "finding": finding}))
         return out
@@ -131,9 +140,7 @@ class ArmReader:
         return points
 
 
-def _finding(
-    metric: Metric, low: float, high: float
-) -> Literal["better", "worse", "open", "too few"]:
+def _finding(metric: Metric, low: float, high: float) -> Finding:
     if low > 0:
         return "worse" if metric.less_is_better else "better"
     if high < 0:
@@ -141,16 +148,17 @@ def _finding(
     return "open"
 
 
-def _unknown(
+def _unsaid(
     metric: Metric,
     segment: str,
     sizes: tuple[int, int],
+    why: Finding,
     control: float | None = None,
     treatment: float | None = None,
 ) -> MetricReading:
     return MetricReading(
         metric=metric.name, segment=segment, shoppers=sizes, control=control, treatment=treatment,
-        lift=None, low=None, high=None, p_value=None, finding="too few",
+        lift=None, low=None, high=None, p_value=None, finding=why,
     )  # fmt: skip
 
 

@@ -1,11 +1,11 @@
-"""Exposures and outcomes of a declared experiment, from the shop's own log.
+"""Exposures and outcomes of a declared experiment, from the shop's own log and archive.
 
 A shopper is whom the arm was drawn by. What a user does counts for the session that the user began
 as, when the arm was drawn by that (docs/adr/0034).
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -22,7 +22,16 @@ _COUNTED = {
     EventType.PURCHASE: "purchases",
     EventType.RETURN: "returns",
 }
+_Name = tuple[str, str]  # of a user or of a session
 _COLUMNS = ("reward", "revenue", *_COUNTED.values())
+
+
+class _Ranked(NamedTuple):
+    """What is needed of a ranking that counts as seen: without its arrays, a log is small."""
+
+    at_s: float
+    items: int
+    names: tuple[_Name, ...]
 
 
 def plan_of(experiment: Experiment) -> Plan:
@@ -48,12 +57,13 @@ def data_of(
     when nobody was exposed.
     """
     exposed: dict[tuple[str, str], dict[str, Any]] = {}
-    units: dict[tuple[str, str], str] = {}  # of users and of sessions
+    units: dict[_Name, str] = {}
     shown_s: dict[str, float] = {}
-    ranked: list[tuple[RankingRecord, int]] = []
+    ranked: list[_Ranked] = []
     for ranking in rankings:
         shown_s[ranking.ranking_id] = ranking.at_s
-        ranked.append((ranking, len(ranking.item_ids)))
+        names = _names(ranking.user_id, ranking.session_id)
+        ranked.append(_Ranked(ranking.at_s, len(ranking.item_ids), names))
         for exposure in ranking.exposures:
             if (exposure.experiment, exposure.bucket_version) != (
                 experiment.key,
@@ -67,20 +77,20 @@ def data_of(
             }  # fmt: skip
             first = exposed.setdefault((unit, exposure.variant), row)
             first["first_exposed_s"] = min(first["first_exposed_s"], ranking.at_s)
-            for name in _names(ranking.user_id, ranking.session_id):
+            for name in names:
                 units.setdefault(name, unit)
     if not exposed:
-        raise ExperimentDataError(f"{experiment.key}: the log holds no ranking of it")
+        raise ExperimentDataError(f"{experiment.key}: log and archive hold no ranking of it")
     outcomes = [
         _outcome(unit, event, shown_s, objective)
         for event in events
-        if (unit := _unit(units, event.user_id, event.session_id))
+        if (unit := _unit(units, _names(event.user_id, event.session_id)))
     ]
     if not any(row.get("impressions") for row in outcomes):
         outcomes += [
-            {"unit": unit, "at_s": ranking.at_s, "impressions": float(n_items)}
-            for ranking, n_items in ranked
-            if (unit := _unit(units, ranking.user_id, ranking.session_id))
+            {"unit": unit, "at_s": each.at_s, "impressions": float(each.items)}
+            for each in ranked
+            if (unit := _unit(units, each.names))
         ]
     table = pd.DataFrame(outcomes, columns=["unit", "at_s", *_COLUMNS])
     table[list(_COLUMNS)] = table[list(_COLUMNS)].fillna(0.0).astype(float)
@@ -99,11 +109,11 @@ def _outcome(
     return row
 
 
-def _names(user_id: str | None, session_id: str | None) -> list[tuple[str, str]]:
+def _names(user_id: str | None, session_id: str | None) -> tuple[_Name, ...]:
     named = (("user", user_id), ("session", session_id))
-    return [(kind, name) for kind, name in named if name]
+    return tuple((kind, name) for kind, name in named if name)
 
 
-def _unit(units: dict[tuple[str, str], str], user_id: str | None, session_id: str | None) -> str:
+def _unit(units: dict[_Name, str], names: tuple[_Name, ...]) -> str:
     """Whom it counts for, the user first; "" when they are not in the experiment."""
-    return next((units[name] for name in _names(user_id, session_id) if name in units), "")
+    return next((units[name] for name in names if name in units), "")

@@ -1,6 +1,6 @@
 """Reads the running experiments and keeps what was read where every replica can tell it.
 
-A reading walks the whole log, so a job makes it every few minutes, and never a request.
+A reading walks log and archive, so a job makes it every few minutes, and never a request.
 """
 
 import time
@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from features.controls.store import Documents
-from features.events.log import EventLog, every_event, every_ranking
 from features.objective import Objective
+from features.store.kept import Kept
 from serving.experiments.published import keep_reading
+from serving.experiments.report.interleaved.credit import picks_of
+from serving.experiments.report.interleaved.reading import read as read_interleaved
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.reading import read
 from serving.experiments.report.result import ArmReading, ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
-from serving.shops.experiments import Experiment
+from serving.shops.experiments import Experiment, Kind
 from serving.shops.steering.decision import DECISIONS, Action, Decision
 
 _POINTS = 90  # days that a page can draw
@@ -24,7 +26,7 @@ _POINTS = 90  # days that a page can draw
 
 def publish(
     experiments: Sequence[Experiment],
-    log: EventLog,
+    kept: Kept,
     documents: Documents,
     objective: Objective,
     read_at_s: float,
@@ -40,18 +42,18 @@ def publish(
         decision = decided.get(experiment.key)
         goes_on = decision is None or Decision.of(decision).action is Action.RESUME
         if experiment.readable and goes_on:
-            document = _document(experiment, log, objective, read_at_s)
+            document = _document(experiment, kept, objective, read_at_s)
             keep_reading(documents, experiment.key, document)
             yield document
 
 
 def _document(
-    experiment: Experiment, log: EventLog, objective: Objective, read_at_s: float
+    experiment: Experiment, kept: Kept, objective: Objective, read_at_s: float
 ) -> dict[str, Any]:
     """A ReadingOut of the wire, as JSON has it."""
     started_s = time.perf_counter()
     try:
-        told = _told(_read(experiment, log, objective, read_at_s))
+        told = _told(_read(experiment, kept, objective, read_at_s))
     except ExperimentDataError as error:
         told = {"verdict": {"word": "cannot be read", "sentence": f"Cannot be read: {error}."}}
     return {
@@ -70,10 +72,13 @@ def _document(
 
 
 def _read(
-    experiment: Experiment, log: EventLog, objective: Objective, read_at_s: float
+    experiment: Experiment, kept: Kept, objective: Objective, read_at_s: float
 ) -> ExperimentReading:
-    data = data_of(experiment, every_ranking(log), every_event(log), objective)
-    return read(plan_of(experiment), data, read_at_s)
+    rankings, events = kept.rankings(), kept.events()
+    if experiment.kind is Kind.INTERLEAVE:
+        picks = picks_of(experiment, rankings, events, objective, read_at_s)
+        return read_interleaved(plan_of(experiment), picks, read_at_s)
+    return read(plan_of(experiment), data_of(experiment, rankings, events, objective), read_at_s)
 
 
 def _told(reading: ExperimentReading) -> dict[str, Any]:

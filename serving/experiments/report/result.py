@@ -9,6 +9,7 @@ from serving.experiments.statistics.interleaving import Preference
 from serving.experiments.statistics.sequence import Looks
 
 EVERYBODY = "all"
+Finding = Literal["better", "worse", "open", "too few", "no variance"]
 
 
 class _Result(BaseModel):
@@ -29,7 +30,8 @@ class SampleRatio(_Result):
 class MetricReading(_Result):
     """One metric of one arm against control, in one segment. Lifts are relative: .05 = 5 %.
 
-    None: it cannot be said, too few shoppers or nothing in control.
+    None: it cannot be said. Too few shoppers, nothing in control, or the same of every shopper, as
+    far as the past leaves a difference: no verdict may rest on a variance of zero.
     """
 
     metric: str
@@ -43,7 +45,7 @@ class MetricReading(_Result):
     p_value: float | None
     adjusted_p: float | None = None  # None: it is the one that decides
     saved: float = 0.0  # share of the variance that the past explained
-    finding: Literal["better", "worse", "open", "too few"] = "open"
+    finding: Finding = "open"
 
 
 class GuardRailReading(_Result):

@@ -48,6 +48,11 @@ def of_arm(
             word="open", sentence=f"Too early to say anything of {arm}: {n:,} shoppers were "
             f"exposed, or {control} has no {deciding.metric} yet.",
         )  # fmt: skip
+    if deciding.finding == "no variance":
+        return Verdict(
+            word="open", sentence=f"Nothing can be said of {arm}: {deciding.metric} does not vary "
+            f"between shoppers, {_means(deciding)}; decide by another metric.",
+        )  # fmt: skip
     if deciding.finding == "open":
         return Verdict(
             word="open", sentence=f"Not decided: {arm}'s {deciding.metric} is {told} against "
@@ -83,6 +88,10 @@ def of_all(arms: Sequence[ArmReading]) -> Verdict:
 
 def _told(reading: MetricReading) -> str:
     return f"{reading.lift:+.1%} ({_range(reading)})" if reading.lift is not None else "not known"
+
+
+def _means(reading: MetricReading) -> str:
+    return f"it is {reading.control:.4g} in control and {reading.treatment:.4g} in this arm"
 
 
 def _range(reading: MetricReading) -> str:

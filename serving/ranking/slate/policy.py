@@ -6,6 +6,7 @@ was to put each item where it stands (exploration.py), so that what shoppers the
 evaluated off-policy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +38,9 @@ class Ordered(NamedTuple):
     notes: Notes
     values: FloatArray
     teams: Teams | None = None
+
+
+Draw = Callable[[np.random.Generator], Ordered]
 
 
 class Rival(NamedTuple):
@@ -76,57 +80,102 @@ class SlatePolicy:
         arm, with which the order is interleaved instead of explored. Where both order alike, no
         pick is anyone's: it would tell nothing
         """
-        bounds = Bounds(candidates.relevance, reach)
-        move = Moves(table, rules, context, candidates, features, shopper)
-        if candidates.sort_key is not None:
-            return _as_asked(candidates.sort_key, move, context)
-        values = bounds.bounded(move.boosted(scores))
-        plan = _plan(values, move, rules, bounds)
-        shown, notes, teams = scores if candidates.relevance is None else values, move.notes, None
-        if rival is None:
-            free, chance = self._explored(plan, rules, features, bounds, values, notes)
-        else:
-            theirs = Moves(table, rival.rules, context, candidates, features, shopper)
-            their_values = bounds.bounded(theirs.boosted(rival.scores))
-            other = plan.by(their_values)
-            drafted = team_draft(plan.top, other, self._rng, plan.frame)
-            free = np.concatenate([drafted.order, plan.tail])
-            chance = np.concatenate([drafted.propensity, np.ones(len(plan.tail))])
-            if (other != plan.top).any():
-                teams = np.full(len(values), NO_TEAM, np.int8)
-                teams[np.flatnonzero(plan.layout == FREE)[: len(drafted.team)]] = drafted.team
-                picks = drafted.order[drafted.team == 1]
-                shown, by = shown.copy(), rival.scores if shown is scores else their_values
-                shown[picks] = by[picks]
-                notes = _of_own_arm(notes, theirs.notes, picks)
-        order, propensity = plan.layout.copy(), np.ones(len(values), np.float32)
-        order[plan.layout == FREE], propensity[plan.layout == FREE] = free, chance
-        part = context.part(len(order))
-        return Ordered(
-            order[part], propensity[part], notes, shown, None if teams is None else teams[part]
-        )
+        draw = drawing(
+            table, rules, context, candidates, features, scores, reach, shopper, rival
+        )  # fmt: skip
+        return draw(self._rng)
 
-    def _explored(
-        self,
-        plan: "_Plan",
-        rules: Rules,
-        features: FeatureMatrix,
-        bounds: Bounds,
-        values: FloatArray,
-        notes: Notes,
-    ) -> tuple[Order, DoubleArray]:
-        """The free items in an order with some chance in it, and the propensities of the places."""
-        rule = rules.exploration
-        usual = np.concatenate([best(plan.frame), plan.tail])
-        slot = _free_slot(plan.layout, rule.position)
-        explorable = (features.exposure <= rule.max_exposure) & ~plan.buried
-        # What is explored passes everything behind the slot.
-        behind = usual[slot:]
-        explorable[behind] &= bounds.may_lead(behind[~plan.buried[behind]], behind)
-        lift = Uplift.of(usual, slot, explorable[usual], rule, features)
-        share = rule.sampling.share
-        draws = Draws(plan.frame, values, rule.sampling) if share > 0 else None
-        return explore(usual, lift, draws, share, self._rng, notes)
+
+def drawing(
+    table: ItemTable,
+    rules: Rules,
+    context: Context,
+    candidates: Candidates,
+    features: FeatureMatrix,
+    scores: FloatArray,
+    reach: float = 1.0,
+    shopper: Shopper = NOBODY,
+    rival: Rival | None = None,
+) -> Draw:
+    """All of SlatePolicy.order but chance: draws a slate of the request as often as it is asked."""
+    bounds = Bounds(candidates.relevance, reach)
+    move = Moves(table, rules, context, candidates, features, shopper)
+    if candidates.sort_key is not None:
+        asked = _as_asked(candidates.sort_key, move, context)
+        return lambda rng: asked
+    values = bounds.bounded(move.boosted(scores))
+    plan = _plan(values, move, rules, bounds)
+    shown = theirs_shown = scores if candidates.relevance is None else values
+    if rival is None:
+        fill = _exploring(plan, rules, features, bounds, values)
+    else:
+        theirs = Moves(table, rival.rules, context, candidates, features, shopper)
+        their_values = bounds.bounded(theirs.boosted(rival.scores))
+        theirs_shown = rival.scores if candidates.relevance is None else their_values
+        fill = _drafting(plan, plan.by(their_values), theirs.notes)
+    free, part = plan.layout == FREE, context.part(len(values))
+
+    def draw(rng: np.random.Generator) -> Ordered:
+        notes = {index: texts.copy() for index, texts in move.notes.items()}
+        filled = fill(rng, notes)
+        order, propensity = plan.layout.copy(), np.ones(len(values), np.float32)
+        order[free], propensity[free] = filled.order, filled.propensity
+        if filled.team is None:
+            return Ordered(order[part], propensity[part], notes, shown)
+        teams = np.full(len(values), NO_TEAM, np.int8)
+        teams[np.flatnonzero(free)[: len(filled.team)]] = filled.team
+        picks, both = filled.order[: len(filled.team)][filled.team == 1], shown.copy()
+        both[picks] = theirs_shown[picks]
+        return Ordered(order[part], propensity[part], notes, both, teams[part])
+
+    return draw
+
+
+class _Filled(NamedTuple):
+    """The free places (m,), and whose pick the first of them are."""
+
+    order: Order
+    propensity: DoubleArray
+    team: Teams | None = None
+
+
+_Fill = Callable[[np.random.Generator, Notes], _Filled]
+
+
+def _exploring(
+    plan: "_Plan", rules: Rules, features: FeatureMatrix, bounds: Bounds, values: FloatArray
+) -> _Fill:
+    """The free items in an order with some chance in it, and the propensities of the places."""
+    rule = rules.exploration
+    usual = np.concatenate([best(plan.frame), plan.tail])
+    slot = _free_slot(plan.layout, rule.position)
+    explorable = (features.exposure <= rule.max_exposure) & ~plan.buried
+    # What is explored passes everything behind the slot.
+    behind = usual[slot:]
+    explorable[behind] &= bounds.may_lead(behind[~plan.buried[behind]], behind)
+    lift = Uplift.of(usual, slot, explorable[usual], rule, features)
+    share = rule.sampling.share
+    draws = Draws(plan.frame, values, rule.sampling) if share > 0 else None
+    return lambda rng, notes: _Filled(*explore(usual, lift, draws, share, rng, notes))
+
+
+def _drafting(plan: "_Plan", other: Order, theirs: Notes) -> _Fill:
+    """The free items as two teams draft them. other: the rival's order; theirs: its notes."""
+    alike = bool((other == plan.top).all())
+
+    def fill(rng: np.random.Generator, notes: Notes) -> _Filled:
+        drafted = team_draft(plan.top, other, rng, plan.frame)
+        free = np.concatenate([drafted.order, plan.tail])
+        chance = np.concatenate([drafted.propensity, np.ones(len(plan.tail))])
+        if alike:
+            return _Filled(free, chance)
+        for index in drafted.order[drafted.team == 1].tolist():
+            notes.pop(index, None)
+            if index in theirs:
+                notes[index] = theirs[index].copy()
+        return _Filled(free, chance, drafted.team)
+
+    return fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +203,6 @@ def _plan(values: FloatArray, move: Moves, rules: Rules, bounds: Bounds) -> _Pla
     top, tail = free[~buried[free]], free[buried[free]]
     frame = Frame.of(layout, move.kinds(), rules.diversity, top, bounds)
     return _Plan(frame, top, tail, layout, buried)
-
-
-def _of_own_arm(first: Notes, second: Notes, picks: Order) -> Notes:
-    """The notes of the second arm for its picks, of the first for all else, pins and buries too."""
-    own = set(picks.tolist())
-    kept = {index: notes for index, notes in first.items() if index not in own}
-    return kept | {index: notes for index, notes in second.items() if index in own}
 
 
 def _as_asked(sort_key: DoubleArray, move: Moves, context: Context) -> Ordered:

@@ -26,6 +26,7 @@ _WITHIN_S = 40.0
 NOT_YET = {
     "vitrine_breaker_opened_total": "no model has failed",
     "vitrine_key_reloads_total": "the key file has not changed",
+    "vitrine_experiment_outcomes_total": "no experiment is declared",
     "vitrine_experiment_rankings_total": "no experiment is declared",
     "vitrine_not_interleaved_total": "nor an interleave",
     "vitrine_shadow_model_seconds": "and no shadow",

@@ -296,6 +296,15 @@ def test_routes_of_known_rankings_are_told_and_unknown_ones_left_out(log: EventL
     assert log.routes(["r2", "made-up"]) == {"r2": RankingRoute("model", "7")}
 
 
+def test_a_ranking_s_route_names_its_arms(log: EventLog) -> None:
+    drawn = tuple(
+        Exposure(experiment, arm, "user", "ann")
+        for experiment, arm in (("wider", "spread"), ("ranker", "new"))
+    )
+    log.append_rankings([replace(ranking("r1"), exposures=drawn)])
+    assert log.routes(["r1"])["r1"].arms == (("wider", "spread"), ("ranker", "new"))
+
+
 def test_the_trace_of_a_post_is_read_with_its_event(log: EventLog) -> None:
     traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
     log.append([replace(event("e1"), traceparent=traceparent), event("e2")])

@@ -1,4 +1,4 @@
-"""Click-through by route: events find their ranking, made-up ids find nothing."""
+"""Click-through by route and by arm: events find their ranking, made-up ids find nothing."""
 
 from collections.abc import Sequence
 
@@ -69,3 +69,33 @@ def test_versions_of_the_label_are_bounded() -> None:
     outcomes.take([click(n, f"r{n}") for n in range(50)], NOW_S)
     outcomes.settle(NOW_S + SETTLE_S)
     assert counted("model", "other") == 30
+
+
+def of_arm(experiment: str, variant: str) -> float:
+    labels = {"experiment": experiment, "variant": variant, "type": "click"}
+    return REGISTRY.get_sample_value("vitrine_experiment_outcomes_total", labels) or 0.0
+
+
+def test_an_event_counts_for_each_arm_of_its_ranking_and_without_one_for_none() -> None:
+    rankings = Rankings()
+    arms = (("wider", "spread"), ("ranker", "new"))
+    rankings.known = {"r1": RankingRoute("model", "7", arms), "r2": RankingRoute("model", "7")}
+    outcomes = Outcomes(rankings)
+    before = [of_arm(*arm) for arm in arms]
+    outcomes.take([click(1, "r1"), click(2, "r1"), click(3, "r2"), click(4, "made-up")], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert [of_arm(*arm) for arm in arms] == [count + 2 for count in before]
+
+
+def test_arms_of_the_label_are_bounded() -> None:
+    rankings = Rankings()
+    rankings.known = {
+        f"r{n}": RankingRoute("model", "7", ((f"experiment-{n // 2}", f"arm-{n % 2}"),))
+        for n in range(250)
+    }
+    outcomes = Outcomes(rankings)
+    outcomes.take([click(n, f"r{n}") for n in range(250)], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert of_arm("other", "other") == 50
+    assert of_arm("experiment-99", "arm-1") == 1
+    assert of_arm("experiment-100", "arm-0") == 0

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
-from features.events.log import EventLog
+from features.events.exposure import Exposure
+from features.events.log import EventLog, RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.ingest.export import collected
 from features.ingest.keeping.archiving import Archiver
@@ -16,6 +18,7 @@ from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER
 from features.store.archive import Archive
 from features.store.backends import open_catalog
+from features.store.kept import open_kept
 from features.store.offline import OfflineStore
 from features.store.settings import StoreSettings
 
@@ -48,6 +51,13 @@ class Shop:
         while self.log.prune(self.now_s + 1):
             pass
 
+    def rank(self, *ranking_ids: str, user: str = "ann", **more: float) -> None:
+        self.log.append_rankings([ranking(each, user, self.now_s, **more) for each in ranking_ids])
+
+    @property
+    def ranked(self) -> list[str]:
+        return [each.ranking_id for each in self.archive.each_ranking()]
+
     @property
     def archived(self) -> list[str]:
         return self.archive.events()["event_id"].tolist()
@@ -55,6 +65,17 @@ class Shop:
 
 def event(event_id: str, user: str, at_s: float) -> BehaviorEvent:
     return BehaviorEvent(event_id, EventType.CLICK, at_s, user, f"s-{user}", "tea", value=1.5)
+
+
+def ranking(
+    ranking_id: str, user: str, at_s: float, exposed: float = 1, chance: float = 1
+) -> RankingRecord:
+    drawn = (Exposure("wider", "spread", "user", user),) if exposed else ()
+    return RankingRecord(
+        ranking_id, at_s, "model", ("tea", "milk"), user, f"s-{user}", exposures=drawn,
+        scores=np.array([2, 1], np.float32), propensities=np.array([chance, 1], np.float32),
+        features=np.ones((2, 3), np.float16),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -123,7 +144,7 @@ def test_whoever_is_erased_is_gone_from_every_day_and_their_sessions_too(shop: S
     offline = OfflineStore(shop.folder / "offline")
     Eraser(offline, archive=shop.archive).erase("ann", ["s-ann"])
     assert shop.archived == ["bob-0", "bob-1", "bob-2"]
-    told = b"".join(path.read_bytes() for path in (shop.folder / "archive").glob("*"))
+    told = b"".join(path.read_bytes() for path in (shop.folder / "archive").rglob("*.parquet"))
     assert b"ann" not in told
 
 
@@ -142,3 +163,99 @@ def test_an_entry_that_was_erased_at_the_end_of_a_piece_stops_nothing(shop: Shop
     shop.tell("c", user="ann")
     shop.archiver.catch_up()
     assert shop.archived == ["a", "c"]
+
+
+def test_rankings_of_experiments_and_those_left_to_chance_are_archived_once(shop: Shop) -> None:
+    shop.tell("a")
+    shop.rank("exposed", "exposed too")
+    shop.rank("explored", exposed=0, chance=0.5)
+    shop.rank("usual", exposed=0)
+    for _ in range(2):
+        shop.archiver.catch_up()
+        shop.archiver = shop.anew()
+    shop.rank("later")
+    shop.archiver.catch_up()
+    assert shop.ranked == ["exposed", "exposed too", "explored", "later"]
+
+
+def test_a_crash_between_rankings_and_their_place_adds_none_twice(shop: Shop) -> None:
+    shop.tell("a")
+    shop.rank("r1", "r2")
+    shop.archiver.catch_up()
+    (shop.folder / "archive" / "rankings" / "place.json").unlink()
+    shop.rank("r3")
+    shop.archiver.catch_up()
+    assert shop.ranked == ["r1", "r2", "r3"]
+
+
+def test_what_was_left_to_chance_is_kept_with_what_the_ranker_saw(shop: Shop) -> None:
+    shop.rank("explored", exposed=0, chance=0.5)
+    shop.rank("exposed")
+    shop.archiver.catch_up()
+    explored, exposed = shop.archive.each_ranking()
+    assert explored.scores.tolist() == [2, 1]
+    assert explored.propensities.tolist() == [0.5, 1]
+    assert explored.features.shape == (2, 3)
+    assert exposed.item_ids == ("tea", "milk")
+    assert exposed.exposures == (Exposure("wider", "spread", "user", "ann"),)
+    assert exposed.features.size == exposed.scores.size == 0
+
+
+def test_whoever_is_erased_is_gone_from_the_rankings_too(shop: Shop) -> None:
+    for day in range(3):
+        shop.now_s = NOW_S + day * DAY_S
+        shop.rank(f"ann-{day}")
+        shop.rank(f"bob-{day}", user="bob")
+    shop.log.append_rankings([RankingRecord("guest", NOW_S, "model", ("tea",), None, "s-ann")])
+    shop.archiver.catch_up()
+    Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive).erase("ann", ["s-ann"])
+    assert shop.ranked == ["bob-0", "bob-1", "bob-2"]
+
+
+def test_days_of_rankings_are_kept_as_long_as_the_shop_says(shop: Shop) -> None:
+    for day in range(4):
+        shop.now_s = NOW_S + day * DAY_S
+        shop.rank(f"day-{day}")
+        shop.anew(keep_s=1.5 * DAY_S).catch_up()
+    assert shop.ranked == ["day-2", "day-3"]
+
+
+def test_a_ranking_that_says_it_is_of_a_time_to_come_is_of_today(shop: Shop) -> None:
+    shop.log.append_rankings([ranking("r1", "ann", NOW_S + 900 * DAY_S)])
+    shop.archiver.catch_up()
+    shop.archive.prune(NOW_S + 2 * DAY_S)
+    assert shop.ranked == []
+
+
+def test_rankings_of_another_engines_log_are_archived_from_its_start(shop: Shop) -> None:
+    shop.tell("a", "b")
+    shop.rank("r1", "r2", "r3")
+    shop.archiver.catch_up()
+    shop.now_s += 10
+    other = Shop(shop.folder / "other")
+    other.now_s = shop.now_s
+    other.tell("c", "d")
+    other.rank("r4", "r5")
+    moved = IngestSettings(store=shop.store)
+    Archiver(other.log, shop.archive, moved, clock=lambda: shop.now_s).catch_up()
+    assert shop.ranked == ["r1", "r2", "r3", "r4", "r5"]
+    other.log.close()
+
+
+def test_archive_and_log_are_read_as_one_each_entry_once_and_in_order(shop: Shop) -> None:
+    shop.tell("a", "b")
+    shop.rank("r1", "r2")
+    shop.archiver.catch_up()
+    shop.forget_log()
+    shop.now_s += DAY_S
+    shop.tell("c")
+    shop.rank("r3")
+    shop.archiver.catch_up()  # these stand in both
+    shop.tell("d", folded=False)
+    shop.rank("r4", exposed=0)
+    with open_kept(shop.store) as kept:
+        assert [each.event_id for each in kept.events()] == ["a", "b", "c", "d"]
+        assert [each.ranking_id for each in kept.rankings()] == ["r1", "r2", "r3", "r4"]
+    with open_kept(shop.store.model_copy(update={"archive": None})) as kept:
+        assert [each.event_id for each in kept.events()] == ["c", "d"]
+        assert [each.ranking_id for each in kept.rankings()] == ["r3", "r4"]

@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from features.datasets.columns import conform
+from features.datasets.event_rows import EVENT_COLUMNS
 from features.datasets.format import Dataset, DatasetInfo
+from features.objective import USUAL, Objective
 from loadtests.experiments.__main__ import main
 from loadtests.experiments.bars import Bar, at_least, at_most
 from loadtests.experiments.interleaved import Shop, by_ab, by_interleaving, team_draft
@@ -50,6 +53,21 @@ def test_simulated_shoppers_earn_nothing_before_exposure_and_the_lift_after_it()
     control, treatment = (reward[arm].sum() / (~before)[arm].sum() for arm in arms)
     assert treatment / control == pytest.approx(1.5, abs=0.06)
     assert np.isnan(of.past[0]).mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_simulated_shoppers_earn_what_the_objective_says() -> None:
+    def earned(objective: Objective) -> float:
+        rng = np.random.default_rng(1)
+        of = shoppers(Population(objective=objective), (1, 2_000), 5, rng)
+        return float(rewards(Population(objective=objective), of, np.array([5]), 0.0, rng).sum())
+
+    parts = [
+        Objective(click=1, add_to_cart=0, purchase=0),
+        Objective(click=0, add_to_cart=3, purchase=0),
+        Objective(click=0, add_to_cart=0, purchase=5),
+    ]
+    assert earned(USUAL) == pytest.approx(sum(earned(part) for part in parts))
+    assert min(earned(part) for part in parts) > 0
 
 
 def test_a_draft_takes_each_item_once_and_each_ranker_in_turn() -> None:
@@ -98,16 +116,17 @@ def history(days: int, alike: bool) -> Dataset:
         for _ in range(rng.poisson(often / 3))
     ]
     events = pd.DataFrame(rows, columns=["at", "user_id", "type", "value"])
-    return Dataset(DatasetInfo(name="history"), pd.DataFrame(), events.assign(session_id=""))
+    events = events.assign(event_id=[f"e{number}" for number in range(len(events))])
+    return Dataset(DatasetInfo(name="history"), pd.DataFrame(), conform(events, EVENT_COLUMNS))
 
 
 def test_the_past_of_real_shoppers_saves_as_much_as_they_stay_alike() -> None:
-    alike, anew = months(history(90, True)), months(history(90, False))
+    alike, anew = months(history(90, True), USUAL), months(history(90, False), USUAL)
     assert len(alike) == 2
     assert all(month.saved["reward per shopper"] > 0.6 for month in alike)
     assert all(month.saved["reward per shopper"] < 0.2 for month in anew)
     with pytest.raises(ValueError, match="shorter than 42 days"):
-        months(history(20, True))
+        months(history(20, True), USUAL)
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,20 @@
 import numpy as np
 import pytest
 
+from features.objective import USUAL, LongView, Objective
 from loadtests.exploration.bandit import EpsilonGreedy, Evenly, LinearThompson
 from loadtests.exploration.bandits import earned
 from loadtests.exploration.choices import Choices
 from loadtests.exploration.findings import finding, interval
 from loadtests.exploration.learner import Learner
 from loadtests.exploration.play import Course, play, without_chance
-from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Reward, Shop
+from loadtests.exploration.shop import DAYS, WARM_UP_DAYS, Shop
+from loadtests.exploration.worth import Answers, Worth
 
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return Shop.drawn(1, 120, 20, Reward())
+    return Shop.drawn(1, 120, 20, USUAL)
 
 
 def test_an_item_is_not_asked_for_before_it_is_launched(shop: Shop) -> None:
@@ -44,6 +46,47 @@ def test_the_same_seed_plays_the_same_days_and_leaves_the_knowledge_as_it_was(sh
     assert len(first.reward) == DAYS
     assert first.cost == [0.0] * DAYS
     assert learner.clicks.sum() == 0
+
+
+def answers(long_view: bool = False, back: bool = False) -> Answers:
+    """One item is clicked, one is put into the cart, one is bought."""
+    yes, no = np.ones(3, bool), np.zeros(3, bool)
+    last = np.array([False, False, True])
+    return Answers(
+        yes, yes if long_view else no, np.array([False, True, True]), last, last if back else no
+    )
+
+
+@pytest.mark.parametrize(
+    ("objective", "given", "worth"),
+    [
+        (USUAL, answers(), [1, 4, 9]),
+        (USUAL, answers(long_view=True, back=True), [1, 4, 9]),
+        (Objective(click=2, add_to_cart=0, purchase=7), answers(), [2, 2, 9]),
+        (Objective(purchase_by="value"), answers(), [1, 4, 4 + 5 * 30]),
+        (Objective(returned=-4), answers(back=True), [1, 4, 5]),
+        (Objective(returned=-1, purchase_by="value"), answers(back=True), [1, 4, 4 + 4 * 30]),
+        (Objective(returned=-4, horizon_days=1), answers(back=True), [1, 4, 9]),
+        (Objective(long_view=LongView(weight=0.5)), answers(long_view=True), [1.5, 4.5, 9.5]),
+    ],
+)
+def test_an_answer_is_worth_what_the_objective_says(
+    objective: Objective, given: Answers, worth: list[float]
+) -> None:
+    prices = np.array([10.0, 20.0, 30.0])
+    assert Worth(objective, prices).of(given, np.arange(3)).tolist() == worth
+
+
+def test_the_mean_worth_of_an_item_is_that_of_its_answers() -> None:
+    objective = Objective(returned=-2, discount=0.9, long_view=LongView(weight=2, at_least_s=10))
+    shop = Shop.drawn(1, 120, 20, objective)
+    requests = shop.day(3)[0]
+    session, items = np.array([0]), requests.items[:1]
+    chance = shop.answers(session, items, requests.needed[0, :1] + 6)
+    rng = np.random.default_rng(0)
+    happened = Answers(*(rng.random(400_000) < part[0] for part in chance))
+    sums = shop.worth.of(happened, np.repeat(items, 400_000))
+    assert sums.mean() == pytest.approx(shop.worth.of(chance, items)[0], rel=0.02)
 
 
 def course(reward: float, cost: float, found: int) -> Course:

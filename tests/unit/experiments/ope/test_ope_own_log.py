@@ -1,5 +1,6 @@
 """A shop's own log evaluated: rankings sampled by Plackett-Luce, and what shoppers clicked."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import RankingRecord
+from features.ingest.keeping.archiving import Archiver
+from features.ingest.settings import IngestSettings
+from features.ingest.status import CONSUMER
+from features.store.archive import Archive
 from features.store.backends import open_event_log
-from features.store.settings import embedded_store
+from features.store.settings import StoreSettings, embedded_store
 from serving.experiments.ope.__main__ import main
 from serving.experiments.ope.estimators import Form
 from serving.experiments.ope.evaluation import evaluate
@@ -222,3 +227,40 @@ def test_the_command_refuses_a_log_without_chance_and_what_is_no_log(
     assert "no event log here" in capsys.readouterr().err
     assert main(command(tmp_path / "state", "--reward", "applause=1")) == 2
     assert "reward" in capsys.readouterr().err
+
+
+def test_rankings_that_the_log_has_forgotten_are_evaluated_from_the_archive(
+    tmp_path: Path, sampled: tuple[list[RankingRecord], list[BehaviorEvent]]
+) -> None:
+    state, url = tmp_path / "state", str(tmp_path / "archive")
+    kept(state, sampled[0][:1_500], sampled[1])
+    store = StoreSettings(state=state, archive=url)
+    (tmp_path / "store.json").write_text(store.model_dump_json())
+    by_file = ["--store", str(tmp_path / "store.json"), "--out", str(tmp_path / "ope.json")]
+
+    def told() -> str:
+        assert main([*by_file, "--temperature", "4", "--reward", "click=2", "--depth", "2"]) == 0
+        return (tmp_path / "ope.json").read_text()
+
+    before = told()
+    log = open_event_log(store)
+    log.commit(CONSUMER, log.last_seq())
+    settings = IngestSettings(store=store)
+    Archiver(log, Archive(url), settings, clock=lambda: 2.0).catch_up()
+    assert told() == before  # what stands in both counts once
+    while log.prune(time.time() + 1):
+        pass
+    assert not log.read_rankings(0, 1)
+    log.close()
+    assert told() == before
+
+
+def test_an_archive_that_cannot_be_read_is_told_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(tmp_path / "state", *simulated(5, temperature=1.0))
+    (tmp_path / "no folder").write_text("")
+    store = StoreSettings(state=tmp_path / "state", archive=str(tmp_path / "no folder"))
+    (tmp_path / "store.json").write_text(store.model_dump_json())
+    assert main(["--store", str(tmp_path / "store.json")]) == 2
+    assert "no folder" in capsys.readouterr().err

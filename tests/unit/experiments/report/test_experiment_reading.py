@@ -147,6 +147,17 @@ def test_too_few_shoppers_are_no_finding() -> None:
     assert told.verdict.sentence.startswith("Too early")
 
 
+def test_another_metric_and_a_guard_rail_that_do_not_vary_are_told_as_such() -> None:
+    data = shop(lift=0.15)
+    same = Data(data.exposures, data.outcomes.assign(impressions=40.0, returns=1.0))
+    told = read(plan(by_day=False), same, UNTIL)
+    (arm,) = told.arms
+    by_name = {metric.metric: metric.finding for metric in arm.others}
+    assert by_name["impressions per shopper"] == "no variance"
+    assert arm.guard_rails[0].state == "open"
+    assert told.verdict.word == "open"
+
+
 def test_of_several_arms_the_best_is_promoted_and_each_is_read_more_strictly() -> None:
     data = shop(n=12_000, lift=0.2)
     odd = data.exposures.index % 2 == 1

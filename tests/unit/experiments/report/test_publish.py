@@ -13,6 +13,7 @@ from features.events.log import RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.objective import Objective
 from features.store.backends import open_controls
+from features.store.kept import Kept
 from features.store.settings import embedded_store
 from serving.experiments.published import kept_readings
 from serving.experiments.report.__main__ import main
@@ -57,7 +58,7 @@ def filled(folder: Path, days: float = 20.0, shares: Sequence[float] = (0.5, 0.5
 def published(folder: Path, *experiments: Experiment, days: float = 20.0) -> FakeControls:
     found = FakeControls()
     log = SqliteEventLog(folder / "events.db")
-    list(publish(experiments, log, found, Objective(), NOW_S + (days + 1) * DAY_S))
+    list(publish(experiments, Kept(log, None), found, Objective(), NOW_S + (days + 1) * DAY_S))
     log.close()
     return found
 
@@ -102,7 +103,7 @@ def test_what_was_decided_stands_still_until_it_goes_on(tmp_path: Path) -> None:
         ("resume", None, True),
     ):
         steering.decide("wider", Action(action), arm, "")
-        read = list(publish([wider], log, found, Objective(), NOW_S + 21 * DAY_S))
+        read = list(publish([wider], Kept(log, None), found, Objective(), NOW_S + 21 * DAY_S))
         assert bool(read) is is_read, action
     log.close()
 

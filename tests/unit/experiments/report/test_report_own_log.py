@@ -9,7 +9,12 @@ from features.events.event import BehaviorEvent, EventType
 from features.events.exposure import Exposure
 from features.events.log import RankingRecord
 from features.events.sqlite_log import SqliteEventLog
+from features.ingest.keeping.archiving import Archiver
+from features.ingest.settings import IngestSettings
+from features.ingest.status import CONSUMER
 from features.objective import Objective
+from features.store.archive import Archive
+from features.store.settings import StoreSettings
 from serving.experiments.report.__main__ import main
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.shoppers import ExperimentDataError
@@ -110,18 +115,15 @@ def test_a_shadow_and_an_experiment_that_nobody_met_are_refused_by_name() -> Non
     shadow = {"key": "dark", "kind": "shadow", "arms": [{"key": "new", "model_version": "8"}]}
     with pytest.raises(ExperimentDataError, match="dark: a shadow"):
         plan_of(Experiment.model_validate(shadow))
-    with pytest.raises(ExperimentDataError, match="wider: the log holds no ranking"):
+    with pytest.raises(ExperimentDataError, match="wider: log and archive hold no ranking"):
         data_of(EXPERIMENT, [], [], Objective())
 
 
-def test_the_command_reads_a_real_log_and_finds_the_better_arm(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "rules.yaml").write_text(RULES)
+def lived(log: SqliteEventLog, shoppers: int) -> None:
+    """Weeks of a shop in which `new` sells half as much again."""
     draw = np.random.default_rng(3)
-    log = SqliteEventLog(tmp_path / "events.db")
     rankings, events = [], []
-    for number in range(3_000):
+    for number in range(shoppers):
         arm, user = ("old", "new")[number % 2], f"u{number}"
         day = float(draw.uniform(0, 20))
         rankings.append(ranking(f"r{number}", user, arm, day=day))
@@ -129,6 +131,14 @@ def test_the_command_reads_a_real_log_and_finds_the_better_arm(
             events.append(event(EventType.PURCHASE, user, day + 0.01 * (purchase + 1), 4.0))
     log.append_rankings(rankings)
     log.append(events)
+
+
+def test_the_command_reads_a_real_log_and_finds_the_better_arm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    log = SqliteEventLog(tmp_path / "events.db")
+    lived(log, 3_000)
     log.close()
     asked = ["of", "wider", "--state", str(tmp_path), "--out", str(tmp_path / "out")]
     asked += ["--until", str(NOW_S + 21 * DAY_S)]
@@ -141,3 +151,30 @@ def test_the_command_reads_a_real_log_and_finds_the_better_arm(
     assert "+" in lift
     assert main(["of", "other", "--state", str(tmp_path)]) == 2
     assert "no experiment 'other'; declared: wider" in capsys.readouterr().err
+
+
+def test_what_the_log_has_forgotten_is_read_from_the_archive(tmp_path: Path) -> None:
+    store = StoreSettings(state=tmp_path, archive=str(tmp_path / "archive"))
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "store.json").write_text(store.model_dump_json())
+    now_s = NOW_S + 20 * DAY_S
+    log = SqliteEventLog(store.log_path, lambda: now_s)
+    lived(log, 600)
+    log.commit(CONSUMER, log.last_seq())
+    asked = ["of", "wider", "--store", str(tmp_path / "store.json")]
+    asked += ["--rules", str(tmp_path / "rules.yaml"), "--until", str(NOW_S + 21 * DAY_S)]
+
+    def read() -> str:
+        assert main([*asked, "--out", str(tmp_path / "out")]) == 0
+        return (tmp_path / "out" / "experiment-wider.json").read_text()
+
+    before = read()
+    archive = Archive(str(tmp_path / "archive"))
+    Archiver(log, archive, IngestSettings(store=store), clock=lambda: now_s).catch_up()
+    assert read() == before  # what stands in both counts once
+    while log.prune(now_s + 1):
+        pass
+    assert not log.read(0, 1)
+    assert not log.read_rankings(0, 1)
+    log.close()
+    assert read() == before

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from serving.shops.rules import Rules
 from tests.support.service import Service, ids, problem
 
 PATHS = {"vectors_path": "x", "neighbors_path": "x"}
@@ -14,7 +15,11 @@ def shop(tokenizer_path: Any) -> Service:
     return Service(tokenizer_path)
 
 
-async def test_pages_of_a_cursor_hold_every_item_once(shop: Service) -> None:
+@pytest.mark.parametrize("drawn", [0.0, 1.0], ids=["as usual", "drawn"])
+async def test_pages_of_a_cursor_hold_every_item_once(tokenizer_path: Any, drawn: float) -> None:
+    sampling = {"share": drawn, "temperature": 5.0, "among": 10}
+    rules = Rules.model_validate({"exploration": {"share": 0, "sampling": sampling}})
+    shop = Service(tokenizer_path, rules=rules)
     seen: list[str] = []
     cursor = None
     while True:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from loadtests.exploration.propensities import Case, Tally, cases, tried
+from loadtests.exploration.propensities import Case, Tally, cases, request, tried
 from serving.ranking.slate.draws import Draws
 from serving.ranking.slate.exploration import mixed
 from serving.ranking.slate.places import Frame
@@ -30,8 +30,29 @@ def test_the_count_finds_a_propensity_that_is_a_tenth_off() -> None:
     tally, rng = Tally(), np.random.default_rng(0)
     for _ in range(10_000):
         first = int(rng.random() < 0.5)
-        tally.add([first, 1 - first], [0.55 if first else 0.45, 1.0])
-    assert not tally.finding(cases()[0], 10_000).true
+        propensity = np.array([0.55 if first else 0.45, 1.0], np.float32)
+        tally.add(np.array([first, 1 - first]), propensity)
+    assert not tally.finding(cases()[0]).true
+
+
+def test_the_count_finds_a_propensity_that_depends_on_more_than_the_places_before() -> None:
+    tally = Tally()
+    for number in range(10_000):
+        first, told = number % 2, 0.5 + 0.01 * (number % 4 == 0)
+        tally.add(np.array([first, 1 - first]), np.array([told, 1.0], np.float32))
+    found = tally.finding(cases()[0])
+    assert found.uneven == pytest.approx(0.01)
+    assert not found.true
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_a_request_that_is_drawn_again_is_the_request(case: Case) -> None:
+    draw, rngs = request(case), [np.random.default_rng(3) for _ in range(2)]
+    for _ in range(20):
+        again, anew = draw(rngs[0]), request(case)(rngs[1])
+        assert again.order.tolist() == anew.order.tolist()
+        assert again.propensity.tolist() == anew.propensity.tolist()
+        assert again.notes == anew.notes
 
 
 def test_a_mixtures_propensities_multiply_to_the_mixture_of_the_products() -> None:

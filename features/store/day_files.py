@@ -1,0 +1,94 @@
+"""Parquet tables in a folder or in object storage, a file a day, and where their writer is."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+
+_PLACE = "place.json"
+_ROWS = 10_000  # read at once
+
+
+class DayFiles:
+    """The tables under `root`; rows have a `key`, a `user_id` and a `session_id`."""
+
+    def __init__(self, files: FileSystem, root: str, key: str) -> None:
+        self._files, self._root, self._key = files, root, key
+
+    def place(self) -> bytes | None:
+        """What `put_place` was given last; None: nothing."""
+        path = f"{self._root}/{_PLACE}"
+        if self._files.get_file_info(path).type is FileType.NotFound:
+            return None
+        with self._files.open_input_stream(path) as file:
+            found: bytes = file.read()
+            return found
+
+    def put_place(self, told: bytes) -> None:
+        """Say where to go on."""
+        self._put(_PLACE, told)
+
+    def add(self, at_s: float, rows: pa.Table) -> None:
+        """Add to the day of `at_s`, unix seconds, what it does not have yet by its key."""
+        day = f"{_day(at_s)}.parquet"
+        if day in self._days():
+            old = self._read(day)
+            known = pc.is_in(rows[self._key], value_set=old[self._key].combine_chunks())
+            rows = pa.concat_tables([old, rows.filter(pc.invert(known)).cast(old.schema)])
+        self._write(day, rows)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, in the order of the days, some thousands at once."""
+        for day in self._days():
+            with self._files.open_input_file(f"{self._root}/{day}") as file:
+                yield from pq.ParquetFile(file).iter_batches(_ROWS)
+
+    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
+        """Leave no row of the user or of the sessions; safe to repeat."""
+        columns = {"user_id": [user_id], "session_id": sorted(session_ids)}
+        for day in self._days():
+            keys = self._read(day, list(columns))
+            gone = pa.array([False] * keys.num_rows)
+            for column, ids in columns.items():
+                values = pa.array(ids, pa.string())
+                found = pc.is_in(keys[column].cast(pa.string()), value_set=values)
+                gone = pc.or_(gone, found)
+            if pc.any(gone).as_py():
+                self._write(day, self._read(day).filter(pc.invert(gone)))
+
+    def prune(self, before_s: float) -> None:
+        """Drop the days that ended before."""
+        for day in self._days():
+            if day < _day(before_s):
+                self._files.delete_file(f"{self._root}/{day}")
+
+    def _days(self) -> list[str]:
+        selector = FileSelector(self._root, allow_not_found=True)
+        names = (info.base_name for info in self._files.get_file_info(selector))
+        return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
+
+    def _read(self, day: str, columns: list[str] | None = None) -> pa.Table:
+        table = pq.read_table(f"{self._root}/{day}", columns=columns, filesystem=self._files)
+        return table.replace_schema_metadata(None)
+
+    def _write(self, day: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._put(day, sink.getvalue())
+
+    def _put(self, name: str, content: "bytes | pa.Buffer") -> None:
+        """Whole or not at all: an object appears when it is complete, a file is moved there."""
+        local = isinstance(self._files, LocalFileSystem)
+        path = f"{self._root}/{'.' if local else ''}{name}"
+        self._files.create_dir(self._root)
+        with self._files.open_output_stream(path) as file:
+            file.write(content)
+        if local:
+            self._files.move(path, f"{self._root}/{name}")
+
+
+def _day(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}"
