@@ -154,7 +154,7 @@ envFrom:
 {{- end -}}
 {{- end }}
 
-{{- /* Whether the rules declare an experiment that can be read: Experiment.readable. */}}
+{{- /* Whether the rules declare an experiment that can be read: Experiment.draws. */}}
 {{- define "vitrine.readings" -}}
 {{- if .Values.experiments.readings.enabled -}}
 {{- range .Values.rules.experiments -}}

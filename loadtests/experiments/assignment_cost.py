@@ -24,7 +24,8 @@ from features.behavior.matrix import Shopper
 from features.events.log import RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.telemetry.progress import tracked
-from serving.experiments.assignment import Asked, Assigner, Assignment, unit_of
+from serving.experiments.assignment import Assigner, Assignment, unit_of
+from serving.experiments.draw import Asked
 from serving.shops.rules import Rules
 from serving.telemetry.metrics import EXPERIMENT_RANKINGS
 from serving.training.quality import interval

@@ -228,7 +228,7 @@ def readings_job(
     settings: Settings, folder: Path, run: Path, environment: Mapping[str, str]
 ) -> Recurring | None:
     """What reads the experiments; None where the rules declare none that can be read."""
-    if not any(each.readable for each in read_rules(settings.rules_path).experiments):
+    if not any(each.draws for each in read_rules(settings.rules_path).experiments):
         return None
     store = written(run / "readings.json", settings.store.model_dump(mode="json"))
     command = [sys.executable, "-m", "serving.experiments.report", "publish"]

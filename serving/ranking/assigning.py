@@ -2,7 +2,8 @@
 
 from opentelemetry import trace
 
-from serving.experiments.assignment import Asked, Assigner, Assignment, unit_of
+from serving.experiments.assignment import Assigner, Assignment, unit_of
+from serving.experiments.draw import Asked
 from serving.ranking.request import Context, Given, Recommend, Search, Source
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import ShopperState, Slate, Unavailable

@@ -145,11 +145,6 @@ class Experiment(Rule):
         own = frozenset({"exploration"} if self.kind is Kind.INTERLEAVE else ())
         return own.union(*(arm.changes for arm in self.arms))
 
-    @property
-    def readable(self) -> bool:
-        """Whether it goes on and shoppers see its arms, so that there is something to read."""
-        return self.kind is not Kind.SHADOW and self.running
-
     def seed_of(self, bucket_version: int) -> str:
         """Of the draw: the spec's own for version 0."""
         seed = self.seed or self.key
@@ -191,6 +186,8 @@ class Experiment(Rule):
                     f"arms.{number}.rules.{other[0]}: cannot differ between interleaved arms, "
                     f"which share one slate; these can: {', '.join(INTERLEAVABLE)}"
                 )
+        if self.promote is not None:
+            raise ValueError("promote: what shoppers prefer may earn no more; an A/B promotes")
         if self.arms[0].ranks_as(self.arms[1]):
             raise ValueError("arms: the two are alike, in model_version and in rules")
 

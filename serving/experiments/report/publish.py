@@ -41,7 +41,7 @@ def publish(
     for experiment in experiments:
         decision = decided.get(experiment.key)
         goes_on = decision is None or Decision.of(decision).action is Action.RESUME
-        if experiment.readable and goes_on:
+        if experiment.draws and goes_on:
             document = _document(experiment, kept, objective, read_at_s)
             keep_reading(documents, experiment.key, document)
             yield document

@@ -10,8 +10,8 @@ import contextvars
 import numpy as np
 
 from serving.errors import RankingError
-from serving.experiments.assignment import Asked, ShadowDraw, shadows_of
 from serving.experiments.comparison import rank_biased_overlap, score_shift, top_overlap
+from serving.experiments.draw import Asked, ShadowDraw, shadows_of
 from serving.models.batcher import RankerReply
 from serving.ranking.admission import Admission
 from serving.ranking.scoring.by_model import ModelScoring

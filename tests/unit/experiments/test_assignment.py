@@ -8,7 +8,8 @@ import pytest
 
 from features.behavior.matrix import Shopper
 from features.behavior.state import BehaviorState
-from serving.experiments.assignment import Asked, Assigner, Unit, shadows_of, unit_of
+from serving.experiments.assignment import Assigner, Unit, unit_of
+from serving.experiments.draw import Asked, shadows_of
 from serving.shops.rules import Rules
 
 ASKED = Asked("search", "en-GB", "home", known=True)

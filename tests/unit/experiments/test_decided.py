@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from serving.experiments.assignment import Asked, Assigner, Unit, shadows_of
+from serving.experiments.assignment import Assigner, Unit
+from serving.experiments.draw import Asked, shadows_of
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import Action, Decision, DecisionError, Standing, fit
 

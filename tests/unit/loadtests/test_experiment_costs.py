@@ -20,7 +20,7 @@ from loadtests.experiments.shadow_cost import (
     told,
     with_shadow,
 )
-from serving.experiments.assignment import Asked, shadows_of
+from serving.experiments.draw import Asked, shadows_of
 from serving.shops.rules import read_rules
 
 
