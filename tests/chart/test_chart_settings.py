@@ -152,7 +152,9 @@ def test_the_log_s_bound_is_the_server_s_own_unless_one_is_given() -> None:
 
 def test_the_archive_is_reached_by_those_who_write_or_read_it_and_its_keys_by_nobody_else() -> None:
     given = {"url": "s3://bucket/shop", "existingSecret": "s3-keys", "port": 9000}
-    found = render({"archive": given, "training": {"enabled": True}})
+    arms = [{"key": "a"}, {"key": "b", "rules": {"diversity": {"max_same": 2}}}]
+    rules = {"experiments": [{"key": "wider", "status": "running", "arms": arms}]}
+    found = render({"archive": given, "training": {"enabled": True}, "rules": rules})
     files = one(found, "ConfigMap", "vitrine-settings")["data"]
     for name in ("store.json", "ingest.json", "settings.json"):
         assert "s3://bucket/shop" in files[name]
@@ -162,7 +164,7 @@ def test_the_archive_is_reached_by_those_who_write_or_read_it_and_its_keys_by_no
         for each in containers(pod)
         if {"secretRef": {"name": "s3-keys"}} in each.get("envFrom", [])
     }
-    assert users == {"ingest", "training", "neighbors"}
+    assert users == {"ingest", "training", "neighbors", "readings"}
     for name in ("vitrine-ingest", "vitrine-training", "vitrine-jobs"):
         egress = one(found, "NetworkPolicy", name)["spec"]["egress"]
         assert {"ports": [{"port": 9000}]} in egress, name

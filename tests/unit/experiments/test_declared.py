@@ -54,6 +54,7 @@ def changing(key: str, **rules: Any) -> dict[str, Any]:
         ([shadow(namespace={"id": "n", "range": [0, 1]})], "a shadow draws requests"),
         ([interleave(*TWO, {"key": "c"})], "arms: an interleave has two, not 3"),
         ([interleave(*TWO)], "arms: the two are alike"),
+        ([interleave() | {"promote": {"when": "better", "after_days": 7}}], "an A/B promotes"),
         ([one(arms=[{"key": "a"}, {"key": "interleaved"}])], "'interleaved' has a meaning"),
         (
             [interleave(*({**arm, "weight": 0.5} for arm in TWO))],

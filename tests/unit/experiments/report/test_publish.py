@@ -108,6 +108,30 @@ def test_what_was_decided_stands_still_until_it_goes_on(tmp_path: Path) -> None:
     log.close()
 
 
+def test_of_an_interleave_its_credit_is_kept(tmp_path: Path) -> None:
+    arms = [{"key": "old"}, {"key": "new", "model_version": "8"}]
+    both = experiment("both", kind="interleave", arms=arms)
+    log = SqliteEventLog(tmp_path / "events.db")
+    for n in range(200):
+        exposure = Exposure("both", "interleaved", "user", f"u{n}", 0)
+        teams = np.array([n % 2, 1 - n % 2], np.int8)
+        ranking = RankingRecord(
+            f"r{n}", NOW_S + n, "model", ("i0", "i1"), f"u{n}", None, exposures=(exposure,),
+            teams=teams, arms=("old", "new"),
+        )  # fmt: skip
+        log.append_rankings([ranking])
+        liked = f"i{teams.tolist().index(1)}"
+        click = EventType.CLICK
+        log.append(
+            [BehaviorEvent(f"e{n}", click, NOW_S + 300, f"u{n}", None, liked, None, f"r{n}")]
+        )
+    log.close()
+    told = reading(published(tmp_path, both), "both")
+    assert told.verdict.word == "better"
+    assert told.interleaving is not None
+    assert told.interleaving.share == 1.0
+
+
 def test_a_long_history_is_thinned_and_keeps_its_newest_day(tmp_path: Path) -> None:
     filled(tmp_path, days=200.0)
     days = [

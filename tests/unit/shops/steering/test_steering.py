@@ -140,6 +140,17 @@ def test_a_guard_that_is_null_stops_nothing() -> None:
     assert replicas.decision is None
 
 
+def test_an_interleave_is_stopped_when_its_slates_fall_back() -> None:
+    replicas = Replicas({**RANKER, "kind": "interleave"})
+    replicas.rank("interleaved", 150)
+    replicas.judge()
+    assert replicas.decision is None
+    replicas.rank("interleaved", 100, Route.FALLBACK)
+    replicas.judge()
+    assert replicas.decision is not None
+    assert (replicas.decision["action"], replicas.decision["by"]) == ("stop", "policy")
+
+
 def test_what_is_resumed_is_judged_by_what_it_does_then() -> None:
     replicas = Replicas(RANKER)
     replicas.rank("old", 150)
