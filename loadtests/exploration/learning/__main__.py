@@ -1,6 +1,6 @@
 """Do logged propensities make a better ranker of what was explored? docs/experiments.md.
 
-    python -m loadtests.exploration.learning --shops 8
+    python -m loadtests.exploration.learning --shops 6
 
 Prints a table, writes `learning.json` and `learning.png`. Exit status 1 when no way of learning by
 logged propensities surely earns more than training does today; 2: the objective cannot be read.
@@ -24,7 +24,7 @@ from loadtests.exploration.findings import Interval, interval
 from loadtests.exploration.learning.judging import Compared, Judged, compared, judge_all
 from loadtests.exploration.learning.plot import draw
 from loadtests.exploration.learning.record import record
-from loadtests.exploration.learning.ways import TODAY, WAYS
+from loadtests.exploration.learning.ways import PAIRS, TODAY, WAYS
 from loadtests.exploration.shop import Shop
 from serving.experiments.worth import add_objective, objective_of
 from serving.shops.rules import Rules
@@ -50,6 +50,7 @@ def main() -> int:
         costs.append(100 * given.share * log.cost / log.reward)
         judged.append(judge_all(log, given.clip, seed))
     found = {name: compared(judged, name, TODAY) for name in judged[0]}
+    pairs = [(*pair, compared(judged, *pair)) for pair in PAIRS]
     cost = interval(np.array(costs))
     folder: Path = given.out
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +61,15 @@ def main() -> int:
         "objective": objective.model_dump(),
         "cost": asdict(cost),
         "compared": {name: asdict(each) for name, each in found.items()},
+        "pairs": [{"way": a, "against": b, **asdict(each)} for a, b, each in pairs],
         "judged": [{name: asdict(one) for name, one in each.items()} for each in judged],
     }  # fmt: skip
     report.write_text(json.dumps(told, indent=2) + "\n")
     draw({name: found[name] for name in WAYS if name != TODAY}, TODAY, folder / "learning.png")
     console.print(_table(given, judged, found, cost))
+    for name, against, each in pairs:
+        more = f"{each.reward} % reward, {each.ndcg} points of NDCG@10"
+        console.print(f"{name}, against {against}: {more}", markup=False, highlight=False)
     console.print(f"report: {report}", markup=False)
     return 0 if pays(found) else 1
 
@@ -79,7 +84,7 @@ def pays(found: Mapping[str, Compared]) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--shops", type=int, default=8, help="drawn, at least two")
+    parser.add_argument("--shops", type=int, default=6, help="drawn, at least two")
     parser.add_argument("--items", type=int, default=1_000)
     parser.add_argument("--rankings", type=int, default=150, help="a day")
     parser.add_argument("--share", type=float, default=0.3, help="of rankings that are drawn")

@@ -59,6 +59,12 @@ WAYS = {
     "all, propensities": _CHANCE,
     "all, propensities, places estimated": replace(_CHANCE, known=False),
 }
+PAIRS = (  # what a difference between two ways stands for: that the second lacks
+    (TODAY, "not explored"),
+    ("as many, some explored", "not explored"),
+    ("explored, propensities", "explored, all candidates"),
+    ("all, propensities", "all, all candidates"),
+)
 
 
 def examined(log: Logged, seed: int) -> FloatArray:
@@ -140,4 +146,4 @@ def repeated(weights: FloatArray) -> RowArray:
     """
     total = np.cumsum(weights, dtype=np.float64)
     marks = (np.arange(len(weights)) + 0.5) * (total[-1] / len(weights))
-    return np.searchsorted(total, marks)
+    return np.asarray(np.searchsorted(total, marks), np.int64)
