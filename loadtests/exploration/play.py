@@ -10,13 +10,13 @@ from features.datasets.simulated.truth import examination
 from loadtests.exploration.learner import Learner, Ranker
 from loadtests.exploration.shop import BEST, DAYS, WARM_UP_DAYS, Requests, Shop
 from serving.ranking.request import Context
-from serving.ranking.slate.policy import SlatePolicy
+from serving.ranking.slate.policy import Ordered, SlatePolicy
 from serving.ranking.values import Candidates, FeatureMatrix
 from serving.shops.rules import Rules
 
 SHOWN = 10
 _COMPARED = 4  # every so many rankings are also ordered without chance, to see what that costs
-_EXAMINED = examination(np.arange(1, SHOWN + 1))
+EXAMINED = examination(np.arange(1, SHOWN + 1))
 _TAKEN = COLUMN["item_interest_30d"]
 
 
@@ -40,7 +40,7 @@ class Course:
 def warmed_up(shop: Shop, ranker: Ranker, seed: int) -> Learner:
     """What is known after the first days, without exploration."""
     learner = Learner.new(ranker, len(shop.table))
-    usual = _Player(shop, learner, without_chance(), seed)
+    usual = Player(shop, learner, without_chance(), seed)
     for day in range(WARM_UP_DAYS):
         usual.day(day)
     return learner
@@ -53,7 +53,7 @@ def without_chance() -> Rules:
 
 def play(shop: Shop, learner: Learner, rules: Rules, seed: int) -> Course:
     """The days after the first ones; `learner` is left as it is."""
-    player, course = _Player(shop, learner.copy(), rules, seed), Course()
+    player, course = Player(shop, learner.copy(), rules, seed), Course()
     launched = (shop.launch_day >= WARM_UP_DAYS) & shop.deserving
     found = np.zeros(len(launched), bool)
     for day in range(WARM_UP_DAYS, WARM_UP_DAYS + DAYS):
@@ -68,7 +68,12 @@ def play(shop: Shop, learner: Learner, rules: Rules, seed: int) -> Course:
     return course
 
 
-class _Player:
+class Player:
+    """Orders what is asked of a shop, lets its shoppers answer, and learns from that.
+
+    rules: of `day`; `learner` changes
+    """
+
     def __init__(self, shop: Shop, learner: Learner, rules: Rules, seed: int) -> None:
         self._shop, self._learner, self._rules = shop, learner, rules
         self._usual = without_chance()
@@ -82,15 +87,15 @@ class _Player:
         rewards, costs = [], []
         for requests in self._shop.day(day):
             for number in range(len(requests.needed)):
-                shown = self._order(requests, number, self._rules)
-                earned = float(_EXAMINED[: len(shown)] @ requests.worth[number, shown])
+                shown = self.order(requests, number, self._rules).order
+                earned = float(EXAMINED[: len(shown)] @ requests.worth[number, shown])
                 rewards.append(earned)
                 if self._compares and number % _COMPARED == 0:
-                    usual = self._order(requests, number, self._usual)
+                    usual = self.order(requests, number, self._usual).order
                     costs.append(
-                        float(_EXAMINED[: len(usual)] @ requests.worth[number, usual]) - earned
+                        float(EXAMINED[: len(usual)] @ requests.worth[number, usual]) - earned
                     )
-                self._answer(requests, number, shown)
+                self.answer(requests, number, shown)
         self._learner.fade()
         return float(np.mean(rewards)), float(np.mean(costs)) if costs else 0.0
 
@@ -104,8 +109,8 @@ class _Player:
             first[members[best]] = True
         return first
 
-    def _order(self, requests: Requests, number: int, rules: Rules) -> LongArray:
-        """Places of `requests.items`, as shown."""
+    def order(self, requests: Requests, number: int, rules: Rules) -> Ordered:
+        """What is shown of `requests.items`, and its propensities."""
         items, learner = requests.items, self._learner
         values = np.full((len(items), len(FEATURE_NAMES)), np.nan, np.float32)
         values[:, _TAKEN] = np.log1p(learner.taken[items])
@@ -119,17 +124,18 @@ class _Player:
         )
         context = Context("simulated", 0.0, 0.0, limit=SHOWN)
         scores = learner.scores(items, requests.needed[number])
-        return self._policy.order(table, rules, context, offered, features, scores).order
+        return self._policy.order(table, rules, context, offered, features, scores)
 
-    def _answer(self, requests: Requests, number: int, shown: LongArray) -> None:
+    def answer(self, requests: Requests, number: int, shown: LongArray) -> BoolArray:
         """Clicks by the position-based model. As many throws for every policy."""
         examined: DoubleArray = self._rng.random(SHOWN)[: len(shown)]
         wanted = self._rng.random(SHOWN)[: len(shown)]
-        propensity = _EXAMINED[: len(shown)]
-        clicked = (examined < propensity) & (wanted < requests.chance[number, shown])
+        propensity = EXAMINED[: len(shown)]
+        clicked: BoolArray = (examined < propensity) & (wanted < requests.chance[number, shown])
         self._learner.learn(
             requests.items[shown],
             requests.needed[number, shown],
             propensity,
             clicked.astype(np.float64),
         )
+        return clicked

@@ -42,9 +42,11 @@ _ASKED = 300  # shoppers over whom an item's appeal is averaged
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Those of one day for one group of items. `needed`: (requests, items), what the need says of
-    each item; chance: P(click | examined); worth: the mean reward when examined."""
+    """Those of one day for one group of items. session: (requests,), whose they are; `needed`:
+    (requests, items), what the need says of each item; chance: P(click | examined); worth: the mean
+    reward when examined."""
 
+    session: LongArray
     items: LongArray
     needed: DoubleArray
     chance: DoubleArray
@@ -112,7 +114,8 @@ class Shop:
         rows, columns = np.broadcast_arrays(session[:, None], items[None, :])
         needed = match(self.latents, self.needs, rows, np.zeros_like(rows), columns)
         answers = self.answers(rows, columns, needed)
-        return Requests(items, needed, np.asarray(answers.click), self.worth.of(answers, columns))
+        worth = self.worth.of(answers, columns)
+        return Requests(session, items, needed, np.asarray(answers.click), worth)
 
     def answers(self, session: LongArray, items: LongArray, needed: DoubleArray) -> Answers:
         """The chances of each item that is examined; all three of one shape."""
