@@ -21,12 +21,16 @@ from loadtests.experiments.proofs import Size, false_alarms, interleaving, power
 from loadtests.experiments.real_past import Month, months
 from loadtests.experiments.report import show_bars, show_directions, show_months, write
 from loadtests.experiments.served import proof as served
+from loadtests.experiments.worlds.bots import bots
+from loadtests.experiments.worlds.novelty import novelty
+from loadtests.experiments.worlds.seasons import seasons
 from loadtests.experiments.zozo import BOOTSTRAPS, Direction, directions
 from serving.experiments.report.metrics import REWARD
 from serving.experiments.worth import add_objective, objective_of
 
 _SIMULATED = {
     "false-alarms": false_alarms, "power": power, "interleaving": interleaving, "served": served,
+    "seasons": seasons, "novelty": novelty, "bots": bots,
 }  # fmt: skip
 _ZOZO = "zozo"
 _JUDGED = ("snips", "dr")
@@ -49,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     size = Size(population=Population(objective=objective))
     if given.quick:
-        size = replace(size, false_alarms=500, power=50, interleaving=40, served=10)
+        size = replace(size, false_alarms=500, power=50, interleaving=40, served=10, read=10)
     bars: list[Bar] = []
     figures: dict[str, Any] = {"seed": given.seed, "objective": objective.model_dump()}
     for name in chosen:

@@ -67,7 +67,7 @@ def peek(
     lift: float,
     rng: np.random.Generator,
 ) -> Peeked:
-    """Simulate `runs` experiments of `n` shoppers who come evenly until the last look.
+    """Simulate `runs` experiments of `n` shoppers who come until the last look.
 
     looks: after how many days, ascending.
     """

@@ -3,7 +3,7 @@
 Visits follow the NBD model of repeat buying (Ehrenberg, 1959): Poisson, with a rate that differs
 between shoppers by a gamma distribution. A visit brings clicks, and now and then carts and
 purchases. A shopper who was there before exposure has the same rate there, but for a drift; a share
-of shoppers is new and has no past.
+of shoppers is new and has no past. When all come more or less often, the calendar says.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import numpy as np
 
 from features.arrays import BoolArray, DoubleArray, LongArray
 from features.objective import USUAL, Objective
+from loadtests.experiments.calendar import EVEN, Calendar
 
 Rng = np.random.Generator
 PAST_DAYS = 14
@@ -34,26 +35,28 @@ class Population:
     cart: float = 0.12  # chance of one, a visit
     purchase: float = 0.05
     objective: Objective = USUAL  # what these are worth; a purchase is of one unit of money
+    calendar: Calendar = EVEN
 
 
 class Shoppers(NamedTuple):
     """Arrays of one shape, (experiments, n)."""
 
     arm: BoolArray  # in treatment
-    day: LongArray  # of exposure, from 0, ascending
+    day: DoubleArray  # of exposure, from 0, ascending
     rate: DoubleArray  # visits a day
     past: DoubleArray  # reward in the days before exposure; NaN for a new shopper
 
 
 def shoppers(population: Population, shape: tuple[int, int], days: int, rng: Rng) -> Shoppers:
-    """Draw shoppers (experiments, n), who come evenly over `days`, half in each arm."""
-    n = shape[1]
+    """Draw shoppers (experiments, n), who come within `days`, half in each arm."""
+    calendar = population.calendar
+    came = calendar.arrivals(shape[1], days)
+    before = calendar.until(came) - calendar.until(came - PAST_DAYS)
     rate = population.visits * rng.gamma(population.shape, 1 / population.shape, shape)
     noise = rng.normal(-(population.drift**2) / 2, population.drift, shape)
-    past = _reward(population, rate * np.exp(noise) * PAST_DAYS, rng)
+    past = reward(population, rate * np.exp(noise) * before, rng)
     past[rng.random(shape) < population.new] = np.nan
-    day = np.broadcast_to((np.arange(n) * days) // n, shape)
-    return Shoppers(rng.random(shape) < 0.5, day, rate, past)
+    return Shoppers(rng.random(shape) < 0.5, np.broadcast_to(came, shape), rate, past)
 
 
 def rewards(
@@ -64,12 +67,13 @@ def rewards(
     looks: after how many days, ascending. lift: how much more treatment's shoppers do, .05 = 5 %,
     in each of click, cart and purchase.
     """
-    since = np.maximum(looks - of.day[..., None], 0)
+    ends = population.calendar.until(looks)
+    since = np.maximum(ends - population.calendar.until(of.day)[..., None], 0)
     days = np.diff(since, axis=2, prepend=0)
-    return _reward(population, (of.rate * (1 + lift * of.arm))[..., None] * days, rng)
+    return reward(population, (of.rate * (1 + lift * of.arm))[..., None] * days, rng)
 
 
-def _reward(population: Population, visits: DoubleArray, rng: Rng) -> DoubleArray:
+def reward(population: Population, visits: DoubleArray, rng: Rng) -> DoubleArray:
     """Of as many visits as are expected."""
     came = rng.poisson(visits)
     worth = population.objective

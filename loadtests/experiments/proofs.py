@@ -39,6 +39,7 @@ class Size:
     power: int = 1_000
     interleaving: int = 400
     served: int = 60
+    read: int = 200  # of those that the whole reading is made of
     population: Population = field(default_factory=Population)
 
 
@@ -76,7 +77,7 @@ def false_alarms(size: Size, seed: int, console: Console) -> Proved:
 def power(size: Size, seed: int, console: Console) -> Proved:
     """A planted lift, with as many shoppers as the planner asks for."""
     rng = np.random.default_rng(seed)
-    mean, deviation, saved, by_age = _history(size, rng)
+    mean, deviation, saved, by_age = history(size, rng)
     question = Question(mean, deviation, LIFT, saved=saved)
     planned = plan(question)
     own = 1 - (1 - saved) / (1 - by_age)
@@ -142,7 +143,7 @@ def interleaving(size: Size, seed: int, console: Console) -> Proved:
     })  # fmt: skip
 
 
-def _history(size: Size, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def history(size: Size, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """Reward at the end of such an experiment: mean, deviation, share of its variance explained by
     what was known at exposure, and by how long ago that was alone."""
     population, days = size.population, size.days

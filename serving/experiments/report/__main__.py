@@ -28,6 +28,7 @@ from serving.experiments.report.interleaved import told as interleaved
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import InterleavedReading
 from serving.experiments.report.interleaved.reading import read as read_interleaved
+from serving.experiments.report.metrics import CAP, REWARD
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
@@ -61,8 +62,8 @@ def _read(given: argparse.Namespace, console: Console) -> int:
     weights = dict(_weight(arm) for arm in given.arms)
     how = Plan(
         experiment=given.name, control=given.control or next(iter(weights)), weights=weights,
-        segments=tuple(given.segments), looks=given.looks, alpha=given.alpha,
-        correction=Correction(given.correction),
+        deciding=REWARD.capped(given.cap), segments=tuple(given.segments), looks=given.looks,
+        alpha=given.alpha, correction=Correction(given.correction),
     )  # fmt: skip
     data = Data(_table(given.exposures), _table(given.outcomes))
     return _told(read(how, data, _until_s(given)), given, console)
@@ -95,7 +96,7 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         raise ExperimentDataError(f"{rules}: no experiment {given.key!r}; declared: {known}")
     experiment, objective = declared[given.key], objective_of(given)
     how = replace(
-        plan_of(experiment), looks=given.looks, alpha=given.alpha,
+        plan_of(experiment, given.cap), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
     until_s = _until_s(given)
@@ -154,6 +155,16 @@ def _weight(arm: str) -> tuple[str, float]:
         raise ExperimentDataError(f"arms: {arm!r} is not of the form name=weight") from None
 
 
+def _cap(text: str) -> float:
+    try:
+        cap = float(text)
+    except ValueError:
+        cap = 0.0
+    if not 0.5 < cap <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above .5 and up to 1")
+    return cap
+
+
 def _table(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
@@ -186,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
         add_store(command)
         add_objective(command)
     for command in (reads, own):
+        command.add_argument(
+            "--cap", type=_cap, default=CAP, help="quantile up to which a reward counts; 1: all"
+        )
         command.add_argument("--until", type=float, help="unix seconds; now, when not given")
         command.add_argument("--looks", choices=("daily", "once"), default="daily")
         command.add_argument("--correction", choices=[*Correction], default="benjamini_hochberg")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.arrays import BoolArray, DoubleArray
+from serving.experiments.report.lasting import Parts, lasting, parts
 from serving.experiments.report.metrics import GuardRail, Metric
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.result import (
@@ -24,6 +25,7 @@ from serving.experiments.statistics.correction import corrected
 from serving.experiments.statistics.samples import adjusted, sample_of
 from serving.experiments.statistics.sequence import LEAST_SHOPPERS
 
+LATER = "later days"  # a segment has a colon
 _ROUNDING = 1e-6  # of control's mean: shoppers who differ by no more than this do not differ
 
 
@@ -44,9 +46,11 @@ class ArmReader:
         """All of one arm; `table` is that of all shoppers."""
         own = self._pair(arm, table)
         deciding = self.metric(self.plan.deciding, own, EVERYBODY)
-        others = self._corrected(
-            [self.metric(metric, part, name) for metric, part, name in self._others(own)]
-        )
+        of = parts(own, self.plan.deciding.columns, self.plan.first_days)
+        lasts = lasting(self.plan, self.alpha, of)
+        asked = self._others(own, None if lasts is None else of)
+        others = self._corrected([self.metric(metric, part, name) for metric, part, name in asked])
+        later = next((each for each in others if each.segment == LATER), None)
         rails = [self._guard_rail(rail, own) for rail in self.plan.guard_rails]
         return ArmReading(
             arm=arm,
@@ -54,7 +58,8 @@ class ArmReader:
             others=tuple(others),
             guard_rails=tuple(rails),
             by_day=tuple(self._by_day(arm, table)) if self.plan.by_day else (),
-            verdict=of_arm(arm, self.plan.control, deciding, rails),
+            lasting=lasts,
+            verdict=of_arm(arm, self.plan.control, deciding, rails, lasts, later),
         )
 
     def metric(self, metric: Metric, table: pd.DataFrame, segment: str) -> MetricReading:
@@ -90,9 +95,15 @@ class ArmReader:
     def _pair(self, arm: str, table: pd.DataFrame) -> pd.DataFrame:
         return table[table["arm"].isin([self.plan.control, arm])].reset_index(drop=True)
 
-    def _others(self, own: pd.DataFrame) -> list[tuple[Metric, pd.DataFrame, str]]:
-        """The other metrics of all shoppers, and the deciding one of each segment."""
+    def _others(
+        self, own: pd.DataFrame, of: Parts | None
+    ) -> list[tuple[Metric, pd.DataFrame, str]]:
+        """The other metrics of all shoppers, and the deciding one of their first and later days and
+        of each segment."""
         asked = [(metric, own, EVERYBODY) for metric in self.plan.others]
+        if of is not None:
+            asked.append((self.plan.deciding, of.first, f"first {self.plan.first_days} days"))
+            asked.append((self.plan.deciding, of.later, LATER))
         for column in self.plan.segments:
             for value, part in own.groupby(column, sort=True):
                 name = f"{column}: {value}"

@@ -11,6 +11,7 @@ from features.arrays import BoolArray, DoubleArray
 from serving.experiments.statistics.samples import linearised
 
 BEFORE = "before_"  # of the columns that hold what a shopper did before exposure
+FIRST = "first_"  # of those that hold what a shopper did in the first days after it
 
 
 class Kind(StrEnum):
@@ -31,13 +32,18 @@ class Metric(BaseModel):
     kind: Kind = Kind.MEAN
     per: str | None = None  # the denominator of a ratio
     less_is_better: bool = False
-    # A shopper's sum counts up to this quantile of all shoppers': a bot is not a trend.
+    # A shopper's sum counts up to this quantile of those who did anything: a bot is not a trend.
+    # Of all shoppers it could be zero, where few buy. None, 1: all of it counts.
     cap: float | None = Field(default=None, gt=0.5, le=1)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the outcomes that it needs."""
         return (self.column,) if self.per is None else (self.column, self.per)
+
+    def capped(self, cap: float | None) -> "Metric":
+        """The same with another cap; raises pydantic.ValidationError for one that is none."""
+        return Metric.model_validate({**self.model_dump(), "cap": cap})
 
     def values(self, shoppers: pd.DataFrame, arms: Sequence[BoolArray]) -> DoubleArray:
         """One value a shopper (n,), whose mean over an arm is the metric there.
@@ -68,7 +74,11 @@ class Metric(BaseModel):
             return (sums > 0).astype(np.float64)
         if self.cap is None:
             return sums.copy()
-        capped: DoubleArray = np.minimum(sums, np.quantile(sums, self.cap))
+        done = sums[sums > 0]
+        if not len(done):
+            return sums.copy()
+        # "lower": of few shoppers, too, the largest counts no more than the next.
+        capped: DoubleArray = np.minimum(sums, np.quantile(done, self.cap, method="lower"))
         return capped
 
 
@@ -92,6 +102,7 @@ def known_at_exposure(done: DoubleArray, exposed_days: DoubleArray) -> DoubleArr
 
 
 REWARD = Metric(name="reward per shopper", column="reward")
+CAP = 0.99  # of the deciding metric: loadtests/experiments/worlds/bots.py measured it
 STANDARD = (
     Metric(name="revenue per shopper", column="revenue"),
     Metric(name="click-through rate", column="clicks", kind=Kind.RATIO, per="impressions"),

@@ -12,6 +12,7 @@ import pandas as pd
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import RankingRecord
 from features.objective import Objective
+from serving.experiments.report.metrics import CAP, REWARD
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment, Kind
@@ -34,15 +35,18 @@ class _Ranked(NamedTuple):
     names: tuple[_Name, ...]
 
 
-def plan_of(experiment: Experiment) -> Plan:
-    """How a declared experiment is read: its first arm is control.
+def plan_of(experiment: Experiment, cap: float = CAP) -> Plan:
+    """How a declared experiment is read: its first arm is control, a shopper's reward is capped.
 
     Raises ExperimentDataError for one whose arms nobody sees.
     """
     if experiment.kind is Kind.SHADOW:
         raise ExperimentDataError(f"{experiment.key}: a shadow has no outcomes; see its metrics")
     weights = zip((arm.key for arm in experiment.arms), experiment.weights, strict=True)
-    return Plan(experiment.key, experiment.arms[0].key, dict(weights), segments=("drawn_by",))
+    return Plan(
+        experiment.key, experiment.arms[0].key, dict(weights),
+        deciding=REWARD.capped(cap), segments=("drawn_by",),
+    )  # fmt: skip
 
 
 def data_of(

@@ -11,6 +11,8 @@ from serving.experiments.statistics.correction import Correction
 from serving.experiments.statistics.interleaving import Preference
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO, Looks
 
+FIRST_DAYS = 7  # a week: what is done on one day of the week is in it
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,6 +30,7 @@ class Plan:
     tuned_to: float = TUNED_TO
     correction: Correction = Correction.BENJAMINI_HOCHBERG
     past_days: float = PAST_DAYS
+    first_days: int = FIRST_DAYS  # after exposure, which the later ones are compared with
     by_day: bool = True  # read the days before as well, for the picture
 
     def __post_init__(self) -> None:
@@ -37,6 +40,8 @@ class Plan:
             raise ExperimentDataError("weights: two or more arms with positive weights are needed")
         if not 0 < self.alpha < 1:
             raise ExperimentDataError(f"alpha: {self.alpha} is not between 0 and 1")
+        if self.first_days < 1:
+            raise ExperimentDataError(f"first_days: {self.first_days} is no day")
 
     @property
     def arms(self) -> list[str]:

@@ -18,7 +18,9 @@ from serving.experiments.statistics.sequence import Looks
 def read(plan: Plan, data: Data, read_at_s: float) -> ExperimentReading:
     """The reading at `read_at_s`; raises ExperimentDataError for tables that do not fit."""
     _check_arms(plan, data)
-    found = shoppers(data.exposures, data.outcomes, plan.columns, read_at_s, plan.past_days)
+    found = shoppers(
+        data.exposures, data.outcomes, plan.columns, read_at_s, plan.past_days, plan.first_days
+    )
     counts = counts_by_day(found.table, list(plan.weights), read_at_s)
     ratio = sample_ratio(counts, plan.weights, plan.looks)
     arms: tuple[ArmReading, ...] = ()
@@ -34,6 +36,7 @@ def read(plan: Plan, data: Data, read_at_s: float) -> ExperimentReading:
         correction=plan.correction,
         sample_ratio=ratio,
         in_two_arms=found.in_two_arms,
+        cap=plan.deciding.cap,
         arms=arms,
         interleaving=data.interleaving,
         verdict=of_all(arms) if arms else unreadable(ratio),

@@ -65,6 +65,18 @@ class DayPoint(_Result):
     high: float
 
 
+class Lasting(_Result):
+    """The deciding metric's lift in shoppers' later days against their first ones, of those who
+    were exposed longer. `change` is (1 + lift later) / (1 + lift first) - 1: -.1 = 10 % less."""
+
+    first_days: int
+    shoppers: tuple[int, int]  # of control and of the arm
+    change: float
+    low: float
+    high: float
+    finding: Literal["falls", "rises", "open"]
+
+
 class Verdict(_Result):
     """One word for programs, one sentence for people."""
 
@@ -80,6 +92,7 @@ class ArmReading(_Result):
     others: tuple[MetricReading, ...] = ()
     guard_rails: tuple[GuardRailReading, ...] = ()
     by_day: tuple[DayPoint, ...] = ()
+    lasting: Lasting | None = None  # None: too early, or nothing was done
     verdict: Verdict
 
 
@@ -94,6 +107,7 @@ class ExperimentReading(_Result):
     correction: Correction  # of every metric and segment but the deciding one
     sample_ratio: SampleRatio
     in_two_arms: int
+    cap: float | None = None  # quantile up to which a shopper's deciding sum counts
     arms: tuple[ArmReading, ...] = ()
     interleaving: Preference | None = None
     verdict: Verdict

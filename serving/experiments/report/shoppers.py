@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.arrays import DoubleArray, LongArray
-from serving.experiments.report.metrics import BEFORE
+from serving.experiments.report.metrics import BEFORE, FIRST
 
 DAY_S = 86_400.0
 PAST_DAYS = 14
@@ -26,7 +26,8 @@ class ExperimentDataError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Shoppers:
     """`table`: one row a shopper; columns of the exposures, sums after exposure under their names,
-    sums of the days before it under BEFORE + name, `came_before` and `exposed_days`.
+    sums of the days before it under BEFORE + name, `came_before` and `exposed_days`; where first
+    days are asked for, their sums under FIRST + name.
 
     in_two_arms: shoppers who were exposed to several arms; they are of neither and left out.
     """
@@ -51,8 +52,12 @@ def shoppers(
     columns: Sequence[str],
     until_s: float,
     past_days: float = PAST_DAYS,
+    first_days: float | None = None,
 ) -> Shoppers:
-    """One row a shopper, with what happened until `until_s`; raises ExperimentDataError."""
+    """One row a shopper, with what happened until `until_s`; raises ExperimentDataError.
+
+    first_days: after a shopper's exposure, which are summed for themselves as well.
+    """
     columns = list(dict.fromkeys(columns))
     _check(outcomes, "outcomes", ("unit", "at_s", *columns))
     table, torn = one_arm_each(exposures, until_s)
@@ -68,6 +73,10 @@ def shoppers(
     table["exposed_days"] = (until_s - table["first_exposed_s"]) / DAY_S
     table["came_before"] = table["unit"].isin(earlier.index)
     sums = [*columns, *(BEFORE + column for column in columns)]
+    if first_days is not None:
+        first = outcomes.loc[after & (since_s < first_days * DAY_S)].groupby("unit")[columns].sum()
+        table = table.join(first.add_prefix(FIRST), on="unit")
+        sums += [FIRST + column for column in columns]
     table[sums] = table[sums].astype(np.float64).fillna(0.0)
     return Shoppers(table, torn)
 

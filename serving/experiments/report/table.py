@@ -6,6 +6,7 @@ from rich.table import Table
 from serving.experiments.report.result import (
     ArmReading,
     ExperimentReading,
+    Lasting,
     MetricReading,
 )
 from serving.experiments.statistics.interleaving import Preference
@@ -17,6 +18,13 @@ def show(reading: ExperimentReading, console: Console) -> None:
     _show_ratio(reading, console)
     for arm in reading.arms:
         console.print(_metrics(arm, reading))
+        if reading.cap is not None:
+            console.print(
+                f"{arm.deciding.metric}: each counts up to the {reading.cap:.1%} quantile of those "
+                "who have any", markup=False,
+            )  # fmt: skip
+        if arm.lasting is not None:
+            console.print(_lasts(arm.lasting), markup=False)
         if len(reading.arms) > 1:
             console.print(arm.verdict.sentence, markup=False)
     if reading.interleaving is not None:
@@ -72,6 +80,14 @@ def _metrics(arm: ArmReading, reading: ExperimentReading) -> Table:
         cells[0] = f"guard rail: {cells[0]}, {rail.bound:.1%}"
         table.add_row(*cells, rail.state)
     return table
+
+
+def _lasts(lasting: Lasting) -> str:
+    return (
+        f"later days against the first {lasting.first_days} after exposure: {lasting.change:+.1%} "
+        f"({lasting.low:+.1%} {lasting.high:+.1%}), {sum(lasting.shoppers):,} shoppers: "
+        f"{lasting.finding}"
+    )
 
 
 def _cells(metric: MetricReading) -> list[str]:

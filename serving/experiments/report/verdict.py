@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from serving.experiments.report.result import (
     ArmReading,
     GuardRailReading,
+    Lasting,
     MetricReading,
     SampleRatio,
     Verdict,
@@ -24,9 +25,15 @@ def unreadable(ratio: SampleRatio) -> Verdict:
 
 
 def of_arm(
-    arm: str, control: str, deciding: MetricReading, rails: Sequence[GuardRailReading]
+    arm: str,
+    control: str,
+    deciding: MetricReading,
+    rails: Sequence[GuardRailReading],
+    lasting: Lasting | None = None,
+    later: MetricReading | None = None,
 ) -> Verdict:
-    """What to do with one arm. A broken guard rail outweighs a better metric."""
+    """What to do with one arm. A broken guard rail outweighs a better metric, and so does a lift
+    that surely shrinks while the `later` days alone are not surely better."""
     broken = [rail for rail in rails if rail.state == "broken"]
     unsure = [rail for rail in rails if rail.state == "open"]
     told = _told(deciding)
@@ -64,6 +71,15 @@ def of_arm(
             word="open", sentence=f"{arm}'s {deciding.metric} is better than {control}'s, {told}, "
             f"but it is not yet ruled out that a guard rail breaks: {names}.",
         )  # fmt: skip
+    shrinks = "falls" if (deciding.lift or 0.0) > 0 else "rises"
+    if lasting is not None and lasting.finding == shrinks:
+        told = f"{told}, but less in a shopper's later days than in the first {lasting.first_days}"
+        if later is None or later.finding != "better":
+            alone = "" if later is None else f" ({_told(later)})"
+            return Verdict(
+                word="open", sentence=f"{arm}'s {deciding.metric} is better than {control}'s, "
+                f"{told}: go on until it is better in the later days alone{alone}.",
+            )  # fmt: skip
     kept = "; no guard rail is broken" if rails else ""
     return Verdict(
         word="better", sentence=f"Promote {arm}: its {deciding.metric} is better than {control}'s, "

@@ -48,6 +48,10 @@ READING: dict[str, Any] = {
                 {"day": 1, "lift": 0.031, "low": -0.21, "high": 0.28},
                 {"day": 2, "lift": 0.061, "low": 0.023, "high": 0.099},
             ],
+            "lasting": {
+                "first_days": 7, "shoppers": [9_870, 9_912],
+                "change": -0.012, "low": -0.071, "high": 0.051, "finding": "open",
+            },
             "verdict": _VERDICT,
         }
     ],

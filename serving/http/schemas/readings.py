@@ -71,15 +71,34 @@ class ReadingDay(Wire):
     high: float
 
 
+class ReadingLasting(Wire):
+    """The metric that decides, in shoppers' later days against their first ones."""
+
+    first_days: int = Field(description="After exposure; later days are all that follow.")
+    shoppers: list[int] = Field(description="Exposed longer than that: of control, of the arm.")
+    change: float = Field(
+        description="-.1: 1 + lift is 10 % less in the later days than in the first ones."
+    )
+    low: float = Field(description="Lower end of its interval, which holds on all days at once.")
+    high: float
+    finding: Literal["falls", "rises", "open"]
+
+
 class ReadingArm(Wire):
     """One arm against control."""
 
     arm: str
-    deciding: ReadingMetric
+    deciding: ReadingMetric = Field(
+        description="What one shopper did counts up to a quantile: a bot is no trend."
+    )
     others: list[ReadingMetric]
     guard_rails: list[ReadingGuardRail]
     by_day: list[ReadingDay] = Field(
         max_length=90, description="The interval holds on all days at once. Long ones are thinned."
+    )
+    lasting: ReadingLasting | None = Field(
+        description="null: too early, or too few shoppers. Its lifts are among `others`, as the "
+        'segments "first 7 days" and "later days".'
     )
     verdict: ReadingVerdict
 

@@ -1,0 +1,1 @@
+"""What real shops have and even shoppers have not: seasons, novelty, bots."""
