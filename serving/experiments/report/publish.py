@@ -88,7 +88,7 @@ def _told(reading: ExperimentReading) -> dict[str, Any]:
     ratio = reading.sample_ratio
     told["sample_ratio"] = {
         "state": ratio.state,
-        "p_value": ratio.sequential_p if ratio.decides == "sequential" else ratio.chi_squared_p,
+        "p_value": ratio.p,
         "arms": [
             {"arm": arm, "shoppers": n, "expected": ratio.expected[arm]}
             for arm, n in ratio.counts.items()

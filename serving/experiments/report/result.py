@@ -26,6 +26,11 @@ class SampleRatio(_Result):
     decides: Literal["chi_squared", "sequential"]
     state: Literal["ok", "warning", "mismatch"]
 
+    @property
+    def p(self) -> float:
+        """Of the test that decides."""
+        return self.sequential_p if self.decides == "sequential" else self.chi_squared_p
+
 
 class MetricReading(_Result):
     """One metric of one arm against control, in one segment. Lifts are relative: .05 = 5 %.

@@ -8,6 +8,7 @@ from serving.experiments.report.result import (
     ExperimentReading,
     Lasting,
     MetricReading,
+    SampleRatio,
 )
 from serving.experiments.statistics.interleaving import Preference
 
@@ -31,6 +32,12 @@ def show(reading: ExperimentReading, console: Console) -> None:
         console.print(told(reading.interleaving), markup=False)
 
 
+def tests_of(ratio: SampleRatio) -> str:
+    """Both p values, and which of them decides."""
+    line = f"chi-squared p = {ratio.chi_squared_p:.3g}, sequential p = {ratio.sequential_p:.3g}"
+    return f"{line}; {ratio.decides.replace('_', '-')} decides"
+
+
 def told(preference: Preference) -> str:
     """What interleaving found, in a line."""
     return (
@@ -50,8 +57,7 @@ def _show_ratio(reading: ExperimentReading, console: Console) -> None:
     for arm, count in ratio.counts.items():
         table.add_row(arm, f"{count:,}", f"{count / total:.2%}", f"{ratio.expected[arm]:.2%}")
     console.print(table)
-    line = f"chi-squared p = {ratio.chi_squared_p:.3g}, sequential p = {ratio.sequential_p:.3g}"
-    console.print(f"{line}; {ratio.decides.replace('_', '-')} decides", markup=False)
+    console.print(tests_of(ratio), markup=False)
     if reading.in_two_arms:
         console.print(f"left out: {reading.in_two_arms:,} shoppers in several arms", markup=False)
 

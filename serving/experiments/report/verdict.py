@@ -16,11 +16,10 @@ def unreadable(ratio: SampleRatio) -> Verdict:
     """The sample ratio forbids to read on."""
     counts = ", ".join(f"{n:,} in {arm}" for arm, n in ratio.counts.items())
     shares = ", ".join(f"{share:.1%} in {arm}" for arm, share in ratio.expected.items())
-    p = ratio.sequential_p if ratio.decides == "sequential" else ratio.chi_squared_p
     return Verdict(
         word="do not read",
         sentence=f"Do not read this experiment: there are {counts} where {shares} should be "
-        f"(p = {p:.2g}); find out who was lost before you look at anything else.",
+        f"(p = {ratio.p:.2g}); find out who was lost before you look at anything else.",
     )
 
 

@@ -121,11 +121,10 @@ def _verdict(picks: Picks, ratio: SampleRatio, found: Preference | None, shopper
     control, treatment = picks.arms
     if ratio.state == "mismatch":
         firsts = " and ".join(f"{arm} {n:,}" for arm, n in ratio.counts.items())
-        p = ratio.sequential_p if ratio.decides == "sequential" else ratio.chi_squared_p
         return Verdict(
             word="do not read", sentence="Do not read this experiment: by the coin each arm picks "
-            f"first as often, but in the log {firsts} times (p = {p:.2g}); find out which rankings "
-            "were lost before you look at anything else.",
+            f"first as often, but in the log {firsts} times (p = {ratio.p:.2g}); find out which "
+            "rankings were lost before you look at anything else.",
         )  # fmt: skip
     if found is None:
         return Verdict(

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.experiments.report.interleaved.reading import InterleavedReading
-from serving.experiments.report.table import told
+from serving.experiments.report.table import tests_of, told
 
 
 def show(reading: InterleavedReading, console: Console) -> None:
@@ -23,8 +23,7 @@ def show(reading: InterleavedReading, console: Console) -> None:
             f"{team.purchases:,}", f"{team.credit:,.4g}",
         )  # fmt: skip
     console.print(table)
-    line = f"chi-squared p = {ratio.chi_squared_p:.3g}, sequential p = {ratio.sequential_p:.3g}"
-    console.print(f"{line}; {ratio.decides.replace('_', '-')} decides", markup=False)
+    console.print(tests_of(ratio), markup=False)
     share = reading.interleaved / reading.rankings
     console.print(
         f"rankings shared by both arms: {reading.interleaved:,} of {reading.rankings:,} "
