@@ -73,14 +73,15 @@ def memory_by_process(processes: Sequence[psutil.Process]) -> dict[str, float]:
     sizes: dict[str, float] = {}
     for process in processes:
         try:
-            name = _short_name(process)
+            name = short_name(process)
             sizes[name] = sizes.get(name, 0.0) + process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue
     return sizes
 
 
-def _short_name(process: psutil.Process) -> str:
+def short_name(process: psutil.Process) -> str:
+    """What a process of a stack is, in a word or two."""
     line = process.cmdline() or [process.name()]
     if line[0].startswith("ray::"):
         return line[0]

@@ -46,11 +46,15 @@ class RunningStack:
 
 
 def run_stack(
-    state: Path, port: int, *options: str, environment: Mapping[str, str] | None = None
+    state: Path,
+    port: int,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator[RunningStack]:
     """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind.
 
-    environment: beside this process's own.
+    environment: beside this process's own; root: the checkout whose stack it is.
     """
     command = [sys.executable, "-m", "serving.local", "--state", str(state), "--port", str(port)]
     printed = state / "printed.txt"
@@ -58,7 +62,7 @@ def run_stack(
     with printed.open("wb") as out:
         process = subprocess.Popen(
             [*command, *options],
-            cwd=ROOT,
+            cwd=root,
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
