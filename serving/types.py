@@ -1,6 +1,6 @@
 """What every room uses: closed sets of words (metric labels, and on the wire), and scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from features.arrays import FloatArray
@@ -14,6 +14,14 @@ class Route(StrEnum):
     MODEL = "model"
     COLD_START = "cold_start"
     FALLBACK = "fallback"
+
+
+class Dispatch(StrEnum):
+    """Why a batch was closed: a metric label."""
+
+    IDLE = "idle"  # the model had nothing to do, and nothing else waited
+    WAITED = "waited"  # all that waited behind the last batch
+    FULL = "full"  # more waits than fits
 
 
 class Reason(StrEnum):
@@ -78,3 +86,7 @@ class Scores:
     parts: FloatArray
     part_names: tuple[str, ...]
     model_version: str | None = None
+
+    def of_rows(self, rows: slice) -> "Scores":
+        """Those of some of the candidates."""
+        return replace(self, values=self.values[rows], parts=self.parts[rows])

@@ -36,6 +36,7 @@ from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.recorder import Recorder
 from serving.ranking.rerank import Rerank
+from serving.ranking.scoring.gathered import GatheredRanker
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.metrics import RankingMetrics
 from serving.ranking.slate.policy import SlatePolicy
@@ -77,7 +78,7 @@ def endpoints(
         for version in model_versions(shop.rules.experiments)
     }
     guarded = GuardedRanker(
-        ranker,
+        GatheredRanker(ranker, settings.ranker),
         Breaker("ranker", settings.breaker),
         {version: Breaker(name, settings.breaker) for version, name in candidates.items()},
         Breaker(candidate_model(model.ranker, CANDIDATE), settings.breaker),

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +35,7 @@ from serving.telemetry.metrics import (
     QUEUED_ROWS,
 )
 from serving.telemetry.stages import BatchSpans, Waited, context_of
-from serving.types import Scores
+from serving.types import Dispatch, Scores
 
 
 class Model(Protocol):
@@ -51,7 +50,8 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RankerJob:
-    """One request's share of a batch: its tensors by name (contract.request_tensors).
+    """What is sent to the Ranker: tensors by name, of one request (contract.request_tensors) or of
+    several, packed.
 
     model_version: that is asked; None: the one in use. A batch is of one version (versions.py).
     """
@@ -64,6 +64,11 @@ class RankerJob:
     def rows(self) -> int:
         """How many candidates."""
         return len(self.tensors["ITEM_KEYS"])
+
+    @property
+    def requests(self) -> int:
+        """How many requests it is of."""
+        return len(self.tensors["ROW_COUNTS"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +88,6 @@ class RankerClient(Protocol):
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within the budget, or a RankingError."""
         ...
-
-
-class Dispatch(StrEnum):
-    """Why a batch was closed: a metric label."""
-
-    IDLE = "idle"  # the model had nothing to do, and nothing else waited
-    WAITED = "waited"  # all that waited behind the last batch
-    FULL = "full"  # more waits than fits
 
 
 @dataclass(slots=True)
@@ -152,33 +149,37 @@ class Ranker:
     def _take(self) -> tuple[list[_Waiting], Dispatch]:
         """The next batch, oldest first; skips those whose caller has gone."""
         batch: list[_Waiting] = []
-        rows = 0
+        rows = requests = 0
         now_s = time.monotonic()
-        while self._queue and len(batch) < self._settings.max_batch_requests:
-            n_rows = self._queue[0].job.rows
-            if batch and rows + n_rows > self._settings.max_batch_rows:
+        while self._queue:
+            job = self._queue[0].job
+            if batch and not self._fits(rows + job.rows, requests + job.requests):
                 break
             waiting = self._queue.popleft()
-            self._queued_rows -= n_rows
+            self._queued_rows -= job.rows
             if not waiting.reply.done() and waiting.deadline_s > now_s:
                 batch.append(waiting)
-                rows += n_rows
+                rows, requests = rows + job.rows, requests + job.requests
         QUEUED_ROWS.set(self._queued_rows)
         if self._queue:
             return batch, Dispatch.FULL
         self._work.clear()
         return batch, Dispatch.WAITED
 
+    def _fits(self, rows: int, requests: int) -> bool:
+        most = self._settings
+        return rows <= most.max_batch_rows and requests <= most.max_batch_requests
+
     async def _score(self, batch: list[_Waiting], dispatch: Dispatch) -> None:
         started_s = time.monotonic()
         jobs = [waiting.job for waiting in batch]
-        batch_rows = sum(job.rows for job in jobs)
+        batch_rows, n_requests = sum(job.rows for job in jobs), sum(job.requests for job in jobs)
         BATCHES.labels(dispatch=dispatch).inc()
         BATCH_ROWS.observe(batch_rows)
-        BATCH_REQUESTS.observe(len(jobs))
+        BATCH_REQUESTS.observe(n_requests)
         BATCH_FILL_RATIO.observe(batch_rows / self._settings.max_batch_rows)
         attributes: dict[str, str | int] = {
-            "batch.rows": batch_rows, "batch.requests": len(jobs), "batch.dispatch": dispatch,
+            "batch.rows": batch_rows, "batch.requests": n_requests, "batch.dispatch": dispatch,
         }  # fmt: skip
         spans = BatchSpans(
             [waiting.waited for waiting in batch if waiting.waited is not None], attributes
@@ -212,7 +213,7 @@ class Ranker:
             if not waiting.reply.done():
                 wait_s = started_s - waiting.arrived_s
                 waiting.reply.set_result(
-                    RankerReply(scores, wait_s, model_s, batch_rows, len(batch))
+                    RankerReply(scores, wait_s, model_s, batch_rows, n_requests)
                 )
 
 

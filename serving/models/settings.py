@@ -46,11 +46,16 @@ class ModelSettings(Section):
 
 
 class RankerSettings(Section):
-    """Batching across requests, counted in candidate rows."""
+    """Batching across requests, counted in candidate rows: in an ingress replica, which sends what
+    waits in one call, and in the Ranker, which makes one batch of what waits there.
+    """
 
     max_batch_rows: PositiveInt = 2048
     max_batch_requests: PositiveInt = 32
     concurrent_batches: PositiveInt = 2  # one is packed while one runs
+    concurrent_calls: PositiveInt = Field(
+        1, description="Of an ingress replica to the Ranker; what comes meanwhile shares the next."
+    )
     max_queued_rows: PositiveInt = 8192
 
 

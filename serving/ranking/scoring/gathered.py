@@ -1,0 +1,149 @@
+"""Requests that wait for the Ranker while a call to it is under way share the next call.
+
+A call across Serve costs the same processor time whatever it carries. There is no wait to tune, as
+in the Ranker itself, which merges the calls of all ingress replicas (docs/adr/0041).
+"""
+
+import asyncio
+import contextvars
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from opentelemetry import context as spans
+from opentelemetry import trace
+
+from serving.errors import ModelTimeoutError
+from serving.models.batcher import RankerClient, RankerJob, RankerReply
+from serving.models.packing import pack
+from serving.models.settings import RankerSettings
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One request; `call` and `mates` are of the call that carries it."""
+
+    job: RankerJob
+    reply: asyncio.Future[RankerReply]
+    arrived_s: float  # monotonic, as the deadline
+    deadline_s: float
+    call: asyncio.Task[RankerReply] | None = None
+    mates: Sequence["_Waiting"] = ()
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one version, and how many calls to it are under way."""
+
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    calls: int = 0
+
+
+class GatheredRanker:
+    """A `RankerClient` before another. Of one event loop.
+
+    A request whose trace is sampled has a call of its own, so that its trace is one tree.
+    """
+
+    def __init__(self, ranker: RankerClient, settings: RankerSettings) -> None:
+        self._ranker = ranker
+        self._settings = settings
+        self._queues: dict[str | None, _Queue] = {}  # versions are declared, so they are few
+        self._context = _context_of_nobody()
+
+    async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
+        """Scores within the budget, or a RankingError."""
+        if job.traceparent is not None:
+            return await self._ranker.score(job, budget_s)
+        loop, now_s = asyncio.get_running_loop(), time.monotonic()
+        queue = self._queues.setdefault(job.model_version, _Queue())
+        waiting = _Waiting(job, loop.create_future(), now_s, now_s + budget_s)
+        queue.waiting.append(waiting)
+        if queue.calls < self._settings.concurrent_calls:
+            queue.calls += 1
+            loop.create_task(self._run(queue), context=self._context)
+        try:
+            async with asyncio.timeout(budget_s):
+                return await waiting.reply
+        except TimeoutError:
+            raise ModelTimeoutError(f"not within {budget_s:.3f} s") from None
+        finally:
+            if waiting.call and all(mate.reply.done() for mate in waiting.mates):
+                waiting.call.cancel()  # nobody waits for it any more
+
+    async def _run(self, queue: _Queue) -> None:
+        """Call after call, until nothing waits."""
+        try:
+            while queue.waiting:
+                await self._call(self._taken(queue.waiting))
+        finally:
+            queue.calls -= 1
+
+    def _taken(self, waiting: deque[_Waiting]) -> list[_Waiting]:
+        """What the next call carries, oldest first; not those whose caller has gone."""
+        taken: list[_Waiting] = []
+        rows = 0
+        while waiting and len(taken) < self._settings.max_batch_requests:
+            rows += waiting[0].job.rows
+            if taken and rows > self._settings.max_batch_rows:
+                break
+            one = waiting.popleft()
+            if one.reply.done():
+                rows -= one.job.rows
+            else:
+                taken.append(one)
+        return taken
+
+    async def _call(self, taken: list[_Waiting]) -> None:
+        if not taken:
+            return
+        started_s = time.monotonic()
+        # The latest deadline: an early caller gives up alone and does not spoil the others.
+        budget_s = max(one.deadline_s for one in taken) - started_s
+        call = asyncio.create_task(self._ranker.score(_together(taken), budget_s))
+        for one in taken:
+            one.call, one.mates = call, taken
+        await asyncio.wait((call,))
+        if call.cancelled():
+            return  # all have gone
+        error = call.exception()
+        replies = [] if error else _apart(taken, call.result(), started_s)
+        for index, one in enumerate(taken):
+            if one.reply.done():
+                continue
+            if error is not None:
+                one.reply.set_exception(error)
+            else:
+                one.reply.set_result(replies[index])
+
+
+def _together(taken: Sequence[_Waiting]) -> RankerJob:
+    first = taken[0].job
+    if len(taken) == 1:
+        return first
+    return RankerJob(pack([one.job.tensors for one in taken]), None, first.model_version)
+
+
+def _apart(taken: Sequence[_Waiting], reply: RankerReply, started_s: float) -> list[RankerReply]:
+    """Each request's share of the reply."""
+    ends = np.cumsum([one.job.rows for one in taken]).tolist()
+    return [
+        replace(
+            reply,
+            scores=reply.scores.of_rows(slice(end - one.job.rows, end)),
+            wait_s=reply.wait_s + started_s - one.arrived_s,
+        )
+        for one, end in zip(taken, ends, strict=True)
+    ]
+
+
+def _context_of_nobody() -> contextvars.Context:
+    """In which a call belongs to no request: Serve would end it with its request, and trace it."""
+    context = contextvars.Context()
+    unsampled = trace.NonRecordingSpan(
+        trace.SpanContext(1, 1, is_remote=False, trace_flags=trace.TraceFlags(0))
+    )
+    context.run(spans.attach, trace.set_span_in_context(unsampled, spans.Context()))
+    return context
