@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -70,6 +71,7 @@ class ModelServer:
         self._options = dict(options or {})
         self._shm_prefix = f"vitrine_{os.getpid()}_{grpc_port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._workers: dict[str, psutil.Process] = {}  # by model
 
     @property
     def alive(self) -> bool:
@@ -84,9 +86,13 @@ class ModelServer:
         """
         if self._process is None or not self.alive:
             return False
-        workers = psutil.Process(self._process.pid).children(recursive=True)
-        lines = [_command_line(worker) for worker in workers]
-        return all(any(f"/{model}/" in line for line in lines) for model in self._models)
+        # To look for them reads all processes of the machine: only when one of them has gone.
+        if not all(_runs(self._workers.get(model)) for model in self._models):
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            lines = [(child, _command_line(child)) for child in children]
+            pairs = [(model, *each) for model in self._models for each in lines]
+            self._workers = {name: child for name, child, line in pairs if f"/{name}/" in line}
+        return all(model in self._workers for model in self._models)
 
     @property
     def pid(self) -> int | None:
@@ -228,6 +234,13 @@ class ModelServer:
             raise ModelServerError(f"the model server refused a check: {detail}") from None
         except OSError as error:
             raise ModelServerError(f"the model server did not answer a check: {error}") from None
+
+
+def _runs(process: psutil.Process | None) -> bool:
+    """Not one that has ended, whether or not its parent has looked after it."""
+    with suppress(psutil.Error):
+        return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _command_line(process: psutil.Process) -> str:
