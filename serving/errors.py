@@ -6,6 +6,7 @@
     │   ├── UnknownItemError            404
     │   ├── UnknownExperimentError      404
     │   ├── NoReadingError              404
+    │   ├── ConflictError               409
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
     │   ├── RateLimitedError            429
@@ -59,7 +60,7 @@ class UnknownItemError(RequestError):
 
 
 class UnknownExperimentError(RequestError):
-    """The shop's rules declare no such experiment."""
+    """No such experiment is declared."""
 
     code = "unknown_experiment"
     status_code = 404
@@ -70,6 +71,13 @@ class NoReadingError(RequestError):
 
     code = "no_reading"
     status_code = 404
+
+
+class ConflictError(RequestError):
+    """It cannot stand beside what is there; the message names the field."""
+
+    code = "conflict"
+    status_code = 409
 
 
 class UnauthenticatedError(RequestError):

@@ -22,12 +22,12 @@ from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
-from serving.models.breaker import Breaker, GuardedEncoder, GuardedRanker
+from serving.models.breaker import Breaker, CandidateBreakers, GuardedEncoder, GuardedRanker
 from serving.models.connection import served_versions
 from serving.models.contract import MAX_TOKENS, Limits, candidate_model
 from serving.models.encoder import TextVectors
 from serving.models.latency import LatencyEstimate
-from serving.models.limits import PublishedLimits
+from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
@@ -73,23 +73,17 @@ def endpoints(
     text_vectors = TextVectors.of(model)
     shop = _shop(settings, tokenizer, text_vectors)
     shops = Shops([shop])
-    candidates = {
-        version: candidate_model(model.ranker, version)
-        for version in model_versions(shop.rules.experiments)
-    }
     guarded = GuardedRanker(
         GatheredRanker(ranker, settings.ranker),
         Breaker("ranker", settings.breaker),
-        {version: Breaker(name, settings.breaker) for version, name in candidates.items()},
-        Breaker(candidate_model(model.ranker, CANDIDATE), settings.breaker),
+        _candidate_breakers(settings, shop),
     )
     encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
     shopper_features = ShopperFeatures(
         tokenizer,
-        _limits(model, model.ranker),
+        _limits(model),
         settings.pipeline,
-        {version: _limits(model, name) for version, name in candidates.items()},
-        _newest_limits(model, shop.steering),
+        _candidate_limits(model, shop),
     )
     pipeline = RankingPipeline(
         Admission(settings.admission),
@@ -122,27 +116,37 @@ def endpoints(
     )
 
 
-def _limits(settings: ModelSettings, model: str) -> PublishedLimits:
-    limits = PublishedLimits(
-        partial(published_limits, settings.grpc_address, model, settings.tls, _LIMITS_S)
+def _limits(settings: ModelSettings) -> PublishedLimits:
+    limits = PublishedLimits(partial(_published, settings, settings.ranker))
+    limits.follow()
+    return limits
+
+
+def _candidate_limits(settings: ModelSettings, shop: Shop) -> CandidateLimits:
+    """Of the versions that experiments name, and of the newest candidate, whichever that is."""
+
+    def versions() -> set[str]:
+        newest = shop.steering.standing.candidate
+        return {*model_versions(shop.rules.experiments), *([newest] if newest else [])}
+
+    limits = CandidateLimits(
+        versions, lambda version: _published(settings, candidate_model(settings.ranker, version))
     )
     limits.follow()
     return limits
 
 
-def _newest_limits(settings: ModelSettings, steering: Steering) -> PublishedLimits | None:
-    """Of the newest candidate, whichever that is; None: no experiment tries it."""
-    if not steering.tries_newest:
-        return None
+def _published(settings: ModelSettings, model: str) -> Limits:
+    return published_limits(settings.grpc_address, model, settings.tls, _LIMITS_S)
 
-    def read() -> Limits:
-        version = steering.standing.candidate
-        name = settings.ranker if version is None else candidate_model(settings.ranker, version)
-        return published_limits(settings.grpc_address, name, settings.tls, _LIMITS_S)
 
-    limits = PublishedLimits(read)
-    limits.follow()
-    return limits
+def _candidate_breakers(settings: Settings, shop: Shop) -> CandidateBreakers:
+    def breaker(version: str) -> Breaker:
+        return Breaker(candidate_model(settings.model.ranker, version), settings.breaker)
+
+    return CandidateBreakers(
+        lambda: model_versions(shop.rules.experiments), breaker, breaker(CANDIDATE)
+    )
 
 
 def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:
@@ -186,7 +190,6 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         items=items,
         retrieval=retrieval,
         suggestions=suggestions,
-        rules=rules,
         pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
         shoppers=online,
         log=log,

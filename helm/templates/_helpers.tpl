@@ -154,15 +154,6 @@ envFrom:
 {{- end -}}
 {{- end }}
 
-{{- /* Whether the rules declare an experiment that can be read: Experiment.draws. */}}
-{{- define "vitrine.readings" -}}
-{{- if .Values.experiments.readings.enabled -}}
-{{- range .Values.rules.experiments -}}
-{{- if and (eq (get . "status" | default "draft") "running") (ne (get . "kind" | default "ab") "shadow") }}yes{{ end -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
 {{- define "vitrine.natsSecret" -}}
 {{- .Values.nats.auth.existingSecret | default (printf "%s-nats" (include "vitrine.fullname" .)) -}}
 {{- end }}

@@ -12,6 +12,7 @@ from features.controls.store import Controls
 from serving.shops.experiments import Kind, model_versions
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import DECISIONS, Action, Decision
+from serving.shops.steering.declared import in_force
 from serving.training.publish.repository import offered
 
 _RANKER = "ranker"
@@ -19,16 +20,17 @@ Publish = Callable[[Sequence[str]], int]
 
 
 def make_room(
-    repository: Path, rules: Rules, controls: Controls, publish: Publish, reload: Sequence[str]
+    repository: Path, declared: Rules, controls: Controls, publish: Publish, reload: Sequence[str]
 ) -> int:
     """The exit status of the first command that failed, or 0.
 
-    publish: serving.training.publish's command line
+    declared: the shop's rules; publish: serving.training.publish's command line
     """
     targets = ["--repository", str(repository)]
     for url in reload:
         targets += ["--reload", url]
     documents = controls.all(DECISIONS)
+    rules = in_force(declared, controls).rules
     for experiment in rules.experiments:
         document = documents.get(experiment.key)
         if experiment.kind is not Kind.SHADOW or document is None:

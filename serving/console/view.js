@@ -14,6 +14,7 @@ export function card(experiment, reading, width, nowMs) {
     el("header", {},
       el("h2", { id, tabindex: "-1" }, experiment.key),
       badge(KINDS[experiment.kind] ?? experiment.kind),
+      experiment.by_api ? badge("by API") : null,
       state(experiment)),
     el("p", { class: "quiet" }, meant(experiment)),
     decided(experiment, nowMs),
@@ -208,7 +209,7 @@ export function nothing() {
   return el("div", { class: "nothing", "data-key": "(nothing)" },
     el("h2", {}, "No experiment is declared"),
     el("p", {}, "Declare one in the file of the rules, rules.yaml in the state folder or rules in the chart's values, "
-      + "and restart (the chart: upgrade):"),
+      + "and restart (the chart: upgrade), or by PUT /v1/experiments/{key}, without a restart:"),
     el("pre", {}, example),
     el("p", { class: "quiet" }, "docs/experiments.md tells all keys; make plan-experiment how many shoppers it needs."));
 }

@@ -24,6 +24,7 @@ from serving.http.schemas import (
     users,
 )
 from serving.http.schemas.examples import EXAMPLES, Example
+from serving.shops.experiments import Experiment
 
 _MODELS: tuple[type[BaseModel], ...] = (
     rankings.RankRequest,
@@ -56,6 +57,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     readings.ReadingOut,
     experiments.VersionsOut,
     experiments.DecisionIn,
+    Experiment,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -120,6 +122,7 @@ _HEADERS = {
         "x-vitrine-truncated": "Places of texts that were cut; left out when none was.",
     },
 }
+_CONFLICTING = ("put_experiment", "delete_experiment")
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
@@ -218,6 +221,8 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
         statuses.append("422")
     if "{" in path:
         statuses.append("404")
+    if operation["operationId"] in _CONFLICTING:
+        statuses.append("409")
     return sorted(set(statuses))
 
 

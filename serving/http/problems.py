@@ -52,6 +52,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
     "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`), reading "
             "of it (`no_reading`) or path (`not_found`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
+    "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
+            "key: 'spread' is declared by the rules, and is changed there", None),
     "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
     "415": ("The body is compressed, or is a patch, of a kind that is not known.",
             "unsupported_media_type",

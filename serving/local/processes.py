@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -16,6 +18,8 @@ APP_READY = "app-ready"  # in the run folder once the application is deployed
 _PR_SET_PDEATHSIG = 1
 _MARK = "VITRINE_CHILD"
 _STOP_S = 20.0
+_STEADY_S = 60.0  # a process that ran this long is restarted at once
+_MAX_RESTART_WAIT_S = 20.0
 
 
 def death_signal(niceness: int = 0) -> Callable[[], None]:
@@ -109,19 +113,50 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-n_lines:])
 
 
+class Restarts:
+    """When one process is started again: at once when it ran long, else later and later."""
+
+    def __init__(self) -> None:
+        self.due_s: float | None = None
+        self._started_s = time.monotonic()
+        self._quick = 0  # ends in a row that came soon after a start
+
+    def plan(self) -> float:
+        """The process has ended; seconds until it should be started again."""
+        now_s = time.monotonic()
+        self._quick = 0 if now_s - self._started_s > _STEADY_S else self._quick + 1
+        wait_s = min(2.0**self._quick - 1, _MAX_RESTART_WAIT_S)
+        self.due_s = now_s + wait_s
+        return wait_s
+
+    def done(self) -> None:
+        """It is being started."""
+        self.due_s = None
+        self._started_s = time.monotonic()
+
+
 @dataclass(slots=True)
 class Recurring:
-    """A process that ends by itself, and is started again `every_s` after its last start.
+    """A process that ends by itself, and is started again `every_s` after its last start, if it is
+    `wanted` then.
 
     A run that takes longer than that is let finish.
     """
 
     child: Child
     every_s: float
+    wanted: Callable[[], bool] = lambda: True
     _due_s: float = 0.0  # monotonic; at once
 
     def start_when_due(self) -> None:
         """One look at the clock."""
         if time.monotonic() >= self._due_s and not self.child.alive:
-            self.child.start()
             self._due_s = time.monotonic() + self.every_s
+            if self.wanted():
+                self.child.start()
+
+
+def written(path: Path, settings: dict[str, Any]) -> Path:
+    """`path`, with these settings in it."""
+    path.write_text(json.dumps(settings, indent=2))
+    return path

@@ -18,16 +18,13 @@ from features.telemetry.progress import waiting
 from serving.local.machine import Address, StackError, check_machine, free_port
 from serving.local.model_server import ModelServer
 from serving.local.models import RUNNING
-from serving.local.processes import APP_READY, Child, Recurring
+from serving.local.processes import APP_READY, Child, Restarts, written
 from serving.local.ray_environment import ray_environment
-from serving.local.restarts import Restarts
+from serving.local.readings import readings_job
 from serving.local.state_folder import DEV_KEY, Encoder, Prepared, settings_for
 from serving.local.tracing import Tracing
 from serving.local.tritonserver import ModelServerError
-from serving.settings import Settings
-from serving.shops.rules import read_rules
 
-_READINGS_S = 300.0
 _START_S = 300.0  # a busy machine takes 90 s for Ray alone; what ends is told at once
 
 
@@ -152,8 +149,7 @@ class Stack:
         while True:
             time.sleep(0.2)
             self.restart_ended()
-            if self._readings:
-                self._readings.start_when_due()
+            self._readings.start_when_due()
 
     def restart_ended(self) -> None:
         """One look at all processes."""
@@ -174,8 +170,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop every process that was started, the newest first."""
-        if self._readings:
-            self._readings.child.stop()
+        self._readings.child.stop()
         for member in reversed(self._members):
             member.stop()
         self._running.unlink(missing_ok=True)
@@ -222,24 +217,3 @@ class Stack:
         }
         headers = {"authorization": f"Bearer {DEV_KEY}"}
         return requests.post(f"{self._address.url}/v1/rank", json=body, headers=headers, timeout=8)
-
-
-def readings_job(
-    settings: Settings, folder: Path, run: Path, environment: Mapping[str, str]
-) -> Recurring | None:
-    """What reads the experiments; None where the rules declare none that can be read."""
-    if not any(each.draws for each in read_rules(settings.rules_path).experiments):
-        return None
-    store = written(run / "readings.json", settings.store.model_dump(mode="json"))
-    command = [sys.executable, "-m", "serving.experiments.report", "publish"]
-    command += ["--store", str(store), "--rules", str(settings.rules_path)]
-    if settings.objective_path:
-        command += ["--objective", str(settings.objective_path)]
-    log = folder / "logs" / "readings.log"
-    return Recurring(Child("readings", command, log, environment, niceness=19), _READINGS_S)
-
-
-def written(path: Path, settings: dict[str, Any]) -> Path:
-    """`path`, with these settings in it."""
-    path.write_text(json.dumps(settings, indent=2))
-    return path

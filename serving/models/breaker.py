@@ -11,7 +11,7 @@ answered by rules at once, while a copy of the call is tried in the background, 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from features.arrays import FloatArray
@@ -119,30 +119,50 @@ class Breaker:
                 self._probe_due_s = self._clock() + self._settings.probe_interval_s
 
 
+class CandidateBreakers:
+    """The breakers of versions beside the one in use: of each that experiments name its own, made
+    when it is asked for first, and one of all others.
+
+    named: the versions that experiments name now; make: the breaker of a version
+    """
+
+    def __init__(
+        self, named: Callable[[], Collection[str]], make: Callable[[str], Breaker], other: Breaker
+    ) -> None:
+        self._named = named
+        self._make = make
+        self._other = other
+        self._made: dict[str, Breaker] = {}
+
+    def of(self, version: str) -> Breaker:
+        """Of one version."""
+        if version not in self._made:
+            if version not in self._named():
+                return self._other
+            self._made[version] = self._make(version)
+        return self._made[version]
+
+
 class GuardedRanker:
     """A `RankerClient` behind a breaker, of each version its own: one that hangs is asked no more,
     and the others are.
 
-    breaker: of the version in use; candidates: of others, by version; newest: of those that are not
-    named there; None: there are none
+    breaker: of the version in use; candidates: of others; None: there are none
     """
 
     def __init__(
-        self,
-        ranker: RankerClient,
-        breaker: Breaker,
-        candidates: Mapping[str, Breaker] | None = None,
-        newest: Breaker | None = None,
+        self, ranker: RankerClient, breaker: Breaker, candidates: CandidateBreakers | None = None
     ) -> None:
         self._ranker = ranker
         self._breaker = breaker
-        self._candidates = candidates or {}
-        self._newest = newest or breaker
+        self._candidates = candidates
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within the budget, or a RankingError."""
         version = job.model_version
-        breaker = self._breaker if version is None else self._candidates.get(version, self._newest)
+        breaker = self._breaker
+        if version is not None and self._candidates is not None:
+            breaker = self._candidates.of(version)
         return await breaker.call(lambda left_s: self._ranker.score(job, left_s), budget_s)
 
 

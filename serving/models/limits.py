@@ -1,14 +1,17 @@
-"""What the version in use reads of a request, asked of the model server now and then."""
+"""What versions read of a request, asked of the model server now and then."""
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from functools import partial
 
 from serving.errors import RankingError
 from serving.models.contract import Limits
 
 _LOG = logging.getLogger("vitrine.limits")
 _EVERY_S = 10.0
+_LOOKED_S = 0.5  # for versions that are new
 
 
 class PublishedLimits:
@@ -52,3 +55,47 @@ class PublishedLimits:
         self.refresh()
         while not self._stop.wait(interval_s):
             self.refresh()
+
+
+class CandidateLimits:
+    """Of the versions beside the one in use, which come and go; the usual limits until the model
+    server has told others.
+
+    versions: which there are now; read: the limits of one: blocks, raises a RankingError.
+    """
+
+    def __init__(
+        self, versions: Callable[[], Collection[str]], read: Callable[[str], Limits]
+    ) -> None:
+        self._versions = versions
+        self._read = read
+        self._known: dict[str, PublishedLimits] = {}  # replaced whole
+
+    def of(self, version: str) -> Limits:
+        """Of one of the versions."""
+        known = self._known.get(version)
+        return Limits() if known is None else known.current
+
+    def look(self) -> None:
+        """Ask for those that are new, and forget those that are gone."""
+        known, versions = self._known, self._versions()
+        new = [version for version in versions if version not in known]
+        if new or len(versions) < len(known):
+            made = {version: PublishedLimits(partial(self._read, version)) for version in new}
+            for limits in made.values():
+                limits.refresh()
+            self._known = {version: (known | made)[version] for version in versions}
+
+    def follow(self, interval_s: float = _EVERY_S) -> None:
+        """Look all the time, and ask for all every `interval_s`, on a thread of its own."""
+        threading.Thread(target=self._run, args=(interval_s,), name="limits", daemon=True).start()
+
+    def _run(self, interval_s: float) -> None:
+        asked_s = time.monotonic()
+        while True:
+            self.look()
+            if time.monotonic() - asked_s >= interval_s:
+                asked_s = time.monotonic()
+                for limits in self._known.values():
+                    limits.refresh()
+            time.sleep(_LOOKED_S)

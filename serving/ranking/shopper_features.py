@@ -23,7 +23,7 @@ from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from serving.models.contract import MAX_TOKENS, Tensors, request_tensors
-from serving.models.limits import PublishedLimits
+from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.request import Context, Source, seeds_of
 from serving.ranking.settings import PipelineSettings
@@ -53,16 +53,12 @@ class ShopperFeatures:
         tokenizer: Tokenizer,
         limits: PublishedLimits,
         settings: PipelineSettings,
-        candidate_limits: Mapping[str, PublishedLimits] | None = None,
-        newest_limits: PublishedLimits | None = None,
+        candidates: CandidateLimits | None = None,
     ) -> None:
-        """limits: of the version in use; candidate_limits: of others, by version; newest_limits: of
-        the others that are not named there; None: there are none.
-        """
+        """limits: of the version in use; candidates: of others; None: as of the one in use."""
         self._tokenizer = tokenizer
         self._limits = limits
-        self._candidate_limits = candidate_limits or {}
-        self._newest_limits = newest_limits or limits
+        self._candidates = candidates
         self._settings = settings
         # Feast's read of SQLite blocks; the event loop must not wait for a disk.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="feast")
@@ -143,10 +139,9 @@ class ShopperFeatures:
     ) -> Tensors:
         """What a version of the ranker reads, no more than it says (contract.INPUTS); None: the
         one in use."""
-        known = self._limits
-        if version is not None:
-            known = self._candidate_limits.get(version, self._newest_limits)
-        limits = known.current
+        limits = self._limits.current
+        if version is not None and self._candidates is not None:
+            limits = self._candidates.of(version)
         bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
         return request_tensors(
             shop.items.texts_of,

@@ -1,11 +1,10 @@
-"""Experiments as the merchandiser declares them, in the file of the rules (docs/experiments.md).
+"""Experiments as they are declared, in the file of the rules or by API (docs/experiments.md).
 
 Who gets which arm is decided in serving/experiments/assignment.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from itertools import combinations
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -206,42 +205,3 @@ def model_versions(experiments: Sequence[Experiment]) -> list[str]:
     arms = [arm for experiment in experiments if experiment.running for arm in experiment.arms]
     named = {arm.model_version for arm in arms if arm.model_version}
     return sorted(named - {CANDIDATE}, key=int)
-
-
-def check_together(
-    experiments: Sequence[Experiment], changed: Callable[[Mapping[str, Any]], object]
-) -> None:
-    """Raise ValueError for experiments that cannot be declared beside each other.
-
-    changed: makes the rules of an arm, or raises ValueError for sections that cannot be used
-    """
-    for place, experiment in enumerate(experiments):
-        for number, arm in enumerate(experiment.arms):
-            try:
-                changed(arm.rules)
-            except ValueError as error:
-                raise ValueError(f"experiments.{place}.arms.{number}.rules.{error}") from None
-    keys = [experiment.key for experiment in experiments]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"experiments: two have the key {key!r}")
-    gates = {experiment.key for experiment in experiments if experiment.gate}
-    for place, experiment in enumerate(experiments):
-        if experiment.after is not None and experiment.after not in gates:
-            raise ValueError(f"experiments.{place}.after: names no shadow with a gate")
-    running = [experiment for experiment in experiments if experiment.draws]
-    for one, other in combinations(running, 2):
-        if one.namespace and other.namespace and one.namespace.id == other.namespace.id:
-            starts, ends = zip(one.namespace.range, other.namespace.range, strict=True)
-            if max(starts) < min(ends):
-                raise ValueError(
-                    f"experiments: {one.key!r} and {other.key!r} overlap in the namespace "
-                    f"{one.namespace.id!r}"
-                )
-            continue
-        both = one.changes & other.changes
-        if both:
-            raise ValueError(
-                f"experiments: {one.key!r} and {other.key!r} both change {min(both)} and may meet "
-                "in one request: give them ranges of one namespace"
-            )

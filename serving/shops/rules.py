@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from features.yaml_file import problems, read_yaml
-from serving.shops.experiments import Experiment, Holdout, check_together
+from serving.shops.experiments import Experiment, Holdout
 from serving.shops.exploration import Exploration
 from serving.shops.rule import Rule, overlaid
+from serving.shops.together import check_together
 
 
 class RulesError(Exception):

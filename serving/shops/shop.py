@@ -64,7 +64,6 @@ class Shop:
     items: ItemCache
     retrieval: Retrieval
     suggestions: Suggestions
-    rules: Rules
     pseudonyms: Pseudonyms
     shoppers: ShopperReader
     log: ShopLog
@@ -73,6 +72,11 @@ class Shop:
     upkeep: Upkeep
     controls: Documents
     steering: Steering
+
+    @property
+    def rules(self) -> Rules:
+        """The merchandiser's, with all experiments that are in force; replaced whole."""
+        return self.steering.rules
 
 
 class Shops:

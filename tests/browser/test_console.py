@@ -13,7 +13,8 @@ import yaml
 from playwright.sync_api import Browser, Locator, expect
 
 from serving.experiments.published import keep_reading
-from serving.http.schemas.example_reading import READING
+from serving.http.schemas.example_experiment import READING
+from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from serving.shops.steering.counts import Ranked, field
 from tests.support.fakes import write_tokenizer
@@ -138,6 +139,15 @@ def test_what_is_declared_and_what_it_does_are_shown(window: Window, console: Co
     expect(window.page.locator("#versions")).to_contain_text("version 7 in use")
     expect(window.page.locator("#versions")).to_contain_text("version 8 loaded (try-8)")
     assert window.hosts == {urlsplit(window.url).netloc}
+    assert window.faults == []
+
+
+def test_what_was_declared_by_api_says_so(window: Window, console: Console) -> None:
+    declared = {"key": "theirs", "arms": [{"key": "a"}, {"key": "b"}]}
+    console.shop.shop.steering.declare(Experiment.model_validate(declared))
+    enter(window)
+    expect(card(window, "theirs")).to_contain_text("by API")
+    expect(card(window)).not_to_contain_text("by API")
     assert window.faults == []
 
 

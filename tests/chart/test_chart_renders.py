@@ -66,7 +66,6 @@ def test_a_profile_uses_every_kind_that_the_chart_has() -> None:
 
 
 CLIENTS: Json = {"networkPolicy": {"clients": [{"namespaceSelector": {}}]}}
-ARMS = [{"key": "a"}, {"key": "b"}]
 OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
     "ingress": ({"ingress": {"enabled": True}, **CLIENTS}, {("Ingress", "vitrine")}),
     "route": (
@@ -98,22 +97,6 @@ OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
     "training": (
         {"training": {"enabled": True}},
         {("CronJob", "vitrine-training"), ("NetworkPolicy", "vitrine-training")},
-    ),
-    "readings of an experiment": (
-        {"rules": {"experiments": [{"key": "one", "status": "running", "arms": ARMS}]}},
-        {("CronJob", "vitrine-readings")},
-    ),
-    "nothing to read": (
-        {"rules": {"experiments": [
-            {"key": "one", "arms": ARMS}, {"key": "two", "status": "stopped", "arms": ARMS},
-            {"key": "dark", "kind": "shadow", "status": "running",
-             "arms": [{"key": "new", "model_version": "8"}]}]}},
-        set(),
-    ),
-    "readings that are not wanted": (
-        {"rules": {"experiments": [{"key": "one", "status": "running", "arms": ARMS}]},
-         "experiments": {"readings": {"enabled": False}}},
-        set(),
     ),
     "load test": (
         {"loadtest": {"enabled": True}, "demo": {"data": "grocery"}},
@@ -157,6 +140,9 @@ REMOVED: dict[str, tuple[Json, set[tuple[str, str]]]] = {
             "test", "redis", "head-redis")},
     ),
     "neighbors": ({"neighbors": {"enabled": False}}, {("CronJob", "vitrine-neighbors")}),
+    "readings": (
+        {"experiments": {"readings": {"enabled": False}}}, {("CronJob", "vitrine-readings")}
+    ),
     "a claim of one's own": (
         {"sharedVolume": {"existingClaim": "mine"}},
         {("PersistentVolumeClaim", "vitrine-shared")},

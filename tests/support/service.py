@@ -1,7 +1,7 @@
 """The whole service in one process, without Ray, Triton or Feast, behind an ASGI client."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,6 +115,7 @@ def shop_of(
     rules: Rules = NO_EXPLORATION,
     space: LogSpace | None = None,
     controls: Controls | None = None,
+    offered: Callable[[], Sequence[str]] = tuple,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -132,7 +133,6 @@ def shop_of(
         items=items,
         retrieval=retrieval,
         suggestions=suggestions,
-        rules=rules,
         pseudonyms=Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),
         log=log,
@@ -140,7 +140,7 @@ def shop_of(
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
         controls=controls,
-        steering=Steering(rules, controls),
+        steering=Steering(rules, controls, offered=offered),
     )
 
 
@@ -169,7 +169,10 @@ class Service:
         self.space, self.controls = FakeSpace(), FakeControls()
         log, catalog, space = stores or (self.log, self.catalog, self.space)
         self.encoder = FakeEncoder(words)
-        self.shop = shop_of(self.items, self.shoppers, log, catalog, rules, space, self.controls)
+        self.shop = shop_of(
+            self.items, self.shoppers, log, catalog, rules, space, self.controls,
+            lambda: sorted(self.scorer.loaded),
+        )  # fmt: skip
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)

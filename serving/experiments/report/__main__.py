@@ -43,6 +43,7 @@ from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
 from serving.experiments.worth import add_objective, objective_of
 from serving.shops.experiments import Kind
 from serving.shops.rules import RulesError, read_rules
+from serving.shops.steering.declared import in_force
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,18 +90,22 @@ def _until_s(given: argparse.Namespace) -> float:
 
 
 def _of(given: argparse.Namespace, console: Console) -> int:
-    rules = _rules(given)
-    declared = {each.key: each for each in read_rules(rules).experiments}
+    store = store_of(given)
+    with closing(open_controls(store)) as controls:
+        found = in_force(read_rules(_rules(given)), controls)
+    declared = {each.key: each for each in found.rules.experiments}
+    if given.key in found.left_out:
+        raise ExperimentDataError(f"{given.key}: not in force: {found.left_out[given.key]}")
     if given.key not in declared:
         known = ", ".join(declared) or "none"
-        raise ExperimentDataError(f"{rules}: no experiment {given.key!r}; declared: {known}")
+        raise ExperimentDataError(f"no experiment {given.key!r}; declared: {known}")
     experiment, objective = declared[given.key], objective_of(given)
     how = replace(
         plan_of(experiment, given.cap), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
     )  # fmt: skip
     until_s = _until_s(given)
-    with open_kept(store_of(given)) as both:
+    with open_kept(store) as both:
         kept = both.rankings(), both.events()
         if experiment.kind is Kind.INTERLEAVE:
             picks = picks_of(experiment, *kept, objective, until_s)
@@ -109,9 +114,9 @@ def _of(given: argparse.Namespace, console: Console) -> int:
 
 
 def _publish(given: argparse.Namespace, console: Console) -> int:
-    experiments, objective = read_rules(_rules(given)).experiments, objective_of(given)
-    store = store_of(given)
+    rules, objective, store = read_rules(_rules(given)), objective_of(given), store_of(given)
     with open_kept(store) as kept, closing(open_controls(store)) as controls:
+        experiments = in_force(rules, controls).rules.experiments
         for reading in publish(experiments, kept, controls, objective, time.time()):
             told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
             console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
@@ -189,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     reads.add_argument("--name", default="experiment")
     own = commands.add_parser("of", help="read a declared experiment from the shop's log")
     own.set_defaults(run=_of)
-    own.add_argument("key", help="as the rules declare it")
+    own.add_argument("key", help="as rules or API declare it")
     publishes = commands.add_parser("publish", help="read all that run, for GET .../reading")
     publishes.set_defaults(run=_publish)
     for command in (own, publishes):

@@ -1,4 +1,4 @@
-"""The experiments that the shop's rules declare, what was decided of them, and what they do."""
+"""The experiments that rules or API declare, what was decided of them, and what they do."""
 
 import logging
 from collections.abc import Iterable
@@ -31,6 +31,7 @@ from serving.shops.steering.decision import Action, DecisionError
 from serving.shops.waiting_room import WaitingRoom
 
 _LOG = logging.getLogger("vitrine.http")
+_UNKNOWN = "key: no such experiment is declared"
 _Key = Annotated[str, Path(max_length=64)]
 
 
@@ -41,10 +42,16 @@ def add_experiments(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -
 
     @app.get("/v1/experiments", openapi_extra=gives(ExperimentsOut))
     async def list_experiments(caller: Annotated[Any, admin]) -> Response:
-        """The experiments that are declared, in any status."""
+        """The experiments that rules and API declare, in any status."""
         shop = shops.of(caller.shop)
-        told = await _told(room, shop, shop.rules.experiments)
-        return json_response({"experiments": told, "holdout": shop.rules.holdout.share})
+        rules, left_out = shop.rules, shop.steering.in_force.left_out
+        return json_response(
+            {
+                "experiments": await _told(room, shop, rules.experiments),
+                "left_out": [{"key": key, "why": why} for key, why in left_out.items()],
+                "holdout": rules.holdout.share,
+            }
+        )
 
     @app.get("/v1/experiments/{key}", openapi_extra=gives(ExperimentOut))
     async def get_experiment(key: _Key, caller: Annotated[Any, admin]) -> Response:
@@ -52,6 +59,29 @@ def add_experiments(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -
         shop = shops.of(caller.shop)
         (told,) = await _told(room, shop, [_declared(shop, key)])
         return json_response(told)
+
+    @app.put("/v1/experiments/{key}", openapi_extra=takes(Experiment, ExperimentOut))
+    async def put_experiment(
+        key: _Key, request: Request, caller: Annotated[Any, admin]
+    ) -> Response:
+        """Declare an experiment beside those of the rules, or declare it otherwise.
+
+        It is kept when this answers, and all replicas rank by it within a second.
+        """
+        experiment = await read_body(request, Experiment)
+        if experiment.key != key:
+            raise InvalidRequestError("key: not that of the path")
+        shop = shops.of(caller.shop)
+        await room.do(lambda: shop.steering.declare(experiment))
+        (told,) = await _told(room, shop, [_declared(shop, key)])
+        return json_response(told)
+
+    @app.delete("/v1/experiments/{key}", status_code=204)
+    async def delete_experiment(key: _Key, caller: Annotated[Any, admin]) -> Response:
+        """End an experiment that was declared by API: everyone is ranked as outside of it."""
+        shop = shops.of(caller.shop)
+        await room.do(lambda: shop.steering.end(key))
+        return Response(status_code=204)
 
     @app.post("/v1/experiments/{key}/decision", openapi_extra=takes(DecisionIn, ExperimentOut))
     async def decide(key: _Key, request: Request, caller: Annotated[Any, admin]) -> Response:
@@ -66,6 +96,8 @@ def add_experiments(app: FastAPI, shops: Shops, status: Status, keys: Keyring) -
             await room.do(lambda: shop.steering.decide(key, body.action, body.arm, body.why))
         except DecisionError as error:
             raise InvalidRequestError(str(error)) from None
+        except KeyError:  # it was deleted meanwhile
+            raise UnknownExperimentError(_UNKNOWN) from None
         (told,) = await _told(room, shop, [experiment])
         return json_response(told)
 
@@ -89,21 +121,24 @@ def _declared(shop: Shop, key: str) -> Experiment:
     for experiment in shop.rules.experiments:
         if experiment.key == key:
             return experiment
-    raise UnknownExperimentError("key: the rules declare no such experiment")
+    left_out = shop.steering.in_force.left_out.get(key)
+    raise UnknownExperimentError(f"key: it is not in force: {left_out}" if left_out else _UNKNOWN)
 
 
 async def _told(
     room: WaitingRoom, shop: Shop, experiments: Iterable[Experiment]
 ) -> list[dict[str, Any]]:
     """Documents; without what the store knows, when it does not answer."""
+    experiments = list(experiments)
     documents = {one.key: _document(one, shop) for one in experiments}
 
     def ask() -> None:
         readings = kept_readings(shop.controls)
-        for key, document in documents.items():
-            document["read_at"] = readings.get(key, {}).get("read_at")
-            document["live"] = shop.steering.live(key)
-            document["shown"] = shop.steering.shown(key)
+        for experiment in experiments:
+            document = documents[experiment.key]
+            document["read_at"] = readings.get(experiment.key, {}).get("read_at")
+            document["live"] = shop.steering.live(experiment)
+            document["shown"] = shop.steering.shown(experiment)
 
     try:
         await room.do(ask)
@@ -118,8 +153,10 @@ def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
     if decision is not None and decision.action is Action.RESUME:
         decision = None
     told = ("action", "arm", "why", "by", "at", "version")
+    entry = shop.steering.in_force.entries.get(key)
     return {
         **_declaration(experiment, shop.rules.holdout),
+        "by_api": entry and {"by": entry.by, "at": entry.at},
         "active": bool(standing.drawing([experiment]) or standing.shadowing([experiment])),
         "decision": decision and {name: decision.document[name] for name in told},
         "shown": None,

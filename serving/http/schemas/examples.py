@@ -6,8 +6,7 @@ tests/unit/http/test_openapi.py sends every one of them.
 from dataclasses import dataclass, field
 from typing import Any
 
-from serving.http.schemas import experiments
-from serving.http.schemas.example_reading import READING
+from serving.http.schemas.example_experiment import DECLARED, EXPERIMENT, PUT, READING
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +178,14 @@ EXAMPLES: dict[str, Example] = {
             "typical_price": 1.7, "queries": [],
         },
     ),
-    "list_experiments": Example(answer={"experiments": [experiments.EXAMPLE], "holdout": 0.0}),
-    "get_experiment": Example(parameters={"key": "spread"}, answer=experiments.EXAMPLE),
+    "list_experiments": Example(
+        answer={"experiments": [EXPERIMENT], "left_out": [], "holdout": 0.0}
+    ),
+    "get_experiment": Example(parameters={"key": "spread"}, answer=EXPERIMENT),
+    "put_experiment": Example(
+        parameters={"key": "wider"}, body=DECLARED, answer=PUT
+    ),
+    "delete_experiment": Example(parameters={"key": "wider"}),
     "get_reading": Example(parameters={"key": "spread"}, answer=READING),
     "list_versions": Example(
         answer={
@@ -191,7 +196,7 @@ EXAMPLES: dict[str, Example] = {
     "decide": Example(
         parameters={"key": "spread"},
         body={"action": "stop", "why": "the sale begins"},
-        answer=experiments.EXAMPLE,
+        answer=EXPERIMENT,
     ),
     "home": Example(
         answer={

@@ -1,4 +1,4 @@
-"""Experiments on the wire: as they are declared in the rules, what was decided, what they do."""
+"""Experiments on the wire: as they are declared, what was decided, what they do."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -88,7 +88,7 @@ class DecisionIn(Wire):
 
     action: Action = Field(
         description="stop: nobody is drawn, and a promotion is rolled back. promote: all who are "
-        "meant are ranked as one arm says. resume: as the rules say."
+        "meant are ranked as one arm says. resume: as declared."
     )
     arm: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         None, description="Of promote."
@@ -105,6 +105,13 @@ class DecisionOut(Wire):
     by: By
     at: str
     version: str | None = Field(description="Of a promoted shadow: the version of then.")
+
+
+class ByApiOut(Wire):
+    """Who declared an experiment by API, and when last."""
+
+    by: By
+    at: str
 
 
 class ModelTimeOut(Wire):
@@ -165,6 +172,7 @@ class ExperimentOut(Wire):
     promote: PromotionOut | None
     gate: GateOut | None
     after: str | None = Field(description="The shadow whose gate it waits for.")
+    by_api: ByApiOut | None = Field(description="null: the rules declare it.")
     active: bool = Field(description="Whether it draws, or compares, now.")
     decision: DecisionOut | None = Field(description="null: as declared.")
     shown: ShownOut | None = Field(description="null: no gate, nothing yet, or the store is away.")
@@ -192,45 +200,19 @@ class VersionsOut(Wire):
     candidates: list[CandidateOut]
 
 
+class LeftOut(Wire):
+    """What was declared by API and is not in force."""
+
+    key: str
+    why: str
+
+
 class ExperimentsOut(Wire):
     """All of a shop's."""
 
     experiments: list[ExperimentOut]
+    left_out: list[LeftOut] = Field(
+        description="Declared by API, and no longer fit to stand beside the rules: they were "
+        "changed, or another release wrote it."
+    )
     holdout: float = Field(description="Share of the shoppers who are in none of them.")
-
-
-def _ranked(rankings: int, fallbacks: int, mean: float) -> dict[str, Any]:
-    time = {"mean": mean, "p50": round(0.9 * mean, 1), "p99": round(2.5 * mean, 1)}
-    return {
-        "rankings": rankings, "fallbacks": fallbacks, "version_not_loaded": 0, "model_ms": time,
-    }  # fmt: skip
-
-
-EXAMPLE: dict[str, Any] = {
-    "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
-    "bucket_version": 0, "min_bucket_version": 0,
-    "arms": [
-        {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
-        {
-            "key": "wider", "weight": 0.5, "share": 0.1, "model_version": None,
-            "rules": {"diversity": {"max_same": 2}},
-        },
-    ],
-    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
-    "namespace": None,
-    "guard": {"fallback": 0.05, "model_time": 1.5, "not_loaded": 0.1, "after": 200},
-    "promote": None, "gate": None, "after": None, "active": False,
-    "decision": {
-        "action": "stop", "arm": None, "why": "the sale begins", "by": "admin",
-        "at": "2026-11-27T08:00:00+00:00", "version": None,
-    },
-    "shown": None,
-    "live": {
-        "last_5_minutes": {"arms": {}, "promoted": {}, "shadow": None},
-        "last_60_minutes": {
-            "arms": {"control": _ranked(812, 3, 11.2), "wider": _ranked(795, 2, 11.4)},
-            "promoted": {}, "shadow": None,
-        },
-    },
-    "read_at": "2026-11-27T07:45:00Z",
-}  # fmt: skip

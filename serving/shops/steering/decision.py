@@ -69,21 +69,27 @@ class Standing:
     """What stands now, beside the rules.
 
     passed: shadows that have passed their gate; candidate: the newest version beside the one in use
+    since_ms: when what is declared by API was declared so, unix milliseconds
     """
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)  # by experiment
     passed: frozenset[str] = frozenset()
     candidate: str | None = None
+    since_ms: Mapping[str, int] = field(default_factory=dict)
 
     def action(self, experiment: Experiment) -> Action:
         """What was decided last; resume: nothing."""
         decision = self.decisions.get(experiment.key)
         return Action.RESUME if decision is None else decision.action
 
-    def epoch_ms(self, experiment: str) -> int:
-        """Of the last decision; 0 before the first."""
+    def decided_ms(self, experiment: str) -> int:
+        """When the last decision was made; 0 before the first."""
         decision = self.decisions.get(experiment)
         return 0 if decision is None else decision.epoch_ms
+
+    def epoch_ms(self, experiment: str) -> int:
+        """From when on what arms do is judged: of the last decision, or of the declaration."""
+        return max(self.decided_ms(experiment), self.since_ms.get(experiment, 0))
 
     def drawing(self, experiments: Iterable[Experiment]) -> list[Experiment]:
         """Those that draw shoppers now."""
@@ -135,7 +141,7 @@ def fit(
 ) -> None:
     """Raise DecisionError unless the rules leave room for that decision beside what stands."""
     if not experiment.running:
-        raise DecisionError(f"action: the rules say {experiment.status.value}, so nothing runs")
+        raise DecisionError(f"action: it is declared as {experiment.status.value}, so nothing runs")
     if action is not Action.PROMOTE:
         if arm is not None:
             raise DecisionError(f"arm: {action.value} is of the whole experiment")

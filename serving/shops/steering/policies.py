@@ -12,7 +12,7 @@ from serving.shops.steering.policy import Guard, Promotion
 from serving.shops.steering.tally import COMPARED, FAILED, OVERLAP, tried
 
 READINGS = "reading"  # documents: what was read of an experiment last
-_BEGUN = "begun"  # documents: when an experiment began to draw
+BEGUN = "begun"  # documents: when an experiment began to draw
 _DAY_S = 86_400.0
 _TOLD_MIN = (5, 60)
 Wanted = tuple[Action, str | None, str]
@@ -109,11 +109,11 @@ def _word(told: Mapping[str, Any]) -> str | None:
 
 def _begun_s(experiment: Experiment, controls: Controls, now_s: float) -> float:
     """When it was first seen to draw, with this bucket_version."""
-    before = controls.all(_BEGUN).get(experiment.key)
+    before = controls.all(BEGUN).get(experiment.key)
     if before is not None and before["bucket_version"] == experiment.bucket_version:
         return float(before["at_s"])
     begun = {"bucket_version": experiment.bucket_version, "at_s": now_s}
-    controls.swap(_BEGUN, experiment.key, before, begun)
+    controls.swap(BEGUN, experiment.key, before, begun)
     return now_s
 
 

@@ -24,6 +24,7 @@ from serving.shops.steering.decision import (
     Standing,
     fit,
 )
+from serving.shops.steering.declared import Declarations
 from serving.shops.steering.tally import Tally
 from serving.telemetry.metrics import EXPERIMENT_DECISIONS
 
@@ -33,7 +34,7 @@ _HOUR_MIN = 60
 
 
 class Steering:
-    """Of one shop's experiments. `standing` is replaced whole, and only when something changed."""
+    """Of one shop's experiments. What stands is replaced whole, and only when it has changed."""
 
     def __init__(
         self,
@@ -45,30 +46,27 @@ class Steering:
         """offered: asks the model server which versions it has beside the one in use, oldest first;
         raises when it does not answer.
         """
+        self._declared = Declarations(rules, controls, offered)
+        self.in_force = self._declared.current
         self.standing = Standing()
         self.tally = Tally(lambda key: self.standing.epoch_ms(key), clock)
-        self._rules = rules
         self._controls = controls
         self._clock = clock
         self._offered = offered
-        self._by_key = {experiment.key: experiment for experiment in rules.experiments}
+        self._by_key = {each.key: each for each in rules.experiments}
         self._taking = threading.Lock()  # around what is read and then stands
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
 
     @property
-    def tries_newest(self) -> bool:
-        """Whether an experiment names the newest candidate, and not a version."""
-        return any(one.arms[0].model_version == CANDIDATE for one in self._by_key.values())
+    def rules(self) -> Rules:
+        """The shop's, with the experiments that were declared by API; replaced as `standing` is."""
+        return self.in_force.rules
 
     def start(self) -> None:
-        """Read what stands, then follow it; raises when it cannot be read.
-
-        A shop that declares no experiments has nothing to follow.
-        """
-        if self._by_key:
-            self.follow()
-            self._thread.start()
+        """Read what stands, then follow it; raises when it cannot be read."""
+        self.follow()
+        self._thread.start()
 
     def stop(self) -> None:
         """Tell what is left, and end."""
@@ -77,16 +75,22 @@ class Steering:
             self._thread.join(timeout=5)
 
     def follow(self) -> None:
-        """Take over what was decided since the last time."""
+        """Take over what was declared and decided since the last time."""
         with self._taking:
             self._take(self.standing.candidate)
 
     def _take(self, candidate: str | None) -> None:
+        # Read first: a decision ends after the experiment that it is of.
         documents = self._controls.all(DECISIONS)
+        in_force = self._declared.follow()
+        if in_force is not self.in_force:
+            self.in_force = in_force
+            self._by_key = {each.key: each for each in in_force.rules.experiments}
         decisions = {key: Decision.of(one) for key, one in documents.items() if key in self._by_key}
         gates = {key: one for key, one in self._by_key.items() if one.gate is not None}
         shown = self._controls.all(gate.GATES) if gates else {}
-        standing = Standing(decisions, candidate=candidate)
+        since = {key: entry.epoch_ms for key, entry in in_force.entries.items()}
+        standing = Standing(decisions, candidate=candidate, since_ms=since)
         passed = {
             key for key, one in gates.items()
             if gate.passed(standing.version_of(one), shown.get(key))
@@ -97,7 +101,7 @@ class Steering:
 
     def look(self) -> None:
         """Ask which candidates there are; while the model server does not answer, as before."""
-        if not self.tries_newest:
+        if not any(one.arms[0].model_version == CANDIDATE for one in self._by_key.values()):
             return
         try:
             offered = self._offered()
@@ -110,14 +114,27 @@ class Steering:
             with self._taking:
                 self._take(newest)
 
+    def declare(self, experiment: Experiment) -> None:
+        """Put an administrator's experiment beside the rules: see Declarations.put."""
+        self._declared.put(experiment, "admin", self._at(), self._now_ms())
+        _LOG.warning("%s: declared by admin, %s", experiment.key, experiment.status.value)
+        self.follow()
+
+    def end(self, key: str) -> None:
+        """Take one away that was declared so: see Declarations.delete."""
+        self._declared.delete(key)
+        _LOG.warning("%s: deleted by admin", key)
+        self.follow()
+
     def decide(self, key: str, action: Action, arm: str | None, why: str) -> Decision:
         """An administrator's decision, durable when it returns; the last one stands.
 
-        Raises DecisionError, StoreFullError, and what a store raises that is away.
+        Raises KeyError for what is not declared, DecisionError, StoreFullError, and what a store
+        raises that is away.
         """
-        experiment = self._by_key[key]
         self.follow()
-        fit(self._rules, self.standing, experiment, action, arm)
+        experiment = self._by_key[key]
+        fit(self.rules, self.standing, experiment, action, arm)
         decision = self._decision(experiment, action, arm, why, "admin")
         self._controls.put(DECISIONS, key, decision.document)
         self._decided(key, decision)
@@ -126,9 +143,11 @@ class Steering:
     def tell(self) -> None:
         """Tell the others what was ranked here."""
         for key, counts in self.tally.tell(self._controls).items():
-            experiment = self._by_key[key]
+            experiment = self._by_key.get(key)
+            if experiment is None or experiment.gate is None:
+                continue
             version = self.standing.version_of(experiment)
-            if experiment.gate is not None and version is not None:
+            if version is not None:
                 shown = gate.show(self._controls, key, version, experiment.gate, counts, self._at())
                 if shown is not None and shown["passed_at"] is not None:
                     _LOG.warning("%s: its gate is passed", key)
@@ -136,35 +155,35 @@ class Steering:
     def judge(self) -> None:
         """Decide what the declared policies ask for. All replicas do: one is first."""
         documents = self._controls.all(DECISIONS)
-        for experiment in self._by_key.values():
-            wanted = policies.wanted(experiment, self._rules.experiments, self.standing,
+        for experiment in self.rules.experiments:
+            wanted = policies.wanted(experiment, self.rules.experiments, self.standing,
                                      self._controls, self._clock())  # fmt: skip
             if wanted is None:
                 continue
             action, arm, why = wanted
             try:
-                fit(self._rules, self.standing, experiment, action, arm)
+                fit(self.rules, self.standing, experiment, action, arm)
             except DecisionError as error:
                 _LOG.warning("%s: cannot %s: %s", experiment.key, action, error)
                 continue
             decision = self._decision(experiment, action, arm, why, "policy")
             before = documents.get(experiment.key)
             # Judged by what stands in `documents`, unless somebody decided meanwhile.
-            if self.standing.epoch_ms(experiment.key) != (before or {}).get("epoch_ms", 0):
+            if self.standing.decided_ms(experiment.key) != (before or {}).get("epoch_ms", 0):
                 continue
             if self._controls.swap(DECISIONS, experiment.key, before, decision.document):
                 self._decided(experiment.key, decision)
 
-    def live(self, key: str) -> dict[str, Any]:
+    def live(self, experiment: Experiment) -> dict[str, Any]:
         """What all replicas counted of an experiment in the last minutes; blocks."""
         minute = int(self._clock() // 60)
-        minutes = self._controls.read(key, minute - _HOUR_MIN + 1)
-        return policies.live(self._by_key[key], minutes, minute)
+        minutes = self._controls.read(experiment.key, minute - _HOUR_MIN + 1)
+        return policies.live(experiment, minutes, minute)
 
-    def shown(self, key: str) -> dict[str, Any] | None:
+    def shown(self, experiment: Experiment) -> dict[str, Any] | None:
         """What a shadow has shown for its gate; None: nothing, or it has none. Blocks."""
-        document = self._controls.all(gate.GATES).get(key)
-        if document is None or self._by_key[key].gate is None:
+        document = self._controls.all(gate.GATES).get(experiment.key)
+        if document is None or experiment.gate is None:
             return None
         return gate.told(document)
 
@@ -177,8 +196,7 @@ class Steering:
             before = self._before(experiment)
             if experiment.kind is Kind.SHADOW:
                 version = self.standing.version_of(experiment)
-        now_ms = int(self._clock() * 1_000)
-        return Decision(action, arm, why, by, self._at(), now_ms, before, version)
+        return Decision(action, arm, why, by, self._at(), self._now_ms(), before, version)
 
     def _before(self, experiment: Experiment) -> Mapping[str, float]:
         """What control did in the last hour; with another arm promoted, what it did before that."""
@@ -199,6 +217,9 @@ class Steering:
         why = f": {decision.why}" if decision.by == "policy" else ""
         _LOG.warning("%s: %s by %s%s", key, decision.action.value, decision.by, why)
         self.follow()
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1_000)
 
     def _at(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")

@@ -28,11 +28,15 @@ pytestmark = pytest.mark.timeout(900)
 RULES = {
     "exploration": {"share": 0},
     "experiments": [
-        {"key": "ranker", "status": "running",
+        {"key": "ranker", "status": "running", "namespace": {"id": "page", "range": [0, 0.9]},
          "arms": [{"key": "old"}, {"key": "new", "model_version": "2"}]},
         {"key": "newest", "kind": "shadow", "status": "running", "promote": {"when": "passed"},
          "gate": {"compared": 20}, "arms": [{"key": "new", "model_version": "candidate"}]},
     ],
+}  # fmt: skip
+BY_API = {
+    "key": "by-api", "status": "running", "namespace": {"id": "page", "range": [0.9, 1]},
+    "arms": [{"key": "old"}, {"key": "new", "model_version": "2"}],
 }  # fmt: skip
 STOPPED_S = 60.0
 AT_ONCE = 4
@@ -118,6 +122,42 @@ def version(body: dict[str, Any]) -> object:
 def versions(shoppers: Shoppers, since_s: float) -> set[object]:
     """Which ranked since then; on a busy machine rules rank now and then, by none of them."""
     return set(shoppers.after(since_s, version)) - {None}
+
+
+def test_an_experiment_that_is_declared_by_api_draws_at_once_until_it_is_deleted(
+    stack: RunningStack,
+) -> None:
+    path = "/v1/experiments/by-api"
+    unknown = {**BY_API, "arms": [{"key": "old"}, {"key": "new", "model_version": "9"}]}
+    refused = {
+        "arms.1.model_version": unknown,
+        "namespace": {**BY_API, "namespace": {"id": "page", "range": [0.5, 1]}},
+    }
+    for field, definition in refused.items():
+        answer = stack.client.put(path, json=definition)
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert answer.json()["detail"].startswith(f"{field}: ")
+    assert stack.client.get(path).status_code == 404
+    with Shoppers(stack) as shoppers:
+        answer = stack.client.put(path, json=BY_API)
+        assert answer.status_code == 200, answer.text
+        until(lambda: by_api(shoppers, 0) >= {("old", "1"), ("new", "2")}, 60)
+        assert stack.client.delete(path).status_code == 204
+        deleted_s = time.monotonic() + 1
+        until(lambda: len(shoppers.after(deleted_s, version)) > 100, 60)
+    assert by_api(shoppers, deleted_s) == set()
+    assert {status for _, status, _ in shoppers.answers} == {200}
+
+
+def by_api(shoppers: Shoppers, since_s: float) -> set[tuple[str, str]]:
+    """Arms and versions of those whom it drew and a model ranked."""
+    bodies = [body for at_s, _, body in shoppers.answers if at_s > since_s and version(body)]
+    return {
+        (each["variant"], body["model_version"])
+        for body in bodies
+        for each in body.get("experiments", ())
+        if each["experiment"] == BY_API["key"]
+    }
 
 
 def test_an_arm_is_promoted_taken_back_and_resumed_without_an_error(stack: RunningStack) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from serving.cluster.release import make_room
+from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import Action, Decision
+from serving.shops.steering.steering import Steering
 from tests.support.fakes import FakeControls
 
 AT = "2026-11-01T00:00:00+00:00"
@@ -88,3 +90,13 @@ def test_a_version_that_cannot_be_taken_into_use_goes_on_by_the_decision(reposit
     controls = decided(Action.PROMOTE, "7")
     assert room(repository, controls, refuses="promote") == (1, ["promote 7"])
     assert stands(controls)["action"] == "promote"
+
+
+def test_a_version_that_an_experiment_by_api_names_stays_too(repository: Path) -> None:
+    controls = FakeControls()
+    definition = {
+        "key": "six", "kind": "shadow", "status": "running",
+        "arms": [{"key": "new", "model_version": "6"}],
+    }  # fmt: skip
+    Steering(RULES, controls, offered=lambda: ["6"]).declare(Experiment.model_validate(definition))
+    assert room(repository, controls) == (0, ["withdraw 7"])

@@ -151,7 +151,7 @@ def test_a_decision_on_what_the_rules_no_longer_run_changes_nothing() -> None:
         ("ranker", "promote", "newer", "arm: 'ranker' has old, new, not 'newer'"),
         ("ranker", "stop", "new", "arm: stop is of the whole experiment"),
         ("newest", "promote", "new", "arm: no version is served beside the one in use"),
-        ("later", "stop", None, "action: the rules say draft"),
+        ("later", "stop", None, "action: it is declared as draft"),
         ("draws", "promote", "chance", "arm: its rules cannot be used with another's"),
     ],
 )

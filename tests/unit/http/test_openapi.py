@@ -11,8 +11,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from serving.experiments.published import keep_reading
-from serving.http.schemas.example_reading import READING
+from serving.http.schemas.example_experiment import DECLARED, READING
 from serving.http.schemas.examples import EXAMPLES
+from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
 from tests.support.service import Service, view
@@ -34,6 +35,7 @@ def shop(tokenizer_path: Path) -> Service:
     service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
+    service.shop.steering.declare(Experiment.model_validate(DECLARED))
     return service
 
 
@@ -95,6 +97,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
+        ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
         ("/v1/experiments/{key}/decision", "post"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip

@@ -4,13 +4,19 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
+
 from features.events.sqlite_log import SqliteEventLog
 from features.store.backends import open_controls
 from features.store.settings import embedded_store
 from serving.experiments.published import kept_readings
 from serving.local.processes import Child, Recurring
-from serving.local.stack import readings_job
+from serving.local.readings import readings_job
 from serving.local.state_folder import settings_for
+from serving.shops.experiments import Experiment
+from serving.shops.rules import Rules
+from serving.shops.steering.steering import Steering
 from tests.support.live_shop import wait_until
 
 _NOTE = "import os, sys, time; print(os.nice(0)); time.sleep(float(sys.argv[1]))"
@@ -62,10 +68,11 @@ def test_it_steps_back_behind_the_others(tmp_path: Path) -> None:
     assert runs(job) == [str(min(os.nice(0) + 5, 19))]
 
 
-RUNNING = "experiments: [{key: wider, status: running, arms: [{key: old}, {key: new}]}]\n"
+WIDER = {"key": "wider", "status": "running", "arms": [{"key": "old"}, {"key": "new"}]}
+RUNNING = yaml.safe_dump({"experiments": [WIDER]})
 
 
-def job_of(folder: Path, rules: str) -> Recurring | None:
+def job_of(folder: Path, rules: str) -> Recurring:
     """As the stack has it over a state folder with these rules."""
     (folder / "rules.yaml").write_text(rules)
     settings = settings_for(folder, folder / "tokenizer.json", 1, None)
@@ -75,7 +82,6 @@ def job_of(folder: Path, rules: str) -> Recurring | None:
 def test_experiments_that_run_are_read_beside_the_stack(tmp_path: Path) -> None:
     SqliteEventLog(tmp_path / "events.db").close()
     job = job_of(tmp_path, RUNNING)
-    assert job is not None
     assert (job.child.niceness, job.every_s) == (19, 300)
     job.start_when_due()
     wait_until(lambda: not job.child.alive)
@@ -86,6 +92,17 @@ def test_experiments_that_run_are_read_beside_the_stack(tmp_path: Path) -> None:
     assert "Cannot be read: wider: " in kept["wider"]["verdict"]["sentence"]
 
 
-def test_without_an_experiment_that_runs_there_is_no_such_process(tmp_path: Path) -> None:
-    assert job_of(tmp_path, "") is None
-    assert job_of(tmp_path, RUNNING.replace("running", "draft")) is None
+@pytest.mark.parametrize("rules", ["", RUNNING.replace("running", "draft")])
+def test_without_an_experiment_that_runs_nothing_is_started(tmp_path: Path, rules: str) -> None:
+    job = job_of(tmp_path, rules)
+    job.start_when_due()
+    assert not job.child.log.exists()
+
+
+def test_an_experiment_that_was_declared_by_api_is_read_too(tmp_path: Path) -> None:
+    job = job_of(tmp_path, "")
+    assert not job.wanted()
+    controls = open_controls(embedded_store(tmp_path))
+    Steering(Rules(), controls).declare(Experiment.model_validate(WIDER))
+    controls.close()
+    assert job.wanted()

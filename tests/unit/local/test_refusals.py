@@ -14,7 +14,7 @@ from features.behavior.matrix import FEATURE_NAMES
 from serving.local.machine import Address, StackError, check_machine, free_port
 from serving.local.models import ROOT
 from serving.local.prepare import write_secrets
-from serving.local.restarts import Restarts
+from serving.local.processes import Restarts
 from serving.local.state_folder import (
     LAYOUT,
     StateFolderError,

@@ -1,4 +1,4 @@
-"""What the version in use reads is asked of the model server, and never in the way."""
+"""What versions read is asked of the model server, and never in the way."""
 
 import threading
 
@@ -6,7 +6,7 @@ import pytest
 
 from serving.errors import ModelUnavailableError
 from serving.models.contract import Limits
-from serving.models.limits import PublishedLimits
+from serving.models.limits import CandidateLimits, PublishedLimits
 
 
 class Server:
@@ -73,3 +73,34 @@ def test_a_version_that_publishes_nonsense_changes_nothing(
     for _ in range(2):
         limits.refresh()
     assert limits.current == Limits(user_history=4)
+
+
+class Candidates:
+    """A model server with several versions; counts how often each was asked."""
+
+    def __init__(self, **reads: Limits) -> None:
+        self.reads = reads
+        self.asked: list[str] = []
+
+    def read(self, version: str) -> Limits:
+        self.asked.append(version)
+        if version not in self.reads:
+            raise ModelUnavailableError("not loaded")
+        return self.reads[version]
+
+
+def test_a_version_that_comes_is_asked_once_and_one_that_is_gone_is_forgotten() -> None:
+    named = {"8"}
+    server = Candidates(**{"8": Limits(user_history=3), "9": Limits(user_history=4)})
+    limits = CandidateLimits(lambda: named, server.read)
+    assert limits.of("8") == Limits()
+    for _ in range(2):
+        limits.look()
+    assert (limits.of("8"), server.asked) == (Limits(user_history=3), ["8"])
+    named |= {"9", "10"}
+    limits.look()
+    assert [limits.of(version).user_history for version in ("8", "9")] == [3, 4]
+    assert limits.of("10") == Limits(), "it is not loaded"
+    named -= {"8"}
+    limits.look()
+    assert limits.of("8") == Limits()

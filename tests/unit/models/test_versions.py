@@ -10,7 +10,7 @@ import pytest
 from features.behavior.matrix import FEATURE_NAMES
 from serving.errors import ModelNotLoadedError, ModelTimeoutError, ModelUnavailableError
 from serving.models.batcher import Ranker, RankerJob
-from serving.models.breaker import Breaker, GuardedRanker
+from serving.models.breaker import Breaker, CandidateBreakers, GuardedRanker
 from serving.models.contract import Tensors, candidate_model, request_tensors
 from serving.models.settings import BreakerSettings, RankerSettings
 from serving.models.triton import RankerScores
@@ -108,7 +108,12 @@ async def test_a_candidate_that_hangs_opens_its_own_breaker_alone() -> None:
 
     ranker = FakeRanker(error=ModelUnavailableError("down"))
     candidate = Breaker(candidate_model("ranker", "8"), settings, clock)
-    guarded = GuardedRanker(ranker, Breaker("ranker", settings, clock), {"8": candidate})
+    others = Breaker(candidate_model("ranker", "candidate"), settings, clock)
+    guarded = GuardedRanker(
+        ranker,
+        Breaker("ranker", settings, clock),
+        CandidateBreakers(lambda: ["8"], {"8": candidate}.__getitem__, others),
+    )
     for _ in range(2):
         with pytest.raises(ModelUnavailableError):
             await guarded.score(job("8"), 1.0)
@@ -125,8 +130,28 @@ async def test_a_candidate_that_nobody_has_named_is_guarded_apart_from_all_other
         for name in ("ranker", "ranker-8", "new")
     )
     ranker = FakeRanker(error=ModelUnavailableError("down"))
-    guarded = GuardedRanker(ranker, in_use, {"8": named}, newest)
+    breakers = CandidateBreakers(lambda: ["8"], {"8": named}.__getitem__, newest)
+    guarded = GuardedRanker(ranker, in_use, breakers)
     for _ in range(2):
         with pytest.raises(ModelUnavailableError):
             await guarded.score(job("9"), 1.0)
     assert (in_use.open, named.open, newest.open) == (False, False, True)
+
+
+async def test_a_version_that_experiments_come_to_name_has_a_breaker_of_its_own_from_then_on() -> (
+    None
+):
+    settings = BreakerSettings(failures=1, failing_s=1e-9, probe_interval_s=60)
+    ticks, named = count(1), ["8"]
+
+    def breaker(version: str) -> Breaker:
+        name = candidate_model("ranker", version)
+        return Breaker(name, settings, lambda: float(next(ticks)))
+
+    others = breaker("candidate")
+    breakers = CandidateBreakers(lambda: named, breaker, others)
+    assert breakers.of("9") is others
+    named.append("9")
+    own = breakers.of("9")
+    assert own not in (others, breakers.of("8"))
+    assert breakers.of("9") is own

@@ -178,3 +178,20 @@ def test_the_command_keeps_readings_in_the_store_of_the_shop(
     assert told["arms"][0]["deciding"]["control"] == pytest.approx(7.0, abs=0.6)
     assert main(["publish", "--store", str(store)]) == 2
     assert "rules: name the file" in capsys.readouterr().err
+
+
+def test_what_was_declared_by_api_is_read_as_what_the_rules_declare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path)
+    (tmp_path / "rules.yaml").write_text("")
+    controls = open_controls(embedded_store(tmp_path))
+    Steering(Rules(), controls).declare(experiment())
+    store = tmp_path / "store.json"
+    store.write_text(json.dumps({"state": str(tmp_path)}))
+    named = ["--store", str(store), "--rules", str(tmp_path / "rules.yaml")]
+    assert main(["publish", *named]) == 0
+    assert list(kept_readings(controls)) == ["wider"]
+    controls.close()
+    assert main(["of", "wider", *named, "--out", str(tmp_path / "out")]) == 0
+    assert "wider: Promote new" in capsys.readouterr().out

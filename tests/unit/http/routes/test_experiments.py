@@ -6,7 +6,7 @@ import pytest
 
 from serving.errors import ModelUnavailableError
 from serving.experiments.published import keep_reading
-from serving.http.schemas.example_reading import READING
+from serving.http.schemas.example_experiment import READING
 from serving.http.schemas.readings import ReadingOut
 from serving.shops.rules import Rules
 from tests.support.service import Service, problem

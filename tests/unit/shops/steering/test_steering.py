@@ -215,7 +215,7 @@ def test_a_shadow_passes_its_gate_when_all_replicas_have_compared_enough() -> No
     replicas.all[0].follow()
     for one in replicas.all:
         assert [each.key for each in one.standing.drawing(one._by_key.values())] == ["ranker"]
-    shown = replicas.all[0].shown("try")
+    shown = replicas.all[0].shown(replicas.rules.experiments[0])
     assert shown is not None
     assert (shown["compared"], shown["failed"], shown["overlap"]) == (100, 0, 0.6)
     assert shown["passed_at"] == "2026-09-21T14:13:20+00:00"
@@ -225,7 +225,7 @@ def test_a_shadow_that_fails_begins_anew_and_may_pass_then() -> None:
     replicas = Replicas(SHADOW, n=1)
     compare(replicas, 95)
     compare(replicas, 5, "deadline")
-    shown = replicas.all[0].shown("try")
+    shown = replicas.all[0].shown(replicas.rules.experiments[0])
     assert shown is not None
     assert (shown["compared"], shown["rounds"], shown["passed_at"]) == (0, 1, None)
     assert shown["last"] == {"at": "2026-09-21T14:13:20+00:00", "failed": 0.05, "overlap": 0.6}
@@ -236,7 +236,7 @@ def test_a_shadow_that_fails_begins_anew_and_may_pass_then() -> None:
 def test_a_shadow_whose_orders_have_nothing_in_common_does_not_pass() -> None:
     replicas = Replicas(SHADOW, n=1)
     compare(replicas, 100, overlap=0.1)
-    shown = replicas.all[0].shown("try")
+    shown = replicas.all[0].shown(replicas.rules.experiments[0])
     assert shown is not None
     assert (shown["rounds"], shown["passed_at"]) == (1, None)
 
@@ -359,13 +359,11 @@ def test_a_model_server_that_does_not_answer_changes_no_candidate() -> None:
     assert replicas.all[0].standing.candidate is None
 
 
-def test_a_shop_without_experiments_asks_nothing_of_the_store() -> None:
+def test_a_replica_that_cannot_read_what_stands_does_not_start() -> None:
     replicas = Replicas(n=1)
     replicas.controls.error = OSError("down")
-    steering = Steering(replicas.rules, replicas.controls)
-    steering.start()
-    steering.stop()
-    assert steering.standing.decisions == {}
+    with pytest.raises(OSError, match="down"):
+        Steering(replicas.rules, replicas.controls).start()
 
 
 def test_what_an_administrator_writes_as_the_reason_reaches_no_log(

@@ -1,4 +1,4 @@
-"""The worked example of a reading."""
+"""The worked examples of an experiment: as it is declared, told and read."""
 
 from typing import Any
 
@@ -56,4 +56,50 @@ READING: dict[str, Any] = {
         }
     ],
     "interleaving": None, "alpha": 0.05, "looks": "daily",
+}  # fmt: skip
+
+
+def _ranked(rankings: int, fallbacks: int, mean: float) -> dict[str, Any]:
+    time = {"mean": mean, "p50": round(0.9 * mean, 1), "p99": round(2.5 * mean, 1)}
+    return {
+        "rankings": rankings, "fallbacks": fallbacks, "version_not_loaded": 0, "model_ms": time,
+    }  # fmt: skip
+
+
+DECLARED: dict[str, Any] = {
+    "key": "wider", "coverage": 0.2,
+    "arms": [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}],
+}  # fmt: skip
+EXPERIMENT: dict[str, Any] = {
+    "key": "spread", "kind": "ab", "status": "running", "seed": "spread", "coverage": 0.2,
+    "bucket_version": 0, "min_bucket_version": 0,
+    "arms": [
+        {"key": "control", "weight": 0.5, "share": 0.1, "model_version": None, "rules": {}},
+        {
+            "key": "wider", "weight": 0.5, "share": 0.1, "model_version": None,
+            "rules": {"diversity": {"max_same": 2}},
+        },
+    ],
+    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
+    "namespace": None,
+    "guard": {"fallback": 0.05, "model_time": 1.5, "not_loaded": 0.1, "after": 200},
+    "promote": None, "gate": None, "after": None, "by_api": None, "active": False,
+    "decision": {
+        "action": "stop", "arm": None, "why": "the sale begins", "by": "admin",
+        "at": "2026-11-27T08:00:00+00:00", "version": None,
+    },
+    "shown": None,
+    "live": {
+        "last_5_minutes": {"arms": {}, "promoted": {}, "shadow": None},
+        "last_60_minutes": {
+            "arms": {"control": _ranked(812, 3, 11.2), "wider": _ranked(795, 2, 11.4)},
+            "promoted": {}, "shadow": None,
+        },
+    },
+    "read_at": "2026-11-27T07:45:00Z",
+}  # fmt: skip
+PUT: dict[str, Any] = {
+    **EXPERIMENT, "key": "wider", "seed": "wider", "status": "draft", "decision": None,
+    "read_at": None, "live": None,
+    "by_api": {"by": "admin", "at": "2026-11-27T07:30:00+00:00"},
 }  # fmt: skip
