@@ -42,3 +42,6 @@ class Exploration(Rule):
         if "epsilon" in self.model_fields_set and self.choice != "thompson":
             raise ValueError("epsilon counts only with choice: thompson")
         return self
+
+
+NOTHING_LEFT_TO_CHANCE = Exploration(share=0)

@@ -126,7 +126,9 @@ class SearchRequest(_Ranking):
     query: Annotated[str, StringConstraints(max_length=512)]
     limit: Annotated[int, Field(ge=1, le=200)] = 20
     offset: Annotated[int, Field(ge=0, le=1000)] = Field(
-        0, description="Places that are left out. What the shopper does may move items meanwhile."
+        0,
+        description="Places that are left out. What the shopper does may move items meanwhile. "
+        "Above 0 nothing is explored.",
     )
     cursor: Annotated[str, StringConstraints(max_length=11_000)] | None = Field(
         None, description="Of the answer before: nothing that was shown comes again."

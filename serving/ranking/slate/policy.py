@@ -24,6 +24,7 @@ from serving.ranking.slate.moves import FREE, Moves, Notes, Order
 from serving.ranking.slate.places import Frame, best
 from serving.ranking.slate.uplift import Uplift
 from serving.ranking.values import NOBODY, Candidates, FeatureMatrix
+from serving.shops.exploration import NOTHING_LEFT_TO_CHANCE, Exploration
 from serving.shops.rules import Rules
 
 
@@ -107,7 +108,9 @@ def drawing(
     plan = _plan(values, move, rules, bounds)
     shown = theirs_shown = scores if candidates.relevance is None else values
     if rival is None:
-        fill = _exploring(plan, rules, features, bounds, values)
+        # Drawn anew, an item of the page before could come again.
+        rule = NOTHING_LEFT_TO_CHANCE if context.offset else rules.exploration
+        fill = _exploring(plan, rule, features, bounds, values)
     else:
         theirs = Moves(table, rival.rules, context, candidates, features, shopper)
         their_values = bounds.bounded(theirs.boosted(rival.scores))
@@ -143,10 +146,9 @@ _Fill = Callable[[np.random.Generator, Notes], _Filled]
 
 
 def _exploring(
-    plan: "_Plan", rules: Rules, features: FeatureMatrix, bounds: Bounds, values: FloatArray
+    plan: "_Plan", rule: Exploration, features: FeatureMatrix, bounds: Bounds, values: FloatArray
 ) -> _Fill:
     """The free items in an order with some chance in it, and the propensities of the places."""
-    rule = rules.exploration
     usual = np.concatenate([best(plan.frame), plan.tail])
     slot = _free_slot(plan.layout, rule.position)
     explorable = (features.exposure <= rule.max_exposure) & ~plan.buried

@@ -39,6 +39,24 @@ async def test_an_offset_leaves_places_out(shop: Service) -> None:
     assert ids(await shop.post("/v1/search", {"query": "", "offset": 1000})) == []
 
 
+async def test_of_pages_by_offset_only_the_first_is_left_to_chance(tokenizer_path: Any) -> None:
+    sampling = {"share": 1, "temperature": 5.0, "among": 10}
+    rules = Rules.model_validate({"exploration": {"share": 0.5, "sampling": sampling}})
+    shop, usual = Service(tokenizer_path, rules=rules), Service(tokenizer_path)
+
+    async def page(shop: Service, offset: int) -> Any:
+        body = {"query": "", "limit": 3, "offset": offset, "explain": True}
+        return await shop.post("/v1/search", body)
+
+    drawn = {tuple(ids(await page(shop, 0))) for _ in range(10)}
+    assert len(drawn) > 1
+    for offset in (1, 3):
+        answers = [await page(shop, offset) for _ in range(10)]
+        assert {tuple(ids(each)) for each in answers} == {tuple(ids(await page(usual, offset)))}
+        propensities = [item["propensity"] for each in answers for item in each.json()["items"]]
+        assert set(propensities) == {1}
+
+
 async def test_a_cursor_goes_on_where_more_was_found_than_is_ranked(tokenizer_path: Any) -> None:
     few = Service(tokenizer_path, retrieval={"candidates": 3, **PATHS})
     for sort in ("relevance", "price_asc"):
