@@ -80,6 +80,7 @@ class RankingRecord:
     # int8 (n_items,), of two interleaved orders whose pick: 0, 1, -1 = a rule's; None: one order
     teams: npt.NDArray[np.int8] | None = None
     arms: tuple[str, ...] = ()  # of the teams, the first is control
+    model_s: float | None = None  # that the model server took; None: it has not answered
 
 
 class RankingRoute(NamedTuple):

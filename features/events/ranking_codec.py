@@ -35,6 +35,8 @@ def pack(ranking: RankingRecord) -> bytes:
         head["exposures"] = [astuple(exposure) for exposure in ranking.exposures]
     if ranking.arms:
         head["arms"] = ranking.arms
+    if ranking.model_s is not None:
+        head["model_s"] = round(ranking.model_s, 6)
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
     # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
     return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)

@@ -153,7 +153,9 @@ function findings(arm, reading, width) {
 
 function rail({ reading, bound, state }) {
   const tone = { kept: "good", broken: "bad", open: "open" }[state];
-  const may = reading.control === 0 && reading.treatment === 0 ? "none yet" : range(reading.low, reading.high);
+  const alike = reading.low === null && reading.control !== null && reading.control === reading.treatment;
+  const same = reading.control === 0 ? "none yet" : "the same for all shoppers";
+  const may = alike ? same : range(reading.low, reading.high);
   return el("li", {}, badge(state, tone), ` ${reading.metric}: ${may}; may be ${percent(bound, 0)} worse`);
 }
 

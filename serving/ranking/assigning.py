@@ -55,12 +55,9 @@ class Assigning:
         return Asked(_KINDS[type(source)], context.locale, context.placement, known)
 
 
-def count_ranking(shop: Shop, slate: Slate, model_s: float | None) -> None:
+def count_ranking(shop: Shop, slate: Slate) -> None:
     """Count an answered request: once in all, once for each experiment that it was in, and where
-    its two arms were to share the slate and did not.
-
-    model_s: of the model's answer, if it answered
-    """
+    its two arms were to share the slate and did not."""
     exposures, promoted = slate.assignment.exposures, slate.assignment.promoted
     several = len(exposures) + len(promoted) > 1
     variant = SEVERAL if several else slate.assignment.variant
@@ -73,6 +70,6 @@ def count_ranking(shop: Shop, slate: Slate, model_s: float | None) -> None:
     if exposures or promoted:
         arms = [(exposure.experiment, exposure.variant) for exposure in exposures]
         arms += [(experiment, PROMOTED + arm) for experiment, arm in promoted]
-        shop.steering.tally.ranked(arms, slate.route, slate.reason, model_s)
+        shop.steering.tally.ranked(arms, slate.route, slate.reason, slate.model_s)
     if slate.assignment.interleaved is not None and slate.teams is None:
         NOT_INTERLEAVED.labels(slate.assignment.interleaved, slate.reason or ALIKE).inc()

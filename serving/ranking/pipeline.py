@@ -104,7 +104,7 @@ class RankingPipeline:
                 slate = await self._for_new_shopper(resolved)
             else:
                 slate = await self._by_model(resolved)
-            count_ranking(shop, slate, stages.model_s)
+            count_ranking(shop, slate)
             self._recorder.record(shop, slate)
             self.shadow.offer(resolved, slate, asked)
             return slate
@@ -200,6 +200,7 @@ class RankingPipeline:
                 resolved.exclusion,
                 because,
                 ordered.teams,
+                resolved.stages.model_s,
             )
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:

@@ -145,4 +145,5 @@ def _record(slate: Slate) -> RankingRecord:
         features=slate.features.values[slate.order],
         teams=slate.teams,
         arms=slate.arms,
+        model_s=slate.model_s,
     )

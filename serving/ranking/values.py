@@ -186,6 +186,7 @@ class Slate:
     because: candidate index -> what the shopper knows that speaks for it; only to be explained
     teams: int8 (len(order),), whose pick each item is where two orders were interleaved: 0, 1,
     -1 = a rule's; None: they were not
+    model_s: that the model server took; None: it has not answered
     """
 
     context: Context
@@ -202,6 +203,7 @@ class Slate:
     exclusion: Exclusion | None = None
     because: Mapping[int, Because] = field(default_factory=dict)
     teams: npt.NDArray[np.int8] | None = None
+    model_s: float | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -51,7 +51,11 @@ class ArmReader:
         asked = self._others(own, None if lasts is None else of)
         others = self._corrected([self.metric(metric, part, name) for metric, part, name in asked])
         later = next((each for each in others if each.segment == LATER), None)
-        rails = [self._guard_rail(rail, own) for rail in self.plan.guard_rails]
+        rails = [
+            self._guard_rail(rail, own)
+            for rail in self.plan.guard_rails
+            if rail.metric.per is None or own[rail.metric.per].any()
+        ]
         return ArmReading(
             arm=arm,
             deciding=deciding,
@@ -124,19 +128,20 @@ class ArmReader:
 
     def _guard_rail(self, rail: GuardRail, own: pd.DataFrame) -> GuardRailReading:
         reading = self.metric(rail.metric, own, EVERYBODY)
+        bound = rail.allowed(reading.control)
         state: Literal["kept", "broken", "open"] = "open"
-        if reading.low is not None and reading.high is not None:
-            ends = (reading.low, reading.high)
+        ends = _ends(reading)
+        if ends is not None:
             worst, best = (max(ends), min(ends)) if rail.metric.less_is_better else (
                 -min(ends), -max(ends)
             )  # fmt: skip
-            if best > rail.bound:
+            if best > bound:
                 state = "broken"
-            elif worst <= rail.bound:
+            elif worst <= bound:
                 state = "kept"
         elif reading.control == reading.treatment == 0:
             state = "kept"  # it happened to nobody
-        return GuardRailReading(reading=reading, bound=rail.bound, state=state)
+        return GuardRailReading(reading=reading, bound=bound, state=state)
 
     def _by_day(self, arm: str, table: pd.DataFrame) -> list[DayPoint]:
         points = []
@@ -157,6 +162,16 @@ def _finding(metric: Metric, low: float, high: float) -> Finding:
     if high < 0:
         return "better" if metric.less_is_better else "worse"
     return "open"
+
+
+def _ends(reading: MetricReading) -> tuple[float, float] | None:
+    """Between what the lift is; of shoppers who do not differ it is what it is."""
+    if reading.low is not None and reading.high is not None:
+        return reading.low, reading.high
+    if reading.finding == "no variance" and reading.control and reading.treatment is not None:
+        lift = reading.treatment / reading.control - 1
+        return lift, lift
+    return None
 
 
 def _unsaid(

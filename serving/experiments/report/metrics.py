@@ -83,12 +83,17 @@ class Metric(BaseModel):
 
 
 class GuardRail(BaseModel):
-    """A metric that may not get worse by more than a bound."""
+    """A metric that may not get worse by more than a bound; what nobody notices is not worse."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: Metric
-    bound: float = Field(gt=0, le=1)  # relative: .02 = 2 % worse
+    bound: float = Field(gt=0)  # relative: .02 = 2 % worse
+    unnoticed: float = Field(default=0.0, ge=0)  # in what the metric is measured in
+
+    def allowed(self, control: float | None) -> float:
+        """How much worse than control's it may be, relative."""
+        return max(self.bound, self.unnoticed / control) if control else self.bound
 
 
 def known_at_exposure(done: DoubleArray, exposed_days: DoubleArray) -> DoubleArray:

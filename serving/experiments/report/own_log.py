@@ -12,10 +12,14 @@ import pandas as pd
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import RankingRecord
 from features.objective import Objective
-from serving.experiments.report.metrics import CAP, REWARD
+from serving.experiments.report.metrics import CAP, RETURNS, REWARD, GuardRail, Kind, Metric
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.shoppers import ExperimentDataError
-from serving.shops.experiments import Experiment, Kind
+from serving.shops.experiments import Experiment
+from serving.shops.experiments import Kind as ExperimentKind
+from serving.shops.steering.guard import NOTICED_S
+from serving.shops.steering.policy import Guard
+from serving.types import Route
 
 _COUNTED = {
     EventType.IMPRESSION: "impressions",
@@ -24,7 +28,15 @@ _COUNTED = {
     EventType.RETURN: "returns",
 }
 _Name = tuple[str, str]  # of a user or of a session
-_COLUMNS = ("reward", "revenue", *_COUNTED.values())
+_SERVED = ("asked", "by_model", "timed", "model_s")  # of rankings: see _served
+_COLUMNS = ("reward", "revenue", *_COUNTED.values(), *_SERVED)
+# Of fallbacks the rest: then a relative bound has a meaning, also where control has none at all.
+_BY_MODEL = Metric(
+    name="share ranked by the model", column="by_model", kind=Kind.RATIO, per="asked"
+)
+_MODEL_TIME = Metric(
+    name="model time", column="model_s", kind=Kind.RATIO, per="timed", less_is_better=True
+)
 
 
 class _Ranked(NamedTuple):
@@ -36,17 +48,26 @@ class _Ranked(NamedTuple):
 
 
 def plan_of(experiment: Experiment, cap: float = CAP) -> Plan:
-    """How a declared experiment is read: its first arm is control, a shopper's reward is capped.
+    """How a declared experiment is read: its first arm is control, a shopper's reward is capped,
+    and what its guard watches are guard rails.
 
     Raises ExperimentDataError for one whose arms nobody sees.
     """
-    if experiment.kind is Kind.SHADOW:
+    if experiment.kind is ExperimentKind.SHADOW:
         raise ExperimentDataError(f"{experiment.key}: a shadow has no outcomes; see its metrics")
     weights = zip((arm.key for arm in experiment.arms), experiment.weights, strict=True)
     return Plan(
         experiment.key, experiment.arms[0].key, dict(weights),
         deciding=REWARD.capped(cap), segments=("drawn_by",),
+        guard_rails=(RETURNS, *_rails(experiment.guard)),
     )  # fmt: skip
+
+
+def _rails(guard: Guard | None) -> tuple[GuardRail, ...]:
+    if guard is None:
+        return ()
+    time = GuardRail(metric=_MODEL_TIME, bound=guard.model_time - 1, unnoticed=NOTICED_S)
+    return GuardRail(metric=_BY_MODEL, bound=guard.fallback), time
 
 
 def data_of(
@@ -64,6 +85,8 @@ def data_of(
     units: dict[_Name, str] = {}
     shown_s: dict[str, float] = {}
     ranked: list[_Ranked] = []
+    served: list[dict[str, Any]] = []
+    versions = {arm.key: arm.model_version for arm in experiment.arms}
     for ranking in rankings:
         shown_s[ranking.ranking_id] = ranking.at_s
         names = _names(ranking.user_id, ranking.session_id)
@@ -81,6 +104,8 @@ def data_of(
             }  # fmt: skip
             first = exposed.setdefault((unit, exposure.variant), row)
             first["first_exposed_s"] = min(first["first_exposed_s"], ranking.at_s)
+            if ranking.route != Route.COLD_START:
+                served.append(_served(unit, ranking, versions.get(exposure.variant)))
             for name in names:
                 units.setdefault(name, unit)
     if not exposed:
@@ -96,6 +121,7 @@ def data_of(
             for each in ranked
             if (unit := _unit(units, each.names))
         ]
+    outcomes += served
     table = pd.DataFrame(outcomes, columns=["unit", "at_s", *_COLUMNS])
     table[list(_COLUMNS)] = table[list(_COLUMNS)].fillna(0.0).astype(float)
     return Data(pd.DataFrame([*exposed.values()]), table)
@@ -110,6 +136,17 @@ def _outcome(
         row["revenue"] = event.value or 0.0
     if event.type in _COUNTED:
         row[_COUNTED[event.type]] = 1.0
+    return row
+
+
+def _served(unit: str, ranking: RankingRecord, version: str | None) -> dict[str, Any]:
+    """A ranking that the model was asked for, its time if it was the arm's `version` that answered
+    (None: the one in use)."""
+    row: dict[str, Any] = {"unit": unit, "at_s": ranking.at_s, "asked": 1.0}
+    if ranking.route == Route.MODEL:
+        row["by_model"] = 1.0
+        if ranking.model_s is not None and version in (None, ranking.model_version):
+            row |= {"timed": 1.0, "model_s": ranking.model_s}
     return row
 
 

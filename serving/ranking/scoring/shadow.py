@@ -51,9 +51,7 @@ class Shadow:
             if not draw.takes(resolved.context.ranking_id, asked):
                 continue
             live = [(draw.experiment.key, LIVE)]
-            resolved.shop.steering.tally.ranked(
-                live, slate.route, slate.reason, resolved.stages.model_s
-            )
+            resolved.shop.steering.tally.ranked(live, slate.route, slate.reason, slate.model_s)
             whole = slate.route is Route.MODEL and slate.reason is not Reason.SHORTLIST
             if not whole or slate.teams is not None:
                 _count(resolved.shop, draw, "not_by_model")

@@ -9,7 +9,7 @@ from serving.shops.steering.policy import Guard
 WINDOWS_MIN = (2, 5, 15, 60)  # judged is the shortest that holds enough; the newest minute runs on
 _NOT_LOADED_MIN = 15  # a server that starts anew has no candidate for a moment
 _SURE = 3.0  # standard errors: it is looked at every few seconds
-_NOTICED_S = 0.005  # of the model's time; less nobody feels, whatever the ratio
+NOTICED_S = 0.005  # of the model's time; less nobody feels, whatever the ratio
 _FEW = 30  # answers of control, below which its time is not known
 
 
@@ -79,7 +79,7 @@ def _time(guard: Guard, arm: Ranked, control: Ranked) -> str | None:
     log, error2 = _log_time(arm)
     other, other_error2 = _log_time(control)
     sure = log - other - math.log(guard.model_time) > _SURE * math.sqrt(error2 + other_error2)
-    if not sure or math.exp(log) - math.exp(other) < _NOTICED_S:
+    if not sure or math.exp(log) - math.exp(other) < NOTICED_S:
         return None
     return (
         f"its model takes {1e3 * math.exp(log):,.0f} ms, control's {1e3 * math.exp(other):,.0f}; "

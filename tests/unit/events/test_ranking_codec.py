@@ -56,6 +56,13 @@ def test_exposures_come_back_and_stand_in_no_record_without_them() -> None:
     assert ranking_codec.unpack(ranking_codec.pack(RANKING)).exposures == ()
 
 
+def test_the_models_time_comes_back_and_stands_in_no_record_without_it() -> None:
+    ranking = replace(RANKING, model_s=0.0123456)
+    assert ranking_codec.unpack(ranking_codec.pack(ranking)).model_s == 0.012346
+    assert "model_s" not in head_of(ranking_codec.pack(RANKING))
+    assert ranking_codec.unpack(ranking_codec.pack(RANKING)).model_s is None
+
+
 def test_what_a_newer_release_says_of_an_exposure_is_left_out() -> None:
     exposure = Exposure("ranker", "new", "user", "ab12")
     blob = ranking_codec.pack(replace(RANKING, exposures=(exposure,)))

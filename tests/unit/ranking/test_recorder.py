@@ -52,14 +52,14 @@ def shop_with(log: FakeLog, encoder: Tokenizer) -> Shop:
 def test_a_ranking_is_recorded_as_it_was_shown(encoder: Tokenizer) -> None:
     log = FakeLog()
     recorder = Recorder()
-    recorder.record(shop_with(log, encoder), slate())
+    recorder.record(shop_with(log, encoder), replace(slate(), model_s=0.02))
     recorder.stop()
     (record,) = log.rankings
     assert record.item_ids == ("i2", "i1")
     assert record.scores.tolist() == [2.0, 1.0]
     assert record.features.shape[0] == 2
     assert (record.route, record.user_id, record.query) == ("model", "p", "q")
-    assert record.variant == "default"
+    assert (record.variant, record.model_s) == ("default", 0.02)
 
 
 def test_everything_is_written_in_order_and_the_rest_at_the_stop(encoder: Tokenizer) -> None:

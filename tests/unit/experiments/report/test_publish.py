@@ -78,7 +78,10 @@ def test_what_is_kept_is_what_the_api_describes_and_the_report_found(tmp_path: P
     assert arm.deciding.metric == "reward per shopper"
     assert arm.deciding.low is not None
     assert arm.deciding.low > 0
-    assert [rail.reading.metric for rail in arm.guard_rails] == ["returns per shopper"]
+    # What was logged without the model's time says nothing of it.
+    assert [(rail.reading.metric, rail.bound, rail.state) for rail in arm.guard_rails] == [
+        ("returns per shopper", 0.1, "kept"), ("share ranked by the model", 0.05, "kept"),
+    ]  # fmt: skip
     assert told.read_at.timestamp() == NOW_S + 21 * DAY_S
 
 

@@ -1,5 +1,6 @@
 """An experiment is read from what the shop's own log holds of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from features.store.archive import Archive
 from features.store.settings import StoreSettings
 from serving.experiments.report.__main__ import main
 from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.reading import read
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment
 
@@ -117,6 +119,65 @@ def test_a_shadow_and_an_experiment_that_nobody_met_are_refused_by_name() -> Non
         plan_of(Experiment.model_validate(shadow))
     with pytest.raises(ExperimentDataError, match="wider: log and archive hold no ranking"):
         data_of(EXPERIMENT, [], [], Objective())
+
+
+def guarded(
+    old_s: float | None, new_s: float | None, fallbacks: float = 0.0, **fields: object
+) -> dict[str, str]:
+    """The states of what the guard watches: 300 shoppers an arm with four rankings each, of which
+    the model took about so long; a share of those of `new` fall back."""
+    declared = Experiment.model_validate({**EXPERIMENT.model_dump(exclude_unset=True), **fields})
+    draw, rankings = np.random.default_rng(5), []
+    for number in range(2_400):
+        shopper, arm = number % 600, ("old", "new")[number % 2]
+        mean_s = old_s if arm == "old" else new_s
+        falls = arm == "new" and draw.random() < fallbacks
+        made = ranking(f"r{number}", f"u{shopper}", arm, day=number / 2_400)
+        spent_s = None if mean_s is None or falls else mean_s * float(draw.uniform(0.5, 1.5))
+        rankings.append(replace(made, route="fallback" if falls else "model", model_s=spent_s))
+    events = [event(EventType.PURCHASE, f"u{n}", 1.0 + n % 7 / 10, 4.0) for n in range(600)]
+    data = data_of(declared, rankings, events, Objective())
+    (arm_read,) = read(plan_of(declared), data, NOW_S + 3 * DAY_S).arms
+    return {rail.reading.metric: rail.state for rail in arm_read.guard_rails[1:]}
+
+
+MODEL, TIME = "share ranked by the model", "model time"
+
+
+@pytest.mark.parametrize(
+    ("old_s", "new_s", "fallbacks", "told"),
+    [
+        (0.02, 0.02, 0.0, {MODEL: "kept", TIME: "kept"}),
+        (0.02, 0.02, 0.2, {MODEL: "broken", TIME: "kept"}),
+        (0.02, 0.02, 1.0, {MODEL: "broken", TIME: "open"}),
+        (0.02, 0.04, 0.0, {MODEL: "kept", TIME: "broken"}),
+        (0.002, 0.004, 0.0, {MODEL: "kept", TIME: "kept"}),  # nobody feels 2 ms
+        (None, None, 0.0, {MODEL: "kept"}),  # as logged before the time was
+    ],
+)
+def test_what_the_guard_watches_is_read_as_guard_rails(
+    old_s: float | None, new_s: float | None, fallbacks: float, told: dict[str, str]
+) -> None:
+    assert guarded(old_s, new_s, fallbacks) == told
+
+
+def test_the_bounds_are_the_guards_and_without_one_there_are_no_such_rails() -> None:
+    assert guarded(0.02, 0.04, 0.2, guard={"model_time": 2.5, "fallback": 0.3}) == {
+        MODEL: "kept", TIME: "kept",
+    }  # fmt: skip
+    assert guarded(0.02, 0.04, 0.2, guard=None) == {}
+
+
+def test_what_the_model_was_not_asked_for_and_another_versions_time_do_not_count() -> None:
+    arms = [{"key": "old"}, {"key": "new", "model_version": "8"}]
+    declared = EXPERIMENT.model_validate(
+        {**EXPERIMENT.model_dump(exclude_unset=True), "arms": arms}
+    )
+    one = replace(ranking("r1", "ann", "new"), model_s=0.02, model_version="8")
+    others = [replace(one, ranking_id="r2", model_version="7"), replace(one, route="cold_start")]
+    outcomes = data_of(declared, [one, *others], [], Objective()).outcomes
+    sums = outcomes[["asked", "by_model", "timed", "model_s"]].sum()
+    assert sums.tolist() == [2.0, 2.0, 1.0, 0.02]
 
 
 def lived(log: SqliteEventLog, shoppers: int) -> None:
