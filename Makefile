@@ -91,7 +91,7 @@ decide: .venv/.ready ## ACTION=stop, promote or resume the experiment EXP= of th
 	  --url "$(or $(URL),http://$(HOST):$(PORT))" $(if $(KEY),--key "$(KEY)")
 
 ##@ Measure
-.PHONY: measure load chaos bench trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope experiment plan-experiment experiment-proofs
+.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope experiment plan-experiment experiment-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -109,6 +109,9 @@ chaos: .venv-dev/.ready .venv-triton/.ready ## Break one thing at a time under l
 
 bench: .venv-dev/.ready .venv-triton/.ready .venv-peers/.ready ## Our ranker, a plain cross-encoder and Infinity in one run [QUICK=1]
 	@exec .venv-dev/bin/python -m loadtests.bench $(if $(QUICK),--quick)
+
+gpu-check: .venv-dev/.ready ## Pack build/gpu-check, which can be carried to a GPU, and run it; without one a rehearsal [BUNDLE= PACK=only]
+	@.venv-dev/bin/python -m loadtests.gpu $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(PACK),--pack-only)
 
 trace-cost: .venv-dev/.ready .venv-triton/.ready ## What tracing costs at 1 % and at 100 %, against a stack without
 	.venv-dev/bin/python -m loadtests.tracing_cost

@@ -1,0 +1,1 @@
+"""A check of a GPU, packed to be carried to a host that reaches nothing: docs/gpu.md."""

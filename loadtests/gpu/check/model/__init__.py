@@ -1,0 +1,1 @@
+"""The published ranker in PyTorch, from the constants of its own graphs."""
