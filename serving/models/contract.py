@@ -131,11 +131,13 @@ def candidate_model(model: str, version: str) -> str:
 class Limits:
     """How much a version reads of a request, as it was trained on; the usual ones.
 
-    max_tokens: of a text; histories in items, newest first. They are published with a version, and
-    serving sends no more than the version in use says.
+    max_tokens: of a text; histories in items, newest first; query_tokens: 0 of a version whose
+    scores do not depend on the query: it is then sent to be explained only. They are published with
+    a version, and serving sends no more than the version in use says.
     """
 
     max_tokens: int = 48
+    query_tokens: int = MAX_TOKENS
     user_history: int = 20
     session_history: int = 8
     bought_history: int = 64
@@ -144,7 +146,7 @@ class Limits:
     def of(cls, given: Mapping[str, Any]) -> Self:
         """From training.json or the parameters of a configuration; what is missing is as usual.
 
-        Raises ValueError for what is no number of items.
+        Raises ValueError for what is no such number.
         """
         values = {
             field.name: int(given[field.name]) for field in fields(cls) if field.name in given

@@ -143,9 +143,11 @@ class ShopperFeatures:
         if version is not None and self._candidates is not None:
             limits = self._candidates.of(version)
         bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
+        # To encode it takes the model server longer than all the rest of a ranking.
+        read = context.query if limits.query_tokens or context.explain else None
         return request_tensors(
             shop.items.texts_of,
-            self._tokenizer.tokens([context.query or ""], MAX_TOKENS),
+            self._tokenizer.tokens([read or ""], limits.query_tokens or MAX_TOKENS),
             _newest(evidence.user_history, limits.user_history),
             _newest(evidence.session_history, limits.session_history),
             bought,

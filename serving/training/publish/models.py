@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,7 @@ def publish_ranker(
             "data": training.get("dataset"),
             "features": training["feature_names"],
             "metrics": training.get("metrics"),
-            # A bundle of before says only how long its texts are.
-            "limits": Limits.of({**training, **training.get("limits", {})}).as_dict(),
+            "limits": _limits(training).as_dict(),
             "precision": precision,
             "parity": parity and asdict(parity),
         }
@@ -178,6 +177,14 @@ def ensure(
         else:
             publish_ranker(repository, bundle, item_texts=item_texts, **options)
         print(f"{model}: first version published")
+
+
+def _limits(training: Mapping[str, Any]) -> Limits:
+    """How much of a request it reads; a bundle of before says only how long its texts are."""
+    read = {**training, **training.get("limits", {})}
+    if "text_query" in training.get("unlearnt", {}):
+        read["query_tokens"] = 0
+    return Limits.of(read)
 
 
 def _training(bundle: Path, base: Path, needed: Sequence[str]) -> dict[str, Any]:

@@ -187,6 +187,18 @@ def test_texts_are_the_newest_that_the_catalogue_knows_up_to_the_bound(
     assert tensors["QUERY_TOKENS"].tolist() == [[0]]
 
 
+def test_a_query_that_moves_no_score_is_sent_to_be_explained_only(encoder: Tokenizer) -> None:
+    query = encoder.tokens(["oat milk"], 64).tolist()
+    for limits, explain, sent in (
+        (Limits(), False, query),
+        (Limits(query_tokens=0), False, [[0]]),
+        (Limits(query_tokens=0), True, query),
+    ):
+        reader = Reader(encoder, limits=limits)
+        tensors = reader.tensors("milk", query="oat milk", explain=explain)
+        assert tensors["QUERY_TOKENS"].tolist() == sent
+
+
 def test_exposure_counts_what_was_seen_and_fades(encoder: Tokenizer) -> None:
     items = groceries(encoder)
     row = items.table.rows(["milk"])

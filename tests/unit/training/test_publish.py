@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from serving.models.contract import MAX_TOKENS
 from serving.models.runtime.sealed import check_version
 from serving.training.publish.__main__ import addresses_of, main
 from serving.training.publish.encoders import publish_encoder
@@ -56,6 +57,21 @@ def test_a_bundle_that_does_not_fit_is_refused(
     with pytest.raises(PublishError, match=complaint):
         publish_ranker(tmp_path / "repository", broken)
     assert versions(tmp_path / "repository", "ranker") == []
+
+
+def test_a_version_that_learnt_nothing_of_queries_says_so(tmp_path: Path, bundle: Path) -> None:
+    untaught = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    training = json.loads((untaught / "training.json").read_text())
+    training["unlearnt"] = {"text_query": None}
+    (untaught / "training.json").write_text(json.dumps(training))
+    repository = tmp_path / "repository"
+    read = []
+    for folder in (bundle, untaught):
+        number = str(publish_ranker(repository, folder))
+        read.append(check_version(repository / "ranker" / number)["limits"]["query_tokens"])
+        config = (repository / "ranker" / number / "config.pbtxt").read_text()
+        assert f'key: "query_tokens" value {{ string_value: "{read[-1]}" }}' in config
+    assert read == [MAX_TOKENS, 0]
 
 
 def test_the_command_line_says_in_one_line_what_is_wrong(
