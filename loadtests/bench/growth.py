@@ -59,8 +59,7 @@ def measure(n_items: int) -> dict[str, float]:
     figures["item_states_s"] = time.perf_counter() - started_s
     figures["item_states_mib"] = _rss_mib() - before
     chosen = rng.choice(n_items, N_CANDIDATES, replace=False)
-    out = np.zeros((N_CANDIDATES, VECTOR_SIZE), np.float32)
-    figures["find_100_ms"] = _median_ms(lambda: memory.find(keys[chosen], out))
+    figures["find_100_ms"] = _median_ms(lambda: memory.find(keys[chosen]))
 
     before = _rss_mib()
     cache = ItemCache(Tokenizer(tokenizer_path()), _MAX_ITEM_TOKENS)

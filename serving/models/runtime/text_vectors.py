@@ -85,22 +85,21 @@ class VectorMemory:
 
     def __init__(self, capacity: int, size: int) -> None:
         self._keys: KeyArray = np.zeros(capacity, np.int64)
-        self._vectors = np.zeros((capacity, size), np.float16)  # pages are taken when written
-        self._asked = np.zeros(capacity, bool)
+        # The last row stands for what is not known. Pages are taken when they are written.
+        self._vectors = np.zeros((capacity + 1, size), np.float16)
+        self._asked = np.zeros(capacity + 1, bool)
         self._slot_of: dict[int, int] = {}
         self._hand = 0
 
     def __len__(self) -> int:
         return len(self._slot_of)
 
-    def find(self, keys: KeyArray, out: FloatArray) -> npt.NDArray[np.intp]:
-        """Fill the rows of `out` whose key is known; returns the rows that are not."""
+    def find(self, keys: KeyArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+        """Vectors float32 (n, size) of `keys` (n,), and the rows that are not known: zeros."""
         slot_of = self._slot_of
         slots = np.array([slot_of.get(key, -1) for key in keys.tolist()], np.intp)
-        hits = np.flatnonzero(slots >= 0)
-        out[hits] = self._vectors[slots[hits]]
-        self._asked[slots[hits]] = True
-        return np.flatnonzero(slots < 0)
+        self._asked[slots] = True
+        return _widened(self._vectors[slots]), np.flatnonzero(slots < 0)
 
     def put(self, keys: KeyArray, vectors: npt.NDArray[np.floating[Any]]) -> None:
         """Remember `vectors` of distinct `keys`; of more than fit, the first ones."""
@@ -141,21 +140,33 @@ class RememberedTexts:
 
     def vectors(self, keys: KeyArray, tokens: TokenArray) -> FloatArray:
         """Unit vectors float32 (n, size); zero for a row without tokens, whatever its key."""
-        has_text = tokens.any(axis=1)
-        keys = np.where(has_text, keys, NO_KEY)
-        distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
-        vectors = np.zeros((len(distinct), self._encoder.size), np.float32)
-        missing = self._memory.find(distinct, vectors)
-        missing = missing[distinct[missing] != NO_KEY]
+        vectors, unknown = self._memory.find(np.where(tokens.any(axis=1), keys, NO_KEY))
+        missing = unknown[tokens[unknown].any(axis=1)]
         if len(missing):
-            new = self._encoder.encode(tokens[first[missing]]).astype(np.float16)
-            vectors[missing] = new
-            self._memory.put(distinct[missing], new)
-        out = vectors[place]
-        nameless = np.flatnonzero(has_text & (keys == NO_KEY))
-        if len(nameless):
-            out[nameless] = self._encoder.encode(tokens[nameless]).astype(np.float16)
-        return out
+            vectors[missing] = self._encoded(keys[missing], tokens[missing])
+        return vectors
+
+    def _encoded(self, keys: KeyArray, tokens: TokenArray) -> npt.NDArray[np.float16]:
+        """Vectors of texts that are not known, each key encoded once and remembered."""
+        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        nameless = np.flatnonzero(keys == NO_KEY)
+        encoded_by = first[place]
+        encoded_by[nameless] = nameless
+        rows, place = np.unique(encoded_by, return_inverse=True)
+        vectors = self._encoder.encode(tokens[rows]).astype(np.float16)
+        self._memory.put(keys[rows], vectors)
+        return vectors[place]
+
+
+def _widened(vectors: npt.NDArray[np.float16]) -> FloatArray:
+    """As `astype(np.float32)` gives finite numbers, which NumPy 1 makes one by one: sign, exponent
+    and fraction are moved to their places in a float32, and the exponent is counted anew."""
+    bits = vectors.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= ~0x70000000  # copies of the sign
+    floats: FloatArray = bits.view(np.float32)
+    floats *= np.float32(2.0**112)
+    return floats
 
 
 def row_keys(tokens: TokenArray) -> KeyArray:

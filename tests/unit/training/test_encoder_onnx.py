@@ -161,13 +161,22 @@ def test_a_text_without_key_is_encoded_and_not_remembered(int8: Path) -> None:
 def test_memory_is_bounded_and_forgets_first_what_nobody_asked_for() -> None:
     memory = VectorMemory(3, 2)
     memory.put(np.array([1, 2, 3]), np.ones((3, 2), np.float32))
-    out = np.zeros((1, 2), np.float32)
-    memory.find(np.array([1]), out)
+    memory.find(np.array([1]))
     memory.put(np.array([4]), np.full((1, 2), 4, np.float32))
     assert len(memory) == 3
-    found = np.zeros((4, 2), np.float32)
-    assert memory.find(np.array([1, 2, 3, 4]), found).tolist() == [1]
-    np.testing.assert_array_equal(found[3], [4, 4])
+    found, unknown = memory.find(np.array([1, 2, 3, 4]))
+    assert unknown.tolist() == [1]
+    np.testing.assert_array_equal(found, [[1, 1], [0, 0], [1, 1], [4, 4]])
+
+
+def test_a_vector_comes_out_of_the_memory_as_the_float16_that_went_in() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)][:, None]
+    keys = np.arange(1, len(finite) + 1)
+    memory = VectorMemory(len(finite), 1)
+    memory.put(keys, finite)
+    found, _ = memory.find(keys)
+    np.testing.assert_array_equal(found.view(np.int32), finite.astype(np.float32).view(np.int32))
 
 
 def test_keys_of_token_rows_depend_on_the_tokens_only() -> None:
