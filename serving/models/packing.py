@@ -3,7 +3,7 @@
 A published version carries a copy of this module: it needs NumPy only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,9 +35,10 @@ def checked(batch: Tensors, n_features: int) -> Tensors:
             f"FEATURES has {batch['FEATURES'].shape[1]} columns; this version takes {n_features}"
         )
     _check_counts(batch)
-    batch = {**_defaults(batch), **batch}
+    rows = _n_rows(batch)
+    batch = {**_defaults(batch, rows), **batch}
     for tensor in INPUTS:
-        n_rows, shape = _n_rows(batch, tensor), batch[tensor.name].shape
+        n_rows, shape = rows[tensor.rows], batch[tensor.name].shape
         if shape[0] != n_rows:
             names = " + ".join(COUNTS.get(tensor.rows, ("QUERY_TOKENS",)))
             raise BatchError(f"{tensor.name} has {shape[0]} rows, but {names} add up to {n_rows}")
@@ -58,19 +59,20 @@ def _check_counts(batch: Tensors) -> None:
             )
 
 
-def _defaults(batch: Tensors) -> dict[str, Array]:
+def _defaults(batch: Tensors, rows: Mapping[Rows, int]) -> dict[str, Array]:
     return {
-        tensor.name: np.full(_n_rows(batch, tensor), tensor.default, tensor.dtype)
+        tensor.name: np.full(rows[tensor.rows], tensor.default, tensor.dtype)
         for tensor in INPUTS
         if tensor.default is not None and tensor.name not in batch
     }
 
 
-def _n_rows(batch: Tensors, tensor: Tensor) -> int:
-    """How many rows an input must have."""
-    if tensor.rows is Rows.REQUEST:
-        return len(batch["QUERY_TOKENS"])
-    return sum(int(batch[name].sum(dtype=np.int64)) for name in COUNTS[tensor.rows])
+def _n_rows(batch: Tensors) -> dict[Rows, int]:
+    """How many rows the inputs of each kind must have."""
+    counted = {
+        rows: sum(sum(batch[name].tolist()) for name in names) for rows, names in COUNTS.items()
+    }
+    return {Rows.REQUEST: len(batch["QUERY_TOKENS"]), **counted}
 
 
 def _stack(parts: Sequence[Array], tensor: Tensor) -> Array:

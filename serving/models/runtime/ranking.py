@@ -59,6 +59,7 @@ class VersionRanker:
     ) -> None:
         training = json.loads((folder / "training.json").read_text())
         self._feature_names: list[str] = training["feature_names"]
+        self._named = ",".join(self._feature_names)
         self._columns_of: dict[str, npt.NDArray[np.intp]] = {}
         if tuple(training["text_feature_names"]) != TEXT_FEATURES:
             raise BatchError(f"{folder}: trained on other text features than scoring.py computes")
@@ -86,7 +87,7 @@ class VersionRanker:
         of them by name, and one that is not among them is unknown: so serving and versions may be
         of different age. Without names the columns must be this version's.
         """
-        if feature_names is not None:
+        if feature_names is not None and feature_names != self._named:
             batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
         batch = checked(batch, len(self._feature_names))
         text = self._text_features(batch)
@@ -94,9 +95,7 @@ class VersionRanker:
         parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
         if len(features) == 0:
             return np.zeros(0, np.float32), parts
-        best = text[:, _TEXT_PART]
-        parts[:, 0] = np.where(np.isnan(best), -np.inf, best).max(axis=1)
-        parts[np.isinf(parts[:, 0]), 0] = np.nan
+        parts[:, 0] = np.fmax.reduce(text[:, _TEXT_PART], axis=1)
         for column, value in self._unlearnt.items():
             features[:, column] = value
         for member in self._members:
@@ -116,23 +115,20 @@ class VersionRanker:
         return np.concatenate(list(scores))
 
     def _text_features(self, batch: Mapping[str, Array]) -> FloatArray:
-        queries = np.asarray(batch["QUERY_TOKENS"], np.int16)
-        query_vectors = self._texts.vectors(row_keys(queries), queries)
-        n_history = len(batch["HISTORY_KEYS"])
-        # One call for all: what is both a candidate and somebody's history is encoded once.
-        keys = np.concatenate([batch["HISTORY_KEYS"], batch["ITEM_KEYS"]]).astype(np.int64)
-        tokens = _stack(batch["HISTORY_TOKENS"], batch["ITEM_TOKENS"])
-        vectors = self._texts.vectors(keys, tokens)
-        history, items = vectors[:n_history], vectors[n_history:]
+        queries = self._queries(batch["QUERY_TOKENS"])
+        items = self._texts.vectors(batch["ITEM_KEYS"], batch["ITEM_TOKENS"])
+        history = self._texts.vectors(batch["HISTORY_KEYS"], batch["HISTORY_TOKENS"])
         out = np.full((len(items), len(TEXT_FEATURES)), np.nan, np.float32)
         purchases = np.asarray(batch["PURCHASES"], np.float32)
         row = at = bought = 0
         counts = (batch[name].tolist() for name in ("ROW_COUNTS", *HISTORIES))
         for index, (n_rows, n_user, n_session, n_bought) in enumerate(zip(*counts, strict=True)):
-            user, session, end = np.cumsum([n_user, n_session, n_bought]) + at
+            user = at + n_user
+            session = user + n_session
+            end = session + n_bought
             out[row : row + n_rows] = text_features(
                 items[row : row + n_rows],
-                query_vectors[index] if queries[index].any() else None,
+                queries.get(index),
                 history[at:user],
                 history[user:session],
                 history[session:end],
@@ -142,6 +138,14 @@ class VersionRanker:
             at = end
             bought += n_bought
         return out
+
+    def _queries(self, tokens: Array) -> dict[int, FloatArray]:
+        """Vectors of the queries by their rows; there is none for a row without tokens."""
+        asked = np.flatnonzero(tokens.any(axis=1))
+        if len(asked) == 0:
+            return {}
+        vectors = self._texts.vectors(row_keys(tokens[asked]), tokens[asked])
+        return dict(zip(asked.tolist(), vectors, strict=True))
 
     def _own_columns(self, features: Array, feature_names: str) -> FloatArray:
         columns = self._columns_of.get(feature_names)
@@ -154,11 +158,3 @@ class VersionRanker:
         own = np.asarray(features[:, columns], np.float32)
         own[:, columns < 0] = np.nan
         return own
-
-
-def _stack(first: Array, second: Array) -> npt.NDArray[np.int16]:
-    """Two token tables under each other, as wide as the wider."""
-    out = np.zeros((len(first) + len(second), max(first.shape[1], second.shape[1])), np.int16)
-    out[: len(first), : first.shape[1]] = first
-    out[len(first) :, : second.shape[1]] = second
-    return out
