@@ -23,7 +23,7 @@ FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 PART_OF = {part.member: column for column, part in enumerate(PARTS) if part.member}
-MIN_ROWS = 128  # of a thread's share: for fewer, handing them over costs more than it saves
+MIN_ROWS = 384  # of a thread's share: for fewer, handing them over costs more than it saves
 # What "text" stands for in an explanation: the best of these matches.
 _TEXT_PART = [TEXT_FEATURES.index(n) for n in ("text_query", "text_user_top3", "text_session_top3")]
 
