@@ -78,11 +78,12 @@ def _n_rows(batch: Tensors) -> dict[Rows, int]:
 def _stack(parts: Sequence[Array], tensor: Tensor) -> Array:
     if tensor.columns is None or tensor.dtype == "float32":
         return np.concatenate(parts).astype(tensor.dtype, copy=False)
-    # The model server takes no rows of nothing: at least one column.
-    width = max(1, *(part.shape[1] for part in parts))
-    out = np.zeros((sum(len(part) for part in parts), width), tensor.dtype)
+    out = np.zeros((sum(map(len, parts)), max(part.shape[1] for part in parts)), tensor.dtype)
     start = 0
     for part in parts:
         out[start : start + len(part), : part.shape[1]] = part
         start += len(part)
-    return out
+    # Texts are shorter than the tables they come in, and padding costs its way to the model server.
+    # That takes no rows of nothing: at least one column.
+    used = np.flatnonzero(out.max(axis=0, initial=0))
+    return out[:, : used[-1] + 1] if len(used) else np.zeros((len(out), 1), tensor.dtype)

@@ -244,8 +244,10 @@ def test_what_is_packed_together_is_unpacked_apart(
             if own.ndim == 1:
                 np.testing.assert_array_equal(part, own)
             else:
-                np.testing.assert_array_equal(part[:, : own.shape[1]], own)
-                assert not part[:, own.shape[1] :].any()
+                width = min(part.shape[1], own.shape[1])
+                np.testing.assert_array_equal(part[:, :width], own[:, :width])
+                assert not part[:, width:].any()
+                assert not own[:, width:].any()
     assert {name: len(rows) for name, rows in batch.items()} == start
     output = score_rows(batch)
     parts = np.repeat(output[:, None], len(PART_NAMES), axis=1)

@@ -66,6 +66,20 @@ def test_a_tensor_with_a_row_too_many_is_refused_by_its_name(tensor: object) -> 
         checked(batch, 5)
 
 
+def test_token_rows_of_a_batch_are_as_wide_as_its_longest_text() -> None:
+    first, second = request(), request(4, 0)
+    wide = np.zeros((3, 48), np.int16)
+    wide[0, :3] = wide[1, :2] = 7
+    first["ITEM_TOKENS"] = wide
+    first["HISTORY_TOKENS"], second["HISTORY_TOKENS"] = (
+        np.zeros_like(each["HISTORY_TOKENS"]) for each in (first, second)
+    )
+    batch = pack([first, second])
+    np.testing.assert_array_equal(batch["ITEM_TOKENS"][:3], wide[:, :3])
+    np.testing.assert_array_equal(batch["ITEM_TOKENS"][3:, :2], second["ITEM_TOKENS"])
+    assert batch["HISTORY_TOKENS"].shape == (12, 1)  # the model server takes no rows of nothing
+
+
 def test_a_purchase_has_three_numbers() -> None:
     batch = pack([request()])
     batch["PURCHASES"] = batch["PURCHASES"][:, :2]
