@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tritonclient.grpc as blocking
-import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
 from features.arrays import FloatArray
 from serving.errors import BadModelOutputError, RankingError
 from serving.models.connection import (
+    Answer,
     Connection,
     channel_options,
-    infer_inputs,
+    infer_blocking,
     raise_ranking_error,
 )
 from serving.models.contract import OUTPUTS, PARTS, EncoderProfile, Limits, Tensors
@@ -87,7 +87,7 @@ class TritonRanker:
             if self._inputs == sent:
                 raise
             answer = await self._infer(batch, self._inputs, deadline_s, headers)
-        scores, parts, times = (answer.as_numpy(output.name) for output in OUTPUTS)
+        scores, parts, times = (answer.outputs.get(output.name) for output in OUTPUTS)
         n_rows = len(batch["ITEM_KEYS"])
         if scores is None or parts is None:
             raise BadModelOutputError("no scores")
@@ -96,7 +96,7 @@ class TritonRanker:
         if not np.isfinite(scores).all():
             raise BadModelOutputError("scores that are not finite")
         worked_ns = None if times is None else (int(times[0]), int(times[1]))
-        return RankerScores(scores, parts, answer.get_response().model_version, worked_ns)
+        return RankerScores(scores, parts, answer.version, worked_ns)
 
     async def _infer(
         self,
@@ -104,7 +104,7 @@ class TritonRanker:
         names: tuple[str, ...],
         deadline_s: float,
         headers: dict[str, str] | None,
-    ) -> aio.InferResult:
+    ) -> Answer:
         tensors = {name: batch[name] for name in names if name in batch}
         left_s = deadline_s - time.monotonic()
         return await self._connection.infer(tensors, left_s, headers, self._parameters)
@@ -146,7 +146,7 @@ class TritonEncoder:
         headers = {"traceparent": traceparent} if traceparent else None
         deadline_s = time.monotonic() + budget_s
 
-        async def ask(dtype: TokenType) -> aio.InferResult:
+        async def ask(dtype: TokenType) -> Answer:
             left_s = deadline_s - time.monotonic()
             tensors = {"TOKENS": _tokens(tokens, dtype)}
             return await self._connection.infer(tensors, left_s, headers, self._parameters)
@@ -180,18 +180,10 @@ class TritonEncoder:
     def _infer_blocking(
         self, tokens: npt.NDArray[np.integer[Any]], dtype: TokenType, budget_s: float
     ) -> FloatArray:
-        try:
-            options = channel_options(self._tls)
-            with blocking.InferenceServerClient(self._address, **options) as client:
-                answer = client.infer(
-                    self._model,
-                    infer_inputs({"TOKENS": _tokens(tokens, dtype)}, blocking),
-                    outputs=[blocking.InferRequestedOutput("VECTORS")],
-                    client_timeout=budget_s,
-                    parameters=self._parameters,
-                )
-        except InferenceServerException as error:
-            raise_ranking_error(error, budget_s)
+        tensors = {"TOKENS": _tokens(tokens, dtype)}
+        answer = infer_blocking(
+            self._address, self._model, self._tls, tensors, budget_s, self._parameters
+        )
         return _vectors(answer, len(tokens))
 
     async def ready(self) -> bool:
@@ -212,7 +204,7 @@ class TritonCrossEncoder:
     async def score(self, tokens: npt.NDArray[np.integer[Any]], budget_s: float) -> FloatArray:
         """Scores float32 (n,) of `tokens` (n, any); raises a RankingError."""
         answer = await self._connection.infer({"TOKENS": _tokens(tokens, np.int16)}, budget_s, None)
-        scores: FloatArray | None = answer.as_numpy("SCORES")
+        scores: FloatArray | None = answer.outputs.get("SCORES")
         if scores is None or scores.shape != (len(tokens),) or not np.isfinite(scores).all():
             raise BadModelOutputError(f"no score for each of {len(tokens)} pairs")
         return scores
@@ -240,8 +232,8 @@ def _tokens(tokens: npt.NDArray[np.integer[Any]], dtype: TokenType) -> npt.NDArr
     return tokens.astype(dtype, copy=False)
 
 
-def _vectors(answer: Any, n: int) -> FloatArray:
-    vectors: FloatArray | None = answer.as_numpy("VECTORS")
+def _vectors(answer: Answer, n: int) -> FloatArray:
+    vectors: FloatArray | None = answer.outputs.get("VECTORS")
     if vectors is None or len(vectors) != n or not np.isfinite(vectors).all():
         raise BadModelOutputError(f"no finite vector for each of {n} texts")
     return vectors
