@@ -15,10 +15,11 @@ from features.behavior.state import SESSION_TTL_S
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     FOLD_COLUMNS,
-    ITEM_COLUMNS,
     ORIGIN_COLUMNS,
+    PACKED,
     UNWANTED_COLUMNS,
 )
+from features.catalog.item_rows import ITEM_COLUMNS
 from features.events.event import MAX_AGE_S
 
 # Entities: who and what features are about.
@@ -67,8 +68,12 @@ USER_VIEW = "user_behavior"
 SESSION_VIEW = "session_behavior"
 ITEM_VIEW = "item_behavior"
 ENTITY: dict[str, Entity] = {USER_VIEW: user, SESSION_VIEW: session, ITEM_VIEW: item}
+PACKED_VIEWS = (USER_VIEW, SESSION_VIEW)
 JOIN_KEY = {USER_VIEW: "user_id", SESSION_VIEW: "session_id", ITEM_VIEW: "item_id"}
-_BEHAVIOR = {name: COLUMN_KINDS[kind] for name, kind in BEHAVIOR_COLUMNS.items()}
+# A snapshot has the columns and nothing in PACKED, an online row has PACKED alone.
+_BEHAVIOR = {
+    name: COLUMN_KINDS[kind] for name, kind in {**BEHAVIOR_COLUMNS, PACKED: "bytes"}.items()
+}
 _COUNTERS = {name: COLUMN_KINDS[kind] for name, kind in ITEM_COLUMNS.items()}
 COLUMNS: dict[str, dict[str, ColumnKind]] = {
     USER_VIEW: _BEHAVIOR,
@@ -99,9 +104,9 @@ def feature_view(name: str, offline: str) -> FeatureView:
 
 # Feature services: which columns a ranking reads. A version never changes; add one.
 
-RANKER = "ranker_v3"  # in use
-RANKER_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
-_V2_COLUMNS = [name for name in RANKER_COLUMNS if name not in ORIGIN_COLUMNS]
+RANKER = "ranker_v4"  # in use
+_V3_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
+_V2_COLUMNS = [name for name in _V3_COLUMNS if name not in ORIGIN_COLUMNS]
 _V1_COLUMNS = [name for name in _V2_COLUMNS if name not in UNWANTED_COLUMNS]
 
 
@@ -124,11 +129,20 @@ def ranker_v2(users: FeatureView, sessions: FeatureView) -> FeatureService:
 
 
 def ranker_v3(users: FeatureView, sessions: FeatureView) -> FeatureService:
+    """The same, and whom a shopper began as."""
+    return FeatureService(
+        name="ranker_v3",
+        features=[users[_V3_COLUMNS], sessions[_V3_COLUMNS]],
+        description="The same, and the session that a user began as, for experiments",
+    )
+
+
+def ranker_v4(users: FeatureView, sessions: FeatureView) -> FeatureService:
     """What a ranking reads online in one call; item counters come from the process's own table."""
     return FeatureService(
         name=RANKER,
-        features=[users[RANKER_COLUMNS], sessions[RANKER_COLUMNS]],
-        description="The same, and the session that a user began as, for experiments",
+        features=[users[[PACKED]], sessions[[PACKED]]],
+        description="The same and what the fold keeps, packed: online only",
     )
 
 
@@ -151,5 +165,7 @@ def definitions(offline: str) -> Definitions:
     return Definitions(
         entities=(user, session, item),
         views=(users, sessions, items),
-        services=tuple(ranker(users, sessions) for ranker in (ranker_v1, ranker_v2, ranker_v3)),
+        services=tuple(
+            ranker(users, sessions) for ranker in (ranker_v1, ranker_v2, ranker_v3, ranker_v4)
+        ),
     )

@@ -19,4 +19,4 @@ _definitions = definitions(str(_offline))
 
 user, session, item = _definitions.entities
 user_behavior, session_behavior, item_behavior = _definitions.views
-ranker_v1, ranker_v2, ranker_v3 = _definitions.services
+ranker_v1, ranker_v2, ranker_v3, ranker_v4 = _definitions.services

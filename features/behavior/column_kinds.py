@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 from feast.protos.feast.types.Value_pb2 import Value
-from feast.types import Array, FeastType, Float32, Float64, Int64, String
+from feast.types import Array, Bytes, FeastType, Float32, Float64, Int64, String
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,12 @@ COLUMN_KINDS: dict[str, ColumnKind] = {
         pa.int64(),
         lambda value: Value(int64_val=value),
         lambda value: value.int64_val,
+    ),
+    "bytes": ColumnKind(
+        Bytes,
+        pa.binary(),
+        lambda value: Value(bytes_val=value),
+        lambda value: value.bytes_val,
     ),
     "string": ColumnKind(
         String,

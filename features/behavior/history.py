@@ -7,18 +7,20 @@ names items by id; `ItemHistory` looks their rows up once, and from then on all 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import compress, repeat
 
 import numpy as np
 
 from features.arrays import DoubleArray, FloatArray, IntArray, RowArray
-from features.behavior.state import BehaviorState
+from features.behavior.state_rows import AnyState, StateRow
 from features.catalog.counters import DAY_S
 from features.catalog.item import CATEGORY_LEVELS
+from features.catalog.row_values import looked_up, values_by_row
 from features.catalog.table import ItemTable
 from features.catalog.words import words
 
 WORD_DOUBT = 4.0  # interactions added to both sides of a ratio: few of them prove little
+N_AFFINITIES = CATEGORY_LEVELS + 2  # columns: levels, brand, price
 _RECENCY = 0.9  # share of its weight that a recent item keeps for each newer one
 
 
@@ -37,17 +39,18 @@ class ItemHistory:
     purchases: DoubleArray
 
     @staticmethod
-    def of(state: BehaviorState | None, items: ItemTable) -> "ItemHistory":
+    def of(state: AnyState | None, items: ItemTable) -> "ItemHistory":
         """The items of `state`; none of None."""
         if state is None:
             return NO_HISTORY
-        seen = _numbers(state.recent, 2)
-        order = np.argsort(-seen[:, 0], kind="stable")
+        row = StateRow.of(state)
+        last_s, strengths = row.numbers("recent_values")
+        order = np.argsort(-last_s, kind="stable")
         return ItemHistory(
-            items.rows(list(state.recent))[order],
-            seen[order, 1],
-            items.rows(list(state.bought)),
-            _numbers(state.bought, 4)[:, :3],
+            items.rows(row.names("recent_items"))[order],
+            strengths[order],
+            items.rows(row.names("bought_items")),
+            row.numbers("bought_values")[:3].T,
         )
 
     @property
@@ -65,12 +68,12 @@ class ItemHistory:
 
         Purchases weigh by their number, and what was only looked at by its strength.
         """
-        bought = np.zeros(len(items) + 1, bool)
-        bought[self.bought] = True
-        looked = ~bought[self.recent]
-        rows = np.concatenate([self.recent[looked], self.bought])
-        weights = np.concatenate([np.log1p(self.strengths[looked]), self.bought_weights])
-        return rows[rows >= 0], weights[rows >= 0]
+        bought = looked_up(len(items), self.bought, np.ones(len(self.bought)), self.recent) > 0
+        rows = np.concatenate([self.recent, self.bought])
+        weights = np.log1p(np.concatenate([self.strengths, self.purchases[:, 0]]))
+        known = rows >= 0
+        known[: len(bought)] &= ~bought
+        return rows[known], weights[known]
 
 
 NO_HISTORY = ItemHistory(
@@ -78,59 +81,66 @@ NO_HISTORY = ItemHistory(
 )
 
 
-def _numbers(values: Mapping[str, Sequence[float]], width: int) -> DoubleArray:
-    flat = np.fromiter(chain.from_iterable(values.values()), np.float64, width * len(values))
-    return flat.reshape(-1, width)
-
-
 def recency_rank(history: ItemHistory, items: ItemTable, rows: RowArray) -> FloatArray:
     """1 / (1 + rank) of each item among the recent ones, newest first; 0 = not among them."""
-    share = np.zeros(len(items) + 1, np.float32)
-    share[history.recent] = 1.0 / np.arange(1, len(history.recent) + 1)
-    share[-1] = 0.0
-    return share[rows]
+    share = 1.0 / np.arange(1, len(history.recent) + 1)
+    return looked_up(len(items), history.recent, share, rows)
 
 
 def purchases_of(history: ItemHistory, items: ItemTable, rows: RowArray) -> DoubleArray:
     """Times bought, first and last time of each item, (n, 3); 0 and NaN for one never bought."""
-    place = np.zeros(
-        len(items) + 1, np.int32
-    )  # of an item in `table`; 0 = the row of the never bought
-    place[history.bought] = np.arange(1, len(history.bought) + 1)
-    table = np.concatenate([_NEVER, history.purchases])
-    purchases: DoubleArray = table[place[rows]]
-    return purchases
+    places = np.arange(1, len(history.bought) + 1)
+    places = looked_up(len(items), history.bought, places, rows).astype(np.int64)
+    return np.concatenate([_NEVER, history.purchases]).take(places, axis=0)
 
 
 _NEVER = np.array([[0.0, math.nan, math.nan]])
 
 
-def affinities(state: BehaviorState, items: ItemTable, rows: RowArray) -> FloatArray:
-    """Category shares by level, brand share, price distance: (n, CATEGORY_LEVELS + 2)."""
-    out = np.full((len(rows), CATEGORY_LEVELS + 2), np.nan, np.float32)
-    codes = items.category[rows]
-    outermost = [" > " not in name for name in state.categories]
-    out[:, :CATEGORY_LEVELS] = _by_code(state.categories, items.category_code, outermost)[codes]
-    codes = items.brand[rows]
-    whole = [True] * len(state.brands)
-    out[:, CATEGORY_LEVELS] = _by_code(state.brands, items.brand_code, whole)[codes]
-    if state.price_weight > 0:
-        mean = state.price_sum / state.price_weight
-        variance = max(state.price_square_sum / state.price_weight - mean**2, 0.0)
-        out[:, CATEGORY_LEVELS + 1] = (items.log_price[rows] - mean) / math.sqrt(variance + 0.1)
+def affinities(states: Sequence[AnyState], items: ItemTable, rows: RowArray) -> FloatArray:
+    """Category shares by level, brand share, price distance: (n, len(states), N_AFFINITIES)."""
+    out = np.full((len(rows), len(states), N_AFFINITIES), np.nan, np.float32)
+    # Codes are read first: a catalogue that grows meanwhile only adds some.
+    categories, brands = items.category.take(rows, axis=0), items.brand.take(rows)
+    log_price = items.log_price.take(rows)
+    kept = [StateRow.of(state) for state in states]
+    shares = _by_code([_category_shares(row) for row in kept], items.category_code)
+    out[:, :, :CATEGORY_LEVELS] = shares.take(categories, axis=0).swapaxes(1, 2)
+    shares = _by_code([_brand_shares(row) for row in kept], items.brand_code)
+    out[:, :, CATEGORY_LEVELS] = shares.take(brands, axis=0)
+    for place, row in enumerate(kept):
+        if row.price_weight > 0:
+            mean = row.price_sum / row.price_weight
+            variance = max(row.price_square_sum / row.price_weight - mean**2, 0.0)
+            out[:, place, -1] = (log_price - mean) / math.sqrt(variance + 0.1)
     return out
 
 
+def _category_shares(row: StateRow) -> tuple[Sequence[str], DoubleArray]:
+    """Names, and their shares of what the outermost ones have together."""
+    names, weights = row.names("categories"), np.maximum(row.numbers("category_weights")[0], 0.0)
+    outermost = [" > " not in name for name in names]
+    return names, weights / (sum(compress(weights.tolist(), outermost)) or math.inf)
+
+
+def _brand_shares(row: StateRow) -> tuple[Sequence[str], DoubleArray]:
+    weights = np.maximum(row.numbers("brand_weights")[0], 0.0)
+    return row.names("brands"), weights / (weights.sum() or math.inf)
+
+
 def _by_code(
-    weights: Mapping[str, float], code_of: Mapping[str, int], whole: Sequence[bool]
+    columns: Sequence[tuple[Sequence[str], DoubleArray]], code_of: Mapping[str, int]
 ) -> FloatArray:
-    """Shares of the sum of what `whole` marks, by code, (n_codes + 1,); code -1 reads NaN."""
-    share = np.zeros(len(code_of) + 1, np.float32)
-    positive = [weight if weight > 0 else 0.0 for weight in weights.values()]
-    total = sum(compress(positive, whole)) or math.inf
-    share[[code_of.get(name, -1) for name in weights]] = np.array(positive) / total
-    share[-1] = np.nan
-    return share
+    """A column each of shares by code, (n_codes + 1, len(columns)); code -1 reads NaN."""
+    codes = [
+        np.fromiter(map(code_of.get, names, repeat(-1)), np.int64, len(names))
+        for names, _ in columns
+    ]
+    by_code = np.zeros((len(code_of) + 1, len(columns)), np.float32)
+    for column, (_, shares) in enumerate(columns):
+        by_code[codes[column], column] = shares
+    by_code[-1] = np.nan
+    return by_code
 
 
 def bought_items(history: ItemHistory, now_s: float, at_most: int) -> tuple[RowArray, FloatArray]:
@@ -158,19 +168,18 @@ def word_taste(
         unknown = np.full(len(rows), np.nan, np.float32)
         return unknown, unknown
     # The number of words is read last: a catalogue that grows meanwhile only adds codes.
-    codes, share = items.words[rows], items.word_share
-    size = len(items.word_code)
+    taken, codes = items.words.take(interacted, axis=0), items.words.take(rows, axis=0)
+    size, width = len(items.word_code), items.most_words
+    taken, codes = taken[:, :width], codes[:, :width]
     no_word = codes < 0
     # bincount takes no -1 (no word): codes are shifted by one, and the count of -1 is cut off. Code
     # -1 then reads the last element, which is 0.
-    held = np.bincount(
-        items.words[interacted].ravel() + 1, np.repeat(weights, items.words.shape[1]), size + 2
-    )[1:]
-    usual = np.zeros(size + 1, np.float32)  # 0 for words of items that the tables have not met
-    usual[: len(share)] = share
-    drawn = np.log((held[codes] + WORD_DOUBT) / (total * usual[codes] + WORD_DOUBT))
+    held = np.bincount(taken.ravel() + 1, np.repeat(weights, width), size + 2)[1:]
+    # 0 for words of items that the tables have not met, whose codes are beyond the others.
+    usual = items.word_share.take(codes, mode="clip")
+    drawn = np.log((held.take(codes) + WORD_DOUBT) / (total * usual + WORD_DOUBT))
     drawn[no_word] = 0.0
-    n_words = no_word.shape[1] - no_word.sum(axis=1)
+    n_words = width - no_word.sum(axis=1)
     out = drawn.sum(axis=1).astype(np.float32)
     out[n_words == 0] = np.nan
     return out, out / np.maximum(n_words, 1)
@@ -181,16 +190,18 @@ def shared_words(items: ItemTable, query: str, rows: RowArray) -> FloatArray:
     query_words = words(query)
     if not query_words:
         return np.full(len(rows), np.nan, np.float32)
-    codes = items.words[rows]
-    wanted = np.zeros(len(items.word_code) + 1, bool)  # code -1 (no word) reads the last: False
-    wanted[[items.word_code[word] for word in query_words if word in items.word_code]] = True
-    return np.asarray(wanted[codes].sum(axis=1) / len(query_words), np.float32)
+    codes = items.words.take(rows, axis=0)
+    known = [items.word_code[word] for word in query_words if word in items.word_code]
+    found = np.zeros(len(rows), np.int64)
+    for code in known:
+        found += (codes == code).any(axis=1)
+    return np.asarray(found / len(query_words), np.float32)
 
 
 def neighbor_score(items: ItemTable, interacted: RowArray, weights: DoubleArray) -> FloatArray:
     """How much the items `interacted` speak for each item, float32 (capacity of the table,)."""
-    shares = _shares(items, [(interacted, weights)])
-    return _spoken_for(shares, items.neighbors, items.neighbor_weights)[:, 0]
+    with values_by_row(len(items), [_shares(interacted, weights)]) as shares:
+        return _spoken_for(shares, items.neighbors, items.neighbor_weights)[:, 0]
 
 
 def neighbor_columns(
@@ -201,31 +212,27 @@ def neighbor_columns(
     Over histories, and in one basket; each (n, len(weighted)). NaN for an item that the table has
     not met: it is new, not unrelated.
     """
-    shares = _shares(items, weighted)
     out = []
-    for sources, weights in (
-        (items.neighbors, items.neighbor_weights),
-        (items.basket_neighbors, items.basket_neighbor_weights),
-    ):
-        if sources.shape[1] == 0:
-            out.append(np.full((len(rows), len(weighted)), np.nan, np.float32))
-            continue
-        own = sources[rows]
-        score = _spoken_for(shares, own, weights[rows])
-        score[own[:, 0] < 0] = np.nan
-        out.append(score)
+    with values_by_row(len(items), [_shares(*each) for each in weighted]) as shares:
+        for sources, weights in (
+            (items.neighbors, items.neighbor_weights),
+            (items.basket_neighbors, items.basket_neighbor_weights),
+        ):
+            if sources.shape[1] == 0:
+                out.append(np.full((len(rows), len(weighted)), np.nan, np.float32))
+                continue
+            own = sources.take(rows, axis=0)
+            score = _spoken_for(shares, own, weights.take(rows, axis=0))
+            score[own[:, 0] < 0] = np.nan
+            out.append(score)
     return out[0], out[1]
 
 
-def _shares(items: ItemTable, weighted: Sequence[tuple[RowArray, DoubleArray]]) -> FloatArray:
-    """Weights by row, each column summing to 1: (n_items + 1, len(weighted)); -1 reads the last."""
-    out = np.zeros((len(items) + 1, len(weighted)), np.float32)
-    for column, (rows, weights) in enumerate(weighted):
-        known = rows >= 0
-        total = weights[known].sum()
-        if total > 0:
-            out[rows[known], column] = weights[known] / total
-    return out
+def _shares(rows: RowArray, weights: DoubleArray) -> tuple[RowArray, DoubleArray]:
+    """The rows that are known, and the share of each in their weights."""
+    known = rows >= 0
+    rows, weights = rows[known], weights[known]
+    return rows, weights / (weights.sum() or math.inf)
 
 
 def _spoken_for(shares: FloatArray, sources: IntArray, weights: FloatArray) -> FloatArray:

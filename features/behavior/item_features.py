@@ -28,52 +28,63 @@ ITEM_FEATURES = (
 )
 
 
-def _places(counter: Counter, half_lives: Iterable[str] = HALF_LIFE) -> RowArray:
-    """Where a counter lies in a flat row (counters, half-lives) of ItemCounters."""
-    return np.array([counter * len(HALF_LIFE) + HALF_LIFE[name] for name in half_lives])
+def _places(half_lives: Iterable[str]) -> slice:
+    """Where the half-lives lie on their axis, evenly spaced: a slice copies nothing."""
+    places = [HALF_LIFE[name] for name in half_lives]
+    step = places[1] - places[0]
+    assert places == [*range(places[0], places[-1] + 1, step)]
+    return slice(places[0], places[-1] + 1, step)
 
 
-_LOGGED = np.concatenate(  # in the order in which ITEM_FEATURES begins
-    [
-        _places(Counter.PURCHASE),
-        _places(Counter.INTEREST, _INTEREST_LIVES),
-        _places(Counter.CART, _CART_LIVES),
-    ]
+_LOGGED = (
+    (Counter.PURCHASE, _places(HALF_LIFE)),
+    (Counter.INTEREST, _places(_INTEREST_LIVES)),
+    (Counter.CART, _places(_CART_LIVES)),
 )
-_EXAMINED, _INTEREST, _PURCHASE, _RETURNED = (
-    _places(counter)
-    for counter in (Counter.EXAMINED, Counter.INTEREST, Counter.PURCHASE, Counter.RETURN)
-)
-_FASTER, _SLOWER = np.array([[HALF_LIFE[name] for name in pair] for pair in _TRENDS]).T
-_RATED = np.array([HALF_LIFE[name] for name in _CLICK_RATE_LIVES])
+_FASTER, _SLOWER = (_places(names) for names in zip(*_TRENDS, strict=True))
+_RATED = _places(_CLICK_RATE_LIVES)
 _SEASON = HALF_LIFE["120d"]
+_LIVES_DAYS = ITEM_HALF_LIVES_S / DAY_S
 
 
 def item_features(
-    items: ItemTable, counters: ItemCounters, rows: RowArray, now_s: float
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: RowArray,
+    now_s: float,
+    counts: FloatArray | None = None,
 ) -> FloatArray:
-    """The columns of ITEM_FEATURES for the items in `rows`, float32 (n, len(ITEM_FEATURES))."""
-    counts = counters.at(rows, now_s).reshape(len(rows), -1)
-    examined, interest = counts[:, _EXAMINED], counts[:, _INTEREST]
-    purchase, returned = counts[:, _PURCHASE], counts[:, _RETURNED[_SEASON]]
+    """The columns of ITEM_FEATURES for the items in `rows`, float32 (n, len(ITEM_FEATURES)).
+
+    counts: of `rows` at `now_s`, when the caller has faded them already
+    """
+    counts = counters.at(rows, now_s) if counts is None else counts
+    out = np.empty((len(rows), len(ITEM_FEATURES)), np.float32)
+    end = 0
+    for counter, lives in _LOGGED:
+        logged = counts[:, counter, lives]
+        start, end = end, end + logged.shape[1]
+        np.log1p(logged, out=out[:, start:end])
+    examined, interest = counts[:, Counter.EXAMINED], counts[:, Counter.INTEREST]
+    purchase, returned = counts[:, Counter.PURCHASE], counts[:, Counter.RETURN, _SEASON]
     # In steady demand a count is proportional to its half-life: the trend, log of a ratio, is then
     # 0, and above 0 when demand rises.
-    per_day = (purchase + 0.2 * interest + 0.05) / (ITEM_HALF_LIVES_S / DAY_S)
+    per_day = (purchase + 0.2 * interest + 0.05) / _LIVES_DAYS
+    start, end = end, end + len(_TRENDS)
+    out[:, start:end] = np.log(per_day[:, _FASTER] / per_day[:, _SLOWER])
     clicks, exposures = CTR_PRIOR
     taps, sold = interest[:, _RATED], purchase[:, _SEASON]
-    born_s = np.fmin(items.created_s[rows], counters.first_s[rows])
+    start, end = end, end + len(_CLICK_RATE_LIVES)
+    out[:, start:end] = (taps + clicks) / (examined[:, _RATED] + taps + exposures)
+    out[:, end] = (sold + 0.2) / (interest[:, _SEASON] + sold + 4.0)
+    out[:, end + 1] = (returned + 0.1) / (sold + returned + 2.0)  # came back: is not in `sold`
+    born_s = np.fmin(items.created_s.take(rows), counters.first_s.take(rows))
     # An item that is first known now is known by the very event that is to be predicted: its age
     # would give the label away.
-    age = (now_s - np.where(born_s < now_s, born_s, np.nan)) / DAY_S
-    at_s = counters.at_s[rows]
-    idle = np.maximum(np.where(at_s > 0, (now_s - at_s) / DAY_S, np.nan), 0.0)
-    columns = [
-        np.log1p(counts[:, _LOGGED]),
-        np.log(per_day[:, _FASTER] / per_day[:, _SLOWER]),
-        (taps + clicks) / (examined[:, _RATED] + taps + exposures),
-        ((sold + 0.2) / (interest[:, _SEASON] + sold + 4.0))[:, None],
-        ((returned + 0.1) / (sold + returned + 2.0))[:, None],  # what came back is not in `sold`
-        np.log1p(np.stack([age, idle], 1)),
-        items.log_price[rows][:, None],
-    ]
-    return np.concatenate(columns, 1).astype(np.float32)
+    born_s[born_s >= now_s] = np.nan
+    at_s = counters.at_s.take(rows)
+    at_s[at_s <= 0] = np.nan
+    ages = np.stack([born_s, np.minimum(at_s, now_s)], 1)
+    out[:, end + 2 : end + 4] = np.log1p((now_s - ages) / DAY_S)
+    out[:, end + 4] = items.log_price.take(rows)
+    return out

@@ -11,6 +11,7 @@ import numpy as np
 
 from features.arrays import FloatArray, RowArray
 from features.behavior.history import (
+    N_AFFINITIES,
     ItemHistory,
     affinities,
     neighbor_columns,
@@ -20,7 +21,7 @@ from features.behavior.history import (
     word_taste,
 )
 from features.behavior.item_features import ITEM_FEATURES, item_features
-from features.behavior.state import BehaviorState
+from features.behavior.state_rows import AnyState
 from features.catalog.counters import DAY_S, ItemCounters
 from features.catalog.item import CATEGORY_LEVELS
 from features.catalog.table import ItemTable
@@ -84,8 +85,8 @@ BEHAVIOR_OF_ITEM = tuple(
 class Shopper:
     """Who asks, as far as known. None is normal: a new shopper, a request without session."""
 
-    user: BehaviorState | None = None
-    session: BehaviorState | None = None
+    user: AnyState | None = None
+    session: AnyState | None = None
 
     def histories(self, items: ItemTable) -> Histories:
         """The rows of the items that user and session keep."""
@@ -101,30 +102,50 @@ def behavior_features(
     retrieval_score: FloatArray | None = None,
     query: str | None = None,
     histories: Histories | None = None,
+    counts: FloatArray | None = None,
 ) -> FloatArray:
     """Features of the candidates in `rows` (-1: not in the catalogue), float32 (n, n_features).
 
     `retrieval_score` is (n,), NaN where a candidate came without one. `histories` are those of
-    `shopper`, when the caller has looked them up already.
+    `shopper`, and `counts` those of `rows` at `now_s`, when the caller has looked them up already.
     """
-    out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
-    known = np.flatnonzero(rows >= 0)
-    if len(known):
-        known_rows = rows[known]
-        values = np.full((len(known), len(FEATURE_NAMES)), np.nan, np.float32)
-        values[:, : len(ITEM_FEATURES)] = item_features(items, counters, known_rows, now_s)
-        histories = histories or shopper.histories(items)
-        _shopper_features(values, shopper, histories, items, known_rows, now_s)
-        never_seen = np.flatnonzero(counters.at_s[known_rows] == 0)
-        values[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
-        wanted = query or (
-            next(reversed(shopper.session.queries), None) if shopper.session else None
+    histories = histories or shopper.histories(items)
+    known = rows >= 0
+    if known.all():
+        out = _known_features(shopper, items, counters, rows, now_s, query, histories, counts)
+    else:
+        out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
+        counts = None if counts is None else counts[known]
+        out[known] = _known_features(
+            shopper, items, counters, rows[known], now_s, query, histories, counts
         )
-        if wanted:
-            values[:, COLUMN["query_words"]] = shared_words(items, wanted, known_rows)
-        out[known] = values
     _request_features(out, shopper, now_s, retrieval_score, bool(query))
     _slate_features(out)
+    return out
+
+
+def _known_features(
+    shopper: Shopper,
+    items: ItemTable,
+    counters: ItemCounters,
+    rows: RowArray,
+    now_s: float,
+    query: str | None,
+    histories: Histories,
+    counts: FloatArray | None,
+) -> FloatArray:
+    """The columns that need the item, of items that the catalogue has."""
+    out = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
+    if len(rows) == 0:
+        return out
+    out[:, : len(ITEM_FEATURES)] = item_features(items, counters, rows, now_s, counts)
+    _shopper_features(out, shopper, histories, items, rows, now_s)
+    never_seen = np.flatnonzero(counters.at_s.take(rows) == 0)
+    if len(never_seen):
+        out[never_seen[:, None], BEHAVIOR_OF_ITEM] = np.nan
+    wanted = query or (next(reversed(shopper.session.queries), None) if shopper.session else None)
+    if wanted:
+        out[:, COLUMN["query_words"]] = shared_words(items, wanted, rows)
     return out
 
 
@@ -137,22 +158,26 @@ def _shopper_features(
     now_s: float,
 ) -> None:
     """The columns of USER_FEATURES and SESSION_FEATURES, as far as there is a user, a session."""
-    weighted, columns = [], []
+    weighted, columns, tastes = [], [], []
     user, session = shopper.user, shopper.session
     if user is not None and user.counts:
         history = histories[0]
-        _user_features(out, user, history, items, rows, now_s)
+        _user_features(out, history, items, rows, now_s)
+        tastes.append((COLUMN["user_category_1"], user))
         weighted.append((history.recent, history.recent_weights))
         weighted.append((history.bought, history.bought_weights))
         columns += [("user_neighbor", None), ("user_bought_neighbor", "user_bought_companion")]
     if session is not None and session.counts:
         history = histories[1]
         out[:, COLUMN["session_recency_rank"]] = recency_rank(history, items, rows)
-        _affinities(out, "session_category_1", session, items, rows)
+        tastes.append((COLUMN["session_category_1"], session))
         weighted.append((history.recent, history.recent_weights))
         columns.append(("session_neighbor", "session_companion"))
     if weighted:
-        # One call for all histories, since it gathers the candidates' rows of each table once.
+        # One call each for all, since it gathers the candidates' rows of each table once.
+        shares = affinities([state for _, state in tastes], items, rows)
+        for index, (base, _) in enumerate(tastes):
+            out[:, base : base + N_AFFINITIES] = shares[:, index]
         neighbors, basket_neighbors = neighbor_columns(items, weighted, rows)
         for index, (neighbor, basket_neighbor) in enumerate(columns):
             out[:, COLUMN[neighbor]] = neighbors[:, index]
@@ -161,12 +186,7 @@ def _shopper_features(
 
 
 def _user_features(
-    out: FloatArray,
-    user: BehaviorState,
-    history: ItemHistory,
-    items: ItemTable,
-    rows: RowArray,
-    now_s: float,
+    out: FloatArray, history: ItemHistory, items: ItemTable, rows: RowArray, now_s: float
 ) -> None:
     base = COLUMN["user_times_bought"]
     count, first_s, last_s = purchases_of(history, items, rows).T
@@ -183,17 +203,8 @@ def _user_features(
     # Seven days are added so that one purchase today does not look like a daily habit.
     out[known, base + 4] = np.log(count[known] / (days + 7.0))
     out[:, COLUMN["user_recency_rank"]] = recency_rank(history, items, rows)
-    _affinities(out, "user_category_1", user, items, rows)
     base = COLUMN["user_words"]
     out[:, base], out[:, base + 1] = word_taste(items, *history.interactions(items), rows)
-
-
-def _affinities(
-    out: FloatArray, first: str, state: BehaviorState, items: ItemTable, rows: RowArray
-) -> None:
-    columns = affinities(state, items, rows)
-    base = COLUMN[first]
-    out[:, base : base + columns.shape[1]] = columns
 
 
 def _request_features(
@@ -203,15 +214,14 @@ def _request_features(
     retrieval_score: FloatArray | None,
     has_query: bool,
 ) -> None:
-    if retrieval_score is not None and np.isfinite(retrieval_score).any():
+    finite = np.flatnonzero(np.isfinite(retrieval_score)) if retrieval_score is not None else ()
+    if retrieval_score is not None and len(finite):
         # Retrieval scales differ from engine to engine: only the place within this slate is used.
-        score = np.where(np.isfinite(retrieval_score), retrieval_score, np.nan)
-        spread = np.nanstd(score)
-        out[:, COLUMN["retrieval_score"]] = (score - np.nanmean(score)) / (spread + 1e-6)
-        order = np.argsort(-score, kind="stable")  # NaN last
-        rank = np.empty(len(score), np.float32)
-        rank[order] = np.log1p(np.arange(len(score), dtype=np.float32))
-        out[:, COLUMN["retrieval_rank"]] = np.where(np.isfinite(score), rank, np.nan)
+        score = retrieval_score[finite]
+        out[finite, COLUMN["retrieval_score"]] = (score - score.mean()) / (score.std() + 1e-6)
+        best_first = finite[np.argsort(-score, kind="stable")]
+        ranks = np.log1p(np.arange(len(score), dtype=np.float32))
+        out[best_first, COLUMN["retrieval_rank"]] = ranks
     user, session = shopper.user, shopper.session
     out[:, COLUMN["user_interactions"]] = math.log1p(user.n_interactions) if user else 0.0
     if user and user.counts:

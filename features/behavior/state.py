@@ -1,5 +1,6 @@
 """What is known of a shopper or of a session, and how much of it is kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from features.catalog.counters import DAY_S, HOUR_S
@@ -68,8 +69,8 @@ class BehaviorState:
 
     @property
     def n_interactions(self) -> int:
-        """Interactions of any kind with items; to be shown or to hide one is none, nor a search."""
-        return sum(n for kind, n in self.counts.items() if kind not in _NO_INTERACTION)
+        """Interactions of any kind with items."""
+        return interactions(self.counts)
 
     def copy(self) -> "BehaviorState":
         """A state that shares nothing mutable with this one."""
@@ -85,3 +86,8 @@ class BehaviorState:
             shown=dict(self.shown),
             given=dict(self.given),
         )
+
+
+def interactions(counts: Mapping[str, int]) -> int:
+    """Interactions with items, of `counts` by type; to be shown one is none, nor to hide one."""
+    return sum(n for kind, n in counts.items() if kind not in _NO_INTERACTION)

@@ -1,17 +1,20 @@
-"""Feature state as Feast columns and back, without loss: the feature row is the state.
+"""Feature state as its row and back, without loss: the feature row is the state.
 
 A map travels as a list of names beside a list of numbers, in the map's own order, which the fold
-relies on. Few columns, because Feast's SQLite store keeps a table row for each: in a prototype, 13
-instead of 29 made the read of user and session 1.5 times as fast.
+relies on. Snapshots have a column for each list; the online store has one, PACKED, with all of them
+in it, since what Feast reads costs by the column (docs/adr/0040).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Self
 
-from features.arrays import BoolArray, DoubleArray, FloatArray, LongArray, RowArray
-from features.behavior.state import BehaviorState, Marks
-from features.catalog.counters import COUNTS_SHAPE, Counter, ItemCounters
+import msgpack
+import numpy as np
+
+from features.arrays import DoubleArray
+from features.behavior.state import BehaviorState, Marks, Shares, interactions
+from features.catalog.counters import Counter
 from features.events.event import EventType
 
 # The kind of each column, by its name in features.behavior.column_kinds.
@@ -38,24 +41,29 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "origin": "string",
     "applied_seq": "int64",
 }
+PACKED = "state"  # the column of the online store: all of the above, by `pack`
 FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
 UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
 ORIGIN_COLUMNS = ("origin",)  # by which experiments know a shopper
 _HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
-ITEM_COLUMNS: dict[str, str] = {
-    # (counter, half-life), COUNTS_SHAPE flattened
-    "counts": "float32 list",
-    "first_s": "float64",
-    "last_s": "float64",
-    "applied_seq": "int64",
-}
 _EVENT_TYPES = tuple(EventType)
 _SHARE = 1 + len(Counter)  # numbers of a share
+# Of a column of numbers: the column of names that it is of, and how many there are of each name.
+_NUMBERED = {
+    "recent_values": ("recent_items", 2),
+    "bought_values": ("bought_items", 4),
+    "category_weights": ("categories", 1),
+    "brand_weights": ("brands", 1),
+    "query_times": ("queries", 1),
+    "unwanted_values": ("unwanted_items", 2),
+    "given_values": ("given_items", _SHARE),
+}
+_ARRAYS = dict.fromkeys([*_NUMBERED, "taste"], "<f8") | {"counts": "<i8"}  # packed as their bytes
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]  # lists or arrays by column
 
 
-def state_to_row(state: BehaviorState) -> Row:
+def state_to_row(state: BehaviorState) -> dict[str, Any]:
     """The columns of BEHAVIOR_COLUMNS."""
     recent, bought = list(state.recent.values()), list(state.bought.values())
     unwanted = [*state.hidden.values(), *state.shown.values()]
@@ -96,112 +104,112 @@ def state_to_row(state: BehaviorState) -> Row:
 
 
 def states_to_columns(states: Iterable[BehaviorState]) -> dict[str, list[Any]]:
-    """The columns of BEHAVIOR_COLUMNS, one entry a state."""
+    """The columns of a snapshot, one entry a state: BEHAVIOR_COLUMNS, and nothing in PACKED."""
     rows = [state_to_row(state) for state in states]
-    return {name: [row[name] for row in rows] for name in BEHAVIOR_COLUMNS}
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in BEHAVIOR_COLUMNS}
+    return {**columns, PACKED: [None] * len(rows)}
 
 
-def row_to_state(row: Mapping[str, Any]) -> BehaviorState:
-    """The state that `state_to_row` was given; what an older row lacks may be missing."""
-    counts = zip(_EVENT_TYPES, row["counts"], strict=False)  # an older row may know fewer types
-    landmark_s, price_weight, price_sum, price_square_sum = row["taste"]
-    recent = _parts(row["recent_values"], len(row["recent_items"]))
-    bought = list(_parts(row["bought_values"], len(row["bought_items"])))
-    if len(bought) == 3:  # an older row does not know what was spent
-        bought.append([0.0] * len(row["bought_items"]))
-    given_items, given_values = row.get("given_items", ()), row.get("given_values", ())
-    hidden, shown = _unwanted(row.get("unwanted_items", ()), row.get("unwanted_values", ()))
-    return BehaviorState(
-        landmark_s=landmark_s,
-        first_s=row["first_s"],
-        last_s=row["last_s"],
-        counts={kind: count for kind, count in counts if count},
-        recent=_map(row["recent_items"], zip(*recent, strict=True)),
-        bought=_map(row["bought_items"], zip(*bought, strict=True)),
-        categories=_map(row["categories"], row["category_weights"]),
-        brands=_map(row["brands"], row["brand_weights"]),
-        price_weight=price_weight,
-        price_sum=price_sum,
-        price_square_sum=price_square_sum,
-        queries=_map(row["queries"], row["query_times"]),
-        hidden=hidden,
-        shown=shown,
-        given=_map(given_items, zip(*_parts(given_values, len(given_items)), strict=True)),
-        owner=row.get("owner", ""),
-        origin=row.get("origin", ""),
-        applied_seq=row["applied_seq"],
-    )
+def pack(state: BehaviorState) -> bytes:
+    """The row of `state` in one piece: its columns by name as MessagePack, numbers as arrays."""
+    row = state_to_row(state)
+    for name, dtype in _ARRAYS.items():
+        row[name] = np.array(row[name], dtype).tobytes()
+    packed: bytes = msgpack.packb(row)
+    return packed
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRows:
-    """Counter rows of items, columns as in ItemCounters; an unknown item has at_s 0."""
+class StateRow:
+    """A state as its row holds it, to be read only: a map is made when somebody asks for it.
 
-    item_ids: tuple[str, ...]
-    counts: FloatArray  # (n, counters, half-lives)
-    at_s: DoubleArray  # (n,)
-    first_s: DoubleArray  # (n,)
-    applied_seq: LongArray  # (n,)
+    What an older row lacks may be missing from it.
+    """
 
-    def put_into(self, counters: ItemCounters, rows: RowArray) -> None:
-        """Overwrite `rows` of `counters` (-1: left out)."""
-        known = rows >= 0
-        rows = rows[known]
-        counters.counts[rows] = self.counts[known]
-        counters.at_s[rows] = self.at_s[known]
-        counters.first_s[rows] = self.first_s[known]
-        counters.applied_seq[rows] = self.applied_seq[known]
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self.first_s: float = row["first_s"]
+        self.last_s: float = row["last_s"]
+        self.owner: str = row.get("owner", "")
+        self.origin: str = row.get("origin", "")
+        self.applied_seq: int = row["applied_seq"]
+        taste = np.asarray(row["taste"], np.float64).tolist()
+        self.landmark_s, self.price_weight, self.price_sum, self.price_square_sum = taste
+        # An older row may know fewer types.
+        counts = zip(_EVENT_TYPES, np.asarray(row["counts"], np.int64).tolist(), strict=False)
+        self.counts: dict[str, int] = {kind: count for kind, count in counts if count}
 
-    def where(self, keep: BoolArray) -> "ItemRows":
-        """Only the rows where `keep`, bool (n,), is true."""
-        ids = tuple(item_id for item_id, kept in zip(self.item_ids, keep, strict=True) if kept)
-        return ItemRows(
-            ids,
-            self.counts[keep],
-            self.at_s[keep],
-            self.first_s[keep],
-            self.applied_seq[keep],
-        )
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """The row that `pack` has packed."""
+        row = msgpack.unpackb(packed)
+        for name, dtype in _ARRAYS.items():
+            row[name] = np.frombuffer(row[name], dtype)
+        return cls(row)
 
     @staticmethod
-    def taken_from(counters: ItemCounters, rows: RowArray, item_ids: Sequence[str]) -> "ItemRows":
-        """A copy of `rows` of `counters`, which are those of `item_ids`."""
-        return ItemRows(
-            tuple(item_ids),
-            counters.counts[rows],
-            counters.at_s[rows],
-            counters.first_s[rows],
-            counters.applied_seq[rows],
-        )
+    def of(state: "AnyState") -> "StateRow":
+        """The row of a state, which may be one already."""
+        return state if isinstance(state, StateRow) else StateRow(state_to_row(state))
 
-    def columns(self) -> dict[str, list[Any]]:
-        """The columns of ITEM_COLUMNS."""
-        return {
-            "counts": list(
-                self.counts.reshape(len(self.counts), COUNTS_SHAPE[0] * COUNTS_SHAPE[1])
-            ),
-            "first_s": self.first_s.tolist(),
-            "last_s": self.at_s.tolist(),
-            "applied_seq": self.applied_seq.tolist(),
-        }
+    def state(self) -> BehaviorState:
+        """The state, to fold into; it shares its maps with this row."""
+        return BehaviorState(**{name: getattr(self, name) for name in BehaviorState.__slots__})
+
+    @property
+    def n_interactions(self) -> int:
+        """As of BehaviorState."""
+        return interactions(self.counts)
+
+    def names(self, column: str) -> Sequence[str]:
+        """A column of names, (n,)."""
+        names: Sequence[str] = self._row.get(column, ())
+        return names
+
+    def numbers(self, column: str) -> DoubleArray:
+        """A column of numbers, float64 (numbers of each name, n)."""
+        names, parts = _NUMBERED[column]
+        n = len(self.names(names))
+        values = np.asarray(self._row.get(column, ()), np.float64).reshape(-1, n or 1)
+        if len(values) < parts and n:  # an older row does not know what was spent
+            values = np.concatenate([values, np.zeros((parts - len(values), n))])
+        return values if n else values.reshape(parts, 0)
+
+    @cached_property
+    def recent(self) -> dict[str, tuple[float, float]]:
+        return dict(self._entries("recent_values"))
+
+    @cached_property
+    def bought(self) -> dict[str, tuple[float, float, float, float]]:
+        return dict(self._entries("bought_values"))
+
+    @cached_property
+    def categories(self) -> dict[str, float]:
+        return {name: weight for name, (weight,) in self._entries("category_weights")}
+
+    @cached_property
+    def brands(self) -> dict[str, float]:
+        return {name: weight for name, (weight,) in self._entries("brand_weights")}
+
+    @cached_property
+    def queries(self) -> dict[str, float]:
+        return {query: at_s for query, (at_s,) in self._entries("query_times")}
+
+    @cached_property
+    def hidden(self) -> Marks:
+        marks = self._entries("unwanted_values")
+        return {name: (at_s, float(mark == _HIDDEN)) for name, (at_s, mark) in marks if mark <= 0}
+
+    @cached_property
+    def shown(self) -> Marks:
+        return {name: mark for name, mark in self._entries("unwanted_values") if mark[1] > 0}
+
+    @cached_property
+    def given(self) -> Shares:
+        return dict(self._entries("given_values"))
+
+    def _entries(self, column: str) -> Iterator[tuple[str, Any]]:
+        numbers = zip(*self.numbers(column).tolist(), strict=True)
+        return zip(self.names(_NUMBERED[column][0]), numbers, strict=True)
 
 
-def _parts(values: Sequence[float], n_names: int) -> list[Sequence[float]]:
-    """The values of `n_names` names, part by part."""
-    return [values[start : start + n_names] for start in range(0, len(values), n_names or 1)]
-
-
-def _unwanted(names: Sequence[str], values: Sequence[float]) -> tuple[Marks, Marks]:
-    """`hidden` and `shown` of a state."""
-    hidden: Marks = {}
-    shown: Marks = {}
-    for name, at_s, mark in zip(names, *_parts(values, len(names)), strict=True):
-        if mark > 0:
-            shown[name] = (at_s, mark)
-        else:
-            hidden[name] = (at_s, float(mark == _HIDDEN))
-    return hidden, shown
-
-
-def _map(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:
-    return dict(zip(names, values, strict=True))
+AnyState = BehaviorState | StateRow  # to read from

@@ -7,6 +7,7 @@ counts the impressions since the shopper last took the item up, fading with SHOW
 from collections.abc import Iterable
 
 from features.behavior.state import BehaviorState, Bounds, Marks
+from features.behavior.state_rows import AnyState
 from features.catalog.counters import DAY_S
 from features.events.event import EventType
 
@@ -40,7 +41,7 @@ def see(state: BehaviorState, item_id: str, at_s: float, bounds: Bounds) -> None
         state.shown = most_shown(state.shown, bounds.shown)
 
 
-def hidden_items(states: Iterable[BehaviorState | None]) -> set[str]:
+def hidden_items(states: Iterable[AnyState | None]) -> set[str]:
     """What the shopper of `states`, user and session, does not want to see."""
     said: Marks = {}
     for state in states:
@@ -50,7 +51,7 @@ def hidden_items(states: Iterable[BehaviorState | None]) -> set[str]:
 
 
 def shown_often(
-    states: Iterable[BehaviorState], now_s: float, more_than: float, half_life_s: float
+    states: Iterable[AnyState], now_s: float, more_than: float, half_life_s: float
 ) -> dict[str, tuple[float, float]]:
     """Items shown `more_than` so many times in vain: what is left of that by now, and the times.
 

@@ -122,9 +122,10 @@ class ItemCounters:
 
     def at(self, rows: RowArray, now_s: float) -> FloatArray:
         """Counts of `rows` decayed to `now_s`: float32 (n, *COUNTS_SHAPE); 0 for what has FADED."""
-        age_s = np.maximum(now_s - self.at_s[rows], 0.0)
+        age_s = np.maximum(now_s - self.at_s.take(rows), 0.0)
         decay = np.exp2(-age_s[:, None] / ITEM_HALF_LIVES_S).astype(np.float32)
-        counts: FloatArray = self.counts[rows] * decay[:, None, :]
+        counts: FloatArray = self.counts.take(rows, axis=0)
+        counts *= decay[:, None, :]
         counts[counts < FADED] = 0.0
         return counts
 

@@ -1,6 +1,7 @@
 """Items as columns: what ranking, retrieval and the fold need of the catalogue."""
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 
@@ -26,7 +27,9 @@ class ItemTable:
     basket_neighbors, basket_neighbor_weights: the same within one basket
     words: int32 (n, MAX_WORDS) codes of the distinct words of title, brand, category,
     attributes and description, in this order, -1 = no more;
-    word_share: float32 (n_words,) share of all interactions whose item has the word
+    most_words: of any item, at most MAX_WORDS
+    word_share: float32 (any,) share of all interactions whose item has the word; the last is 0, as
+    it is for words that come later
     """
 
     def __init__(self, items: Iterable[Item] = (), prices: Prices | None = None) -> None:
@@ -44,7 +47,8 @@ class ItemTable:
         self.path = np.full(0, -1, np.int32)
         self.brand = np.full(0, -1, np.int32)
         self.words = np.full((0, MAX_WORDS), -1, np.int32)
-        self.word_share = np.zeros(0, np.float32)
+        self.word_share = np.zeros(1, np.float32)
+        self.most_words = 0
         self.price = np.full(0, np.nan)
         self.log_price = np.full(0, np.nan)
         self.created_s = np.full(0, np.nan)
@@ -83,7 +87,7 @@ class ItemTable:
     def rows(self, item_ids: Sequence[str]) -> RowArray:
         """Rows of `item_ids`; -1 for an id the catalogue does not know."""
         row_of = self.row_of
-        return np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
+        return np.fromiter(map(row_of.get, item_ids, repeat(-1)), np.int64, len(item_ids))
 
     def in_category(self, rows: RowArray, path: str) -> BoolArray:
         """Which items of `rows` lie in `path` or below it, (n,); a row of -1 lies nowhere.
@@ -125,7 +129,7 @@ class ItemTable:
         codes = self.words[: len(interaction_counts)]
         known = codes >= 0
         repeated = np.repeat(interaction_counts, known.sum(axis=1))
-        counts = np.bincount(codes[known], repeated, len(self.word_code))
+        counts = np.bincount(codes[known], repeated, len(self.word_code) + 1)
         self.word_share = (counts / max(float(interaction_counts.sum()), 1.0)).astype(np.float32)
 
     def _write(self, row: int, item: Item) -> None:
@@ -143,6 +147,7 @@ class ItemTable:
         # A word that no item keeps gets no code: long descriptions would fill the table with them.
         kept = words_in_order(text)[:MAX_WORDS]
         codes = [self.word_code.setdefault(word, len(self.word_code)) for word in kept]
+        self.most_words = max(self.most_words, len(codes))
         self.words[row, : len(codes)] = codes
         self.price[row] = price
         self.log_price[row] = facts.log_price

@@ -8,7 +8,7 @@ import numpy as np
 from features.behavior.aggregator import Aggregator
 from features.behavior.shares import SHARE_HALF_LIFE_S
 from features.behavior.state import BehaviorState
-from features.behavior.state_rows import ItemRows
+from features.catalog.item_rows import ItemRows
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent
 from features.store.online import OnlineFeatures

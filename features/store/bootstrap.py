@@ -18,8 +18,9 @@ from features.arrays import LongArray
 from features.behavior.aggregator import Aggregator
 from features.behavior.replay import fold_all, item_table
 from features.behavior.state import BehaviorState
-from features.behavior.state_rows import ItemRows, states_to_columns
+from features.behavior.state_rows import states_to_columns
 from features.catalog.counters import DAY_S
+from features.catalog.item_rows import ItemRows
 from features.catalog.table import ItemTable
 from features.datasets.event_rows import behavior_events
 from features.datasets.format import Dataset

@@ -151,12 +151,15 @@ def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
 def _conformed(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     for field in wanted:
         if field.name not in table.column_names:
-            empty: object = (
-                [] if pa.types.is_list(field.type) else "" if field.type == pa.string() else 0
-            )
-            column = pa.array([empty] * table.num_rows, field.type)
+            column = pa.array([_empty(field.type)] * table.num_rows, field.type)
             table = table.append_column(field, column)
     return table.select(wanted.names)
+
+
+def _empty(kind: pa.DataType) -> object:
+    if pa.types.is_binary(kind):
+        return None
+    return [] if pa.types.is_list(kind) else "" if kind == pa.string() else 0
 
 
 def _new_name() -> str:

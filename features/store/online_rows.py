@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from feast import FeatureStore
 from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.helpers import _redis_key, extract_text_and_num
+from feast.infra.online_stores.helpers import _mmh3, _redis_key, extract_text_and_num
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from features.definitions import COLUMNS, JOIN_KEY, SESSION_VIEW, TTL_S
+from features.behavior.state_rows import BEHAVIOR_COLUMNS, PACKED
+from features.definitions import COLUMNS, JOIN_KEY, PACKED_VIEWS, SESSION_VIEW, TTL_S
 from features.sqlite_file import SqliteFile
 
 _KEY_VERSION = 3
@@ -80,6 +81,12 @@ class SqliteRows:
         # What Feast writes, as one statement of many rows: its own executes one for each feature,
         # which takes more than half of the time of ingest.
         with self._writer:
+            if view in PACKED_VIEWS:  # Feast would read what an older row has beside it
+                keys = [serialize_entity_key(key, _KEY_VERSION) for key, *_ in rows]
+                self._writer.executemany(
+                    f"DELETE FROM {self._table(view)} WHERE entity_key = ? AND feature_name <> ?",
+                    [(key, PACKED) for key in keys],
+                )
             self._writer.executemany(
                 f"INSERT INTO {self._table(view)} "
                 "(entity_key, feature_name, value, value_text, event_ts, created_ts) "
@@ -138,7 +145,10 @@ class RedisRows:
         # Feast has one time to live for all keys; sessions need a far shorter one than shoppers.
         with self._client.pipeline(transaction=False) as pipe:
             for key, *_ in rows:
-                pipe.expire(_redis_key(self._project, key, _KEY_VERSION), int(TTL_S[view]))
+                redis_key = _redis_key(self._project, key, _KEY_VERSION)
+                pipe.expire(redis_key, int(TTL_S[view]))
+                if view in PACKED_VIEWS:  # what an older row has beside it
+                    pipe.hdel(redis_key, *(_mmh3(f"{view}:{name}") for name in BEHAVIOR_COLUMNS))
             pipe.execute()
 
     def sync(self) -> None:

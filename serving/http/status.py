@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from features.behavior.state import BehaviorState
+from features.behavior.state_rows import AnyState
 from features.behavior.unwanted import hidden_items
 from serving.errors import FeaturesUnavailableError, RankingError
 from serving.models.batcher import RankerClient, RankerJob
@@ -167,7 +167,7 @@ class Status:
         return job, not isinstance(shopper, Unavailable)
 
 
-def _user_document(state: BehaviorState, now_s: float) -> dict[str, Any]:
+def _user_document(state: AnyState, now_s: float) -> dict[str, Any]:
     def shares(weights: dict[str, float]) -> dict[str, float]:
         top = sorted(weights.items(), key=lambda entry: -entry[1])[:20]
         mass = sum(max(weight, 0.0) for _, weight in top) or 1.0

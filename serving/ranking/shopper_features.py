@@ -41,6 +41,7 @@ from serving.telemetry.metrics import FEATURE_READ_SECONDS
 
 _EXPOSURE_HALF_LIFE = HALF_LIFE["30d"]
 _LEAST_BUDGET_S = 0.001
+_NO_QUERY = np.zeros((1, 1), np.int16)  # as the tokenizer has it
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -106,12 +107,12 @@ class ShopperFeatures:
     ) -> FeatureMatrix:
         """The request's candidates with what is known of them."""
         table, counters = shop.items.table, shop.items.counters
-        rows = candidates.rows
+        rows, counts = candidates.rows, None
         exposure = np.full(len(rows), np.inf, np.float32)
         if len(counters):
             counts = counters.at(np.maximum(rows, 0), context.at_s)
-            seen = counts[:, : Counter.RETURN, _EXPOSURE_HALF_LIFE].sum(axis=1)
-            exposure = np.where(rows >= 0, seen, np.inf).astype(np.float32)
+            exposure = counts[:, : Counter.RETURN, _EXPOSURE_HALF_LIFE].sum(axis=1)
+            exposure[rows < 0] = np.inf
         return FeatureMatrix(
             rows=rows,
             values=behavior_features(
@@ -123,6 +124,7 @@ class ShopperFeatures:
                 candidates.retrieval_score,
                 query=context.query,
                 histories=evidence.histories,
+                counts=counts,
             ),
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
@@ -147,7 +149,9 @@ class ShopperFeatures:
         read = context.query if limits.query_tokens or context.explain else None
         return request_tensors(
             shop.items.texts_of,
-            self._tokenizer.tokens([read or ""], limits.query_tokens or MAX_TOKENS),
+            self._tokenizer.tokens([read], limits.query_tokens or MAX_TOKENS)
+            if read
+            else _NO_QUERY,
             _newest(evidence.user_history, limits.user_history),
             _newest(evidence.session_history, limits.session_history),
             bought,
@@ -180,6 +184,6 @@ def _pick(column: np.ndarray[Any, np.dtype[_Number]], rows: RowArray) -> npt.NDA
     """Values of `rows`; -1 for a row of -1, whatever the last row holds."""
     if len(column) == 0:
         return np.full((len(rows), *column.shape[1:]), -1, column.dtype)
-    out: npt.NDArray[_Number] = column[rows]
+    out: npt.NDArray[_Number] = column.take(rows, axis=0)
     out[rows < 0] = -1
     return out

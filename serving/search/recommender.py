@@ -8,7 +8,7 @@ import numpy as np
 from features.arrays import BoolArray, DoubleArray, FloatArray, RowArray
 from features.behavior.history import ItemHistory, neighbor_score
 from features.behavior.matrix import Shopper
-from features.behavior.state import BehaviorState
+from features.behavior.state_rows import AnyState
 from features.catalog.counters import ItemCounters
 from features.catalog.table import ItemTable
 from serving.search.dense import DenseIndex
@@ -138,7 +138,7 @@ class Recommender:
             lists.append((0.7, self._dense.nearest(share[known] @ vectors, _DEPTH)))
         return lists
 
-    def _popular_in(self, state: BehaviorState, popular: RowArray) -> RowArray:
+    def _popular_in(self, state: AnyState, popular: RowArray) -> RowArray:
         """Popular items of the state's strongest deepest categories."""
         popular = popular[:_CATEGORY_REACH]
         table = self._items.table

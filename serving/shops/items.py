@@ -64,9 +64,8 @@ class ItemCache:
         known = rows >= 0
         if not known.any():
             return np.zeros(len(rows), np.int64), np.zeros((len(rows), 1), np.int16)
-        keys = np.where(known, self.keys[rows], 0)
-        tokens = self.tokens[rows]
-        tokens[~known] = 0
+        keys, tokens = self.keys.take(rows), self.tokens.take(rows, axis=0)
+        keys[~known], tokens[~known] = 0, 0
         # The text "[PAD]" has token 0 as well, so the last column that is used counts.
         used = np.flatnonzero(tokens.any(axis=0))
         width = int(used[-1]) + 1 if len(used) else 1

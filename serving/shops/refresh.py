@@ -10,7 +10,7 @@ import numpy as np
 
 from features.arrays import RowArray
 from features.behavior.neighbor_file import NeighborFile
-from features.behavior.state_rows import ItemRows
+from features.catalog.item_rows import ItemRows
 from features.catalog.store import CatalogChanges
 from features.events.log import ChangesMissedError, ItemChanges
 from serving.errors import RankingError

@@ -22,9 +22,9 @@ from features.arrays import FloatArray
 from features.behavior.fold import fold
 from features.behavior.matrix import FEATURE_NAMES, Shopper
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
-from features.behavior.state_rows import ItemRows
 from features.catalog.counters import COUNTS_SHAPE, Counter
 from features.catalog.item import Item
+from features.catalog.item_rows import ItemRows
 from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
 from features.events.event import BehaviorEvent, EventType

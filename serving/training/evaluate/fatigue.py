@@ -21,6 +21,7 @@ from features.arrays import FloatArray, RowArray
 from features.behavior.matrix import Shopper
 from features.behavior.replay import Stop, item_table, replay
 from features.behavior.state import USER_BOUNDS, BehaviorState
+from features.behavior.state_rows import StateRow
 from features.behavior.unwanted import see
 from features.catalog.counters import DAY_S
 from features.catalog.table import ItemTable
@@ -174,7 +175,8 @@ def _seen(slates: Sequence[Slate], scores: dict[str, FloatArray]) -> Table:
 
 def _ten_visits(slate: Slate, scores: FloatArray, rule: tuple[float, float]) -> Iterator[RowArray]:
     """What each visit shows, and leaves untouched."""
-    user = slate.shopper.user.copy() if slate.shopper.user else BehaviorState()
+    known = slate.shopper.user
+    user = StateRow.of(known).state() if known else BehaviorState()
     for day in range(VISITS):
         at_s = slate.at_s + day * DAY_S
         shown = slate.order(scores, rule, Shopper(user), at_s)[:DEPTH]

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from features.behavior.history import NO_HISTORY, WORD_DOUBT, ItemHistory, bought_items, word_taste
+from features.behavior.history import (
+    NO_HISTORY,
+    WORD_DOUBT,
+    ItemHistory,
+    bought_items,
+    recency_rank,
+    word_taste,
+)
 from features.behavior.state import BehaviorState
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
@@ -74,3 +81,20 @@ def test_bought_items_are_the_newest_that_the_catalogue_knows_with_their_ages(
     for history in (NO_HISTORY, ItemHistory.of(BehaviorState(), shop)):
         rows, values = bought_items(history, now_s, 2)
         assert (len(rows), values.shape) == (0, (0, 3))
+
+
+def test_what_one_request_looked_up_is_not_there_for_the_next(shop: ItemTable) -> None:
+    first = ItemHistory.of(BehaviorState(recent={"Red mug": (1.0, 1.0), "gone": (2.0, 1.0)}), shop)
+    second = ItemHistory.of(BehaviorState(recent={"Green sofa": (1.0, 1.0)}), shop)
+    rows = np.arange(4)
+    assert recency_rank(first, shop, rows).tolist() == [0.5, 0, 0, 0]
+    assert recency_rank(second, shop, rows).tolist() == [0, 0, 0, 1]
+    assert recency_rank(second, shop, np.array([-1])).tolist() == [0]
+
+
+def test_an_item_that_came_later_can_be_looked_up(shop: ItemTable) -> None:
+    known = ItemHistory.of(BehaviorState(recent={"Red mug": (1.0, 1.0)}), shop)
+    recency_rank(known, shop, np.arange(4))
+    shop.upsert([Item(f"new {number}", "Vase") for number in range(20)])
+    newest = ItemHistory.of(BehaviorState(recent={"new 19": (1.0, 1.0)}), shop)
+    assert np.flatnonzero(recency_rank(newest, shop, np.arange(24))).tolist() == [23]

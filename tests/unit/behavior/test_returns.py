@@ -62,8 +62,8 @@ def test_after_a_return_the_shopper_has_not_bought(value: float | None) -> None:
         assert state.counts == {**other.counts, "return": 1}
         assert state.categories.keys() == other.categories.keys()
         np.testing.assert_allclose(
-            affinities(state, ITEMS, ROWS)[:, columns],
-            affinities(other, ITEMS, ROWS)[:, columns],
+            affinities([state], ITEMS, ROWS)[:, 0, columns],
+            affinities([other], ITEMS, ROWS)[:, 0, columns],
             rtol=1e-5, atol=1e-6,
         )  # fmt: skip
     assert sold(back) == pytest.approx(0.0, abs=1e-6)

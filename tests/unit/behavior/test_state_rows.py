@@ -8,14 +8,15 @@ from features.behavior.column_kinds import COLUMN_KINDS
 from features.behavior.state import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
-    ITEM_COLUMNS,
+    PACKED,
     UNWANTED_COLUMNS,
-    ItemRows,
-    row_to_state,
+    StateRow,
+    pack,
     state_to_row,
     states_to_columns,
 )
 from features.catalog.counters import Counter, ItemCounters
+from features.catalog.item_rows import ITEM_COLUMNS, ItemRows
 from features.events.event import EventType
 
 NAMES = st.text(max_size=12)
@@ -53,9 +54,19 @@ def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> Non
     stored = {
         name: type(value).FromString(value.SerializeToString()) for name, value in values.items()
     }
-    back = row_to_state(
-        {name: COLUMN_KINDS[kind].read(stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
-    )
+    row = {name: COLUMN_KINDS[kind].read(stored[name]) for name, kind in BEHAVIOR_COLUMNS.items()}
+    assert_same(StateRow(row).state(), state)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STATES)
+def test_a_state_survives_being_packed(state: BehaviorState) -> None:
+    row = StateRow.unpack(pack(state))
+    assert row.n_interactions == state.n_interactions
+    assert_same(row.state(), state)
+
+
+def assert_same(back: BehaviorState, state: BehaviorState) -> None:
     assert back == state
     for name in ("recent", "bought", "categories", "brands", "queries", "hidden", "shown", "given"):
         assert list(getattr(back, name)) == list(getattr(state, name))
@@ -64,7 +75,7 @@ def test_a_state_survives_its_row_and_feasts_values(state: BehaviorState) -> Non
 def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
     row = state_to_row(BehaviorState(counts={EventType.IMPRESSION: 3}))
     row["counts"] = row["counts"][:4]
-    assert row_to_state(row).counts == {EventType.IMPRESSION: 3}
+    assert StateRow(row).state().counts == {EventType.IMPRESSION: 3}
 
 
 def test_a_row_written_before_hides_were_kept_can_be_read() -> None:
@@ -72,18 +83,18 @@ def test_a_row_written_before_hides_were_kept_can_be_read() -> None:
     row = state_to_row(before)
     for name in UNWANTED_COLUMNS:
         del row[name]
-    assert row_to_state(row) == before
+    assert StateRow(row).state() == before
 
 
 def test_a_row_written_before_money_was_kept_can_be_read() -> None:
     row = state_to_row(BehaviorState(bought={"a": (2.0, 5.0, 7.0, 9.0), "b": (1.0, 6.0, 6.0, 3.0)}))
     row["bought_values"] = row["bought_values"][:6]
-    assert row_to_state(row).bought == {"a": (2.0, 5.0, 7.0, 0.0), "b": (1.0, 6.0, 6.0, 0.0)}
+    assert StateRow(row).state().bought == {"a": (2.0, 5.0, 7.0, 0.0), "b": (1.0, 6.0, 6.0, 0.0)}
 
 
 def test_columns_of_several_states_line_up() -> None:
     columns = states_to_columns([BehaviorState(last_s=1.0), BehaviorState(last_s=2.0)])
-    assert list(columns) == list(BEHAVIOR_COLUMNS)
+    assert list(columns) == [*BEHAVIOR_COLUMNS, PACKED]
     assert columns["last_s"] == [1.0, 2.0]
 
 

@@ -3,15 +3,22 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow.parquet as pq
 
-from features.behavior.state_rows import FOLD_COLUMNS, ORIGIN_COLUMNS, UNWANTED_COLUMNS
+from features.behavior.state_rows import (
+    FOLD_COLUMNS,
+    ORIGIN_COLUMNS,
+    UNWANTED_COLUMNS,
+    state_to_row,
+)
 from features.catalog.counters import DAY_S, HALF_LIFE, Counter
 from features.catalog.item import Item
-from features.definitions import SESSION_VIEW, USER_VIEW
+from features.definitions import COLUMNS, SESSION_VIEW, USER_VIEW
 from features.events.event import MAX_AGE_S, EventType, sign_in
 from features.ingest.__main__ import open_ingest
 from features.ingest.keeping.erase import Eraser
@@ -22,6 +29,7 @@ from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.store.feature_store import is_current, open_store
 from features.store.offline import OfflineStore
 from features.store.online import OnlineFeatures
+from features.store.online_rows import entity_key
 from tests.support.live_shop import Shop, assert_online_is, folded, visits, wait_until
 
 
@@ -158,11 +166,16 @@ def test_rows_and_snapshots_of_an_earlier_version_are_read_and_added_to(shop: Sh
         ingest.drain()
         ingest.maintain()
     before = shop.user()
-    with sqlite3.connect(shop.settings.store.online_path) as online:
-        names = ", ".join(f"'{name}'" for name in UNWANTED_COLUMNS)
-        online.execute(f"DELETE FROM vitrine_{USER_VIEW} WHERE feature_name IN ({names})")
-        assert online.total_changes == 2 * len(UNWANTED_COLUMNS)
-    online.close()
+    with closing(sqlite3.connect(shop.settings.store.online_path)) as online, online:
+        online.execute(f"DELETE FROM vitrine_{USER_VIEW}")
+        assert online.total_changes == 2
+    row, at = state_to_row(before), datetime.fromtimestamp(before.last_s, UTC)
+    values = {
+        name: COLUMNS[USER_VIEW][name].write(value)
+        for name, value in row.items()
+        if name not in UNWANTED_COLUMNS
+    }
+    shop.online._rows.write(USER_VIEW, [(entity_key(USER_VIEW, "u1"), values, at, at)])
     folder = shop.settings.store.offline_path / USER_VIEW
     for path in folder.glob("*.parquet"):
         pq.write_table(pq.read_table(path).drop_columns([*UNWANTED_COLUMNS]), path)

@@ -134,7 +134,7 @@ def test_point_in_time_rows_are_the_newest_snapshot_and_never_the_future(
             "event_timestamp": [datetime.fromtimestamp(at_s, UTC) for _, at_s in asked],
         }
     )
-    service = store.get_feature_service(RANKER)
+    service = store.get_feature_service("ranker_v3")
     rows = store.get_historical_features(entities, service, full_feature_names=True).to_df()
     assert len(rows) == len(asked)
     for row in rows.to_dict("records"):
