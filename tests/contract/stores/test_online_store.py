@@ -227,7 +227,12 @@ def test_a_row_of_columns_is_read_by_them_and_written_anew_in_one_piece(
         row = state_to_row(old)
         values = {name: COLUMNS[view][name].write(row[name]) for name in BEHAVIOR_COLUMNS}
         at = datetime.fromtimestamp(NOW_S, UTC)
-        online._rows.write(view, [(entity_key(view, "old"), values, at, at)])
+        store._get_provider().online_write_batch(
+            store.config,
+            store.get_feature_view(view),
+            [(entity_key(view, "old"), values, at, at)],
+            None,
+        )
         assert_same(read(["old"])["old"], old)
         new = replace(old, counts={EventType.VIEW: 2}, applied_seq=2)
         write({"old": new})
