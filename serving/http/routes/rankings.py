@@ -22,7 +22,6 @@ from serving.http.routes.answers import liked_response, response, search_respons
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
     Asking,
-    Candidate,
     RankRequest,
     RankResponse,
     RecommendRequest,
@@ -182,16 +181,16 @@ def _search(body: SearchRequest) -> Search:
 
 
 def _given(body: RankRequest) -> Given:
-    item_ids, scores = [], []
+    item_ids: list[str] = []
+    scores: list[float | None] = []
     for candidate in body.candidates:
-        named = candidate if isinstance(candidate, Candidate) else Candidate(item_id=candidate)
-        item_ids.append(named.item_id)
-        scores.append(math.nan if named.retrieval_score is None else named.retrieval_score)
-    return Given(
-        item_ids,
-        np.array(scores, np.float32),
-        _filters(body.filters),
-    )
+        if isinstance(candidate, str):
+            item_ids.append(candidate)
+            scores.append(None)
+        else:
+            item_ids.append(candidate.item_id)
+            scores.append(candidate.retrieval_score)
+    return Given(item_ids, np.array(scores, np.float32), _filters(body.filters))  # None is NaN
 
 
 def _boosts(body: _AnyRequest, max_boost: float) -> tuple[Boost, ...]:
