@@ -14,6 +14,7 @@ from serving.http.access.auth import Keyring
 from serving.http.access.cross_origin import CrossOrigin
 from serving.http.access.peers import ClientAddress
 from serving.http.bodies import add_error_answers
+from serving.http.direct import Direct
 from serving.http.home import add_home
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
@@ -65,6 +66,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
         redirect_slashes=False,  # a redirect would go to whatever host the caller named
     )
     # The last one is the outermost.
+    app.add_middleware(Direct, routes=app.routes)
     app.add_middleware(CrossOrigin, keys=endpoints.keys)
     app.add_middleware(ClientAddress, trusted_proxies=endpoints.access.trusted_proxies)
     app.add_middleware(

@@ -62,26 +62,32 @@ def add_error_answers(app: FastAPI) -> None:
     """Every error as a problem document."""
 
     @app.exception_handler(VitrineError)
-    async def known(request: Request, error: VitrineError) -> Response:
-        shown = str(error.args[0]) if error.args else error.code
-        retry_after_s = error.args[1] if len(error.args) > 1 else None
-        if error.status_code >= 500:
-            # The cause's kind only: what redis, grpc or pydantic say may quote the request.
-            _LOG.warning("%s: %s", error.code, type(error.__cause__ or error).__name__)
-            shown = error.code
-        return problem(request, error.status_code, error.code, shown, retry_after_s)
+    @app.exception_handler(HTTPException)
+    async def known(request: Request, error: VitrineError | HTTPException) -> Response:
+        return error_answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         return problem(request, 422, "invalid_request", sentence(first["loc"], first["msg"]))
 
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
-        code = HTTPStatus(error.status_code).name.lower()
-        detail = (
-            _NO_PATH if error.status_code == 404 and error.detail == "Not Found" else error.detail
-        )
-        answer = problem(request, error.status_code, code, str(detail))
-        answer.headers.update(error.headers or {})
-        return answer
+
+def error_answer(request: Request, error: VitrineError | HTTPException) -> Response:
+    """An error as a problem document."""
+    if isinstance(error, HTTPException):
+        return _http_answer(request, error)
+    shown = str(error.args[0]) if error.args else error.code
+    retry_after_s = error.args[1] if len(error.args) > 1 else None
+    if error.status_code >= 500:
+        # The cause's kind only: what redis, grpc or pydantic say may quote the request.
+        _LOG.warning("%s: %s", error.code, type(error.__cause__ or error).__name__)
+        shown = error.code
+    return problem(request, error.status_code, error.code, shown, retry_after_s)
+
+
+def _http_answer(request: Request, error: HTTPException) -> Response:
+    code = HTTPStatus(error.status_code).name.lower()
+    detail = _NO_PATH if error.status_code == 404 and error.detail == "Not Found" else error.detail
+    answer = problem(request, error.status_code, code, str(detail))
+    answer.headers.update(error.headers or {})
+    return answer

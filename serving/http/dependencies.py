@@ -21,12 +21,14 @@ class Scoped(HTTPBearer):
         self._scope = scope
 
     async def __call__(self, request: HTTPConnection) -> Any:
-        """The Caller; raises what a key deserves that is missing, unknown or of other scopes."""
+        """See `admit`."""
+        return self.admit(request)
+
+    def admit(self, request: HTTPConnection) -> Caller:
+        """Who sent it; raises what a key deserves that is missing, unknown or of other scopes."""
         sender = Sender(
             request.client.host if request.client else "",
             request.headers.get("origin"),
-            request.query_params.get("key"),
+            request.query_params.get("key") if request.scope["query_string"] else None,
         )
-        given = request.headers.get("authorization")
-        caller: Caller = self._keys.admit(given, self._scope, sender)
-        return caller
+        return self._keys.admit(request.headers.get("authorization"), self._scope, sender)

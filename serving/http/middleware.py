@@ -5,13 +5,14 @@ import math
 import re
 import time
 import uuid
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +32,8 @@ _CLIENT_CLOSED = 499  # nginx's number for a caller that left; it is nobody's fa
 _UNSAMPLED = trace.set_span_in_context(
     trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False)), Context()
 )
+_requests = lru_cache(1_000)(REQUESTS.labels)  # endpoints and statuses are closed sets
+_request_seconds = lru_cache(1_000)(REQUEST_SECONDS.labels)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _MILLISECONDS = re.compile(r"[0-9]{13}")  # enough until the year 2286
 _RECEIVED = "x-vitrine-received"  # when HAProxy had the request, unix milliseconds
@@ -82,10 +85,14 @@ class RequestMiddleware:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                out = MutableHeaders(scope=message)
-                out["x-request-id"] = request_id
                 total = f"total;dur={1000 * (time.perf_counter() - started_s):.2f}"
-                out["server-timing"] = ", ".join(filter(None, [stages.header(), total]))
+                timing = ", ".join(filter(None, [stages.header(), total]))
+                headers_out = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"server-timing", timing.encode()),
+                ]
+                message = {**message, "headers": headers_out}
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
@@ -126,8 +133,8 @@ class RequestMiddleware:
                         stages, attributes,
                     )  # fmt: skip
                 stages.observe()
-                REQUESTS.labels(endpoint=endpoint, status=str(status)).inc()
-                REQUEST_SECONDS.labels(endpoint=endpoint).observe(time.perf_counter() - started_s)
+                _requests(endpoint, status).inc()
+                _request_seconds(endpoint).observe(time.perf_counter() - started_s)
 
     def _parent(self, headers: Headers) -> Context | None:
         """The caller's trace, unless the server in front of us has joined it already."""

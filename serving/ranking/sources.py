@@ -135,10 +135,13 @@ class Sources:
 
     async def _query_vector(self, shop: Shop, context: Context, query: str) -> FloatArray | None:
         """Of the query; a misspelt one lies halfway to what may have been meant."""
-        corrected = await self._in_pool(lambda: shop.retrieval.corrected(query))
+        texts = [query]
+        # A guess compares a word with all others; what needs none is not worth a thread's turn.
+        if not shop.retrieval.knows(query):
+            corrected = await self._in_pool(lambda: shop.retrieval.corrected(query))
+            texts += [corrected] if corrected != query else []
         left_s = context.deadline_s - time.monotonic()
         budget_s = min(left_s / 2, self._settings.model_share_s(left_s))
-        texts = [query] if corrected == query else [query, corrected]
         try:
             vectors = await self._encoder.encode(texts, budget_s)
         except RankingError:

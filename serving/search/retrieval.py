@@ -124,6 +124,10 @@ class Retrieval:
         """All items that the filters let through, (n,)."""
         return np.flatnonzero(self.allowed(self._all_rows(), filters))
 
+    def knows(self, query: str) -> bool:
+        """Whether items have all of its words: then it is `corrected` already."""
+        return self._matcher.lexicon.has(query)
+
     def corrected(self, query: str) -> str:
         """The query with the likeliest words of the catalogue for those that no item has."""
         return self._matcher.lexicon.corrected(query)

@@ -19,7 +19,8 @@ class ClientAddress:
 
     def __init__(self, app: ASGIApp, trusted_proxies: Sequence[IPvAnyNetwork] = ()) -> None:
         inner: Any = app  # uvicorn has types of its own for the same protocol
-        self._app: Any = ProxyHeadersMiddleware(inner, [str(each) for each in trusted_proxies])
+        trusted = [str(each) for each in trusted_proxies]
+        self._app: Any = ProxyHeadersMiddleware(inner, trusted) if trusted else inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

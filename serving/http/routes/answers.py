@@ -13,23 +13,29 @@ from serving.types import Reason
 
 def response(slate: Slate) -> dict[str, Any]:
     """The body of a RankResponse; built as plain data, for it is on the hot path."""
-    item_ids = slate.candidates.item_ids
-    items = []
-    propensities = slate.propensity.tolist()
-    values = slate.values[slate.order].tolist()
+    item_ids, order = slate.candidates.item_ids, slate.order.tolist()
     relevance = slate.candidates.relevance
-    relevances = None if relevance is None else relevance[slate.order].tolist()
-    for place, index in enumerate(slate.order.tolist()):
-        item: dict[str, Any] = {
+    columns = zip(
+        order,
+        slate.values[slate.order].tolist(),
+        [None] * len(order) if relevance is None else relevance[slate.order].tolist(),
+        range(1, len(order) + 1),
+        slate.propensity.tolist(),
+        strict=True,
+    )
+    items: list[dict[str, Any]] = [
+        {
             "item_id": item_ids[index],
-            "score": values[place],
-            "relevance": None if relevances is None else relevances[place],
-            "position": place + 1,
-            "propensity": propensities[place],
+            "score": value,
+            "relevance": relevant,
+            "position": position,
+            "propensity": propensity,
         }
-        if slate.context.explain:
+        for index, value, relevant, position, propensity in columns
+    ]
+    if slate.context.explain:
+        for place, item in enumerate(items):
             item["explanation"] = explain(slate, place).as_dict()
-        items.append(item)
     return {
         "ranking_id": slate.context.ranking_id,
         "route": slate.route.value,

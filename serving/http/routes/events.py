@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import APIKeyQuery
@@ -15,6 +14,7 @@ from serving.http.access.auth import Keyring, Publishable, Scope
 from serving.http.access.cross_origin import EVENTS_PATH, PREFLIGHT
 from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
+from serving.http.direct import caller_of, direct
 from serving.http.openapi import takes
 from serving.http.routes.event_entries import RefusedError, judge_events, kept
 from serving.http.routes.event_import import EventImport
@@ -46,7 +46,7 @@ class EventRoutes:
 
     def add_to(self, app: FastAPI, keys: Keyring) -> None:
         """Register them; a key needs the scope `events`."""
-        events = Depends(Scoped(keys, Scope.EVENTS))
+        events = Scoped(keys, Scope.EVENTS)
 
         @app.options(EVENTS_PATH, include_in_schema=False)
         async def may_post_events(request: Request) -> Response:
@@ -55,29 +55,32 @@ class EventRoutes:
                 raise ForbiddenError("no publishable key lists this origin")
             return Response(status_code=204, headers=PREFLIGHT)
 
-        @app.post(
+        @direct(
+            app,
             EVENTS_PATH,
+            events,
+            Depends(_URL_KEY),
             status_code=202,
-            dependencies=[Depends(_URL_KEY)],
             openapi_extra=takes(EventsRequest, EventsResponse, status=202),
         )
-        async def post_events(request: Request, caller: Annotated[Any, events]) -> Response:
+        async def post_events(request: Request) -> Response:
             """Take behaviour events; those accepted are durable when this answers.
 
             The body is read as JSON whatever its content type, since a beacon's is text/plain.
             """
-            body = await read_body(request, EventsRequest)
+            body, caller = await read_body(request, EventsRequest), caller_of(request)
             taken = await self.take(self._shops.of(caller.shop), body, caller.publishable)
             return json_response(taken.model_dump(), 202)
 
-        @app.post("/v1/events/import", openapi_extra=self._import.document)
-        async def import_events(request: Request, caller: Annotated[Any, events]) -> Response:
+        @direct(app, "/v1/events/import", events, openapi_extra=self._import.document)
+        async def import_events(request: Request) -> Response:
             """Take the behaviour of years, one event a line, however old.
 
             An `event_id` that is there already is a duplicate and changes nothing, so lines may be
             sent again. While ingest is behind, the stream is held; after a while the answer is a
             503 whose `taken` counts as this answer does: go on behind its `lines`.
             """
+            caller = caller_of(request)
             if caller.publishable:
                 raise ForbiddenError("an import needs a secret key")
             shop = self._shops.of(caller.shop)

@@ -16,12 +16,12 @@ from serving.http import schemas
 from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
+from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
 from serving.http.routes.answers import liked_response, response, search_response
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
     Asking,
-    Candidate,
     RankRequest,
     RankResponse,
     RecommendRequest,
@@ -60,52 +60,57 @@ class RankingRoutes:
 
     def add_to(self, app: FastAPI, keys: Keyring) -> None:
         """Register them; a key needs the scope `rank`."""
-        rank = Depends(Scoped(keys, Scope.RANK))
+        rank = Scoped(keys, Scope.RANK)
 
-        @app.post("/v1/rank", openapi_extra=takes(RankRequest, RankResponse))
-        async def rank_candidates(request: Request, caller: Annotated[Any, rank]) -> Response:
+        @direct(app, "/v1/rank", rank, openapi_extra=takes(RankRequest, RankResponse))
+        async def rank_candidates(request: Request) -> Response:
             """Put the given candidates in the best order for this shopper."""
             body = await read_body(request, RankRequest)
             query = (body.query or "").strip() or None
-            return await self._answer(caller, body, query, _given(body), stages_of(request))
+            return await self._answer(request, body, query, _given(body))
 
-        @app.post("/v1/search", openapi_extra=takes(SearchRequest, SearchResponse))
-        async def search(request: Request, caller: Annotated[Any, rank]) -> Response:
+        @direct(app, "/v1/search", rank, openapi_extra=takes(SearchRequest, SearchResponse))
+        async def search(request: Request) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
             source = _search(body)
             query = body.query.strip() or None
+            caller = caller_of(request)
             slate = await self._slate(caller, body, query, source, stages_of(request))
             currency = self._shops.of(caller.shop).items.table.prices.currency or None
             return _ranked(slate, search_response(slate, source, body, currency))
 
-        @app.post("/v1/recommend", openapi_extra=takes(RecommendRequest, RankResponse))
-        async def recommend(request: Request, caller: Annotated[Any, rank]) -> Response:
+        @direct(app, "/v1/recommend", rank, openapi_extra=takes(RecommendRequest, RankResponse))
+        async def recommend(request: Request) -> Response:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
             source = Recommend(
                 tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids)
             )
-            return await self._answer(caller, body, None, source, stages_of(request))
+            return await self._answer(request, body, None, source)
 
-        @app.post("/v1/recommend/brands", openapi_extra=takes(BrandsRequest, LikedResponse))
-        async def recommend_brands(request: Request, caller: Annotated[Any, rank]) -> Response:
+        @direct(
+            app, "/v1/recommend/brands", rank, openapi_extra=takes(BrandsRequest, LikedResponse)
+        )
+        async def recommend_brands(request: Request) -> Response:
             """Choose brands for this shopper."""
-            body = await read_body(request, BrandsRequest)
-            return await self._kinds(caller, body, Kind(), stages_of(request))
+            return await self._kinds(request, await read_body(request, BrandsRequest), Kind())
 
-        @app.post("/v1/recommend/categories", openapi_extra=takes(CategoriesRequest, LikedResponse))
-        async def recommend_categories(request: Request, caller: Annotated[Any, rank]) -> Response:
+        @direct(
+            app, "/v1/recommend/categories", rank,
+            openapi_extra=takes(CategoriesRequest, LikedResponse),
+        )  # fmt: skip
+        async def recommend_categories(request: Request) -> Response:
             """Choose categories for this shopper."""
             body = await read_body(request, CategoriesRequest)
-            return await self._kinds(caller, body, Kind(body.level), stages_of(request))
+            return await self._kinds(request, body, Kind(body.level))
 
         @app.get("/v1/items/{item_id:id}/similar", openapi_extra=gives(RankResponse))
         async def similar(
             request: Request,
             item_id: PathId,
             query: Annotated[SimilarQuery, Query()],
-            caller: Annotated[Any, rank],
+            caller: Annotated[Any, Depends(rank)],
         ) -> Response:
             """Items like this one."""
             body = RecommendRequest(
@@ -115,18 +120,17 @@ class RankingRoutes:
                 raise UnknownItemError("item_id: the catalogue has no such item")
             filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
             source = Recommend((item_id,), filters)
-            return await self._answer(caller, body, None, source, stages_of(request))
+            slate = await self._slate(caller, body, None, source, stages_of(request))
+            return _ranked(slate, response(slate))
 
     async def _answer(
-        self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
+        self, request: Request, body: _AnyRequest, query: str | None, source: Source
     ) -> Response:
-        slate = await self._slate(caller, body, query, source, stages)
+        slate = await self._slate(caller_of(request), body, query, source, stages_of(request))
         return _ranked(slate, response(slate))
 
-    async def _kinds(
-        self, caller: Caller, body: BrandsRequest, kind: Kind, stages: Stages
-    ) -> Response:
-        shop = self._shops.of(caller.shop)
+    async def _kinds(self, request: Request, body: BrandsRequest, kind: Kind) -> Response:
+        shop, stages = self._shops.of(caller_of(request).shop), stages_of(request)
         context = self._context(shop, body, stages)
         filters = _filters(body.filters)
         found, reason = await self._pipeline.kinds(shop, kind, filters, context, stages)
@@ -177,16 +181,16 @@ def _search(body: SearchRequest) -> Search:
 
 
 def _given(body: RankRequest) -> Given:
-    item_ids, scores = [], []
+    item_ids: list[str] = []
+    scores: list[float | None] = []
     for candidate in body.candidates:
-        named = candidate if isinstance(candidate, Candidate) else Candidate(item_id=candidate)
-        item_ids.append(named.item_id)
-        scores.append(math.nan if named.retrieval_score is None else named.retrieval_score)
-    return Given(
-        item_ids,
-        np.array(scores, np.float32),
-        _filters(body.filters),
-    )
+        if isinstance(candidate, str):
+            item_ids.append(candidate)
+            scores.append(None)
+        else:
+            item_ids.append(candidate.item_id)
+            scores.append(candidate.retrieval_score)
+    return Given(item_ids, np.array(scores, np.float32), _filters(body.filters))  # None is NaN
 
 
 def _boosts(body: _AnyRequest, max_boost: float) -> tuple[Boost, ...]:

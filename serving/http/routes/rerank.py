@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from features.arrays import FloatArray
 from serving.http.access.auth import Keyring, Scope
 from serving.http.bodies import invalid, json_response
 from serving.http.dependencies import Scoped
+from serving.http.direct import direct
 from serving.http.openapi import answers, ref, takes
 from serving.http.schemas.rerank import (
     MAX_TEXT,
@@ -48,7 +49,7 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
         shown = _logits(relevance) if body.raw_scores else relevance
         return json_response(_answer(body, shown, told, request), headers=headers)
 
-    rank = Depends(Scoped(keys, Scope.RANK))
+    rank = Scoped(keys, Scope.RANK)
     of_texts = {"type": "array", "items": ref(TextScore)}
     extra = {
         **takes(TextsRerank, None, 200, DocumentsRerank),
@@ -57,7 +58,7 @@ def add_rerank(app: FastAPI, scorer: Rerank, keys: Keyring) -> None:
     for name, path in (
         ("rerank", "/rerank"), ("rerank_v1", "/v1/rerank"), ("rerank_v2", "/v2/rerank"),
     ):  # fmt: skip
-        app.post(path, name=name, dependencies=[rank], openapi_extra=extra)(rerank)
+        direct(app, path, rank, name=name, openapi_extra=extra)(rerank)
 
 
 def _answer(body: _Body, scores: FloatArray, told: str, request: Request) -> Any:

@@ -18,9 +18,9 @@ from serving.shops.rules import Diversity
 class Frame:
     """What holds for every slate of one request, however its places are filled.
 
-    layout: the pinned items, FREE elsewhere; kinds: what diversity compares, -1 is like nothing
-    else; ranked: the items to be placed, best first, without pinned and buried ones; falling: the
-    same, most relevant first
+    layout: the pinned items, FREE elsewhere; empty where none is pinned; kinds: what diversity
+    compares, -1 is like nothing else; ranked: the items to be placed, best first, without pinned
+    and buried ones; falling: the same, most relevant first
     """
 
     layout: list[int]
@@ -44,8 +44,9 @@ class Frame:
         if relevance is None:  # nothing was asked: nothing bounds
             relevance, reach = np.zeros(len(kinds), np.float32), np.inf
         falling = ranked[np.argsort(-relevance[ranked], kind="stable")]
+        pinned = (layout != FREE).any()
         return Frame(
-            layout.tolist(), kinds.tolist(), diversity, ranked.tolist(),
+            layout.tolist() if pinned else [], kinds.tolist(), diversity, ranked.tolist(),
             relevance.tolist(), falling.tolist(), reach,
         )  # fmt: skip
 
@@ -62,7 +63,7 @@ class Places:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._slate: list[int] = []  # pinned items, too
+        self._kinds: list[int] = []  # of the places that are filled, by pins, too
         self._taken: set[int] = set()
         self._most_relevant = 0  # place in `falling`
         self._pass_pins()
@@ -70,7 +71,7 @@ class Places:
     @property
     def next(self) -> int:
         """The next free place, from 0."""
-        return len(self._slate)
+        return len(self._kinds)
 
     def allowed(self, left: list[int], most: int = 1) -> list[int]:
         """Up to `most` of the items `left`, in their order, that may stand at the next place.
@@ -79,13 +80,12 @@ class Places:
         Where all of them crowd the window: the first.
         """
         frame, rule = self._frame, self._frame.diversity
-        crowded: set[int] = set()
-        if len(self._slate) < rule.depth:
-            window = [frame.kinds[index] for index in self._slate[1 - rule.window :]]
-            crowded = {kind for kind in window if kind >= 0 and window.count(kind) >= rule.max_same}
+        window = self._kinds[1 - rule.window :] if self.next < rule.depth else []
+        first = frame.kinds[left[0]]
         # The first may always lead: what is so much more relevant has the higher score.
-        if most == 1 and frame.kinds[left[0]] not in crowded:
+        if most == 1 and (first < 0 or window.count(first) < rule.max_same):
             return left[:1]
+        crowded = {kind for kind in window if kind >= 0 and window.count(kind) >= rule.max_same}
         found: list[int] = []
         least = self._least_relevance()
         for index in left:
@@ -98,14 +98,14 @@ class Places:
 
     def put(self, index: int) -> None:
         """At the next free place."""
-        self._slate.append(index)
+        self._kinds.append(self._frame.kinds[index])
         self._taken.add(index)
         self._pass_pins()
 
     def _pass_pins(self) -> None:
-        layout, slate = self._frame.layout, self._slate
-        while len(slate) < len(layout) and layout[len(slate)] != FREE:
-            slate.append(layout[len(slate)])
+        layout, kinds = self._frame.layout, self._kinds
+        while len(kinds) < len(layout) and (pinned := layout[len(kinds)]) != FREE:
+            kinds.append(self._frame.kinds[pinned])
 
     def _least_relevance(self) -> float:
         """Of what may stand before all that are left."""

@@ -153,3 +153,11 @@ async def test_a_shopper_s_purchases_do_not_lift_what_was_not_asked_for(shop: Se
     first = answer.json()["items"][0]["explanation"]
     assert first["relevance"] > 0.5
     assert first["match"]["title"] == 1.0
+
+
+@pytest.mark.parametrize(("query", "texts"), [("milk", 1), ("buttr", 2)])
+async def test_only_a_query_that_may_be_misspelt_is_encoded_twice(
+    shop: Service, query: str, texts: int
+) -> None:
+    await shop.post("/v1/search", {"query": query})
+    assert shop.encoder.calls == [texts]

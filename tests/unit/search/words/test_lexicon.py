@@ -72,6 +72,12 @@ def test_a_query_is_corrected_to_words_of_the_catalogue(items: ItemTerms) -> Non
     assert items.lexicon.corrected("shmapoo 手机壳套装 5kg") == "shampoo 手机壳套装 5kg"
 
 
+@pytest.mark.parametrize("query", ["DOGS shampoo", "ice-creams", "跑鞋 男"])
+def test_a_query_whose_words_items_all_have_is_correct(items: ItemTerms, query: str) -> None:
+    assert items.lexicon.has(query)
+    assert items.lexicon.corrected(query) == query
+
+
 def test_words_of_removed_and_changed_items_are_forgotten(items: ItemTerms) -> None:
     table = ItemTable(Item(str(n), title) for n, title in enumerate(TITLES))
     table.remove("0")
