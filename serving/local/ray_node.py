@@ -12,7 +12,7 @@ from typing import Any
 from ray._private import services
 from ray._private.node import Node
 from ray._private.parameter import RayParams
-from ray._raylet import (
+from ray._raylet import (  # type: ignore[attr-defined]
     DASHBOARD_AGENT_LISTEN_PORT_NAME,
     METRICS_AGENT_PORT_NAME,
     METRICS_EXPORT_PORT_NAME,
@@ -31,17 +31,16 @@ _AGENT_PORTS = (
 _AGENT_OPTIONS = ("--dashboard_agent_command=", "--runtime_env_agent_command=")
 
 
-class LocalNode(Node):  # type: ignore[misc]
+class LocalNode(Node):
     """A head node of GCS, raylet and workers; `address` is for `ray.init`."""
 
     def __init__(self, folder: Path, num_cpus: int) -> None:
         """folder: of its session, a short path; num_cpus: what Ray counts when it places actors."""
         super().__init__(
             RayParams(
-                node_ip_address=services.get_node_ip_address(),
                 num_cpus=num_cpus,
                 include_dashboard=False,
-                include_log_monitor=False,
+                include_log_monitor=False,  # type: ignore[arg-type]
                 no_monitor=True,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 temp_dir=str(folder),
@@ -62,7 +61,7 @@ class LocalNode(Node):  # type: ignore[misc]
         It insists on agents, and ends with them.
         """
         for name in _AGENT_PORTS:
-            persist_port(self.get_session_dir_path(), self.node_id, name, -1)
+            persist_port(self._session_dir, self.node_id, name, -1)
         start = services.start_ray_process
 
         def start_alone(command: list[str], *args: Any, **options: Any) -> Any:
