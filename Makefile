@@ -30,6 +30,11 @@ INSTALL = $(UV) pip sync --quiet --no-config --python
 # every start: a second or two of a processor, and 10 MiB that stay.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The environments of one target are made side by side; several targets come in their order.
+ifeq ($(words $(MAKECMDGOALS)),1)
+MAKEFLAGS += --jobs=2
+endif
+
 .DEFAULT_GOAL := help
 
 ##@ Run
