@@ -7,14 +7,14 @@ import sys
 import threading
 from pathlib import Path
 
-import serving.local.lean_serve  # noqa: F401  # isort: skip  # before anything imports Serve
+import serving.local.node.lean_serve  # noqa: F401  # isort: skip  # before anything imports Serve
 
 import ray
 from ray import serve
 
 from serving.app import build_app
+from serving.local.node.ray_node import LocalNode
 from serving.local.processes import APP_READY
-from serving.local.ray_node import LocalNode
 from serving.settings import Settings
 
 _CPUS = 4  # Triton and ingest run on the same ones

@@ -52,7 +52,7 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": (
-            "serving.local.ray_controller:without_fallback_proxy"
+            "serving.local.node.controller:without_fallback_proxy"
         ),
         # When a replica dies over a request, another one answers it. Every request may be sent
         # twice: rankings change nothing, and events have ids.
