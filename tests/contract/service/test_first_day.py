@@ -45,7 +45,8 @@ def test_the_greeting_s_own_lines_work_when_they_are_pasted(first_day: RunningSt
 
 def test_of_ray_and_serve_only_what_is_asked_runs(first_day: RunningStack) -> None:
     commands = [" ".join(process.cmdline()) for process in first_day.processes()]
-    assert sorted(line.split(".")[0] for line in commands if line.startswith("ray::")) == [
+    titles = [line.split(".")[0].strip() for line in commands if line.startswith("ray::")]
+    assert sorted(titles) == [
         "ray::HAProxyManager",
         "ray::ServeController",
         "ray::ServeReplica:vitrine:Ingress",
