@@ -1,7 +1,7 @@
 """build_app(settings): the graph. The only module that makes deployments and wires classes.
 
-Ingress -> Ranker -> Triton is the one hop of a ranking. ColdStart is a deployment of its own, asked
-when the settings say so; the same rules run in the ingress (docs/adr/0018).
+Ingress -> Ranker -> Triton is the one hop of a ranking. Rules run in the ingress, or in ColdStart,
+a deployment of its own that is there when the settings ask for it (docs/adr/0018).
 """
 
 import gc
@@ -38,7 +38,9 @@ def build_app(settings: Settings) -> Application:
     read_objective(settings.objective_path)
     replicas = settings.deployments
     ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
-    cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
+    cold_start = None
+    if settings.pipeline.cold_start == "deployment":
+        cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
     ingress = _deploy(serve.ingress()(IngressReplica), "Ingress", replicas.ingress)
     app: Application = ingress.bind(settings, ranker, cold_start)
     return app
@@ -98,7 +100,10 @@ class IngressReplica:
     """HTTP, features, retrieval and rules in one process; it calls the Ranker."""
 
     def __init__(
-        self, settings: Settings, ranker: DeploymentHandle[Any], cold_start: DeploymentHandle[Any]
+        self,
+        settings: Settings,
+        ranker: DeploymentHandle[Any],
+        cold_start: DeploymentHandle[Any] | None,
     ) -> None:
         log_json("ingress", settings.logs.folder, settings.logs.level)
         # The event loop gives the interpreter away at every look for input, and by default a thread
@@ -107,11 +112,10 @@ class IngressReplica:
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.wiring import endpoints
 
-        by_deployment = settings.pipeline.cold_start == "deployment"
         self._endpoints = endpoints(
             settings,
             RemoteRanker(ranker),
-            RemoteColdStart(cold_start) if by_deployment else None,
+            None if cold_start is None else RemoteColdStart(cold_start),
         )
         # Catalogue and indexes stay: a full collection need not look through them each time.
         gc.collect()

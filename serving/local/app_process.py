@@ -7,14 +7,17 @@ import sys
 import threading
 from pathlib import Path
 
+import serving.local.node.lean_serve  # noqa: F401  # isort: skip  # before anything imports Serve
+
 import ray
 from ray import serve
 
 from serving.app import build_app
+from serving.local.node.ray_node import LocalNode
 from serving.local.processes import APP_READY
 from serving.settings import Settings
 
-_OBJECT_STORE_BYTES = 80 * 1024 * 1024  # the smallest Ray takes; replies do not pass through it
+_CPUS = 4  # Triton and ingest run on the same ones
 
 
 def main() -> None:
@@ -29,17 +32,8 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    # Ray only counts these cores when it places actors; Triton and ingest run on the same ones.
-    ray.init(
-        address="local",
-        num_cpus=4,
-        include_dashboard=False,
-        object_store_memory=_OBJECT_STORE_BYTES,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=str(arguments.run / "ray"),
-        logging_level=logging.WARNING,
-        log_to_driver=False,
-    )
+    node = LocalNode(arguments.run / "ray", _CPUS)
+    ray.init(address=node.address, logging_level=logging.WARNING, log_to_driver=False)
     serve.start(http_options={"host": arguments.host, "port": arguments.port})
     try:
         serve.run(build_app(settings), name="vitrine", route_prefix="/")
@@ -50,6 +44,7 @@ def main() -> None:
     stop.wait()
     serve.shutdown()  # type: ignore[no-untyped-call]
     ray.shutdown()
+    node.kill_all_processes()
 
 
 def _explain() -> None:

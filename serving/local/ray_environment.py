@@ -51,6 +51,9 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": (
+            "serving.local.node.controller:without_fallback_proxy"
+        ),
         # When a replica dies over a request, another one answers it. Every request may be sent
         # twice: rankings change nothing, and events have ids.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",

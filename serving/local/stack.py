@@ -28,6 +28,11 @@ from serving.local.tritonserver import ModelServerError
 _START_S = 300.0  # a busy machine takes 90 s for Ray alone; what ends is told at once
 
 
+# Each thread of a process has a heap of its own, and a heap keeps what was freed: 90 MiB in all.
+# One is enough where Python lets one thread run at a time.
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What may be other than usual, for proofs under faults.
@@ -67,6 +72,7 @@ class Stack:
         # Unix sockets have short paths only; a state folder may lie deep.
         self._run = Path(tempfile.mkdtemp(prefix="vitrine-"))
         tracing = tracing or Tracing()
+        environment = {**_ONE_HEAP, **environment}
         metrics = self._run / "metrics"
         metrics.mkdir()
         # prometheus_client takes either name, and Feast makes a folder for the one that is missing.

@@ -304,9 +304,10 @@ def test_the_keys_of_values_reach_the_key_file() -> None:
     assert json.loads(b64decode(data)) == keys
 
 
-def served(deployments: Json) -> ServeApplicationSchema:
+def served(deployments: Json, cold_start: str = "ingress") -> ServeApplicationSchema:
     """The application, with these settings of its deployments."""
-    found = render({"serving": {"settings": {"deployments": deployments}}})
+    settings = {"deployments": deployments, "pipeline": {"cold_start": cold_start}}
+    found = render({"serving": {"settings": settings}})
     config = yaml.safe_load(one(found, "RayService")["spec"]["serveConfigV2"])
     (application,) = (ServeApplicationSchema(**each) for each in config["applications"])
     return application
@@ -318,7 +319,7 @@ def served(deployments: Json) -> ServeApplicationSchema:
 ])  # fmt: skip
 def test_a_deployment_scales_as_its_settings_say(given: Json) -> None:
     """What a config names replaces all of what the application says of scaling."""
-    application = served({"ingress": given})
+    application = served({"ingress": given}, cold_start="deployment")
     named = {each.name: each.autoscaling_config for each in application.deployments}
     usual = defaults()["serving"]["settings"]["deployments"]
     assert named == {
@@ -326,6 +327,14 @@ def test_a_deployment_scales_as_its_settings_say(given: Json) -> None:
         "Ranker": ReplicaSettings(**usual["ranker"]).autoscaling(),
         "ColdStart": ReplicaSettings(**usual["cold_start"]).autoscaling(),
     }
+
+
+def test_the_config_names_the_deployments_that_the_application_has() -> None:
+    """Serve refuses one that names another."""
+    assert {each.name for each in served({}).deployments} == {"Ingress", "Ranker"}
+    assert {each.name for each in served({}, cold_start="deployment").deployments} == {
+        "Ingress", "Ranker", "ColdStart",
+    }  # fmt: skip
 
 
 def test_a_change_of_bounds_alone_builds_nothing_anew() -> None:

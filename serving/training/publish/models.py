@@ -97,12 +97,12 @@ def publish_ranker(
             if parity is not None and execution is not None:
                 # Opening it checks that it was trained on these text features.
                 VersionRanker(folder, memory=1, providers=execution.providers)
-                if slates.is_file():
-                    parity = with_ndcg(parity, folder, slates, scratch, execution)
-                parity.check(limits or ParityLimits())
                 if texts:
                     keys = np.array([content_key(text) for text in texts], np.int64)
                     add_item_vectors(folder, keys, tokens, threads, execution)
+                if slates.is_file():  # with the vectors of those of its texts that are for sale
+                    parity = with_ndcg(parity, folder, slates, scratch, execution)
+                parity.check(limits or ParityLimits())
         except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
         shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")

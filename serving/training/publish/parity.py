@@ -11,7 +11,7 @@ import numpy.typing as npt
 from features.arrays import FloatArray, IntArray
 from serving.models.runtime.ranking import VersionRanker
 from serving.models.runtime.text_vectors import TextEncoder
-from serving.training.publish.execution import CPU, Execution
+from serving.training.publish.execution import CPU, FLOAT32, Execution
 from serving.training.publish.texts import padded
 from serving.training.quality import quality
 
@@ -76,7 +76,7 @@ def tower_parity(
     """Vectors of the tower file `published` against those of `float32` on `texts`."""
     width = max(len(text) for text in texts)
     tokens = padded(texts, width)
-    exact = TextEncoder(float32, 2, width).encode(tokens)
+    exact = TextEncoder(float32, 2, width, FLOAT32.providers, FLOAT32.batch).encode(tokens)
     close = TextEncoder(published, 2, width, execution.providers, execution.batch).encode(tokens)
     cosines = (exact * close).sum(axis=1)
     correlation = [
@@ -99,9 +99,10 @@ def with_ndcg(
     `folder` is the version's; `scratch` holds the float32 tower.
     """
     exact = scratch / "float32"
-    shutil.copytree(folder, exact)
+    # The version's own vectors would be taken for float32 ones.
+    shutil.copytree(folder, exact, ignore=shutil.ignore_patterns("item_vectors.npz"))
     shutil.copyfile(scratch / "text_encoder.onnx", exact / "text_encoder.onnx")
-    before, after = slate_ndcgs(exact, slates), slate_ndcgs(folder, slates, execution)
+    before, after = slate_ndcgs(exact, slates, FLOAT32), slate_ndcgs(folder, slates, execution)
     error = (before - after).std() / np.sqrt(len(before)) / max(before.mean(), 1e-9)
     return replace(
         parity,

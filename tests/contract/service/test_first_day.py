@@ -43,6 +43,19 @@ def test_the_greeting_s_own_lines_work_when_they_are_pasted(first_day: RunningSt
     assert found["items"][0]["item_id"] == "茶-0"
 
 
+def test_of_ray_and_serve_only_what_is_asked_runs(first_day: RunningStack) -> None:
+    commands = [" ".join(process.cmdline()) for process in first_day.processes()]
+    titles = [line.split(".")[0].strip() for line in commands if line.startswith("ray::")]
+    assert sorted(titles) == [
+        "ray::HAProxyManager",
+        "ray::ServeController",
+        "ray::ServeReplica:vitrine:Ingress",
+        "ray::ServeReplica:vitrine:Ranker",
+    ]
+    helpers = ("ray/dashboard/", "monitor.py", "runtime_env/agent")
+    assert not [line for line in commands if any(helper in line for helper in helpers)]
+
+
 def test_a_new_shop_recommends_what_can_be_had(first_day: RunningStack) -> None:
     body: dict[str, Any] = {"user_id": "nobody-yet", "limit": 10}
     answer = first_day.client.post("/v1/recommend", json=body)
