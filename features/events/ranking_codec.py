@@ -1,12 +1,12 @@
 """A ranking's arrays as one compressed blob."""
 
 import json
-import zlib
 from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from features.events.exposure import Exposure
 from features.events.log import DEFAULT_VARIANT, RankingRecord
@@ -38,13 +38,13 @@ def pack(ranking: RankingRecord) -> bytes:
     if ranking.model_s is not None:
         head["model_s"] = round(ranking.model_s, 6)
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
-    # Level 1: half the size for a fifth of a millisecond; higher levels gain little on floats.
-    return zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
+    # zlib's format and size at a quarter of its time; higher levels gain little on floats.
+    return isal_zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)
 
 
 def unpack(blob: bytes) -> RankingRecord:
     """The record that `pack` was given; what a newer release wrote besides is left out."""
-    head_bytes, body = zlib.decompress(blob).split(b"\n", 1)
+    head_bytes, body = isal_zlib.decompress(blob).split(b"\n", 1)
     head = json.loads(head_bytes)
     arrays: dict[str, Any] = {}
     start = 0

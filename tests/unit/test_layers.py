@@ -34,6 +34,7 @@ PLACES = {
     "tokenizers": ("serving/models/tokenizer.py", "serving/models/sentencepiece.py", *TRAINING),
     "redis": ("features/",),
     "nats": ("features/events/nats/",),
+    "isal": ("features/events/ranking_codec.py",),
     "torch": ("serving/training/",),
     "transformers": ("serving/training/",),
     "lightgbm": ("serving/training/",),
