@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def main() -> int:
     parser.add_argument("--floor", action="store_true", help="an empty Serve graph as well")
     parser.add_argument("--kind", choices=KINDS, default="rank")
     parser.add_argument("--constant", action="store_true", help="a model that scores nothing")
+    parser.add_argument("--shoppers", type=int, default=1, help="who ask in turn, 2,000 at most")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--candidates", type=int, default=100)
     parser.add_argument("--items", type=int, default=10_000)
@@ -145,7 +147,7 @@ def _of_tree(tree: Path, given: argparse.Namespace) -> Iterator[Measured]:
     options = ("--data", DATA, "--items", str(given.items))
     for stack in run_stack(state, free_port(), *options, root=tree):
         settle(stack)
-        endpoint = _endpoint(stack, _texts(state, given), given)
+        endpoint = _endpoint(stack, _asked(state, given), given)
         system = Measured(str(tree), endpoint, psutil.Process(stack.process.pid))
         system.memory_mib = sum(
             process.memory_full_info().pss / 2**20 for process in stack.processes()
@@ -167,12 +169,16 @@ def _floor(given: argparse.Namespace, like: Measured) -> Iterator[Measured]:
         yield Measured(FLOOR, Endpoint(f"{url}/v1/rank", {}, asked.body, lambda _: FLOOR), top)
 
 
-def _endpoint(stack: RunningStack, texts: Texts, given: argparse.Namespace) -> Endpoint:
-    """Requests of a known shopper; a query is one that no cache has seen."""
-    user_id = stack.sample["user_id"]
+def _endpoint(
+    stack: RunningStack, asked: tuple[Texts, list[str]], given: argparse.Namespace
+) -> Endpoint:
+    """Requests of known shoppers; a query is one that no cache has seen."""
+    texts, users = asked
+    # One shopper asks again and again; of many, nothing is known from the last time.
+    user_ids = cycle(users[: given.shoppers] if given.shoppers > 1 else [stack.sample["user_id"]])
 
     def body() -> dict[str, Any]:
-        asking: dict[str, Any] = {"user_id": user_id, "budget_ms": 5_000}
+        asking: dict[str, Any] = {"user_id": next(user_ids), "budget_ms": 5_000}
         if given.kind == "recommend":
             return asking | {"limit": 24}
         request = texts.ask(given.candidates)
@@ -190,13 +196,13 @@ def _kind(answer: dict[str, Any]) -> str:
     return ", ".join(str(answer[name]) for name in ("route", "reason") if answer.get(name))
 
 
-def _texts(state: Path, given: argparse.Namespace) -> Texts:
+def _asked(state: Path, given: argparse.Namespace) -> tuple[Texts, list[str]]:
+    """Texts to ask with, and known shoppers."""
     dataset = load(DATA, state / "datasets", given.items)
     table, shop = item_table(dataset), Shop.of(dataset)
     rows = table.rows(shop.item_ids).tolist()
-    return Texts(
-        shop.item_ids, [table.items[row].ranker_text for row in rows], shop.queries, given.seed
-    )
+    texts = [table.items[row].ranker_text for row in rows]
+    return Texts(shop.item_ids, texts, shop.queries, given.seed), shop.user_ids
 
 
 def cpu_s_by_pid(top: psutil.Process) -> dict[int, float]:

@@ -44,6 +44,15 @@ class ItemHistory:
         if state is None:
             return NO_HISTORY
         row = StateRow.of(state)
+        # A row never changes and an item keeps its place, so only new items may say more.
+        stamp = (items, len(items))
+        if row.looked_up is None or row.looked_up[0] != stamp:
+            row.looked_up = stamp, ItemHistory._look_up(row, items)
+        history: ItemHistory = row.looked_up[1]
+        return history
+
+    @staticmethod
+    def _look_up(row: StateRow, items: ItemTable) -> "ItemHistory":
         last_s, strengths = row.numbers("recent_values")
         order = np.argsort(-last_s, kind="stable")
         return ItemHistory(

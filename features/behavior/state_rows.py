@@ -127,6 +127,7 @@ class StateRow:
 
     def __init__(self, row: Row) -> None:
         self._row = row
+        self.looked_up: tuple[object, Any] | None = None  # ItemHistory.of keeps what it has found
         self.first_s: float = row["first_s"]
         self.last_s: float = row["last_s"]
         self.owner: str = row.get("owner", "")

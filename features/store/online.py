@@ -1,7 +1,8 @@
 """Feature state in Feast's online store: one read for a ranking, batched writes for ingest."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from features.store.online_rows import FeastRow, entity_key, online_rows
 
 _WRITE_ROWS = 2_000  # rows a transaction: bounds its memory and how long others wait
 _READ_KEYS = 500  # keys a query
+_KEPT_ROWS = 512  # states that were read last, some 10 KiB each
 
 
 class OnlineFeatures:
@@ -42,6 +44,9 @@ class OnlineFeatures:
         self._store, self._lease = store, lease
         self._ranker = store.get_feature_service(RANKER)  # read when both are asked about
         self._rows = online_rows(store)
+        # By what is in the row, so never stale: a page of several shelves asks for one state often.
+        # To read from only: who folds into a state gets a row of his own.
+        self._unpacked = lru_cache(_KEPT_ROWS)(StateRow.unpack)
 
     def read_shopper(
         self, user_id: str | None, session_id: str | None, now_s: float | None = None
@@ -62,7 +67,7 @@ class OnlineFeatures:
         )
         columns = _columns(response)
         user, session = (
-            self._row(columns, view, given[view]) if view in given else None
+            self._row(columns, view, given[view], unpack=self._unpacked) if view in given else None
             for view in (USER_VIEW, SESSION_VIEW)
         )
         if session and now_s is not None and now_s - session.last_s > TTL_S[SESSION_VIEW]:
@@ -153,14 +158,19 @@ class OnlineFeatures:
         return states
 
     def _row(
-        self, columns: Mapping[str, Any], view: str, key: str, place: int = 0
+        self,
+        columns: Mapping[str, Any],
+        view: str,
+        key: str,
+        place: int = 0,
+        unpack: Callable[[bytes], StateRow] = StateRow.unpack,
     ) -> StateRow | None:
         """What PACKED holds of `key`; where it has nothing, a row that was written before PACKED
         was, or that somebody has pushed, is read by its columns."""
         vector = columns[f"{view}__{PACKED}"]
         packed = vector.values[place].bytes_val
         if packed:
-            return StateRow.unpack(packed)
+            return unpack(packed)
         if not vector.event_timestamps[place].seconds:
             return None  # no row
         pushed = self._read(view, BEHAVIOR_COLUMNS, [key])

@@ -50,6 +50,8 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(first + 16),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(first + 31),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # By default the controller looks after its replicas ten times a second: .04 of a processor.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.3",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": (
             "serving.local.node.controller:without_fallback_proxy"

@@ -151,6 +151,18 @@ def test_a_row_replaces_the_older_one_even_when_its_newest_event_is_not_newer(
     assert_same(online.read_users(["late"])["late"], after)
 
 
+def test_who_folds_into_a_state_changes_nothing_that_a_ranking_reads(
+    online: OnlineFeatures, fold: Aggregator
+) -> None:
+    online.write_users({"u0": fold.users["u0"]})
+    assert online.read_shopper("u0", None).user is online.read_shopper("u0", None).user
+    states = online.read_users(["u0"])
+    states["u0"].recent["another"] = (NOW_S, 1.0)
+    assert_same(online.read_shopper("u0", None).user, fold.users["u0"])
+    online.write_users(states)
+    assert_same(online.read_shopper("u0", None).user, states["u0"])
+
+
 def test_item_counters_come_back_exactly(online: OnlineFeatures, fold: Aggregator) -> None:
     rows = np.arange(len(ITEM_IDS))
     written = ItemRows.taken_from(fold.items, rows, ITEM_IDS)

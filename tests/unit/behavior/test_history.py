@@ -12,6 +12,7 @@ from features.behavior.history import (
     word_taste,
 )
 from features.behavior.state import BehaviorState
+from features.behavior.state_rows import StateRow
 from features.catalog.counters import DAY_S
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
@@ -90,6 +91,15 @@ def test_what_one_request_looked_up_is_not_there_for_the_next(shop: ItemTable) -
     assert recency_rank(first, shop, rows).tolist() == [0.5, 0, 0, 0]
     assert recency_rank(second, shop, rows).tolist() == [0, 0, 0, 1]
     assert recency_rank(second, shop, np.array([-1])).tolist() == [0]
+
+
+def test_a_row_is_looked_up_once_and_again_when_there_are_new_items(shop: ItemTable) -> None:
+    row = StateRow.of(BehaviorState(recent={"Red mug": (1.0, 1.0), "new": (2.0, 1.0)}))
+    first = ItemHistory.of(row, shop)
+    assert first.recent.tolist() == [-1, 0]
+    assert ItemHistory.of(row, shop) is first
+    shop.upsert([Item("new", "Vase")])
+    assert ItemHistory.of(row, shop).recent.tolist() == [4, 0]
 
 
 def test_an_item_that_came_later_can_be_looked_up(shop: ItemTable) -> None:
