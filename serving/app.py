@@ -5,7 +5,6 @@ a deployment of its own that is there when the settings ask for it (docs/adr/001
 """
 
 import gc
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +27,6 @@ from serving.ranking.values import FeatureMatrix
 from serving.settings import ReplicaSettings, Settings
 from serving.shops.rules import read_rules
 from serving.types import Scores
-
-_SWITCH_S = 0.0005
 
 
 def build_app(settings: Settings) -> Application:
@@ -107,9 +104,6 @@ class IngressReplica:
         cold_start: DeploymentHandle[Any] | None,
     ) -> None:
         log_json("ingress", settings.logs.folder, settings.logs.level)
-        # The event loop gives the interpreter away at every look for input, and by default a thread
-        # that computes (retrieval, features, the log) gives it back after 5 ms only.
-        sys.setswitchinterval(_SWITCH_S)
         # Imported here: Feast, pandas and the indexes are 200 MB that no other replica needs.
         from serving.wiring import endpoints
 
