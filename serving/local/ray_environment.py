@@ -1,5 +1,6 @@
 """The environment of the local Ray node, with what Serve writes into HAProxy's configuration."""
 
+import secrets
 from pathlib import Path
 
 from serving.local.machine import free_port, free_window
@@ -40,9 +41,18 @@ default-server"""
 
 
 def ray_environment(run: Path) -> dict[str, str]:
-    """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode)."""
+    """What must be set before the Ray node starts (docs/adr/0004: HAProxy, throughput mode).
+
+    run: of this run alone, closed to other users; Ray's token is put there.
+    """
     first = free_window()
+    token = run / "ray-token"
+    token.write_text(secrets.token_hex(32))
     return {
+        # Ray's ports listen on all interfaces: who has not the token runs no code here. Ray turns
+        # this on by itself only where `ray.init` makes the node.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
         # A port that a replica has left may be another stack's next replica's: HAProxy would go on
         # sending requests there. So each stack has ports of its own.
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),

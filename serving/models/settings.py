@@ -56,6 +56,9 @@ class RankerSettings(Section):
     concurrent_calls: PositiveInt = Field(
         1, description="Of an ingress replica to the Ranker; what comes meanwhile shares the next."
     )
+    call_patience_s: PositiveFloat = Field(
+        0.05, description="With a call that is under way: then the next one no longer waits for it."
+    )
     max_queued_rows: PositiveInt = 8192
 
 

@@ -9,13 +9,14 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from opentelemetry import context as spans
 from opentelemetry import trace
 
-from serving.errors import ModelTimeoutError
+from serving.errors import ModelTimeoutError, ModelUnavailableError
 from serving.models.batcher import RankerClient, RankerJob, RankerReply
 from serving.models.packing import pack
 from serving.models.settings import RankerSettings
@@ -29,7 +30,7 @@ class _Waiting:
     reply: asyncio.Future[RankerReply]
     arrived_s: float  # monotonic, as the deadline
     deadline_s: float
-    call: asyncio.Task[RankerReply] | None = None
+    call: asyncio.Task[None] | None = None
     mates: Sequence["_Waiting"] = ()
 
 
@@ -77,7 +78,12 @@ class GatheredRanker:
         """Call after call, until nothing waits."""
         try:
             while queue.waiting:
-                await self._call(self._taken(queue.waiting))
+                if taken := self._taken(queue.waiting):
+                    call = asyncio.create_task(self._call(taken))
+                    for one in taken:
+                        one.call, one.mates = call, taken
+                    # One that hangs is left to itself: another replica may answer the next.
+                    await asyncio.wait((call,), timeout=self._settings.call_patience_s)
         finally:
             queue.calls -= 1
 
@@ -97,26 +103,26 @@ class GatheredRanker:
         return taken
 
     async def _call(self, taken: list[_Waiting]) -> None:
-        if not taken:
-            return
+        """One call, and each request's reply or error."""
         started_s = time.monotonic()
         # The latest deadline: an early caller gives up alone and does not spoil the others.
         budget_s = max(one.deadline_s for one in taken) - started_s
-        call = asyncio.create_task(self._ranker.score(_together(taken), budget_s))
-        for one in taken:
-            one.call, one.mates = call, taken
-        await asyncio.wait((call,))
-        if call.cancelled():
-            return  # all have gone
-        error = call.exception()
-        replies = [] if error else _apart(taken, call.result(), started_s)
-        for index, one in enumerate(taken):
-            if one.reply.done():
-                continue
-            if error is not None:
-                one.reply.set_exception(error)
-            else:
-                one.reply.set_result(replies[index])
+        try:
+            reply = await self._ranker.score(_together(taken), budget_s)
+            for one, own in zip(taken, _apart(taken, reply, started_s), strict=True):
+                if not one.reply.done():
+                    one.reply.set_result(own)
+        except asyncio.CancelledError:
+            # Either all have gone, or Serve dropped the call.
+            _fail(taken, ModelUnavailableError("the call was cancelled"))
+        except Exception as error:
+            _fail(taken, error)
+
+
+def _fail(taken: Sequence[_Waiting], error: Exception) -> None:
+    for one in taken:
+        if not one.reply.done():
+            one.reply.set_exception(copy(error))  # its own: each raises it, with its own traceback
 
 
 def _together(taken: Sequence[_Waiting]) -> RankerJob:

@@ -1,7 +1,9 @@
 """The first day of a shop: a catalogue, in any script, and not one event."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,22 @@ def test_a_new_shop_recommends_what_can_be_had(first_day: RunningStack) -> None:
     assert answer.status_code == 200
     assert answer.json()["route"] == "cold_start"
     assert {each["item_id"] for each in answer.json()["items"]} == {f"茶-{n}" for n in range(5)}
+
+
+def test_ray_lets_nobody_in_who_has_not_the_token_of_the_stack(first_day: RunningStack) -> None:
+    """Its ports listen on all interfaces, and whoever is in can run code."""
+    gcs = next(each for each in first_day.processes() if each.name().startswith("gcs_server"))
+    ports = {each.laddr.port for each in gcs.net_connections("tcp") if each.status == "LISTEN"}
+    assert ports
+    come = (
+        "import sys; from ray._raylet import GcsClient; "
+        "GcsClient(address=sys.argv[1]).internal_kv_keys(b'', b'serve', timeout=10)"
+    )
+    anybody = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    for port in ports:
+        tried = subprocess.run(
+            [sys.executable, "-c", come, f"127.0.0.1:{port}"],
+            env=anybody, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert tried.returncode != 0
+        assert "Unauthenticated" in tried.stderr, tried.stderr

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from opentelemetry import trace
 
-from serving.errors import BadModelOutputError, ModelTimeoutError
+from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.models.batcher import RankerJob, RankerReply
 from serving.models.contract import PART_NAMES
 from serving.models.settings import RankerSettings
@@ -20,13 +20,13 @@ from tests.unit.models.test_batcher import job, until
 class Calls:
     """A ranker behind a hop: holds its calls until the gate opens."""
 
-    def __init__(self, error: Exception | None = None, **settings: int) -> None:
+    def __init__(self, error: BaseException | None = None, **settings: float) -> None:
         self.gate = asyncio.Event()
         self.jobs: list[RankerJob] = []
         self.spans: list[trace.SpanContext] = []
         self.ended = 0  # calls that were given up
         self.error = error
-        given = {"concurrent_calls": 1, **settings}
+        given = {"concurrent_calls": 1, "call_patience_s": 60.0, **settings}
         self.gathered = GatheredRanker(self, RankerSettings.model_validate(given))
         self.tasks: list[asyncio.Task[RankerReply]] = []
 
@@ -154,6 +154,47 @@ async def test_an_error_of_a_call_is_everyones_and_the_next_call_is_made() -> No
     calls.error = None
     reply = await calls.gathered.score(job(1), 1.0)
     assert reply.scores.model_version == "7"
+
+
+async def test_each_caller_raises_an_error_of_its_own() -> None:
+    calls = Calls(error=BadModelOutputError("scores that are not finite"))
+    await calls.ask(job(1), job(2), job(3))
+    _, second, third = await calls.answers()
+    assert str(second) == str(third) == "scores that are not finite"
+    assert second is not third
+
+
+async def test_a_call_that_was_dropped_on_its_way_is_a_model_that_is_not_there() -> None:
+    calls = Calls()
+    await calls.ask(job(1), job(2))
+    calls.error = asyncio.CancelledError()  # as Serve gives for a call that it has taken back
+    answers = await calls.answers()
+    assert [type(answer) for answer in answers] == [ModelUnavailableError] * 2
+
+
+async def test_a_request_that_cannot_be_packed_fails_its_own_call_alone() -> None:
+    calls = Calls()
+    broken = RankerJob({**job(2).tensors, "ITEM_TOKENS": np.zeros(2, np.int16)})
+    await calls.ask(job(1), broken, job(3))
+    first, *others = await calls.answers()
+    assert isinstance(first, RankerReply)
+    assert all(isinstance(other, IndexError) for other in others), others
+    assert (await calls.gathered.score(job(1), 1.0)).scores.model_version == "7"
+
+
+async def test_a_call_that_hangs_holds_up_nobody() -> None:
+    class Hanging(Calls):
+        async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
+            if self.jobs:
+                self.gate.set()  # the second is answered, and the first then, too
+            return await super().score(job, budget_s)
+
+    calls = Hanging(call_patience_s=0.02)
+    await calls.ask(job(1), job(2))
+    assert calls.sizes == [[1]]
+    async with asyncio.timeout(5):
+        await asyncio.gather(*calls.tasks)
+    assert calls.sizes == [[1], [2]]
 
 
 async def test_a_call_has_until_the_latest_deadline_of_its_requests() -> None:
