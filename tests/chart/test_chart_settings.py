@@ -33,8 +33,9 @@ from tests.support.chart.rendering import (
 )
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Of a machine that runs several stacks: a pod has its ports and files to itself. On a cluster KubeRay
-# hands out the token, Serve's own proxy stays, and the controller looks often: upgrades wait for it.
+# Of a machine that runs several stacks: a pod has its ports and files to itself. On a cluster
+# KubeRay hands out the token, Serve's own proxy stays, and the controller looks often, for upgrades
+# wait for it.
 MACHINE = (
     "RAY_AUTH_", "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH", "RAY_SERVE_CONTROL_LOOP_INTERVAL_S",
     "RAY_SERVE_DIRECT_INGRESS_", "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC",
