@@ -118,7 +118,11 @@ class Experiment(Rule):
     min_bucket_version: int = Field(
         0, ge=0, le=100, description="Who was drawn by an older bucket_version is left out."
     )
-    guard: Guard | None = Field(Guard(), description="When it is stopped by itself; null: never.")
+    # Made, so that the schema has no object as a default beside null, which generators refuse.
+    guard: Guard | None = Field(
+        default_factory=Guard,
+        description="When it is stopped by itself; left out: by a guard's defaults; null: never.",
+    )
     promote: Promotion | None = Field(None, description="When it is promoted by itself.")
     gate: Gate | None = Field(None, description="What a shadow must show, for `after`.")
     after: Key | None = Field(None, description="Draws nobody until this shadow's gate is passed.")

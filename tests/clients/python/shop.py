@@ -24,10 +24,12 @@ from vitrine_client import AuthenticatedClient, models
 from vitrine_client.api.events import import_events, merge, post_events
 from vitrine_client.api.experiments import (
     decide,
+    delete_experiment,
     get_experiment,
     get_reading,
     list_experiments,
     list_versions,
+    put_experiment,
 )
 from vitrine_client.api.items import (
     delete_item,
@@ -208,6 +210,23 @@ def operations(client: AuthenticatedClient) -> None:
     assert (versions.in_use, versions.candidates) == (status.model_version, [])
 
 
+def experiment(client: AuthenticatedClient, example: Example) -> None:
+    """Another replica than the one that is told follows within a second."""
+    wider = models.Experiment.from_dict(example.of("put_experiment"))
+    put = a(models.ExperimentOut, put_experiment.sync(wider.key, client=client, body=wider))
+    assert (put.key, put.status, put.active) == (wider.key, models.Status.DRAFT, False), put
+    assert a(models.GuardOut, put.guard).after == 200, put  # none was given: the default
+
+    def declared() -> models.ExperimentOut | None:
+        answer = get_experiment.sync(wider.key, client=client)
+        return answer if isinstance(answer, models.ExperimentOut) else None
+
+    told = until(declared)
+    assert a(models.ByApiOut, told.by_api).by == models.ByApiOutBy.ADMIN, told
+    assert told.arms[1].rules.additional_properties == {"diversity": {"max_same": 2}}, told
+    assert delete_experiment.sync_detailed(wider.key, client=client).status_code == 204
+
+
 def farewell(client: AuthenticatedClient) -> None:
     for user_id in ("ann", "cleo"):
         assert a(models.Accepted, erase_user.sync(user_id, client=client)).accepted == 1
@@ -247,6 +266,7 @@ def main(url: str, key: str, document: str) -> None:
     with AuthenticatedClient(url, key, httpx_args=hooks, timeout=httpx.Timeout(30)) as client:
         operations(client)
         texts(client, example)
+        experiment(client, example)
         try:
             catalogue(client, example)
             shopper(client, example)

@@ -79,6 +79,27 @@ async function texts(): Promise<void> {
   assert.equal(best.index, 1);
 }
 
+async function experiment(): Promise<void> {
+  const body: Schemas["Experiment"] = {
+    key: "mixed",
+    arms: [{ key: "control" }, { key: "mixed", rules: { diversity: { max_same: 2 } } }],
+    coverage: 0.1,
+    guard: null,
+  };
+  const params = { path: { key: body.key } };
+  const put = of(await client.PUT("/v1/experiments/{key}", { params, body }));
+  assert.deepEqual([put.key, put.status, put.active, put.guard], ["mixed", "draft", false, null]);
+
+  // Another replica than the one that was told follows within a second.
+  const told = await until(
+    async () => (await client.GET("/v1/experiments/{key}", { params })).data,
+  );
+  assert.equal(told.by_api?.by, "admin");
+  assert.deepEqual(told.arms.map(({ rules }) => rules), [{}, { diversity: { max_same: 2 } }]);
+  const { response } = await client.DELETE("/v1/experiments/{key}", { params });
+  assert.equal(response.status, 204);
+}
+
 async function catalogue(): Promise<void> {
   const tea: Schemas["ItemIn"] = {
     item_id: "tea",
@@ -213,6 +234,7 @@ async function farewell(): Promise<void> {
 
 await operations();
 await texts();
+await experiment();
 try {
   await catalogue();
   await shopper();
