@@ -45,10 +45,10 @@ class ItemHistory:
             return NO_HISTORY
         row = StateRow.of(state)
         # A row never changes and an item keeps its place, so only new items may say more.
-        stamp = (items, len(items))
-        if row.looked_up is None or row.looked_up[0] != stamp:
-            row.looked_up = stamp, ItemHistory._look_up(row, items)
-        history: ItemHistory = row.looked_up[1]
+        stamp, kept = (items, len(items)), row.looked_up
+        if kept is None or kept[0] != stamp:
+            row.looked_up = kept = stamp, ItemHistory._look_up(row, items)
+        history: ItemHistory = kept[1]
         return history
 
     @staticmethod
