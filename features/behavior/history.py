@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
+from typing import cast
 
 import numpy as np
 
@@ -29,8 +30,7 @@ class ItemHistory:
     """The items that a state keeps, as rows of the table; -1: the catalogue does not know one.
 
     recent: int64 (n,), newest first; strengths: float64 (n,)
-    bought: int64 (m,), newest last; purchases: float64 (m, 3): times bought (less what was
-    returned), first and last time
+    bought: int64 (m,), newest last; purchases: float64 (m, 3): times bought and kept, first, last
     """
 
     recent: RowArray
@@ -48,8 +48,7 @@ class ItemHistory:
         stamp, kept = (items, len(items)), row.looked_up
         if kept is None or kept[0] != stamp:
             row.looked_up = kept = stamp, ItemHistory._look_up(row, items)
-        history: ItemHistory = kept[1]
-        return history
+        return cast(ItemHistory, kept[1])
 
     @staticmethod
     def _look_up(row: StateRow, items: ItemTable) -> "ItemHistory":

@@ -154,8 +154,9 @@ def test_another_metric_and_a_guard_rail_that_do_not_vary_are_told_as_such() -> 
     (arm,) = told.arms
     by_name = {metric.metric: metric.finding for metric in arm.others}
     assert by_name["impressions per shopper"] == "no variance"
-    assert arm.guard_rails[0].state == "open"
-    assert told.verdict.word == "open"
+    assert arm.guard_rails[0].reading.finding == "no variance"
+    assert arm.guard_rails[0].state == "kept"  # it is the same for everybody, so not worse
+    assert told.verdict.word == "better"
 
 
 def test_of_several_arms_the_best_is_promoted_and_each_is_read_more_strictly() -> None:
