@@ -1,6 +1,7 @@
 """The assignment of a request: the arms it belongs to, and what these have it ranked by."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from features.behavior.matrix import Shopper
@@ -12,10 +13,12 @@ from serving.shops.experiments import (
     HOLDOUT,
     INTERLEAVED,
     Arm,
+    Experiment,
 )
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import Standing
 
+_LOG = logging.getLogger("vitrine.experiments")
 HELD = "held"  # the only arm of the holdout that is told: everyone else passes
 
 
@@ -98,6 +101,8 @@ class Assigner:
         held = rules.holdout
         self._holdout = (Line(held.seed), held.share) if held.share and self._draws else None
         self._changed: dict[tuple[object, ...], Rules] = {}  # by what is promoted, and arms' labels
+        self._fitting: dict[tuple[object, ...], bool] = {}  # by what is promoted, and experiment
+        self._left_out: set[str] = set()  # experiments, that each is told once
 
     def assign(self, unit: Unit | None, asked: Asked) -> Assignment:
         """The assignment of one request; `unit`: nobody is in no experiment."""
@@ -108,7 +113,12 @@ class Assigner:
             line, share = self._holdout
             if line.bucket(unit.value) < share:
                 return replace(usual, exposures=(Exposure(HOLDOUT, HELD, *_of(unit)),))
-        drawn = [(draw, arms) for draw in self._draws if (arms := draw.arms_of(unit.value, asked))]
+        drawn = [
+            (draw, arms)
+            for draw in self._draws
+            if (arms := draw.arms_of(unit.value, asked))
+            and self._fits(usual, draw.experiment, draw.experiment.arms)
+        ]
         if not drawn:
             return usual
         exposures = tuple(
@@ -144,15 +154,36 @@ class Assigner:
 
     def _usual(self, asked: Asked) -> Assignment:
         """As those are ranked whom nothing drew: by the shop's rules and what was promoted."""
-        arms = {
-            (experiment.key, arm.key): arm
-            for experiment, arm in self._promoted
-            if aimed_at(experiment.targeting, asked)
-        }
-        versions = [arm.model_version for arm in arms.values() if arm.model_version is not None]
-        named = Assignment(self.rules, (), versions[-1] if versions else None, tuple(arms))
-        by_label = {f"{key}:{arm_key}": arm for (key, arm_key), arm in arms.items()}
-        return replace(named, rules=self._rules_of(Assignment(self.rules), by_label))
+        usual = Assignment(self.rules)
+        for experiment, arm in self._promoted:
+            if aimed_at(experiment.targeting, asked) and self._fits(usual, experiment, [arm]):
+                usual = Assignment(
+                    self._rules_of(usual, {f"{experiment.key}/{arm.key}": arm}),
+                    model_version=arm.model_version or usual.model_version,
+                    promoted=(*usual.promoted, (experiment.key, arm.key)),
+                )
+        return usual
+
+    def _fits(self, usual: Assignment, experiment: Experiment, arms: Sequence[Arm]) -> bool:
+        """Whether all these arms can be ranked by upon `usual`; if not, nobody is in any of them.
+
+        What is declared and decided fits together, unless two replicas were told at once or the
+        rules have changed since.
+        """
+        fits = self._fitting.get(key := (usual.promoted, experiment.key))
+        if fits is None:
+            try:
+                for arm in arms:
+                    self._rules_of(usual, {f"{experiment.key}/{arm.key}": arm})
+                fits = True
+            except ValueError as error:
+                fits = False
+                if experiment.key not in self._left_out:
+                    self._left_out.add(experiment.key)
+                    _LOG.error("%s: nobody is in it, for its rules cannot be used upon what "
+                               "stands: %s", experiment.key, error)  # fmt: skip
+            self._fitting[key] = fits
+        return fits
 
     def _rules_of(self, usual: Assignment, arms: Mapping[str, Arm]) -> Rules:
         """The rules of `usual` as arms change them, by label; no two change the same section."""

@@ -17,6 +17,13 @@ SPREAD = {"key": "spread", "rules": {"diversity": {"max_same": 1}}}
 RANKER = {"key": "ranker", "status": "running", "arms": [{"key": "old"}, NEW]}
 ROWS = {"key": "rows", "status": "running", "arms": [{"key": "control"}, SPREAD]}
 SHADOW = {"key": "try", "kind": "shadow", "status": "running", "arms": [NEW]}
+PARTS = {"id": "n", "range": [0, 0.5]}, {"id": "n", "range": [0.5, 1]}
+CHANCE = {"key": "chance", "rules": {"exploration": {"choice": "thompson", "epsilon": 0.2}}}
+EVENLY = {"key": "evenly", "rules": {"exploration": {"choice": "evenly"}}}
+DRAWS, EVEN = (
+    {**ROWS, "key": key, "namespace": part, "arms": [{"key": "usual"}, arm]}
+    for key, part, arm in zip(("draws", "even"), PARTS, (CHANCE, EVENLY), strict=True)
+)
 USERS = [Unit("user", f"{number:032x}") for number in range(60)]
 
 
@@ -144,6 +151,23 @@ def test_a_decision_on_what_the_rules_no_longer_run_changes_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize("promoted", [{"draws": "chance"}, {"draws": "chance", "even": "evenly"}])
+def test_who_cannot_be_ranked_upon_what_is_promoted_is_ranked_as_outside_and_told_once(
+    promoted: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    drawing = Assigner(rules_of(DRAWS, EVEN, ROWS), "default", standing(**promoted))
+    found = [drawing.assign(unit, ASKED) for unit in [None, *USERS]]
+    assert {each.variant for each in found} == {
+        "draws:chance", "draws:chance+rows/control", "draws:chance+rows/spread",
+    }  # fmt: skip
+    assert {each.rules.exploration.choice for each in found} == {"thompson"}
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "even: nobody is in it, for its rules cannot be used upon what stands: exploration: "
+        "Value error, epsilon counts only with choice: thompson"
+    )
+
+
 @pytest.mark.parametrize(
     ("experiment", "action", "arm", "message"),
     [
@@ -158,16 +182,9 @@ def test_a_decision_on_what_the_rules_no_longer_run_changes_nothing() -> None:
 def test_a_decision_that_does_not_fit_names_the_field(
     experiment: str, action: str, arm: str | None, message: str
 ) -> None:
-    chance = {"key": "chance", "rules": {"exploration": {"choice": "thompson", "epsilon": 0.2}}}
-    parts = {"id": "n", "range": [0, 0.5]}, {"id": "n", "range": [0.5, 1]}
-    evenly = {"key": "evenly", "rules": {"exploration": {"choice": "evenly"}}}
     rules = rules_of(
         RANKER, ROWS, {**SHADOW, "key": "newest", "arms": [NEWEST]},
-        {**RANKER, "key": "later", "status": "draft"},
-        {**ROWS, "key": "draws", "namespace": parts[0],
-         "arms": [{"key": "usual"}, chance]},
-        {**ROWS, "key": "even", "namespace": parts[1],
-         "arms": [{"key": "usual"}, evenly]},
+        {**RANKER, "key": "later", "status": "draft"}, DRAWS, EVEN,
     )  # fmt: skip
     declared = next(one for one in rules.experiments if one.key == experiment)
     with pytest.raises(DecisionError, match=message):
