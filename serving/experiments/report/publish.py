@@ -58,6 +58,7 @@ def _document(
         told = {"verdict": {"word": "cannot be read", "sentence": f"Cannot be read: {error}."}}
     return {
         "experiment": experiment.key,
+        "bucket_version": experiment.bucket_version,
         "control": experiment.arms[0].key,
         "read_at": datetime.fromtimestamp(read_at_s, UTC).isoformat(),
         "took_s": round(time.perf_counter() - started_s, 3),

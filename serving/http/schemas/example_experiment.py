@@ -21,8 +21,8 @@ _SENTENCE = (
 _VERDICT = {"word": "better", "sentence": _SENTENCE}
 
 READING: dict[str, Any] = {
-    "experiment": "spread", "control": "control", "read_at": "2026-09-21T14:15:00Z",
-    "took_s": 4.2, "verdict": _VERDICT,
+    "experiment": "spread", "bucket_version": 0, "control": "control",
+    "read_at": "2026-09-21T14:15:00Z", "took_s": 4.2, "verdict": _VERDICT,
     "sample_ratio": {
         "state": "ok", "p_value": 1.0,
         "arms": [

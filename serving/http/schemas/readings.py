@@ -120,6 +120,7 @@ class ReadingOut(Wire):
     """An experiment as the job read it last."""
 
     experiment: str
+    bucket_version: int = Field(0, description="Of the shoppers who were read.")
     control: str = Field(description="The arm that the others are compared with.")
     read_at: datetime
     took_s: float = Field(description="Seconds that the reading took.")

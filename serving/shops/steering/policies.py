@@ -88,11 +88,17 @@ def _passed(shadow: Experiment, standing: Standing) -> Wanted | None:
 def _better(
     experiment: Experiment, promotion: Promotion, controls: Controls, now_s: float
 ) -> Wanted | None:
-    """The arm that the published reading would promote, when the experiment is old enough."""
+    """The arm that the published reading would promote, when the experiment is old enough.
+
+    A reading of another bucket_version is of other shoppers, maybe of other arms: a job that began
+    before a change publishes it after. One that tells none is of an older release, and of 0.
+    """
     days = promotion.after_days or 0.0
     if now_s - _begun_s(experiment, controls, now_s) < days * _DAY_S:
         return None
     reading = controls.all(READINGS).get(experiment.key, {})
+    if reading.get("bucket_version", 0) != experiment.bucket_version:
+        return None
     if _word(reading) != promotion.when:
         return None
     better = [arm for arm in reading.get("arms", ()) if _word(arm) == promotion.when]

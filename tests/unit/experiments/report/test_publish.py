@@ -72,6 +72,7 @@ def test_what_is_kept_is_what_the_api_describes_and_the_report_found(tmp_path: P
     filled(tmp_path)
     told = reading(published(tmp_path, experiment()))
     assert (told.control, told.verdict.word) == ("old", "better")
+    assert told.bucket_version == 0
     assert told.sample_ratio is not None
     assert sum(arm.shoppers for arm in told.sample_ratio.arms) == 3_000
     (arm,) = told.arms

@@ -289,6 +289,23 @@ def test_any_other_reading_promotes_nothing(word: str) -> None:
     assert replicas.decision is None
 
 
+@pytest.mark.parametrize(
+    ("told", "version", "promoted"),
+    [({"bucket_version": 1}, 1, True), ({"bucket_version": 0}, 1, False),
+     ({}, 1, False), ({}, 0, True)],
+)  # fmt: skip
+def test_only_a_reading_of_the_shoppers_that_are_drawn_now_promotes(
+    told: dict[str, int], version: int, promoted: bool
+) -> None:
+    ranker = {**RANKER, "bucket_version": version, "promote": {"after_days": 1}}
+    replicas = Replicas(ranker, n=1)
+    replicas.judge()
+    replicas.controls.put("reading", "ranker", {**READING, **told})
+    replicas.now_s += 2 * DAY_S
+    replicas.judge()
+    assert (replicas.decision is not None) is promoted
+
+
 NEWEST: dict[str, Any] = {
     **SHADOW, "key": "newest", "arms": [{"key": "new", "model_version": "candidate"}],
     "promote": {"when": "passed"},
