@@ -12,7 +12,7 @@ from features.controls.store import Controls
 from serving.shops.experiments import Kind, model_versions
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import DECISIONS, Action, Decision
-from serving.shops.steering.declared import in_force
+from serving.shops.steering.in_force import in_force
 from serving.training.publish.repository import offered
 
 _RANKER = "ranker"

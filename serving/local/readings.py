@@ -11,7 +11,7 @@ from features.store.settings import StoreSettings
 from serving.local.processes import Child, Recurring, written
 from serving.settings import Settings
 from serving.shops.rules import Rules, read_rules
-from serving.shops.steering.declared import in_force
+from serving.shops.steering.in_force import in_force
 
 _EVERY_S = 300.0
 

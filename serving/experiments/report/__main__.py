@@ -43,7 +43,7 @@ from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
 from serving.experiments.worth import add_objective, objective_of
 from serving.shops.experiments import Kind
 from serving.shops.rules import RulesError, read_rules
-from serving.shops.steering.declared import in_force
+from serving.shops.steering.in_force import in_force
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Decisions on experiments: documents that all replicas share, and whether one fits the rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -153,15 +153,36 @@ def fit(
         raise DecisionError(f"arm: {experiment.key!r} has {', '.join(keys)}, not {arm!r}")
     if experiment.kind is Kind.SHADOW and standing.version_of(experiment) is None:
         raise DecisionError("arm: no version is served beside the one in use")
-    chosen = _changed(rules, experiment.arms[keys.index(arm)])
-    for other in rules.experiments:
-        if other.key != experiment.key and other.draws:
-            for each in other.arms:
-                _changed(chosen, each)
+    try:
+        chosen = _changed(rules, experiment.arms[keys.index(arm)])
+        for other in rules.experiments:
+            if other.key != experiment.key and other.draws:
+                for each in other.arms:
+                    _changed(chosen, each)
+    except ValueError as error:
+        raise DecisionError(f"arm: its rules cannot be used with another's: {error}") from None
+
+
+def check_promoted(
+    rules: "Rules", standing: Standing, experiment: Experiment, others: Sequence[Experiment]
+) -> None:
+    """Raise ValueError when what is promoted, of it or of others, leaves no room for its arms'
+    rules or those of others; the message names the field."""
+    if not experiment.draws:
+        return
+    for promoted, arm in standing.promoted([*others, experiment]):
+        chosen, own = _changed(rules, arm), promoted.key == experiment.key
+        for other in others if own else [experiment]:
+            for each in other.arms if other.draws else ():
+                try:
+                    _changed(chosen, each)
+                except ValueError as error:
+                    place = experiment.arms.index(arm if own else each)
+                    raise ValueError(
+                        f"arms.{place}.rules.{error}: {other.key!r} cannot be ranked upon "
+                        f"{arm.key!r} of {promoted.key!r}, which is promoted"
+                    ) from None
 
 
 def _changed(rules: "Rules", arm: Arm) -> "Rules":
-    try:
-        return rules.changed(arm.rules) if arm.rules else rules
-    except ValueError as error:
-        raise DecisionError(f"arm: its rules cannot be used with another's: {error}") from None
+    return rules.changed(arm.rules) if arm.rules else rules

@@ -5,101 +5,36 @@ of the one that it has judged by (compare and set).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from features.controls.store import Controls, Documents, document_bytes
-from features.yaml_file import problems
+from features.controls.store import Controls, document_bytes
 from serving.errors import (
     ConflictError,
     InvalidRequestError,
     RankingError,
     UnknownExperimentError,
 )
-from serving.shops.experiments import Experiment, model_versions
+from serving.shops.experiments import Experiment, Kind, model_versions
 from serving.shops.rules import Rules
-from serving.shops.steering.decision import DECISIONS, By
+from serving.shops.steering.decision import (
+    DECISIONS,
+    By,
+    Decision,
+    Standing,
+    check_promoted,
+)
 from serving.shops.steering.gate import GATES
+from serving.shops.steering.in_force import ALL, DECLARED, Entry, InForce, by_document
 from serving.shops.steering.policies import BEGUN, READINGS
 from serving.shops.together import check_after, check_arms, check_beside, check_drawn, drawn_by
 
-DECLARED, _ALL = "declared", "all"  # the kind and the key of the document
 _DRAWN = "drawn"  # documents: what a key that is declared no more has drawn by
+_OF_ITS_ARMS = (DECISIONS, GATES, READINGS, BEGUN)  # documents that say nothing of other arms
 AT_MOST = 64  # experiments, with those of the rules: each key is a value of metrics' labels
 _MOST_BYTES = 256 * 1024  # replicas read the document twice a second
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One experiment of the document.
-
-    at: ISO time; epoch_ms: the same, unix milliseconds: counts of before it are not judged;
-    drawn: what has drawn under its key last, as together.drawn_by tells it
-    """
-
-    definition: Mapping[str, Any]
-    by: By
-    at: str
-    epoch_ms: int
-    drawn: Mapping[str, Any] | None
-
-    @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "Entry":
-        """As `document` tells it."""
-        return cls(**{name: told[name] for name in _NAMES})
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """JSON."""
-        return {name: getattr(self, name) for name in _NAMES}
-
-
-_NAMES = ("definition", "by", "at", "epoch_ms", "drawn")
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """The shop's rules with the experiments that were declared by API after their own.
-
-    entries: of the document, by key; left_out: why some of them are not in force
-    """
-
-    rules: Rules
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-
-def in_force(rules: Rules, documents: Documents) -> InForce:
-    """What stands now. The rules go first: what does not fit beside them (they were changed, or
-    another release wrote it) is left out. Blocks."""
-    return _in_force(rules, documents.all(DECLARED).get(_ALL))
-
-
-def _in_force(rules: Rules, document: Mapping[str, Any] | None) -> InForce:
-    entries = {key: Entry.of(told) for key, told in (document or {}).items()}
-    fit: list[Experiment] = []
-    left_out: dict[str, str] = {}
-    for key, entry in entries.items():
-        try:
-            experiment = Experiment.model_validate(entry.definition)
-            check_arms(experiment, rules.changed)
-            check_beside(experiment, [*rules.experiments, *fit])
-        except ValidationError as error:
-            left_out[key] = problems(error)
-        except ValueError as error:
-            left_out[key] = str(error)
-        else:
-            fit.append(experiment)
-    for experiment in fit:  # whichever of both was declared first
-        try:
-            check_after(experiment, [*rules.experiments, *fit])
-        except ValueError as error:
-            left_out[experiment.key] = str(error)
-    together = [*rules.experiments, *(each for each in fit if each.key not in left_out)]
-    return InForce(rules.model_copy(update={"experiments": together}), entries, left_out)
 
 
 class Declarations:
@@ -116,9 +51,9 @@ class Declarations:
 
     def follow(self) -> InForce:
         """What stands now; the same object as long as nothing changes."""
-        document = self._controls.all(DECLARED).get(_ALL)
+        document = self._controls.all(DECLARED).get(ALL)
         if document != self._document:
-            self._document, self.current = document, _in_force(self._rules, document)
+            self._document, self.current = document, by_document(self._rules, document)
         return self.current
 
     def put(self, experiment: Experiment, by: By, at: str, epoch_ms: int) -> None:
@@ -135,13 +70,15 @@ class Declarations:
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
         while True:
-            before = self._controls.all(DECLARED).get(_ALL)
-            stands = _in_force(self._rules, before)
+            before = self._controls.all(DECLARED).get(ALL)
+            stands = by_document(self._rules, before)
             old = stands.entries.get(key)
             if old is not None and old.definition == definition and key not in stands.left_out:
                 return
-            drawn = self._controls.all(_DRAWN).get(key) if old is None else old.drawn
-            self._check(experiment, stands, drawn)
+            told = (before or {}).get(key)
+            drawn = (told or {}).get("drawn") or self._controls.all(_DRAWN).get(key)
+            anew = told is None or _draws_anew(experiment, told.get("definition", {}), drawn)
+            self._check(experiment, stands, drawn, anew)
             if experiment.draws:
                 drawn = drawn_by(experiment)
             entry = Entry(definition, by, at, epoch_ms, drawn)
@@ -150,12 +87,10 @@ class Declarations:
                 raise ConflictError(
                     f"key: all that is declared by API has {_MOST_BYTES} bytes together"
                 )
-            if old is None:
-                # What is kept under the key is of an experiment that has ended.
-                for kind in (DECISIONS, GATES, READINGS, BEGUN):
-                    self._controls.delete(kind, key)
-            if self._controls.swap(DECLARED, _ALL, before, after):
-                return
+            if self._controls.swap(DECLARED, ALL, before, after):
+                break
+        if anew:
+            self._forget(key)
 
     def delete(self, key: str) -> None:
         """End an experiment; durable when it returns.
@@ -164,27 +99,42 @@ class Declarations:
         """
         self._not_of_the_rules(key)
         while True:
-            before = self._controls.all(DECLARED).get(_ALL)
-            stands = _in_force(self._rules, before)
-            if before is None or key not in stands.entries:
+            before = self._controls.all(DECLARED).get(ALL)
+            stands = by_document(self._rules, before)
+            if before is None or key not in before:
                 raise UnknownExperimentError("key: no such experiment is declared")
             others = [each for each in stands.rules.experiments if each.key != key]
             for other in others:
                 _still(other, others)
-            if drawn := stands.entries[key].drawn:
+            if drawn := before[key].get("drawn"):
                 self._controls.put(_DRAWN, key, drawn)
             after = {name: told for name, told in before.items() if name != key}
-            if self._controls.swap(DECLARED, _ALL, before, after):
+            if self._controls.swap(DECLARED, ALL, before, after):
                 break
-        self._controls.delete(DECISIONS, key)
+        self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        """After the swap: until then another replica may have declared what these are of."""
+        for kind in _OF_ITS_ARMS:
+            self._controls.delete(kind, key)
 
     def _not_of_the_rules(self, key: str) -> None:
         if any(each.key == key for each in self._rules.experiments):
             raise ConflictError(f"key: {key!r} is declared by the rules, and is changed there")
 
     def _check(
-        self, experiment: Experiment, stands: InForce, drawn: Mapping[str, Any] | None
+        self,
+        experiment: Experiment,
+        stands: InForce,
+        drawn: Mapping[str, Any] | None,
+        anew: bool,
     ) -> None:
+        """anew: what was decided of the key ends with this declaration."""
+        decisions = {
+            key: Decision.of(one)
+            for key, one in self._controls.all(DECISIONS).items()
+            if not (anew and key == experiment.key)
+        }
         others = [each for each in stands.rules.experiments if each.key != experiment.key]
         if len(others) >= AT_MOST:
             raise ConflictError(f"key: a shop has {AT_MOST} experiments at most")
@@ -192,6 +142,7 @@ class Declarations:
             check_after(experiment, others)
             check_beside(experiment, others)
             check_drawn(experiment, drawn)
+            check_promoted(self._rules, Standing(decisions), experiment, others)
         except ValueError as error:
             raise ConflictError(str(error)) from None
         for other in others:
@@ -220,6 +171,17 @@ def _still(other: Experiment, experiments: Sequence[Experiment]) -> None:
         check_after(other, experiments)
     except ValueError:
         raise ConflictError(f"key: {other.key!r} waits for its gate") from None
+
+
+def _draws_anew(
+    experiment: Experiment, before: Mapping[str, Any], drawn: Mapping[str, Any] | None
+) -> bool:
+    """Whether its arms are others than those of the definition before, for all that is known."""
+    if before.get("kind", Kind.AB) != experiment.kind:
+        return True
+    return experiment.draws and (
+        drawn is None or drawn["bucket_version"] < experiment.bucket_version
+    )
 
 
 def _as_kept(experiment: Experiment) -> dict[str, Any]:

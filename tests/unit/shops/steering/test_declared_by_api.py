@@ -14,7 +14,8 @@ from serving.errors import (
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import Action
-from serving.shops.steering.declared import AT_MOST, in_force
+from serving.shops.steering.declared import AT_MOST
+from serving.shops.steering.in_force import in_force
 from serving.shops.steering.steering import Steering
 from serving.types import Route
 from tests.support.fakes import FakeControls
@@ -32,6 +33,7 @@ SHADOW: dict[str, Any] = {
     "key": "try", "kind": "shadow", "status": "running", "gate": {},
     "arms": [{"key": "new", "model_version": "8"}],
 }  # fmt: skip
+OF_ITS_ARMS = ("decision", "gate", "reading", "begun")
 NO_FORM = "arms: hold a number that JSON has no form for"
 
 
@@ -67,6 +69,16 @@ class Replicas:
             self.declare(definition, **changes)
         assert self.controls.documents == before
         return str(caught.value)
+
+    def know_of_wider(self) -> None:
+        """Its second arm is promoted; all that replicas and jobs keep of it is there."""
+        if "wider" in self.one.in_force.entries:
+            self.one.decide("wider", Action.PROMOTE, "spread", "")
+        for kind in OF_ITS_ARMS[1:]:
+            self.controls.put(kind, "wider", {"version": "8", "passed_at": None})
+
+    def known_of_wider(self) -> list[str]:
+        return [kind for kind in OF_ITS_ARMS if "wider" in self.controls.all(kind)]
 
     def counts(self, arm: str, n: int, route: Route) -> None:
         for _ in range(n):
@@ -238,12 +250,57 @@ def test_an_experiment_that_another_waits_for_stays(replicas: Replicas) -> None:
 
 def test_what_was_decided_and_read_ends_with_the_experiment(replicas: Replicas) -> None:
     replicas.declare(WIDER)
-    replicas.one.decide("wider", Action.STOP, None, "")
-    replicas.controls.put("reading", "wider", {"verdict": {"word": "better"}})
+    replicas.know_of_wider()
     replicas.one.end("wider")
+    assert replicas.known_of_wider() == []
+    replicas.know_of_wider()  # by a replica that had not heard of the end
     replicas.declare(WIDER)
+    assert replicas.known_of_wider() == []
     assert drawing(replicas.one) == ["ranker", "wider"]
-    assert replicas.controls.all("reading") == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bucket_version": 1, "arms": [{"key": "a"}, {"key": "spread", "rules": {"pins": []}}]},
+        {"kind": "shadow", "gate": {}, "arms": SHADOW["arms"]},
+    ],
+)
+def test_what_was_decided_and_read_ends_with_the_arms_that_it_is_of(
+    replicas: Replicas, changes: dict[str, Any]
+) -> None:
+    replicas.declare(WIDER)
+    replicas.know_of_wider()
+    replicas.declare(WIDER, guard=None)
+    replicas.declare(WIDER, status="stopped")
+    replicas.declare(WIDER)
+    assert replicas.known_of_wider() == list(OF_ITS_ARMS)
+    replicas.declare(WIDER, **changes)
+    assert replicas.known_of_wider() == []
+    assert replicas.one.standing.promoted(replicas.one.rules.experiments) == []
+
+
+def test_what_is_kept_goes_only_once_the_declaration_stands() -> None:
+    class Overtaken(FakeControls):
+        """Somebody else declares the same and decides, once."""
+
+        overtaken = False
+
+        def swap(self, kind: str, key: str, before: Any, document: Any) -> bool:
+            if not self.overtaken:
+                self.overtaken = True
+                other = Steering(Rules(), self)
+                other.declare(Experiment.model_validate(WIDER))
+                other.decide("wider", Action.STOP, None, "")
+            return super().swap(kind, key, before, document)
+
+        def delete(self, kind: str, key: str) -> None:
+            assert key in self.all("declared").get("all", {})
+            super().delete(kind, key)
+
+    controls = Overtaken()
+    Steering(Rules(), controls).declare(Experiment.model_validate(WIDER))
+    assert controls.all("decision")["wider"]["action"] == "stop"
 
 
 def test_what_arms_did_before_they_were_declared_so_is_not_judged(replicas: Replicas) -> None:
@@ -315,3 +372,21 @@ def test_what_another_release_wrote_is_left_out_by_one_that_does_not_know_it(
     found = in_force(Rules(), replicas.controls)
     assert found.rules.experiments == []
     assert found.left_out["wider"].startswith("bandit: ")
+
+
+@pytest.mark.parametrize("lacking", ["definition", "by", "at", "epoch_ms", "drawn"])
+def test_what_another_release_wrote_without_a_field_is_left_out_until_it_is_mended(
+    replicas: Replicas, lacking: str
+) -> None:
+    replicas.declare(WIDER)
+    replicas.declare(SHADOW)
+    document = replicas.controls.documents["declared"]["all"]
+    del document["wider"][lacking]
+    started = replicas.another()
+    assert keys(started) == ["ranker", "try"]
+    assert started.in_force.left_out == {"wider": f"{lacking}: another release wrote it without"}
+    replicas.declare(WIDER)
+    assert keys(replicas.another()) == ["ranker", "wider", "try"]
+    del replicas.controls.documents["declared"]["all"]["wider"][lacking]
+    replicas.another().end("wider")
+    assert keys(replicas.another()) == ["ranker", "try"]
