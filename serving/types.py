@@ -1,7 +1,9 @@
 """What every room uses: closed sets of words (metric labels, and on the wire), and scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 
 from features.arrays import FloatArray
 
@@ -87,6 +89,7 @@ class Scores:
     part_names: tuple[str, ...]
     model_version: str | None = None
 
-    def of_rows(self, rows: slice) -> "Scores":
-        """Those of some of the candidates."""
-        return replace(self, values=self.values[rows], parts=self.parts[rows])
+    def split(self, counts: Sequence[int]) -> list["Scores"]:
+        """Of several requests' candidates, one behind the other: each request's; counts: theirs."""
+        rows = [slice(end - n, end) for n, end in zip(counts, accumulate(counts), strict=True)]
+        return [replace(self, values=self.values[own], parts=self.parts[own]) for own in rows]

@@ -2,14 +2,14 @@
 
 A batch is formed only when the permit to run it is there: what waits behind a busy model is merged,
 and an idle model starts at once, so there is no wait to tune (docs/adr/0004). Batches are counted
-in candidate rows. The batch body is the pair of pure functions `contract.pack` and `unpack`.
+in candidate rows; their body is the pair of pure functions `packing.pack` and `unpack`.
 """
 
 import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from opentelemetry import trace
@@ -37,6 +37,8 @@ from serving.telemetry.metrics import (
 from serving.telemetry.stages import BatchSpans, Waited, context_of
 from serving.types import Dispatch, Scores
 
+_W = TypeVar("_W", bound="Waiting")
+
 
 class Model(Protocol):
     """Scores a batch. `triton.TritonRanker` is one."""
@@ -50,8 +52,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RankerJob:
-    """What is sent to the Ranker: tensors by name, of one request (contract.request_tensors) or of
-    several, packed.
+    """Tensors by name, of one request (contract.request_tensors) or of several, packed.
 
     model_version: that is asked; None: the one in use. A batch is of one version (versions.py).
     """
@@ -91,12 +92,29 @@ class RankerClient(Protocol):
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """A job that waits for its batch; times are monotonic."""
+
     job: RankerJob
     reply: asyncio.Future[RankerReply]
     arrived_s: float
-    deadline_s: float  # monotonic
-    waited: Waited | None  # None: its trace is not sampled
+    deadline_s: float
+    waited: Waited | None = None  # None: its trace is not sampled
+
+
+def take(queue: deque[_W], most: RankerSettings) -> list[_W]:
+    """The next batch off `queue`, oldest first; skips those whose caller has gone."""
+    batch: list[_W] = []
+    left_rows, left_requests, now_s = most.max_batch_rows, most.max_batch_requests, time.monotonic()
+    while queue:
+        job = queue[0].job
+        if batch and (job.rows > left_rows or job.requests > left_requests):
+            break
+        waiting = queue.popleft()
+        if not waiting.reply.done() and waiting.deadline_s > now_s:
+            batch.append(waiting)
+            left_rows, left_requests = left_rows - job.rows, left_requests - job.requests
+    return batch
 
 
 class Ranker:
@@ -105,7 +123,7 @@ class Ranker:
     def __init__(self, model: Model, settings: RankerSettings) -> None:
         self._model = model
         self._settings = settings
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued_rows = 0
         self._work = asyncio.Event()
         self._runners: list[asyncio.Task[None]] = []
@@ -121,7 +139,7 @@ class Ranker:
             raise ModelOverloadedError(f"{self._queued_rows} rows wait already")
         now_s = time.monotonic()
         parent = _sampled_parent(job)
-        waiting = _Waiting(
+        waiting = Waiting(
             job,
             asyncio.get_running_loop().create_future(),
             now_s,
@@ -146,31 +164,17 @@ class Ranker:
             if batch:
                 await self._score(batch, Dispatch.IDLE if idle and len(batch) == 1 else dispatch)
 
-    def _take(self) -> tuple[list[_Waiting], Dispatch]:
-        """The next batch, oldest first; skips those whose caller has gone."""
-        batch: list[_Waiting] = []
-        rows = requests = 0
-        now_s = time.monotonic()
-        while self._queue:
-            job = self._queue[0].job
-            if batch and not self._fits(rows + job.rows, requests + job.requests):
-                break
-            waiting = self._queue.popleft()
-            self._queued_rows -= job.rows
-            if not waiting.reply.done() and waiting.deadline_s > now_s:
-                batch.append(waiting)
-                rows, requests = rows + job.rows, requests + job.requests
+    def _take(self) -> tuple[list[Waiting], Dispatch]:
+        """The next batch, and why it is closed."""
+        batch = take(self._queue, self._settings)
+        self._queued_rows = sum(each.job.rows for each in self._queue)
         QUEUED_ROWS.set(self._queued_rows)
         if self._queue:
             return batch, Dispatch.FULL
         self._work.clear()
         return batch, Dispatch.WAITED
 
-    def _fits(self, rows: int, requests: int) -> bool:
-        most = self._settings
-        return rows <= most.max_batch_rows and requests <= most.max_batch_requests
-
-    async def _score(self, batch: list[_Waiting], dispatch: Dispatch) -> None:
+    async def _score(self, batch: list[Waiting], dispatch: Dispatch) -> None:
         started_s = time.monotonic()
         jobs = [waiting.job for waiting in batch]
         batch_rows, n_requests = sum(job.rows for job in jobs), sum(job.requests for job in jobs)
@@ -211,9 +215,9 @@ class Ranker:
         model_s = time.monotonic() - started_s
         for waiting, scores in zip(batch, replies, strict=True):
             if not waiting.reply.done():
-                wait_s = started_s - waiting.arrived_s
+                own_s = started_s - waiting.arrived_s
                 waiting.reply.set_result(
-                    RankerReply(scores, wait_s, model_s, batch_rows, n_requests)
+                    RankerReply(scores, own_s, model_s, batch_rows, n_requests)
                 )
 
 
@@ -226,7 +230,7 @@ def _sampled_parent(job: RankerJob) -> Context | None:
     return context_of(job.traceparent)
 
 
-def _fail(batch: list[_Waiting], error: Exception) -> None:
+def _fail(batch: list[Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.reply.done():
             waiting.reply.set_exception(error)
@@ -241,10 +245,4 @@ def unpack(jobs: list[RankerJob], output: RankerScores) -> list[Scores]:
         raise BadModelOutputError(f"scores and parts of {shapes} for {n_rows} rows")
     if not np.isfinite(output.scores).all():
         raise BadModelOutputError("scores that are not finite")
-    ends = np.cumsum(counts)
-    return [
-        Scores(
-            output.scores[end - n : end], output.parts[end - n : end], PART_NAMES, output.version
-        )
-        for n, end in zip(counts, ends.tolist(), strict=True)
-    ]
+    return Scores(output.scores, output.parts, PART_NAMES, output.version).split(counts)

@@ -12,24 +12,19 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from opentelemetry import context as spans
 from opentelemetry import trace
 
 from serving.errors import ModelTimeoutError, ModelUnavailableError
-from serving.models.batcher import RankerClient, RankerJob, RankerReply
+from serving.models.batcher import RankerClient, RankerJob, RankerReply, Waiting, take
 from serving.models.packing import pack
 from serving.models.settings import RankerSettings
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Waiting(Waiting):
     """One request; `call` and `mates` are of the call that carries it."""
 
-    job: RankerJob
-    reply: asyncio.Future[RankerReply]
-    arrived_s: float  # monotonic, as the deadline
-    deadline_s: float
     call: asyncio.Task[None] | None = None
     mates: Sequence["_Waiting"] = ()
 
@@ -78,7 +73,7 @@ class GatheredRanker:
         """Call after call, until nothing waits."""
         try:
             while queue.waiting:
-                if taken := self._taken(queue.waiting):
+                if taken := take(queue.waiting, self._settings):
                     call = asyncio.create_task(self._call(taken))
                     for one in taken:
                         one.call, one.mates = call, taken
@@ -86,21 +81,6 @@ class GatheredRanker:
                     await asyncio.wait((call,), timeout=self._settings.call_patience_s)
         finally:
             queue.calls -= 1
-
-    def _taken(self, waiting: deque[_Waiting]) -> list[_Waiting]:
-        """What the next call carries, oldest first; not those whose caller has gone."""
-        taken: list[_Waiting] = []
-        rows = 0
-        while waiting and len(taken) < self._settings.max_batch_requests:
-            rows += waiting[0].job.rows
-            if taken and rows > self._settings.max_batch_rows:
-                break
-            one = waiting.popleft()
-            if one.reply.done():
-                rows -= one.job.rows
-            else:
-                taken.append(one)
-        return taken
 
     async def _call(self, taken: list[_Waiting]) -> None:
         """One call, and each request's reply or error."""
@@ -134,14 +114,10 @@ def _together(taken: Sequence[_Waiting]) -> RankerJob:
 
 def _apart(taken: Sequence[_Waiting], reply: RankerReply, started_s: float) -> list[RankerReply]:
     """Each request's share of the reply."""
-    ends = np.cumsum([one.job.rows for one in taken]).tolist()
+    shares = reply.scores.split([one.job.rows for one in taken])
     return [
-        replace(
-            reply,
-            scores=reply.scores.of_rows(slice(end - one.job.rows, end)),
-            wait_s=reply.wait_s + started_s - one.arrived_s,
-        )
-        for one, end in zip(taken, ends, strict=True)
+        replace(reply, scores=own, wait_s=reply.wait_s + started_s - one.arrived_s)
+        for one, own in zip(taken, shares, strict=True)
     ]
 
 
