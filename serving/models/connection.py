@@ -8,9 +8,7 @@ from typing import Any, NoReturn
 
 import grpc
 import numpy as np
-import tritonclient.grpc as blocking
 from tritonclient.grpc import service_pb2, service_pb2_grpc
-from tritonclient.utils import InferenceServerException
 
 from serving.errors import (
     BadModelOutputError,
@@ -32,8 +30,6 @@ _TRITON_TYPES: dict[np.dtype[Any], str] = {
     np.dtype(np.float32): "FP32",
 }
 _TYPES = {name: dtype for dtype, name in _TRITON_TYPES.items()}
-_DEADLINE = "StatusCode.DEADLINE_EXCEEDED"
-_UNAVAILABLE = "StatusCode.UNAVAILABLE"
 # Messages of any size, as the client's own default; calls go round among all servers that the name
 # stands for, where gRPC would stay with the first; and a server that is back is found within a
 # second, where it would wait up to two minutes.
@@ -45,10 +41,9 @@ _CHANNEL = [
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
-_NOT_FOUND = "StatusCode.NOT_FOUND"
 # Of one that is unloaded, with another status from release to release.
 _UNKNOWN_MODEL = "Request for unknown model"
-_BAD_ANSWERS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL"})
+_BAD_ANSWERS = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +143,19 @@ def infer_blocking(
     parameters: dict[str, str] | None = None,
 ) -> Answer:
     """As `Connection.infer`, over a channel of its own, for a thread. Raises a RankingError."""
-    with _as_ranking_errors(budget_s), _channel(address, tls, grpc) as channel:
-        server = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+    with blocking_server(address, tls, budget_s) as server:
         request = _infer_request(model, tensors, parameters)
         return Answer.of(server.ModelInfer(request, timeout=budget_s))
+
+
+@contextmanager
+def blocking_server(address: str, tls: TlsSettings | None, budget_s: float) -> Iterator[Any]:
+    """The server's calls over a channel of their own, for a thread; errors are RankingErrors.
+
+    budget_s: that a call is given, for the words of one that took longer
+    """
+    with _as_ranking_errors(budget_s), _channel(address, tls, grpc) as channel:
+        yield service_pb2_grpc.GRPCInferenceServiceStub(channel)
 
 
 def _channel(address: str, tls: TlsSettings | None, made_by: Any) -> Any:
@@ -173,19 +177,6 @@ def _infer_request(model: str, tensors: Tensors, parameters: dict[str, str] | No
     return request
 
 
-def channel_options(tls: TlsSettings | None) -> dict[str, Any]:
-    """Of tritonclient's blocking client; certificates are read when the channel is opened."""
-    if tls is None:
-        return {"channel_args": _CHANNEL}
-    return {
-        "channel_args": _CHANNEL,
-        "ssl": True,
-        "root_certificates": tls.ca_file,
-        "certificate_chain": tls.cert_file,
-        "private_key": tls.key_file,
-    }
-
-
 def served_versions(
     address: str, model: str, tls: TlsSettings | None, budget_s: float
 ) -> list[str]:
@@ -193,11 +184,8 @@ def served_versions(
 
     Raises a RankingError.
     """
-    try:
-        with blocking.InferenceServerClient(address, **channel_options(tls)) as client:
-            index = client.get_model_repository_index(client_timeout=budget_s)
-    except InferenceServerException as error:
-        raise_ranking_error(error, budget_s)
+    with blocking_server(address, tls, budget_s) as server:
+        index = server.RepositoryIndex(service_pb2.RepositoryIndexRequest(), timeout=budget_s)
     ready = [each.name for each in index.models if each.state == "READY"]
     found = [name.removeprefix(candidate_model(model, "")) for name in ready]
     return sorted((version for version in found if version.isdigit()), key=int)
@@ -209,8 +197,7 @@ def _as_ranking_errors(budget_s: float) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        named = InferenceServerException(error.details(), str(error.code()))
-        raise_ranking_error(named, budget_s)
+        _raise_ranking_error(error, budget_s)
     except asyncio.CancelledError:
         # Either the caller is taken back, or gRPC has dropped the call with its channel.
         task = asyncio.current_task()
@@ -219,14 +206,14 @@ def _as_ranking_errors(budget_s: float) -> Iterator[None]:
         raise ModelUnavailableError("the call was dropped") from None
 
 
-def raise_ranking_error(error: InferenceServerException, budget_s: float) -> NoReturn:
-    status = error.status()
-    if status == _DEADLINE:
+def _raise_ranking_error(error: Any, budget_s: float) -> NoReturn:
+    status, message = error.code(), error.details() or ""
+    if status is grpc.StatusCode.DEADLINE_EXCEEDED:
         raise ModelTimeoutError(f"no answer within {budget_s:.3f} s") from None
-    if status == _NOT_FOUND or (error.message() or "").startswith(_UNKNOWN_MODEL):
-        raise ModelNotLoadedError(f"{status}: {error.message()}") from None
+    if status is grpc.StatusCode.NOT_FOUND or message.startswith(_UNKNOWN_MODEL):
+        raise ModelNotLoadedError(f"{status}: {message}") from None
     if status in _BAD_ANSWERS:
-        raise BadModelOutputError(f"the model refused: {error.message()}") from None
-    if status == _UNAVAILABLE:
-        raise ModelUnreachableError(f"{status}: {error.message()}") from None
-    raise ModelUnavailableError(f"{status}: {error.message()}") from None
+        raise BadModelOutputError(f"the model refused: {message}") from None
+    if status is grpc.StatusCode.UNAVAILABLE:
+        raise ModelUnreachableError(f"{status}: {message}") from None
+    raise ModelUnavailableError(f"{status}: {message}") from None

@@ -10,17 +10,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tritonclient.grpc as blocking
-from tritonclient.utils import InferenceServerException
+from tritonclient.grpc import service_pb2
 
 from features.arrays import FloatArray
 from serving.errors import BadModelOutputError, RankingError
 from serving.models.connection import (
     Answer,
     Connection,
-    channel_options,
+    blocking_server,
     infer_blocking,
-    raise_ranking_error,
 )
 from serving.models.contract import OUTPUTS, PARTS, EncoderProfile, Limits, Tensors
 from serving.models.settings import TlsSettings
@@ -216,11 +214,8 @@ class TritonCrossEncoder:
 
 def published_limits(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> Limits:
     """Of the version in use, from its configuration; blocks. Raises a RankingError."""
-    try:
-        with blocking.InferenceServerClient(address, **channel_options(tls)) as client:
-            answer = client.get_model_config(model, client_timeout=budget_s)
-    except InferenceServerException as error:
-        raise_ranking_error(error, budget_s)
+    with blocking_server(address, tls, budget_s) as server:
+        answer = server.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=budget_s)
     parameters = answer.config.parameters
     return Limits.of({name: parameters[name].string_value for name in parameters})
 
