@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import TypeVar, cast
 
 import numpy as np
+from feast import FeatureStore
 from rich.console import Console
 from rich.table import Table
 
@@ -65,47 +66,59 @@ def measure(folder: Path, dataset: Dataset, rounds: int) -> Steps:
     """The steps over a store that was seeded in `folder` from `dataset`."""
     settings = StoreSettings(state=folder)
     tokenizer = Tokenizer(tokenizer_path())
-    online = OnlineFeatures(open_store(settings))
-    items = _items(settings, tokenizer, online)
+    store = open_store(settings)
+    items = _items(settings, tokenizer, OnlineFeatures(store))
     limits = PublishedLimits(Limits)
     limits.refresh()
     features = ShopperFeatures(tokenizer, limits, PipelineSettings(features_budget_s=10.0))
-    shop = cast(Shop, SimpleNamespace(items=items, shoppers=online))  # what the features know of it
     asked = _requests(dataset, items)
+    steps = Steps()
+    for _ in range(rounds + 1):  # the first one warms up
+        _round(steps, features, store, items, asked)
+    return steps
+
+
+def _round(
+    steps: Steps,
+    features: ShopperFeatures,
+    store: FeatureStore,
+    items: ItemCache,
+    asked: Sequence[tuple[Context, Candidates]],
+) -> None:
+    """All steps once, of shoppers of whom no state is kept from the time before."""
+    online, source = OnlineFeatures(store), Recommend(())
+    states = steps.timed(
+        "read in the event loop's place",
+        lambda: [online.read_shopper(c.user_id, c.session_id, c.at_s) for c, _ in asked],
+    )
+    # What the features know of a shop.
+    shop = cast(Shop, SimpleNamespace(items=items, shoppers=OnlineFeatures(store)))
 
     async def read() -> list[object]:
         return [await features.read(shop, context) for context, _ in asked]
 
-    steps, source = Steps(), Recommend(())
-    for _ in range(rounds + 1):  # the first one warms up
-        states = steps.timed(
-            "read in the event loop's place",
-            lambda: [online.read_shopper(c.user_id, c.session_id, c.at_s) for c, _ in asked],
-        )
-        steps.timed("read in a thread", lambda: asyncio.run(read()))
-        evidence = steps.timed(
-            "evidence",
-            lambda: [
-                features.evidence(shop, context, known, source)
-                for (context, _), known in zip(asked, states, strict=True)  # noqa: B023
-            ],
-        )
-        matrices = steps.timed(
-            "matrix",
-            lambda: [
-                features.matrix(shop, context, candidates, of)
-                for (context, candidates), of in zip(asked, evidence, strict=True)  # noqa: B023
-            ],
-        )
-        steps.timed(
-            "tensors",
-            lambda: [
-                features.tensors(shop, context, of, matrix)
-                for (context, _), of, matrix in zip(asked, evidence, matrices, strict=True)  # noqa: B023
-            ],
-        )
-    online.close()
-    return steps
+    steps.timed("read in a thread", lambda: asyncio.run(read()))
+    evidence = steps.timed(
+        "evidence",
+        lambda: [
+            features.evidence(shop, context, known, source)
+            for (context, _), known in zip(asked, states, strict=True)
+        ],
+    )
+    matrices = steps.timed(
+        "matrix",
+        lambda: [
+            features.matrix(shop, context, candidates, of)
+            for (context, candidates), of in zip(asked, evidence, strict=True)
+        ],
+    )
+    steps.timed(
+        "tensors",
+        lambda: [
+            features.tensors(shop, context, of, matrix)
+            for (context, _), of, matrix in zip(asked, evidence, matrices, strict=True)
+        ],
+    )
 
 
 def _items(settings: StoreSettings, tokenizer: Tokenizer, online: OnlineFeatures) -> ItemCache:
