@@ -141,17 +141,17 @@ class ShopperFeatures:
     ) -> Tensors:
         """What a version of the ranker reads, no more than it says (contract.INPUTS); None: the
         one in use."""
-        limits = self._limits.current
+        in_use = limits = self._limits.current
         if version is not None and self._candidates is not None:
             limits = self._candidates.of(version)
         bought, purchases = bought_items(evidence.user_history, context.at_s, limits.bought_history)
-        # To encode it takes the model server longer than all the rest of a ranking.
-        read = context.query if limits.query_tokens or context.explain else None
+        # To encode it takes the model server longer than all the rest of a ranking. The version in
+        # use answers for one that is not loaded.
+        query_tokens = max(limits.query_tokens, in_use.query_tokens)
+        read = context.query if query_tokens or context.explain else None
         return request_tensors(
             shop.items.texts_of,
-            self._tokenizer.tokens([read], limits.query_tokens or MAX_TOKENS)
-            if read
-            else _NO_QUERY,
+            self._tokenizer.tokens([read], query_tokens or MAX_TOKENS) if read else _NO_QUERY,
             _newest(evidence.user_history, limits.user_history),
             _newest(evidence.session_history, limits.session_history),
             bought,

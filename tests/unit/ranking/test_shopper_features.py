@@ -13,7 +13,7 @@ from features.catalog.counters import DAY_S, Counter
 from features.catalog.item import content_key
 from features.events.event import EventType
 from serving.models.contract import Limits, Tensors
-from serving.models.limits import PublishedLimits
+from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.request import Recommend
 from serving.ranking.settings import PipelineSettings
@@ -43,15 +43,21 @@ class Reader:
         shoppers: FakeShoppers | None = None,
         items: ItemCache | None = None,
         limits: Limits | None = None,
+        candidate: Limits | None = None,
     ) -> None:
+        """limits: of the version in use; candidate: of "8", the only one beside it."""
         read = limits or Limits()
         published = PublishedLimits(lambda: read)
         published.refresh()
         self.shop = shop_of(
             groceries(tokenizer) if items is None else items, shoppers or FakeShoppers()
         )
+        others = None
+        if candidate is not None:
+            others = CandidateLimits(lambda: ["8"], lambda _: candidate)
+            others.look()
         self.features = ShopperFeatures(
-            tokenizer, published, PipelineSettings(features_budget_s=0.3)
+            tokenizer, published, PipelineSettings(features_budget_s=0.3), others
         )
 
     async def read(self, **fields: Any) -> ShopperState:
@@ -68,11 +74,16 @@ class Reader:
         return self.features.matrix(self.shop, context(**fields), offered, evidence)
 
     def tensors(
-        self, *item_ids: str, states: Shopper = NOBODY, seeds: tuple[str, ...] = (), **fields: Any
+        self,
+        *item_ids: str,
+        states: Shopper = NOBODY,
+        seeds: tuple[str, ...] = (),
+        version: str | None = None,
+        **fields: Any,
     ) -> Tensors:
         columns = self.matrix(*item_ids, states=states, seeds=seeds, **fields)
         evidence = self.evidence(states, *seeds)
-        return self.features.tensors(self.shop, context(**fields), evidence, columns)
+        return self.features.tensors(self.shop, context(**fields), evidence, columns, version)
 
 
 async def test_nobody_is_unknown_without_a_read(encoder: Tokenizer) -> None:
@@ -196,6 +207,20 @@ def test_a_query_that_moves_no_score_is_sent_to_be_explained_only(encoder: Token
     ):
         reader = Reader(encoder, limits=limits)
         tensors = reader.tensors("milk", query="oat milk", explain=explain)
+        assert tensors["QUERY_TOKENS"].tolist() == sent
+
+
+def test_a_candidate_gets_the_query_that_the_version_in_use_would_read_in_its_place(
+    encoder: Tokenizer,
+) -> None:
+    query, none = encoder.tokens(["oat milk"], 64).tolist(), [[0]]
+    for in_use, candidate, sent in (
+        (Limits(), Limits(query_tokens=0), query),
+        (Limits(query_tokens=0), Limits(), query),
+        (Limits(query_tokens=0), Limits(query_tokens=0), none),
+    ):
+        reader = Reader(encoder, limits=in_use, candidate=candidate)
+        tensors = reader.tensors("milk", query="oat milk", version="8")
         assert tensors["QUERY_TOKENS"].tolist() == sent
 
 
