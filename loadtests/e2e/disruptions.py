@@ -19,7 +19,7 @@ def steady(shop: Shop, traffic: Traffic, result: Result) -> None:
 def drain_the_only_worker(shop: Shop, traffic: Traffic, result: Result) -> None:
     """A graceful deletion, as a drained node or a spot notice makes it."""
     (pod,) = shop.workers()
-    watched(result, "drain of the only worker", lambda: _lose(shop, pod), by_the_model=0.9)
+    watched(result, "drain of the only worker", lambda: lose(shop, pod), by_the_model=0.9)
     nodes = shop.workers()
     result.facts["new worker ready, s"] = min(map(seconds_to_ready, nodes))
     result.facts["workers afterwards"] = len(nodes)
@@ -30,9 +30,7 @@ def drain_one_of_two(shop: Shop, traffic: Traffic, result: Result) -> None:
     """As before, where another node has all that is needed."""
     pod, *others = shop.workers()
     result.expect(len(others) == 1, f"{1 + len(others)} workers, not two")
-    span = watched(
-        result, "drain of one of two workers", lambda: _lose(shop, pod), by_the_model=0.9
-    )
+    span = watched(result, "drain of one of two workers", lambda: lose(shop, pod), by_the_model=0.9)
     result.facts["two again, s"] = span.seconds
 
 
@@ -40,7 +38,7 @@ def deletions(shop: Shop, traffic: Traffic, result: Result) -> None:
     """Each other part's pod."""
     for part in ("head", "model-server", "ingest", "redis"):
         pod = next(pod for pod in shop.space.pods(part) if ready(pod))
-        watched(result, f"deletion: {part}", partial(_lose, shop, pod))
+        watched(result, f"deletion: {part}", partial(lose, shop, pod))
 
 
 def redis_gone(shop: Shop, traffic: Traffic, result: Result) -> None:
@@ -88,7 +86,7 @@ def _restarts(shop: Shop, part: str) -> int:
     )
 
 
-def _lose(shop: Shop, pod: Json) -> None:
+def lose(shop: Shop, pod: Json) -> None:
     """Delete a pod, and wait until it is gone and what replaces it is ready."""
     name = pod["metadata"]["name"]
     shop.space.kubectl("delete", "pod", name, "--wait=false")

@@ -110,14 +110,19 @@ def a_bad_image_and_back(shop: Shop, traffic: Traffic, result: Result) -> None:
 
 def publish_and_roll_back(shop: Shop, traffic: Traffic, result: Result) -> None:
     """A model version, by the chart's own jobs."""
-    (ingest,) = (pod["metadata"]["name"] for pod in shop.space.pods("ingest") if ready(pod))
-    shop.space.kubectl("cp", "serving/training/bundles/grocery", f"{ingest}:/shared/bundle")
+    copy_bundle(shop)
     for name in ("publish", "rollback"):
 
         def change(name: str = name) -> None:
             result.facts[name] = shop.run_job(name)
 
         watched(result, name, change)
+
+
+def copy_bundle(shop: Shop) -> None:
+    """The demonstration's, to where the chart's jobs find what is to be published."""
+    (ingest,) = (pod["metadata"]["name"] for pod in shop.space.pods("ingest") if ready(pod))
+    shop.space.kubectl("cp", "serving/training/bundles/grocery", f"{ingest}:/shared/bundle")
 
 
 def _rolled(shop: Shop, before: str, rolls: bool) -> None:

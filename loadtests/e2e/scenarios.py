@@ -1,6 +1,6 @@
 """All scenarios. The order matters: each begins where the one before left the release."""
 
-from loadtests.e2e import collected, disruptions, filling, growth, rollouts
+from loadtests.e2e import collected, disruptions, experiments, filling, growth, rollouts
 from loadtests.e2e.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -17,6 +17,7 @@ SCENARIOS: dict[str, Scenario] = {
         filling.redis_full,
         filling.log_in_nats,
         rollouts.publish_and_roll_back,
+        experiments.experiment,
         collected.retraining,
         collected.generated_load,
         disruptions.policies,

@@ -1,10 +1,12 @@
-"""What a shadow costs shoppers: latency of rankings without one, and with one at 20 % of them.
+"""What a second version costs shoppers: latency of rankings without one, with one as the shadow of
+20 % of them, and with all of them interleaved.
 
     python -m loadtests.experiments.shadow_cost
 
 Starts one stack with a candidate version beside the one in use. Its shadow takes a share of the
-requests of one page, so that blocks of load without it (twice, to see what two blocks differ by
-anyway) and with it alternate in random order in the same processes. A block asks at a rate that
+requests of one page, and the requests of another are shared by both versions, so that blocks of
+load without it (twice, to see what two blocks differ by anyway) and with it alternate in random
+order in the same processes. A block asks at a rate that
 leaves the machine room, whatever becomes of what was asked before. Prints latencies, ratios with
 intervals over the rounds, and what became of the shadow's requests; writes
 build/reports/shadow-cost.json. Exit status 1 when the shadow surely makes the p99 longer, or ranked
@@ -42,11 +44,12 @@ from serving.local.state_folder import folder_of
 from serving.training.publish.repository import offered
 
 DATA, N_ITEMS, CANDIDATES = "grocery", 2_000, 100
-WITHOUT, AGAIN, SHADOWED = "without", "without, again", "with"
-PAGES = {WITHOUT: "plain", AGAIN: "plain", SHADOWED: "shadowed"}
+WITHOUT, AGAIN, SHADOWED, INTERLEAVED = "without", "without, again", "shadow", "interleaved"
+PAGES = {WITHOUT: "plain", AGAIN: "plain", SHADOWED: "shadowed", INTERLEAVED: "interleaved"}
 SHARE = 0.2  # of the shadowed requests
 QUANTILES = (0.5, 0.99)
 LOAD = 0.5  # of what one caller after another gets
+_BOOST = {"match": {"brand": "Private"}, "lift": 0.5, "reason": "to order otherwise"}
 _PAUSE_S = 1.0  # what a block left behind is done before the next
 _RESAMPLED = 1_000
 
@@ -64,7 +67,9 @@ def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--rounds", type=int, default=30, help="of three blocks, at least two")
+    parser.add_argument(
+        "--rounds", type=int, default=30, help=f"of {len(PAGES)} blocks, at least two"
+    )
     parser.add_argument("--seconds", type=float, default=15.0, help="of a block")
     parser.add_argument("--per-s", type=float, help="rankings; half of what a caller gets, if none")
     parser.add_argument("--seed", type=int, default=0)
@@ -74,7 +79,7 @@ def main() -> int:
         parser.error("--rounds: an interval needs at least two")
     console = Console(width=None if sys.stdout.isatty() else 120)
     state, rng = fresh_state(DATA, N_ITEMS), Random(given.seed)
-    declare_shadow(folder_of(state, DATA))
+    declare(folder_of(state, DATA))
     blocks: dict[str, list[Answers]] = {name: [] for name in PAGES}
     for stack in run_stack(state, free_port(), "--data", DATA):
         texts = _texts(state, given.seed)
@@ -85,7 +90,7 @@ def main() -> int:
         for number in tracked(range(given.rounds), "rounds", console):
             for name in rng.sample([*PAGES], len(PAGES)):
                 asked = endpoint(stack, texts, PAGES[name])
-                seed = given.seed + number  # the same arrivals for all three
+                seed = given.seed + number  # the same arrivals for all
                 blocks[name].append(open_loop(asked, per_s, given.seconds, seed))
                 time.sleep(_PAUSE_S)
         counted = outcomes(stack) - before
@@ -97,25 +102,34 @@ def main() -> int:
     return 1 if report["costs"] or not report["ranked"] else 0
 
 
-def declare_shadow(folder: Path) -> None:
-    """Publish the bundle a second time, as a candidate, and have it shadow one page."""
+def declare(folder: Path) -> None:
+    """Publish the bundle a second time, as a candidate, and have it on two pages."""
     arguments = ["ranker", "--bundle", str(GROCERY_BUNDLE), "--candidate"]
     arguments += ["--item-texts", str(folder / "item_texts.jsonl")]
     change(folder, arguments, TRITON_PYTHON)
     (version,) = offered(folder / "models", "ranker")
     rules = folder / "rules.yaml"
-    rules.write_text(with_shadow(rules.read_text(), str(version)))
+    rules.write_text(with_experiments(rules.read_text(), str(version)))
 
 
-def with_shadow(rules: str, version: str) -> str:
-    """The text of the rules with the shadow for their only experiment."""
+def with_experiments(rules: str, version: str) -> str:
+    """The text of the rules with a shadow and an interleave for their only experiments."""
     content = yaml.safe_load(rules) or {}
     content["experiments"] = [
         {
             "key": "shadowed", "kind": "shadow", "status": "running", "coverage": SHARE,
             "targeting": {"pages": [PAGES[SHADOWED]]},
             "arms": [{"key": "candidate", "model_version": version}],
-        }
+        },
+        {
+            "key": "interleaved", "kind": "interleave", "status": "running",
+            "targeting": {"pages": [PAGES[INTERLEAVED]]},
+            "arms": [
+                {"key": "old"},
+                # The same bundle would order alike, and nothing would be shared.
+                {"key": "candidate", "model_version": version, "rules": {"boosts": [_BOOST]}},
+            ],
+        },
     ]  # fmt: skip
     text: str = yaml.safe_dump(content)
     return text
@@ -134,7 +148,12 @@ def endpoint(stack: RunningStack, texts: Texts, page: str) -> Endpoint:
         }  # fmt: skip
 
     headers = {"authorization": "Bearer dev"}
-    return Endpoint(f"{stack.url}/v1/rank", headers, body, lambda answer: str(answer["route"]))
+    return Endpoint(f"{stack.url}/v1/rank", headers, body, _ranked_by)
+
+
+def _ranked_by(answer: dict[str, Any]) -> str:
+    """Of an interleaved slate the version names both."""
+    return f"{answer['route']} {answer.get('model_version')}"
 
 
 def outcomes(stack: RunningStack) -> Counter[str]:
@@ -157,7 +176,7 @@ def told(blocks: dict[str, list[Answers]], counted: Counter[str], per_s: float) 
     }
     ratios = {
         f"{name}, p{100 * share:g}": ratio(latencies[name], latencies[WITHOUT], share)
-        for name in (AGAIN, SHADOWED)
+        for name in (AGAIN, SHADOWED, INTERLEAVED)
         for share in QUANTILES
     }
     return {
@@ -167,7 +186,7 @@ def told(blocks: dict[str, list[Answers]], counted: Counter[str], per_s: float) 
             for name, each in latencies.items()
         },
         "rankings": {name: sum(map(len, each)) for name, each in latencies.items()},
-        "routes": {
+        "ranked_by": {
             name: dict(sum((block.kinds for block in each), Counter()))
             for name, each in blocks.items()
         },
@@ -209,8 +228,8 @@ def _texts(state: Path, seed: int) -> Texts:
 
 def _show(report: dict[str, Any], console: Console) -> None:
     table = Table(title=f"{report['per_s']:.1f} rankings a second", title_justify="left")
-    for name in ("shadow", "rankings", "p50, ms", "ratio [95 %]", "p99, ms", "ratio [95 %]"):
-        table.add_column(name, justify="left" if name == "shadow" else "right")
+    for name in ("block", "rankings", "p50, ms", "ratio [95 %]", "p99, ms", "ratio [95 %]"):
+        table.add_column(name, justify="left" if name == "block" else "right")
     for name, ms in report["ms"].items():
         cells = [name, f"{report['rankings'][name]:,}"]
         for quantile in ("p50", "p99"):
@@ -222,6 +241,7 @@ def _show(report: dict[str, Any], console: Console) -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(f"the shadow's requests: {report['shadow']}", markup=False)
+    console.print(f"ranked by: {report['ranked_by'][INTERLEAVED]}, interleaved", markup=False)
     if not report["ranked"]:
         console.print("the shadow ranked too little to say anything", markup=False)
 

@@ -13,12 +13,14 @@ from loadtests.experiments.assignment_cost import DECLARED, PARTS, measured
 from loadtests.experiments.assignment_cost import told as told_of_assignment
 from loadtests.experiments.shadow_cost import (
     AGAIN,
+    INTERLEAVED,
+    PAGES,
     SHADOWED,
     WITHOUT,
     counted_in,
     ratio,
     told,
-    with_shadow,
+    with_experiments,
 )
 from serving.experiments.draw import Asked, shadows_of
 from serving.shops.rules import read_rules
@@ -44,7 +46,7 @@ def test_blocks_alike_have_a_ratio_of_one_and_a_longer_tail_is_found() -> None:
 
 
 def blocks(tail: float) -> dict[str, list[Answers]]:
-    names = {WITHOUT: (2.0, 1), AGAIN: (2.0, 2), SHADOWED: (tail, 3)}
+    names = {WITHOUT: (2.0, 1), AGAIN: (2.0, 2), SHADOWED: (tail, 3), INTERLEAVED: (2.5, 4)}
     return {
         name: [Answers(block.tolist(), Counter(model=300), 10.0) for block in rounds(1.0, *how)]
         for name, how in names.items()
@@ -60,20 +62,21 @@ def test_a_shadow_that_makes_the_tail_longer_costs_and_one_that_ranked_little_sa
     idle = told(blocks(2.0), Counter(ok=100, busy=1_100), 30.0)
     assert not idle["costs"]
     assert not idle["ranked"]
-    assert idle["rankings"] == dict.fromkeys((WITHOUT, AGAIN, SHADOWED), 6_000)
+    assert idle["rankings"] == dict.fromkeys(PAGES, 6_000)
+    assert idle["ratios"]["interleaved, p99"]["low"] > 1
 
 
 def test_the_shadow_takes_its_share_of_one_page_and_none_of_the_other(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
-    path.write_text(with_shadow("diversity: {max_same: 2}", "8"))
+    path.write_text(with_experiments("diversity: {max_same: 2}", "8"))
     rules = read_rules(path)
     assert rules.diversity.max_same == 2
     (shadow,) = shadows_of(rules, "shop")
     taken = {
         page: sum(shadow.takes(f"{n:032x}", Asked("rank", page=page)) for n in range(5_000))
-        for page in ("plain", "shadowed")
+        for page in ("plain", "shadowed", "interleaved")
     }
-    assert taken["plain"] == 0
+    assert taken["plain"] == taken["interleaved"] == 0
     assert taken["shadowed"] == pytest.approx(1_000, abs=120)
 
 
