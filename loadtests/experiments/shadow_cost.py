@@ -49,7 +49,7 @@ PAGES = {WITHOUT: "plain", AGAIN: "plain", SHADOWED: "shadowed", INTERLEAVED: "i
 SHARE = 0.2  # of the shadowed requests
 QUANTILES = (0.5, 0.99)
 LOAD = 0.5  # of what one caller after another gets
-_BOOST = {"match": {"brand": "Private"}, "lift": 0.5, "reason": "to order otherwise"}
+_BOOST = {"match": {"brand": "Store Brand"}, "lift": 0.5, "reason": "to order otherwise"}
 _PAUSE_S = 1.0  # what a block left behind is done before the next
 _RESAMPLED = 1_000
 
