@@ -194,10 +194,25 @@ dashboards: .venv-dev/.ready ## Write dashboards and alerts (helm/files) from he
 	.venv-dev/bin/python -m helm.monitoring
 
 ##@ Develop
-.PHONY: test unit contract compat check format fuzz audit sbom lock screenshot clean
+.PHONY: test test-parts test-stack unit contract compat check format fuzz audit sbom lock screenshot clean
 
-test: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## Set up and run all tests but the slow proofs [TEST_OPTIONS=]
-	.venv-dev/bin/python -m pytest tests $(TEST_OPTIONS)
+# Two runs side by side: each waits for servers to start and for time to pass. What asks the whole
+# stack has deadlines of a second, so the other run steps back.
+test: test-parts test-stack ## Set up and run all tests but the slow proofs [TEST_OPTIONS=]
+
+# Of two runs on one terminal only whole lines: those of a file, when it is done.
+PYTEST = .venv-dev/bin/python -m pytest
+WHOLE_LINES = 2>&1 | sed -u ""
+ON_THE_STACK = browser contract/clients contract/experiments contract/service
+WITHOUT_IT = chart contract/models contract/stores unit
+test-parts test-stack: private SHELL = bash
+test-parts test-stack: private .SHELLFLAGS = -o pipefail -c
+
+test-parts: .venv-dev/.ready .venv-triton/.ready ## The part of the tests that needs no whole stack [TEST_OPTIONS=]
+	nice -n 5 $(PYTEST) $(WITHOUT_IT:%=tests/%) $(TEST_OPTIONS) $(WHOLE_LINES)
+
+test-stack: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## The part that asks the whole stack [TEST_OPTIONS=]
+	$(PYTEST) $(ON_THE_STACK:%=tests/%) $(TEST_OPTIONS) $(WHOLE_LINES)
 
 unit: .venv-dev/.ready ## Run the unit tests only [TEST_OPTIONS=]
 	.venv-dev/bin/python -m pytest tests/unit $(TEST_OPTIONS)

@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 import psutil
 
+from features.store.feature_store import apply, open_store
 from serving.local.models import ROOT, TRITON_PYTHON
-from serving.local.state_folder import StateFolderError, folder_of, prepared
+from serving.local.state_folder import StateFolderError, folder_of, prepared, store_for
 
 START_S = 600.0  # with much other work on the machine; two minutes on a quiet one
 STOP_S = 60.0
@@ -94,10 +95,29 @@ def run_stack(
     assert not left, f"still running after the stop: {left}"
 
 
+def prepare(state: Path, data: str, n_items: int) -> Path:
+    """Prepare `data` as `make serve` does, and start nothing; its folder in `state`."""
+    folder = folder_of(state, data)
+    command = [sys.executable, "-m", "serving.local.prepare", "--data", data]
+    command += ["--folder", str(folder), "--datasets", str(state / "datasets")]
+    command += ["--items", str(n_items), "--triton-python", str(TRITON_PYTHON)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder
+
+
+def copied(kept: Path, state: Path, data: str) -> Path:
+    """A copy of a state as it was prepared, to be served in another place; its folder there."""
+    shutil.copytree(kept, state, dirs_exist_ok=True)
+    folder = folder_of(state, data)
+    store = store_for(folder, None)
+    apply(open_store(store), store)  # Feast's registry knows paths
+    return folder
+
+
 def fresh_state(data: str, n_items: int) -> Path:
     """A state as it was prepared: every run starts from the same one, and all but the first soon.
 
-    It always lies in the same place, for Feast's registry knows paths.
+    It always lies in the same place.
     """
     state, kept = WORK / "state", WORK / f"prepared-{n_items}"
     shutil.rmtree(state, ignore_errors=True)
@@ -107,10 +127,7 @@ def fresh_state(data: str, n_items: int) -> Path:
         ready = None
     if ready is None:
         shutil.rmtree(folder_of(kept, data), ignore_errors=True)
-        command = [sys.executable, "-m", "serving.local.prepare", "--data", data]
-        command += ["--folder", str(folder_of(state, data)), "--datasets", str(state / "datasets")]
-        command += ["--items", str(n_items), "--triton-python", str(TRITON_PYTHON)]
-        subprocess.run(command, cwd=ROOT, check=True)
+        prepare(state, data, n_items)
         shutil.copytree(state, kept, dirs_exist_ok=True)
     else:
         shutil.copytree(kept, state)

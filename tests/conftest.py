@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.stack import RunningStack, run_stack
+from loadtests.stack import RunningStack, copied, prepare, run_stack
 from serving.local.machine import free_port
 from serving.local.traces.viewer import TraceViewer
 from tests.support.trace_maker import TraceMaker
@@ -70,16 +70,25 @@ def collector() -> Iterator[TraceViewer]:
 
 
 @pytest.fixture(scope="session")
+def grocery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of the demonstration with 1,000 items, prepared once: stacks serve copies."""
+    state = tmp_path_factory.mktemp("prepared")
+    prepare(state, "grocery", 1_000)
+    return state
+
+
+@pytest.fixture(scope="session")
 def stack(
-    tmp_path_factory: pytest.TempPathFactory, collector: TraceViewer
+    grocery: Path, tmp_path_factory: pytest.TempPathFactory, collector: TraceViewer
 ) -> Iterator[RunningStack]:
     """The real stack, started once for all tests that talk to it; see loadtests/stack.py.
 
     It traces what a caller samples, and else nothing: ratio 0.
     """
-    options = ["--items", "1000", "--traces", "otlp", "--traces-to", collector.otlp_url]
-    options += ["--traces-ratio", "0"]
-    yield from run_stack(tmp_path_factory.mktemp("stack"), free_port(), *options)
+    state = tmp_path_factory.mktemp("stack")
+    copied(grocery, state, "grocery")
+    options = ["--traces", "otlp", "--traces-to", collector.otlp_url, "--traces-ratio", "0"]
+    yield from run_stack(state, free_port(), *options)
 
 
 @pytest.fixture

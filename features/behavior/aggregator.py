@@ -1,30 +1,54 @@
 """A stream of events into the states that they concern: one code for live ingest and replay."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
+
+import numpy as np
 
 from features.behavior.fold import complete, fold
 from features.behavior.shares import Addition, share
 from features.behavior.sign_in import claim, merge
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
-from features.catalog.counters import ItemCounters
+from features.catalog.counters import Counter, ItemCounters
 from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
+
+_COUNTED_TOGETHER = 20_000  # additions to counters: bounds memory
 
 
 class Aggregator:
     """Folds a stream of events into user, session and item state, all held in memory.
 
     A history replay keeps it whole; ingest keeps it as a cache over the online store.
+    over: sessions of which nobody will ask more than whose they were
     """
 
-    def __init__(self, row_of: Mapping[str, int], facts: Mapping[str, ItemFacts]) -> None:
+    def __init__(
+        self,
+        row_of: Mapping[str, int],
+        facts: Mapping[str, ItemFacts],
+        over: Container[str] = frozenset(),
+    ) -> None:
         self.users: dict[str, BehaviorState] = {}
         self.sessions: dict[str, BehaviorState] = {}
-        self.items = ItemCounters(len(row_of))
+        self._items = ItemCounters(len(row_of))
+        self._added: list[tuple[int, Counter, float, float]] = []  # to be counted in them
         self._row_of = row_of
         self._facts = facts
+        self._over = over
+
+    @property
+    def items(self) -> ItemCounters:
+        """The counters of all items. Many events are counted together, before somebody looks."""
+        if self._added:
+            self._count()
+        return self._items
+
+    def _count(self) -> None:
+        rows, counters, weights, at_s = np.array(self._added).T
+        self._items.add(rows.astype(np.int64), counters.astype(np.int32), weights, at_s)
+        self._added.clear()
 
     def apply(self, event: BehaviorEvent, seq: int, with_item: bool = True) -> bool:
         """Fold `event`, read from log position `seq`, into every state that it concerns, once.
@@ -58,19 +82,25 @@ class Aggregator:
                 if states is self.users:
                     self._began_as(state, event.user_id, event.session_id)
             if seq > state.applied_seq:
+                if state.owner and key in self._over:
+                    state.last_s = max(state.last_s, event.at_s)
+                    state.applied_seq = seq
+                    continue
                 folding = fold if event.held_seq is None else complete
                 taken_back = folding(state, event, item, bounds)
                 if shopper is None and row is not None:
                     additions = share(state, event, taken_back, bounds)
                 state.applied_seq = seq
             shopper = shopper or state
-        if row is None or seq <= self.items.applied_seq.item(row):
+        if row is None or seq <= self._items.applied_seq.item(row):
             return False
         if shopper is None:  # a data set may not say whose event it was
             additions = share(BehaviorState(), event, None, SESSION_BOUNDS)
         for addition in additions:
-            self.items.add(row, addition.counter, addition.weight, addition.at_s)
-        self.items.applied_seq[row] = seq
+            self._added.append((row, addition.counter, addition.weight, addition.at_s))
+        self._items.applied_seq[row] = seq
+        if len(self._added) >= _COUNTED_TOGETHER:
+            self._count()
         return any(addition.capped for addition in additions)
 
     def _sign_in(self, user_id: str, session_id: str, at_s: float, seq: int) -> None:

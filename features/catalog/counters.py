@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from features.arrays import FloatArray, RowArray
+from features.arrays import DoubleArray, FloatArray, IntArray, RowArray
 from features.events.event import BehaviorEvent, EventType
 
 HOUR_S = 3600.0
@@ -92,20 +92,38 @@ class ItemCounters:
             getattr(grown, name)[:n_before] = getattr(self, name)
             setattr(self, name, getattr(grown, name))
 
-    def add(self, row: int, counter: Counter, weight: float, at_s: float) -> None:
-        """Count `weight` of the item in `row` at `at_s`; what is negative takes back as much."""
-        age_s = at_s - self.at_s.item(row)
-        counts = self.counts[row]
-        if age_s > 0:
-            counts *= np.exp2(_DECAY_PER_S * age_s)
-            counts[counter] += weight
-            self.at_s[row] = at_s
-        else:
-            counts[counter] += weight * np.exp2(_DECAY_PER_S * -age_s)
-        if weight < 0:
-            np.maximum(counts[counter], 0.0, out=counts[counter])
-        if at_s < self.first_s.item(row):
-            self.first_s[row] = at_s
+    def add(
+        self, rows: RowArray, counters: IntArray, weights: DoubleArray, at_s: DoubleArray
+    ) -> None:
+        """Count `weights` of the items in `rows` at `at_s`; what is negative takes back as much.
+
+        All (n,). What concerns one item is counted in the order given: the n-th additions of all
+        items are one step, so that many additions cost little more than those of the busiest item.
+        """
+        order = np.argsort(rows, kind="stable")
+        first = np.flatnonzero(np.diff(rows[order], prepend=-1))
+        nth = np.empty_like(order)
+        nth[order] = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+        steps = np.split(np.argsort(nth, kind="stable"), np.cumsum(np.bincount(nth))[:-1])
+        for step in steps:
+            self._add(rows[step], counters[step], weights[step].astype(np.float32), at_s[step])
+
+    def _add(
+        self, rows: RowArray, counters: IntArray, weights: FloatArray, at_s: DoubleArray
+    ) -> None:
+        """`add`, of no item twice."""
+        age_s = (at_s - self.at_s[rows]).astype(np.float32)
+        late = age_s <= 0
+        fade = np.exp2(_DECAY_PER_S * np.abs(age_s)[:, None])
+        counts = self.counts[rows] * np.where(late[:, None], np.float32(1), fade)[:, None, :]
+        added = np.where(late[:, None], fade, np.float32(1)) * weights[:, None]
+        each = np.arange(len(rows))
+        grown = counts[each, counters] + added
+        floor = np.where(weights < 0, np.float32(0), np.float32(-np.inf))
+        counts[each, counters] = np.maximum(grown, floor[:, None])
+        self.counts[rows] = counts
+        self.at_s[rows] = np.maximum(self.at_s[rows], at_s)
+        self.first_s[rows] = np.minimum(self.first_s[rows], at_s)
 
     def take_share(
         self, row: int, levels: Sequence[float], at_s: float, half_life_s: float

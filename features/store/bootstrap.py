@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from rich.progress import Progress
 
@@ -74,7 +75,7 @@ def bootstrap(
     catalog.upsert(items.items)
     catalog.close()
 
-    fold = Aggregator(items.row_of, items.facts)
+    fold = Aggregator(items.row_of, items.facts, _finished_sessions(dataset.events, now_s))
     stops = _Stops(dataset, history_s)
     snapshots = _Snapshots(OfflineStore(settings.offline_path), items, fold, now_s)
     _replay(dataset, fold, stops, snapshots, progress)
@@ -99,6 +100,17 @@ def _refuse_a_used_store(settings: StoreSettings) -> None:
     log.close()
     if used:
         raise BootstrapError(f"{settings.state}: live events are in this store already")
+
+
+def _finished_sessions(events: pd.DataFrame, now_s: float) -> frozenset[str]:
+    """Sessions that are not written, and that say nothing of a user which its events do not.
+
+    These are over by `now_s`, and each of their events names its user.
+    """
+    of = events.groupby("session_id", sort=False)
+    alive = of["at"].max() >= now_s - TTL_S[SESSION_VIEW]
+    by_guests = (events["user_id"] == "").groupby(events["session_id"], sort=False).any()
+    return frozenset(alive.index[~(alive | by_guests)]) - {""}
 
 
 class _Stops:

@@ -46,3 +46,14 @@ def test_every_variable_a_target_names_is_used_by_the_makefile() -> None:
     named = set(re.findall(r"\b([A-Z][A-Z0-9_]+)=", "\n".join(help_lines())))
     used = set(re.findall(r"\$\(([A-Z][A-Z0-9_]+)[):]|\$\(if \$\(([A-Z][A-Z0-9_]+)\)", MAKEFILE))
     assert named <= {name for pair in used for name in pair}
+
+
+def test_make_test_knows_every_folder_of_tests_once() -> None:
+    told = re.findall(r"^(?:ON_THE_STACK|WITHOUT_IT) = (.*)", MAKEFILE, re.M)
+    named = sorted(name for line in told for name in line.split())
+    tests = ROOT / "tests"
+    parents = {file.parent.relative_to(tests).as_posix() for file in tests.rglob("test_*.py")}
+    known = {
+        name: [place for place in parents if f"{place}/".startswith(f"{name}/")] for name in named
+    }
+    assert sorted(place for places in known.values() for place in places) == sorted(parents)

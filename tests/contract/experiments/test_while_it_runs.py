@@ -2,12 +2,11 @@
 candidate's process dies; a new candidate is compared and taken over. Meanwhile nobody gets errors.
 """
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,11 +14,11 @@ import pytest
 import yaml
 
 from features.store.backends import open_controls
-from loadtests.stack import RunningStack, run_stack
+from loadtests.stack import RunningStack, copied, run_stack
 from serving.experiments.decide import main as decide
 from serving.local.machine import free_port
-from serving.local.models import GROCERY_BUNDLE, ROOT, TRITON_PYTHON, change
-from serving.local.state_folder import folder_of, store_for
+from serving.local.models import GROCERY_BUNDLE, TRITON_PYTHON, change
+from serving.local.state_folder import store_for
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import Action
 from serving.shops.steering.steering import Steering
@@ -43,20 +42,16 @@ AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack(grocery: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """With version 2 beside version 1, in an experiment; the shadow of the newest is stopped."""
     state = tmp_path_factory.mktemp("stack")
-    folder = folder_of(state, "grocery")
-    command = [sys.executable, "-m", "serving.local.prepare", "--data", "grocery"]
-    command += ["--folder", str(folder), "--datasets", str(state / "datasets")]
-    command += ["--items", "1000", "--triton-python", str(TRITON_PYTHON)]
-    subprocess.run(command, cwd=ROOT, check=True)
+    folder = copied(grocery, state, "grocery")
     change(folder, ["ranker", "--bundle", str(GROCERY_BUNDLE), "--candidate"], TRITON_PYTHON)
     (folder / "rules.yaml").write_text(yaml.safe_dump(RULES))
     controls = open_controls(store_for(folder, None))
     Steering(Rules.model_validate(RULES), controls).decide("newest", Action.STOP, None, "")
     controls.close()
-    yield from run_stack(state, free_port(), "--items", "1000")
+    yield from run_stack(state, free_port())
 
 
 class Shoppers:

@@ -88,6 +88,7 @@ def deployed(stack: RunningStack, tmp_path: Path) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_can_be_interrupted,
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -106,6 +107,11 @@ def deployed(stack: RunningStack, tmp_path: Path) -> Iterator[str]:
         _, left = psutil.wait_procs(of_run(run), timeout=30)
         shutil.rmtree(run, ignore_errors=True)
         assert not left
+
+
+def _can_be_interrupted() -> None:
+    """A shell that starts something in the background lets it, and all it starts, ignore that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def of_run(run: Path) -> list[psutil.Process]:

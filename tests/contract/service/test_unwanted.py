@@ -1,8 +1,6 @@
 """What a shopper hides, or is shown in vain, steps aside within a second, on the real stack."""
 
 import json
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from loadtests.stack import RunningStack, run_stack
+from loadtests.stack import RunningStack, prepare, run_stack
 from serving.local.machine import free_port
-from serving.local.models import ROOT, TRITON_PYTHON
-from serving.local.state_folder import folder_of
 
 KINDS = ["Green tea", "Black tea", "White tea", "Clay mug", "Glass cup", "Tin kettle"]
 ITEMS = [f"sku-{n}" for n in range(18)]
@@ -34,11 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         for n, item_id in enumerate(ITEMS)
     ]
     (source / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
-    folder = folder_of(state, str(source))
-    command = [sys.executable, "-m", "serving.local.prepare", "--data", str(source)]
-    command += ["--folder", str(folder), "--datasets", str(state / "datasets")]
-    command += ["--items", "100", "--triton-python", str(TRITON_PYTHON)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    folder = prepare(state, str(source), 100)
     (folder / "rules.yaml").write_text(RULES)
     yield from run_stack(state, free_port(), "--data", str(source))
 

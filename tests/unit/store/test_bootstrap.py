@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,6 +113,23 @@ def test_only_sessions_that_may_go_on_are_online(online: OnlineFeatures, dataset
     alive = {key for key, state in fold.sessions.items() if state.last_s >= NOW_S - DAY_S}
     assert alive
     assert set(online.read_sessions(fold.sessions)) == alive
+
+
+def test_what_guests_did_before_they_signed_in_is_their_users(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    events = dataset.events.copy()
+    events.loc[events.index % 3 == 0, "user_id"] = ""
+    guests = replace(dataset, events=events)
+    settings = StoreSettings(state=tmp_path)
+    bootstrap(guests, settings, NOW_S)
+    online, fold = OnlineFeatures(open_store(settings)), folded(guests)
+    assert online.read_users(fold.users) == fold.users
+    sessions = online.read_sessions(fold.sessions)
+    assert sessions == {key: fold.sessions[key] for key in sessions}
+    rows = online.read_items(dataset.items["item_id"].tolist())
+    np.testing.assert_array_equal(rows.counts, fold.items.counts)
+    online.close()
 
 
 def test_the_catalogue_is_filled(settings: StoreSettings) -> None:
