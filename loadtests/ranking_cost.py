@@ -98,7 +98,7 @@ class Measured:
             "memory_mib": self.memory_mib,
         } | {
             name: float(np.median([figure[name] for figure in figures]))
-            for name in ("per_s", "p50_ms", "p99_ms")
+            for name in ("per_s", "p50_ms", "p99_ms", "callers_cpus")
         }  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _show(report: Sequence[dict[str, Any]], console: Console) -> None:
     table = Table("", *(Path(row["name"]).name for row in report), title="Of each ranking")
     for name, form in (
         ("per_s", "{:.0f}"), ("p50_ms", "{:.1f}"), ("p99_ms", "{:.1f}"), ("cpu_ms", "{:.2f}"),
-        ("idle_cpus", "{:.3f}"), ("memory_mib", "{:.0f}"),
+        ("callers_cpus", "{:.2f}"), ("idle_cpus", "{:.3f}"), ("memory_mib", "{:.0f}"),
     ):  # fmt: skip
         table.add_row(name, *(form.format(row[name]) for row in report))
     names = dict.fromkeys(name for row in report for name in row["cpu_ms_by_process"])

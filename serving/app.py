@@ -1,7 +1,8 @@
 """build_app(settings): the graph. The only module that makes deployments and wires classes.
 
-Ingress -> Ranker -> Triton is the one hop of a ranking. Rules run in the ingress, or in ColdStart,
-a deployment of its own that is there when the settings ask for it (docs/adr/0018).
+Ingress -> Ranker -> Triton is the one hop of a ranking. One ingress replica batches for itself, and
+rules run in the ingress too, unless the settings ask for a Ranker (docs/adr/0042) or for ColdStart
+(docs/adr/0018), deployments of their own.
 """
 
 import gc
@@ -34,8 +35,9 @@ def build_app(settings: Settings) -> Application:
     read_rules(settings.rules_path)  # a mistake in the rules stops the deploy, not a ranking
     read_objective(settings.objective_path)
     replicas = settings.deployments
-    ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
-    cold_start = None
+    ranker = cold_start = None
+    if settings.pipeline.ranker == "deployment":
+        ranker = _deploy(RankerReplica, "Ranker", replicas.ranker).bind(settings)
     if settings.pipeline.cold_start == "deployment":
         cold_start = _deploy(ColdStartReplica, "ColdStart", replicas.cold_start).bind(settings)
     ingress = _deploy(serve.ingress()(IngressReplica), "Ingress", replicas.ingress)
@@ -56,20 +58,25 @@ def _deploy(cls: Callable[..., Any], name: str, replicas: ReplicaSettings) -> An
     )(cls)
 
 
+def _ranker(settings: Settings) -> VersionedRanker:
+    """Batches for the model server, with connections to it."""
+    where = settings.model
+
+    def ranker(model: str) -> Ranker:
+        triton = TritonRanker(where.grpc_address, model, where.tls, FEATURE_NAMES)
+        return Ranker(triton, settings.ranker)
+
+    return VersionedRanker(
+        ranker(where.ranker), lambda version: ranker(candidate_model(where.ranker, version))
+    )
+
+
 class RankerReplica:
-    """A Ranker with its connection to Triton."""
+    """Batches for the model server, of all ingress replicas."""
 
     def __init__(self, settings: Settings) -> None:
         log_json("ranker", settings.logs.folder, settings.logs.level)
-        where = settings.model
-
-        def ranker(model: str) -> Ranker:
-            triton = TritonRanker(where.grpc_address, model, where.tls, FEATURE_NAMES)
-            return Ranker(triton, settings.ranker)
-
-        self._ranker = VersionedRanker(
-            ranker(where.ranker), lambda version: ranker(candidate_model(where.ranker, version))
-        )
+        self._ranker = _ranker(settings)
 
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply | RankingError:
         """See Ranker.score. Its RankingError is returned, for RemoteRanker to raise.
@@ -95,12 +102,12 @@ class ColdStartReplica:
 
 
 class IngressReplica:
-    """HTTP, features, retrieval and rules in one process; it calls the Ranker."""
+    """HTTP, features, retrieval and rules in one process; it calls the Ranker, or is it."""
 
     def __init__(
         self,
         settings: Settings,
-        ranker: DeploymentHandle[Any],
+        ranker: DeploymentHandle[Any] | None,
         cold_start: DeploymentHandle[Any] | None,
     ) -> None:
         log_json("ingress", settings.logs.folder, settings.logs.level)
@@ -109,7 +116,7 @@ class IngressReplica:
 
         self._endpoints = endpoints(
             settings,
-            RemoteRanker(ranker),
+            _ranker(settings) if ranker is None else RemoteRanker(ranker),
             None if cold_start is None else RemoteColdStart(cold_start),
         )
         # Catalogue and indexes stay: a full collection need not look through them each time.

@@ -18,7 +18,6 @@ from features.definitions import (
     COLUMNS,
     ITEM_VIEW,
     JOIN_KEY,
-    RANKER,
     SESSION_VIEW,
     TTL_S,
     USER_VIEW,
@@ -42,7 +41,6 @@ class OnlineFeatures:
 
     def __init__(self, store: FeatureStore, lease: Lease = UNSHARED) -> None:
         self._store, self._lease = store, lease
-        self._ranker = store.get_feature_service(RANKER)  # read when both are asked about
         self._rows = online_rows(store)
         # By what is in the row, so never stale: a page of several shelves asks for one state often.
         # To read from only: who folds into a state gets a row of his own.
@@ -51,7 +49,7 @@ class OnlineFeatures:
     def read_shopper(
         self, user_id: str | None, session_id: str | None, now_s: float | None = None
     ) -> Shopper:
-        """What is known of who asks, with ONE Feast call; unknown parts are None.
+        """What is known of who asks, with ONE read of the store; unknown parts are None.
 
         With `now_s`, a session that has been idle for longer than its TTL is not known any more.
         """
@@ -59,15 +57,11 @@ class OnlineFeatures:
         given = {view: key for view, key in keys.items() if key}
         if not given:
             return Shopper()
-        # A view costs Feast a third of a millisecond, also for a key that nobody has.
-        response = self._store.get_online_features(
-            self._ranker if len(given) == len(keys) else _references(next(iter(given)), [PACKED]),
-            entity_rows={JOIN_KEY[view]: [key] for view, key in given.items()},
-            full_feature_names=True,
-        )
-        columns = _columns(response)
+        rows = self._rows.read(given)
         user, session = (
-            self._row(columns, view, given[view], unpack=self._unpacked) if view in given else None
+            self._row(view, given[view], *rows[view], unpack=self._unpacked)
+            if view in given
+            else None
             for view in (USER_VIEW, SESSION_VIEW)
         )
         if session and now_s is not None and now_s - session.last_s > TTL_S[SESSION_VIEW]:
@@ -151,28 +145,28 @@ class OnlineFeatures:
         for start in range(0, len(wanted), _READ_KEYS):
             part = wanted[start : start + _READ_KEYS]
             columns = self._read(view, [PACKED], part)
-            for place, key in enumerate(part):
-                row = self._row(columns, view, key, place)
+            vector = columns[f"{view}__{PACKED}"]
+            read = zip(part, vector.values, vector.event_timestamps, strict=True)
+            for key, value, at in read:
+                row = self._row(view, key, value.bytes_val, bool(at.seconds))
                 if row is not None:
                     states[key] = row.state()
         return states
 
     def _row(
         self,
-        columns: Mapping[str, Any],
         view: str,
         key: str,
-        place: int = 0,
+        packed: bytes,
+        known: bool,
         unpack: Callable[[bytes], StateRow] = StateRow.unpack,
     ) -> StateRow | None:
         """What PACKED holds of `key`; where it has nothing, a row that was written before PACKED
         was, or that somebody has pushed, is read by its columns."""
-        vector = columns[f"{view}__{PACKED}"]
-        packed = vector.values[place].bytes_val
         if packed:
             return unpack(packed)
-        if not vector.event_timestamps[place].seconds:
-            return None  # no row
+        if not known:
+            return None
         pushed = self._read(view, BEHAVIOR_COLUMNS, [key])
         values = {name: pushed[f"{view}__{name}"].values[0] for name in BEHAVIOR_COLUMNS}
         if values["last_s"].WhichOneof("val") is None:

@@ -67,6 +67,8 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
 - {name: RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S, value: "30"}
 # HAProxy would tell a syslog every path, with the shoppers' ids in it.
 - {name: RAY_SERVE_HAPROXY_LOG_TARGET, value: /dev/null}
+# Nor Serve itself, which reads a line for each request: metrics are ours (docs/adr/0013).
+- {name: RAY_SERVE_HAPROXY_METRICS_ENABLED, value: "0"}
 # Ray runs its workers at niceness 15: a neighbour's batch job would come first.
 - {name: RAY_worker_niceness, value: "0"}
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
+import orjson
 
 _REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _MOST_CALLERS = 256  # more than the service holds: beyond it somebody queues where it should refuse
@@ -70,7 +70,7 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
         refused = 0
         with closing(_connection(endpoint)) as connection:
             while len(timed) < at_least or time.monotonic() < started_s + seconds:
-                body = json.dumps(endpoint.body())
+                body = orjson.dumps(endpoint.body())
                 asked_s = time.perf_counter()
                 status, content = _post(connection, endpoint, body)
                 spent_ms = 1000 * (time.perf_counter() - asked_s)
@@ -80,16 +80,18 @@ def closed_loop(endpoint: Endpoint, clients: int, seconds: float, at_least: int 
                 if status != HTTPStatus.OK:
                     detail = f"{status}: {content[:300]!r}"
                     raise RuntimeError(f"{endpoint.url} answered {detail}")
-                timed.append((spent_ms, endpoint.kind(json.loads(content))))
+                timed.append((spent_ms, endpoint.kind(orjson.loads(content))))
         return timed, refused
 
+    cpu_s = time.process_time()
     with ThreadPoolExecutor(clients) as pool:
         by_client = list(pool.map(caller, range(clients)))
     spent_s = time.monotonic() - started_s
+    cpu_s = time.process_time() - cpu_s
     everything = list(itertools.chain.from_iterable(timed for timed, _ in by_client))
     kinds = Counter(kind for _, kind in everything)
     refused = sum(count for _, count in by_client)
-    return Answers([ms for ms, _ in everything], kinds, spent_s, refused)
+    return Answers([ms for ms, _ in everything], kinds, spent_s, refused, cpu_s / spent_s)
 
 
 def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> Answers:
@@ -100,7 +102,7 @@ def open_loop(endpoint: Endpoint, per_s: float, seconds: float, seed: int) -> An
     """
     rng = np.random.default_rng(seed)
     due_s = np.cumsum(rng.exponential(1 / per_s, int(per_s * seconds))).tolist()
-    bodies = [json.dumps(endpoint.body()).encode() for _ in due_s]
+    bodies = [orjson.dumps(endpoint.body()) for _ in due_s]
     return asyncio.run(_at_times(endpoint, due_s, bodies))
 
 
@@ -132,7 +134,7 @@ async def _at_times(endpoint: Endpoint, due_s: list[float], bodies: list[bytes])
     refused = sum(status in _REFUSALS for _, status, _ in answers)
     if len(good) + refused < len(answers):
         raise RuntimeError(f"{endpoint.url}: {Counter(status for _, status, _ in answers)}")
-    kinds = Counter(endpoint.kind(json.loads(content)) for _, content in good)
+    kinds = Counter(endpoint.kind(orjson.loads(content)) for _, content in good)
     return Answers([ms for ms, _ in good], kinds, spent_s, refused, cpu_s / spent_s)
 
 
@@ -141,7 +143,7 @@ def _connection(endpoint: Endpoint) -> HTTPConnection:
     return HTTPConnection(str(where.hostname), where.port, timeout=300)
 
 
-def _post(connection: HTTPConnection, endpoint: Endpoint, body: str) -> tuple[int, bytes]:
+def _post(connection: HTTPConnection, endpoint: Endpoint, body: bytes) -> tuple[int, bytes]:
     headers = {"content-type": "application/json", **endpoint.headers}
     connection.request("POST", urlsplit(endpoint.url).path, body, headers)
     answer = connection.getresponse()

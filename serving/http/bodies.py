@@ -1,6 +1,8 @@
 """Bodies in, problems out: how every endpoint reads a request and tells what is wrong with it."""
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -21,14 +23,41 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _NO_PATH = "no such path; a slash that is part of an id is written %2F, and none stands at the end"
 
 
-async def read_body(request: Request, model: type[_Model]) -> _Model:
-    """The body as a `model`, validated straight from its bytes."""
+async def read_body(
+    request: Request, model: type[_Model], shorten: Callable[[bytes], bytes | None] | None = None
+) -> _Model:
+    """The body as a `model`, validated straight from its bytes.
+
+    shorten: says the same in fewer words; of what is wrong, the body tells as it came
+    """
     body = await request.body()
     with stages_of(request).stage(Stage.VALIDATE):
+        shorter = None if shorten is None else shorten(body)
+        if shorter is not None:
+            with suppress(ValidationError):
+                return model.model_validate_json(shorter)
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
             raise invalid(error) from None
+
+
+def with_bare_ids(body: bytes) -> bytes | None:
+    """A RankRequest whose candidates are all `{"item_id": ...}`, with their ids alone; else None.
+
+    pydantic takes ten times as long for an object as for a string, and orjson reads a hundred of
+    them in a tenth of that.
+    """
+    try:
+        asked = orjson.loads(body)
+        candidates = asked["candidates"]
+        item_ids = [candidate["item_id"] for candidate in candidates]
+        if set(map(type, item_ids)) != {str} or sum(map(len, candidates)) > len(item_ids):
+            return None
+        asked["candidates"] = item_ids
+        return orjson.dumps(asked)
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # the body says itself what is wrong
+        return None
 
 
 class MalformedJsonError(InvalidRequestError):

@@ -205,7 +205,9 @@ def _arguments(console: Console) -> argparse.Namespace:
     )
     parser.add_argument("--redis", help="host:port: stores there instead of in files")
     parser.add_argument("--nats", help="URL: the log there instead of in that Redis")
-    parser.add_argument("--replicas", type=int, default=1, help="of ingress and Ranker each")
+    parser.add_argument(
+        "--replicas", type=int, default=1, help="of ingress; above 1 of Ranker, too"
+    )
     parser.add_argument("--triton-port", type=int, help="gRPC port of the model server")
     parser.add_argument("--triton-via", type=int, help="port of a proxy before it")
     parser.add_argument("--triton-python", type=Path, default=TRITON_PYTHON)

@@ -86,6 +86,8 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         # HAProxy would tell the machine's syslog every path, with the shoppers' ids in it.
         "RAY_SERVE_HAPROXY_LOG_TARGET": "/dev/null",
+        # Nor a process of Serve's, which reads a line for each request: metrics are ours.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         # Ray runs its workers at niceness 15: a neighbour's batch job would come first.
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

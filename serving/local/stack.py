@@ -39,7 +39,7 @@ class Layout:
 
     triton_port: of the model server's gRPC; triton_via: the port that serving calls instead, of a
     proxy in between; redis: host:port, stores there instead of in files; nats: URL, the log there
-    instead of in that Redis; replicas: of ingress and Ranker each.
+    instead of in that Redis; replicas: of the ingress; with several there is a Ranker, as many.
     """
 
     triton_port: int | None = None

@@ -14,6 +14,7 @@ from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, e
 from serving.http.settings import AccessSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
+from serving.ranking.settings import PipelineSettings
 from serving.search.settings import RetrievalSettings
 from serving.settings import DeploymentsSettings, Settings
 from serving.telemetry.settings import LogSettings
@@ -154,6 +155,8 @@ def settings_for(
         objective_path=objective_of(folder),
         logs=LogSettings(folder=folder / "logs"),
         pages=True,
+        # One ingress replica has nobody to batch with.
+        pipeline=PipelineSettings(ranker="ingress" if replicas == 1 else "deployment"),
         deployments=DeploymentsSettings(
             ingress=usual.ingress.model_copy(update=several),
             ranker=usual.ranker.model_copy(update=several),

@@ -6,6 +6,7 @@ in candidate rows; their body is the pair of pure functions `packing.pack` and `
 """
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -131,9 +132,9 @@ class Ranker:
     async def score(self, job: RankerJob, budget_s: float) -> RankerReply:
         """Scores within `budget_s`; raises a RankingError."""
         if not self._runners:
-            self._runners = [
-                asyncio.create_task(self._run()) for _ in range(self._settings.concurrent_batches)
-            ]
+            nobody, n = contextvars.Context(), self._settings.concurrent_batches
+            # They outlive the request that comes first.
+            self._runners = [asyncio.create_task(self._run(), context=nobody) for _ in range(n)]
         rows = job.rows
         if self._queue and self._queued_rows + rows > self._settings.max_queued_rows:
             raise ModelOverloadedError(f"{self._queued_rows} rows wait already")

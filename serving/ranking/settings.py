@@ -30,6 +30,11 @@ class PipelineSettings(Section):
         description="Where new shoppers are scored by rules: in the ingress, or by the ColdStart "
         "deployment, over a hop (docs/adr/0018).",
     )
+    ranker: Literal["ingress", "deployment"] = Field(
+        "deployment",
+        description="Where requests become batches for the model server: in each ingress replica, "
+        "or in the Ranker deployment, over a hop, for all of them (docs/adr/0042).",
+    )
     min_shortlist: PositiveInt = Field(
         50,
         description="When time is short the model ranks only the best by rules, but as many as "

@@ -307,9 +307,9 @@ def test_the_keys_of_values_reach_the_key_file() -> None:
     assert json.loads(b64decode(data)) == keys
 
 
-def served(deployments: Json, cold_start: str = "ingress") -> ServeApplicationSchema:
-    """The application, with these settings of its deployments."""
-    settings = {"deployments": deployments, "pipeline": {"cold_start": cold_start}}
+def served(deployments: Json, **pipeline: str) -> ServeApplicationSchema:
+    """The application, with these settings of its deployments and of the pipeline."""
+    settings = {"deployments": deployments, "pipeline": pipeline}
     found = render({"serving": {"settings": settings}})
     config = yaml.safe_load(one(found, "RayService")["spec"]["serveConfigV2"])
     (application,) = (ServeApplicationSchema(**each) for each in config["applications"])
@@ -335,6 +335,7 @@ def test_a_deployment_scales_as_its_settings_say(given: Json) -> None:
 def test_the_config_names_the_deployments_that_the_application_has() -> None:
     """Serve refuses one that names another."""
     assert {each.name for each in served({}).deployments} == {"Ingress", "Ranker"}
+    assert {each.name for each in served({}, ranker="ingress").deployments} == {"Ingress"}
     assert {each.name for each in served({}, cold_start="deployment").deployments} == {
         "Ingress", "Ranker", "ColdStart",
     }  # fmt: skip

@@ -12,16 +12,29 @@ from serving.local.state_folder import settings_for
 from serving.ranking.settings import PipelineSettings
 
 
-@pytest.mark.parametrize(("place", "deployments"), [
-    ("ingress", {"Ranker", "Ingress"}),
-    ("deployment", {"Ranker", "Ingress", "ColdStart"}),
+@pytest.mark.parametrize(("asked", "deployments"), [
+    ({}, {"Ranker", "Ingress"}),
+    ({"cold_start": "deployment"}, {"Ranker", "Ingress", "ColdStart"}),
+    ({"ranker": "ingress"}, {"Ingress"}),
 ])  # fmt: skip
-def test_cold_start_is_deployed_where_it_is_asked(
-    place: str, deployments: set[str], tmp_path: Path
+def test_ranker_and_cold_start_are_deployed_where_they_are_asked(
+    asked: dict[str, str], deployments: set[str], tmp_path: Path
 ) -> None:
-    shutil.copy(Path(prepare.__file__).with_name("rules.yaml"), tmp_path)
-    usual = settings_for(tmp_path, tmp_path / "tokenizer.json", 1, None)
-    pipeline = PipelineSettings.model_validate({"cold_start": place})
-    settings = usual.model_copy(update={"pipeline": pipeline})
+    assert deployed(tmp_path, pipeline=PipelineSettings.model_validate(asked)) == deployments
+
+
+def test_on_one_machine_there_is_a_ranker_when_there_are_several_to_batch_for(
+    tmp_path: Path,
+) -> None:
+    assert deployed(tmp_path, replicas=1) == {"Ingress"}
+    assert deployed(tmp_path, replicas=2) == {"Ranker", "Ingress"}
+
+
+def deployed(folder: Path, pipeline: PipelineSettings | None = None, replicas: int = 1) -> set[str]:
+    """Names of the deployments of the local stack; pipeline: instead of its own."""
+    shutil.copy(Path(prepare.__file__).with_name("rules.yaml"), folder)
+    settings = settings_for(folder, folder / "tokenizer.json", 1, None, replicas=replicas)
+    if pipeline is not None:
+        settings = settings.model_copy(update={"pipeline": pipeline})
     application = built(build_app(settings), name="vitrine", default_runtime_env={})
-    assert {each.name for each in application.deployments} == deployments
+    return {each.name for each in application.deployments}

@@ -14,7 +14,7 @@ from features.catalog.counters import DAY_S
 from serving.errors import ForbiddenError, InvalidRequestError, UnknownItemError
 from serving.http import schemas
 from serving.http.access.auth import Caller, Keyring, Scope
-from serving.http.bodies import json_response, read_body, stages_of
+from serving.http.bodies import json_response, read_body, stages_of, with_bare_ids
 from serving.http.dependencies import PathId, Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
@@ -65,7 +65,7 @@ class RankingRoutes:
         @direct(app, "/v1/rank", rank, openapi_extra=takes(RankRequest, RankResponse))
         async def rank_candidates(request: Request) -> Response:
             """Put the given candidates in the best order for this shopper."""
-            body = await read_body(request, RankRequest)
+            body = await read_body(request, RankRequest, with_bare_ids)
             query = (body.query or "").strip() or None
             return await self._answer(request, body, query, _given(body))
 

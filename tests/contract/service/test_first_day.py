@@ -52,7 +52,6 @@ def test_of_ray_and_serve_only_what_is_asked_runs(first_day: RunningStack) -> No
         "ray::HAProxyManager",
         "ray::ServeController",
         "ray::ServeReplica:vitrine:Ingress",
-        "ray::ServeReplica:vitrine:Ranker",
     ]
     helpers = ("ray/dashboard/", "monitor.py", "runtime_env/agent")
     assert not [line for line in commands if any(helper in line for helper in helpers)]

@@ -246,6 +246,11 @@ def test_a_row_of_columns_is_read_by_them_and_written_anew_in_one_piece(
             None,
         )
         assert_same(read(["old"])["old"], old)
+        asked = ("old", None) if view == "user_behavior" else (None, "old")
+        shopper = online.read_shopper(*asked)
+        for found in (shopper.user, shopper.session):
+            assert found is None or found.counts == old.counts
+        assert (shopper.user is None) != (shopper.session is None)
         new = replace(old, counts={EventType.VIEW: 2}, applied_seq=2)
         write({"old": new})
         assert_same(read(["old"])["old"], new)
