@@ -17,14 +17,36 @@ from pathlib import Path
 from rich.console import Console
 
 from helm.tools.kubernetes import CommandError
+from loadtests.e2e import collected, disruptions, experiments, filling, growth, rollouts
 from loadtests.e2e.profiles import install, reinstall, smallest
 from loadtests.e2e.report import plot, plot_growth, table, write_page
-from loadtests.e2e.scenario import Result
-from loadtests.e2e.scenarios import SCENARIOS
+from loadtests.e2e.scenario import Result, Scenario
 from loadtests.e2e.shop import CHART, Shop
 from loadtests.e2e.traffic import Traffic
 
 REPORTS = Path("build/reports")
+# The order matters: each begins where the one before left the release.
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (
+        disruptions.steady,
+        disruptions.drain_the_only_worker,
+        rollouts.upgrades,
+        disruptions.drain_one_of_two,
+        rollouts.rollbacks,
+        disruptions.deletions,
+        disruptions.redis_gone,
+        rollouts.a_bad_image_and_back,
+        filling.redis_full,
+        filling.log_in_nats,
+        rollouts.publish_and_roll_back,
+        experiments.experiment,
+        collected.retraining,
+        collected.generated_load,
+        disruptions.policies,
+        growth.grow_and_shrink,
+    )
+}
 _ENDINGS = {ending.__name__: ending for ending in (reinstall, smallest)}
 
 
