@@ -5,6 +5,7 @@
     │   ├── InvalidRequestError         422
     │   ├── UnknownItemError            404
     │   ├── UnknownExperimentError      404
+    │   ├── UnknownPageError            404
     │   ├── NoReadingError              404
     │   ├── ConflictError               409
     │   ├── UnauthenticatedError        401
@@ -63,6 +64,13 @@ class UnknownExperimentError(RequestError):
     """No such experiment is declared."""
 
     code = "unknown_experiment"
+    status_code = 404
+
+
+class UnknownPageError(RequestError):
+    """No such page is declared."""
+
+    code = "unknown_page"
     status_code = 404
 
 

@@ -17,8 +17,10 @@ from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
 from serving.http.application import Endpoints
+from serving.http.routes.asking import Contexts
 from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
+from serving.http.routes.pages.pages import PageRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
@@ -34,6 +36,7 @@ from serving.models.triton import published_limits
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.placements.composer import PageComposer
 from serving.ranking.recorder import Recorder
 from serving.ranking.rerank import Rerank
 from serving.ranking.scoring.gathered import GatheredRanker
@@ -48,7 +51,7 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
-from serving.shops.experiments import CANDIDATE, model_versions
+from serving.shops.experiments import CANDIDATE
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -96,12 +99,14 @@ def endpoints(
         settings.pipeline,
         LatencyEstimate(),
     )
+    contexts = Contexts(settings.pipeline)
     processors = span_processors()
     access = settings.access
     pace = Pace(CONSUMER, access.max_import_waiting)
     return Endpoints(
         shops=shops,
-        rankings=RankingRoutes(pipeline, shops, settings.pipeline),
+        rankings=RankingRoutes(pipeline, shops, contexts),
+        pages=PageRoutes(PageComposer(pipeline), shops, contexts),
         events=EventRoutes(shops, EventImport(access.max_import_line_bytes, pace)),
         rerank=Rerank(
             encoder,
@@ -123,11 +128,11 @@ def _limits(settings: ModelSettings) -> PublishedLimits:
 
 
 def _candidate_limits(settings: ModelSettings, shop: Shop) -> CandidateLimits:
-    """Of the versions that experiments name, and of the newest candidate, whichever that is."""
+    """Of the versions that the rules name, and of the newest candidate, whichever that is."""
 
     def versions() -> set[str]:
         newest = shop.steering.standing.candidate
-        return {*model_versions(shop.rules.experiments), *([newest] if newest else [])}
+        return {*shop.rules.ranker_versions, *([newest] if newest else [])}
 
     limits = CandidateLimits(
         versions, lambda version: _published(settings, candidate_model(settings.ranker, version))
@@ -144,9 +149,7 @@ def _candidate_breakers(settings: Settings, shop: Shop) -> CandidateBreakers:
     def breaker(version: str) -> Breaker:
         return Breaker(candidate_model(settings.model.ranker, version), settings.breaker)
 
-    return CandidateBreakers(
-        lambda: model_versions(shop.rules.experiments), breaker, breaker(CANDIDATE)
-    )
+    return CandidateBreakers(lambda: shop.rules.ranker_versions, breaker, breaker(CANDIDATE))
 
 
 def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:

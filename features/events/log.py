@@ -81,6 +81,8 @@ class RankingRecord:
     teams: npt.NDArray[np.int8] | None = None
     arms: tuple[str, ...] = ()  # of the teams, the first is control
     model_s: float | None = None  # that the model server took; None: it has not answered
+    placement: str | None = None  # of the rules, that it was asked for
+    page_id: str | None = None  # of the composed page that it was a shelf of
 
 
 class RankingRoute(NamedTuple):
@@ -89,6 +91,7 @@ class RankingRoute(NamedTuple):
     route: str
     model_version: str | None
     arms: tuple[tuple[str, str], ...] = ()
+    placement: str | None = None
 
 
 def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
@@ -98,6 +101,7 @@ def routes_of(rankings: Iterable[RankingRecord]) -> dict[str, RankingRoute]:
             ranking.route,
             ranking.model_version,
             tuple((exposure.experiment, exposure.variant) for exposure in ranking.exposures),
+            ranking.placement,
         )
         for ranking in rankings
     }

@@ -1,4 +1,4 @@
-"""What became of rankings: events by the route, model version and arm that showed the item."""
+"""What became of rankings: events by the route, version, arm and placement that showed the item."""
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -7,7 +7,14 @@ from typing import Protocol
 
 from features.events.event import BehaviorEvent
 from features.events.log import RankingRoute
-from features.telemetry.ingest_metrics import EXPERIMENT_OUTCOMES, OUTCOMES, ArmLabel, VersionLabel
+from features.telemetry.ingest_metrics import (
+    EXPERIMENT_OUTCOMES,
+    OUTCOMES,
+    PLACEMENT_OUTCOMES,
+    ArmLabel,
+    PlacementLabel,
+    VersionLabel,
+)
 
 SETTLE_S = 1.0  # a ranking is recorded a moment after it was answered; its events may be faster
 _UNKNOWN = RankingRoute("unknown", None)
@@ -35,6 +42,7 @@ class Outcomes:
         self._routes: OrderedDict[str, RankingRoute] = OrderedDict()
         self._waiting: deque[tuple[float, BehaviorEvent]] = deque()
         self._versions, self._arms = VersionLabel(), ArmLabel()
+        self._placements = PlacementLabel()
 
     def take(self, events: Sequence[BehaviorEvent], now_s: float) -> None:
         """Have `events` counted once their rankings must have been recorded."""
@@ -63,7 +71,7 @@ class Outcomes:
         if event.ranking_id is not None and event.ranking_id in self._routes:
             known = self._routes[event.ranking_id]
             self._routes.move_to_end(event.ranking_id)
-        route, version, arms = known
+        route, version, arms, placement = known
         OUTCOMES.labels(
             type=event.type.value,
             route=route if route in ROUTES else "unknown",
@@ -71,3 +79,5 @@ class Outcomes:
         ).inc()
         for arm in arms:
             EXPERIMENT_OUTCOMES.labels(*self._arms.of(arm), event.type.value).inc()
+        if placement is not None:
+            PLACEMENT_OUTCOMES.labels(self._placements.of(placement), event.type.value).inc()

@@ -37,6 +37,10 @@ def pack(ranking: RankingRecord) -> bytes:
         head["arms"] = ranking.arms
     if ranking.model_s is not None:
         head["model_s"] = round(ranking.model_s, 6)
+    if ranking.placement is not None:
+        head["placement"] = ranking.placement
+    if ranking.page_id is not None:
+        head["page_id"] = ranking.page_id
     body = b"".join(np.ascontiguousarray(array).tobytes() for _, array in _arrays(ranking))
     # zlib's format and size at a quarter of its time; higher levels gain little on floats.
     return isal_zlib.compress(json.dumps(head).encode() + b"\n" + body, 1)

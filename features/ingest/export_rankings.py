@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         ("variant", pa.string()),  # the arms in one word, "default" = in no experiment
         ("hash_attribute", pa.string()),  # whom the arms were drawn by: user, session; null: none
         ("hash_value", pa.string()),
+        ("placement", pa.string()),  # null: the request named none
+        ("page_id", pa.string()),  # of the composed page that it was a shelf of
         ("item_id", pa.string()),
         ("position", pa.int32()),  # 1-based
         ("score", pa.float32()),
@@ -70,6 +72,8 @@ def table_of(rankings: list[RankingRecord]) -> pa.Table:
         "variant": [ranking.variant for ranking in rankings],
         "hash_attribute": [exposure and exposure.hash_attribute for exposure in drawn],
         "hash_value": [exposure and exposure.hash_value for exposure in drawn],
+        "placement": [ranking.placement for ranking in rankings],
+        "page_id": [ranking.page_id for ranking in rankings],
     }
     whole = pa.table(of_ranking, pa.schema([SCHEMA.field(name) for name in of_ranking]))
     rows = whole.take(pa.array(np.repeat(np.arange(len(rankings)), sizes)))

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
-_MAX_VERSIONS, _MAX_ARMS = 20, 200
+_MAX_VERSIONS, _MAX_ARMS, _MAX_PLACEMENTS = 20, 200, 100
 
 _Value = TypeVar("_Value", str, tuple[str, str])
 
@@ -40,6 +40,13 @@ class ArmLabel(_FirstMet[tuple[str, str]]):
 
     def __init__(self) -> None:
         super().__init__(_MAX_ARMS, ("other", "other"))
+
+
+class PlacementLabel(_FirstMet[str]):
+    """Placements as a label: the first 100 met, then "other"."""
+
+    def __init__(self) -> None:
+        super().__init__(_MAX_PLACEMENTS, "other")
 
 
 INGESTED = Counter(
@@ -124,4 +131,9 @@ EXPERIMENT_OUTCOMES = Counter(
     "Events by type and by the arms that the ranking they name belonged to; of one in two "
     "experiments they count in both. An arm is judged by its shoppers, in the experiment's report.",
     ("experiment", "variant", "type"),
+)
+PLACEMENT_OUTCOMES = Counter(
+    "vitrine_placement_outcomes_total",
+    "Events by type and by the placement of the ranking that they name.",
+    ("placement", "type"),
 )

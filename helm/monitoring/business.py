@@ -90,5 +90,21 @@ BUSINESS = dashboard(
             {"{{outcome}}": "sum by (outcome) (rate(vitrine_events_total[$__rate_interval]))"},
             unit="eps", stack=True, runbook="no-traffic",
         ),
+        graph(
+            "Clicks a ranking by placement", "Of events that name their ranking; over an hour.",
+            {
+                "{{placement}}": "sum by (placement) "
+                '(increase(vitrine_placement_outcomes_total{type="click"}[1h]))'
+                " / (sum by (placement) (increase(vitrine_placement_rankings_total[1h])) > 0)"
+            },
+        ),
+        graph(
+            "Shelves left out", "Of composed pages, by placement and why.",
+            {
+                "{{placement}} {{outcome}}": "sum by (placement, outcome) "
+                '(rate(vitrine_page_shelves_total{outcome!="shown"}[$__rate_interval]))'
+            },
+            stack=True,
+        ),
     ],
 )  # fmt: skip

@@ -195,9 +195,9 @@ function readAt(reading, nowMs) {
 
 /** Which versions of the ranker there are. */
 export function versions(told) {
-  const tries = told.candidates.map(({ version, loaded, experiments }) => {
+  const tries = told.candidates.map(({ version, loaded, experiments, placements }) => {
     const how = loaded ? "loaded" : loaded === null ? "does not answer" : "not loaded: the one in use answers for it";
-    return el("li", {}, el("strong", {}, `version ${version}`), ` ${how} (${experiments.join(", ")})`);
+    return el("li", {}, el("strong", {}, `version ${version}`), ` ${how} (${[...experiments, ...placements].join(", ")})`);
   });
   return el("p", { class: "versions" }, "Ranker: ",
     el("strong", {}, told.in_use === null ? "no version has answered" : `version ${told.in_use} in use`),

@@ -3,6 +3,7 @@
 import { Api, Problem, randomId } from "./api.js";
 import { Behavior } from "./behavior.js";
 import { duration, el } from "./dom.js";
+import { Home } from "./home.js";
 import { Items } from "./items.js";
 import { known } from "./known.js";
 import { Results } from "./results.js";
@@ -17,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const api = new Api();
 const items = new Items(api);
 const behavior = new Behavior(api, tellProblem);
-const recommended = new Shelf($("recommended"), items, behavior, onEvent);
+const home = new Home(new Shelf($("recommended"), items, behavior, onEvent), $("more-shelves"), items, behavior, onEvent);
 const found = new Results((fields, signal) => ranking("v1/search", fields, signal), items, behavior, onEvent, attempt);
 const searchBox = new SearchBox($("search"), api, search);
 
@@ -60,7 +61,7 @@ function enter(shopper, query = "") {
   interactions = 0;
   searchBox.set(query);
   $("shopper").value = shopper;
-  recommended.clear();
+  home.clear();
   found.clear();
   $("problem").hidden = true;
   $("known-body").replaceChildren();
@@ -69,11 +70,11 @@ function enter(shopper, query = "") {
   if (query) search({ query, filters: {} });
   else setAddress("");
   attempt(async () => {
-    const answer = await recommend(signal);
-    interactions = interactionsIn(answer.body);
-    recommended.show(answer);
+    const shelves = await ask(signal);
+    interactions = interactionsIn(shelves);
+    home.show(shelves);
     tellNews(el("p", {}, "Click a product and watch the shelf change."));
-  }, recommended);
+  }, home);
   attempt(() => showKnown(signal));
 }
 
@@ -95,10 +96,19 @@ async function ranking(path, fields, signal) {
   return { ...answer, query: fields.query ?? "" };
 }
 
-async function recommend(signal) {
-  const answer = await ranking("v1/recommend", {}, signal);
-  await items.load(answer.body.items.map((item) => item.item_id), signal);
-  return answer;
+/** The home page, in one call; of a shop whose rules declare none, one shelf. */
+async function ask(signal) {
+  let shelves = [];
+  try {
+    const content = { ...behavior.who, explain: true, context: { page: "demo" } };
+    const answer = await api.call("POST", "v1/pages/home", content, signal);
+    shelves = answer.body.shelves.map((body) => ({ ...answer, body, query: "" }));
+  } catch (error) {
+    if (error.code !== "unknown_page") throw error;
+  }
+  if (!shelves.length) shelves = [await ranking("v1/recommend", {}, signal)];
+  await items.load(shelves.flatMap(({ body }) => body.items.map((item) => item.item_id)), signal);
+  return shelves;
 }
 
 async function search(asked) {
@@ -110,7 +120,7 @@ async function search(asked) {
 }
 
 /** How many interactions the ranker knew of when it made this answer. */
-function interactionsIn(body) {
+function interactionsIn([{ body }]) {
   const name = behavior.who.user_id ? "user_interactions" : "session_interactions";
   return Math.round(Math.expm1(body.items[0]?.explanation?.features[name] ?? 0));
 }
@@ -119,7 +129,7 @@ function onEvent(type, shown, card) {
   for (const other of document.querySelectorAll(".card.chosen")) other.classList.remove("chosen");
   card.classList.add("chosen");
   $("problem").hidden = true;
-  attempt(() => follow(type, shown), recommended);
+  attempt(() => follow(type, shown), home);
 }
 
 /** Tell an event, then ask until a ranking has used it; show that ranking and how long it took. */
@@ -131,16 +141,16 @@ async function follow(type, shown) {
   await behavior.tell(type, shown, visit.signal);
   const expected = (interactions += 1);
   const storedMs = performance.now() - startedMs;
-  let answer = await recommend(signal);
-  for (let waitMs = 25; interactionsIn(answer.body) < expected; waitMs = Math.min(1.5 * waitMs, 400)) {
+  let shelves = await ask(signal);
+  for (let waitMs = 25; interactionsIn(shelves) < expected; waitMs = Math.min(1.5 * waitMs, 400)) {
     if (performance.now() - startedMs > PATIENCE_MS) break;
     await pause(waitMs, signal);
-    answer = await recommend(signal);
+    shelves = await ask(signal);
   }
-  const known = interactionsIn(answer.body);
-  const changed = recommended.show(answer);
+  const known = interactionsIn(shelves);
+  const changed = home.show(shelves);
   const ms = performance.now() - startedMs;
-  const place = answer.body.items.find((item) => item.item_id === shown.item_id)?.position;
+  const place = shelves[0].body.items.find((item) => item.item_id === shown.item_id)?.position;
   tellNews(...news(type, known >= expected ? ms : null, storedMs, changed, place));
   interactions = Math.max(known, expected);
   await Promise.all([found.again(signal), showKnown(signal)]);

@@ -14,18 +14,20 @@ export class Shelf {
   #behavior;
   #onEvent;
   #nothing;
+  #tells;
   #cards = new Map();
   #meta = el("div", { class: "meta" });
   #list = el("ol", { class: "cards" });
 
-  /** `nothing` is said of an empty answer; null: somebody else says it. */
-  constructor(section, items, behavior, onEvent, nothing = "Nothing was found.") {
+  /** `nothing` is said of an empty answer; null: somebody else says it. `tells`: who ranked, and how fast. */
+  constructor(section, items, behavior, onEvent, nothing = "Nothing was found.", tells = true) {
     this.#section = section;
     this.#items = items;
     this.#behavior = behavior;
     this.#onEvent = onEvent;
     this.#nothing = nothing;
-    section.append(this.#meta, this.#list);
+    this.#tells = tells;
+    section.append(...(tells ? [this.#meta] : []), this.#list);
   }
 
   get size() {
@@ -72,7 +74,7 @@ export class Shelf {
     if (!cards.size && this.#nothing) this.#list.append(el("li", { class: "nothing" }, this.#nothing));
     focused?.focus({ preventScroll: true });
     const open = this.#meta.querySelector("details")?.open ?? false;
-    this.#meta.replaceChildren(...meta(answer, open));
+    if (this.#tells) this.#meta.replaceChildren(...meta(answer, open));
     this.#travel(before, first);
     for (const card of cards.values()) this.#behavior.watch(card.element, card.shown);
     return changed;

@@ -73,3 +73,19 @@ export const STAGES = {
 export function part(name) {
   return PARTS[name] ?? name.replaceAll("_", " ");
 }
+
+const SHELVES = {
+  for_you: "Recommended for you",
+  popular: "Popular in the shop",
+};
+
+const BECAUSE = {
+  bought: (title) => `Because you bought ${title}`,
+  cart: (title) => `Because you put ${title} into the cart`,
+  viewed: (title) => `Because you looked at ${title}`,
+};
+
+/** What stands above a shelf; a key that has no words stands there itself. */
+export function shelfTitle({ title, because }) {
+  return because ? BECAUSE[because.kind](because.title) : (SHELVES[title] ?? title);
+}

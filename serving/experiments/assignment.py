@@ -91,10 +91,16 @@ def unit_of(user_id: str | None, session_id: str | None, shopper: Shopper | None
 class Assigner:
     """Draws the arms of one shop's requests, and keeps what was computed of the declarations."""
 
-    def __init__(self, rules: Rules, shop: str, standing: Standing | None = None) -> None:
-        """standing: what was decided; None: nothing."""
-        self.rules = rules
-        self.standing = standing = standing or Standing()
+    def __init__(
+        self,
+        rules: Rules,
+        shop: str,
+        standing: Standing | None = None,
+        ranker: str | None = None,
+    ) -> None:
+        """standing: what was decided; None: nothing; ranker: the version whom no arm gives one."""
+        self._unassigned = Assignment(rules, model_version=ranker)
+        standing = standing or Standing()
         aimed = [one for one in rules.experiments if aims_at_shop(one, shop)]
         self._draws = [Draw(experiment) for experiment in standing.drawing(aimed)]
         self._promoted = standing.promoted(aimed)
@@ -106,7 +112,7 @@ class Assigner:
 
     def assign(self, unit: Unit | None, asked: Asked) -> Assignment:
         """The assignment of one request; `unit`: nobody is in no experiment."""
-        usual = self._usual(asked) if self._promoted else Assignment(self.rules)
+        usual = self._usual(asked) if self._promoted else self._unassigned
         if unit is None or not self._draws:
             return usual
         if self._holdout is not None:
@@ -154,7 +160,7 @@ class Assigner:
 
     def _usual(self, asked: Asked) -> Assignment:
         """As those are ranked whom nothing drew: by the shop's rules and what was promoted."""
-        usual = Assignment(self.rules)
+        usual = self._unassigned
         for experiment, arm in self._promoted:
             if aimed_at(experiment.targeting, asked) and self._fits(usual, experiment, [arm]):
                 usual = Assignment(

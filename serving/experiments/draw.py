@@ -15,6 +15,7 @@ class Asked:
     kind: RequestKind
     locale: str | None = None
     page: str | None = None
+    placement: str | None = None
     known: bool = False
 
 
@@ -84,6 +85,8 @@ def aimed_at(targeting: Targeting, asked: Asked) -> bool:
     if targeting.requests and asked.kind not in targeting.requests:
         return False
     if targeting.pages and asked.page not in targeting.pages:
+        return False
+    if targeting.placements and asked.placement not in targeting.placements:
         return False
     if targeting.shoppers and (targeting.shoppers == "known") is not asked.known:
         return False

@@ -24,6 +24,8 @@ from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
 from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
+from serving.http.routes.pages.pages import PageRoutes
+from serving.http.routes.pages.placements import add_placements
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
 from serving.http.routes.suggest import add_suggest
@@ -42,6 +44,7 @@ class Endpoints:
 
     shops: Shops
     rankings: RankingRoutes
+    pages: PageRoutes
     events: EventRoutes
     rerank: Rerank
     status: Status
@@ -78,6 +81,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_error_answers(app)
     # The order is that of the OpenAPI document.
     endpoints.rankings.add_to(app, endpoints.keys)
+    endpoints.pages.add_to(app, endpoints.keys)
     add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
@@ -87,6 +91,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
+    add_placements(app, endpoints.shops, endpoints.keys)
     add_operations(app, endpoints.status, endpoints.keys)
     add_docs(app)
     add_console(app)

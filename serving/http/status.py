@@ -105,8 +105,13 @@ class Status:
                     "experiments": [
                         each.key for each in experiments if version in model_versions([each])
                     ],
+                    "placements": [
+                        key
+                        for key, placement in shop.rules.placements.items()
+                        if placement.ranker == version
+                    ],
                 }
-                for version in model_versions(experiments)
+                for version in shop.rules.ranker_versions
             ],
         }
 

@@ -8,9 +8,16 @@ from serving.ranking.request import Context, Given, Recommend, Search, Source
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import ShopperState, Slate, Unavailable
 from serving.shops.experiments import RequestKind
+from serving.shops.rules import Rules
 from serving.shops.shop import Shop
 from serving.shops.steering.counts import PROMOTED
-from serving.telemetry.metrics import EXPERIMENT_RANKINGS, NOT_INTERLEAVED, RANKINGS
+from serving.shops.steering.decision import Standing
+from serving.telemetry.metrics import (
+    EXPERIMENT_RANKINGS,
+    NOT_INTERLEAVED,
+    PLACEMENT_RANKINGS,
+    RANKINGS,
+)
 
 _KINDS: dict[type[Source], RequestKind] = {
     Given: "rank", Search: "search", Recommend: "recommend",
@@ -24,20 +31,14 @@ class Assigning:
 
     def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
-        self._assigners: dict[str, Assigner] = {}  # by shop
+        # By shop and placement, each with what it was made of.
+        self._assigners: dict[tuple[str, str | None], tuple[Rules, Standing, Assigner]] = {}
 
     def assign(
         self, shop: Shop, context: Context, shopper: ShopperState, asked: Asked
     ) -> Assignment:
         """The assignment of one request, told to its span."""
-        assigner = self._assigners.get(shop.name)
-        standing = shop.steering.standing
-        if (
-            assigner is None
-            or assigner.rules is not shop.rules
-            or assigner.standing is not standing
-        ):
-            assigner = self._assigners[shop.name] = Assigner(shop.rules, shop.name, standing)
+        assigner = self._assigner(shop, context.placement)
         answered = not isinstance(shopper, Unavailable)
         unit = unit_of(context.user_id, context.session_id, shopper.states if answered else None)
         assignment = assigner.assign(unit, asked)
@@ -47,22 +48,34 @@ class Assigning:
             span.set_attribute("ranking.experiments", labels)
         return assignment
 
+    def _assigner(self, shop: Shop, placement: str | None) -> Assigner:
+        rules, standing = shop.rules, shop.steering.standing
+        kept = self._assigners.get((shop.name, placement))
+        if kept is None or kept[0] is not rules or kept[1] is not standing:
+            there = rules if placement is None else rules.placed(placement)
+            ranker = None if placement is None else rules.placements[placement].ranker
+            assigner = Assigner(there, shop.name, standing, ranker)
+            kept = self._assigners[shop.name, placement] = rules, standing, assigner
+        return kept[2]
+
     def asked(self, source: Source, context: Context, shopper: ShopperState) -> Asked:
         """What targeting asks."""
         states = (shopper.states.user, shopper.states.session)
         interactions = sum(state.n_interactions for state in states if state is not None)
         known = interactions >= self._settings.min_interactions
-        return Asked(_KINDS[type(source)], context.locale, context.placement, known)
+        return Asked(_KINDS[type(source)], context.locale, context.page, context.placement, known)
 
 
 def count_ranking(shop: Shop, slate: Slate) -> None:
-    """Count an answered request: once in all, once for each experiment that it was in, and where
-    its two arms were to share the slate and did not."""
+    """Count an answered request: once in all, for its placement, for each experiment it was in, and
+    where its two arms were to share the slate and did not."""
     exposures, promoted = slate.assignment.exposures, slate.assignment.promoted
     several = len(exposures) + len(promoted) > 1
     variant = SEVERAL if several else slate.assignment.variant
     reason = slate.reason or "none"
     RANKINGS.labels(slate.route.value, reason, variant).inc()
+    if slate.context.placement is not None:
+        PLACEMENT_RANKINGS.labels(slate.context.placement, slate.route.value, reason).inc()
     for exposure in exposures:
         EXPERIMENT_RANKINGS.labels(
             exposure.experiment, exposure.variant, slate.route.value, reason

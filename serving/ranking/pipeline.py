@@ -1,5 +1,7 @@
 """The whole path of a ranking, in one method, top to bottom."""
 
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from serving.errors import RankingError
@@ -9,6 +11,7 @@ from serving.ranking import exclusions
 from serving.ranking.admission import Admission
 from serving.ranking.assigning import Assigning, count_ranking
 from serving.ranking.cold_start import ColdStartClient, cold_start_scores
+from serving.ranking.placements.reminder import reminded
 from serving.ranking.request import Context, Recommend, Search, Source, seeds_of
 from serving.ranking.scoring.by_model import ModelScoring
 from serving.ranking.scoring.shadow import Shadow
@@ -20,7 +23,9 @@ from serving.ranking.slate.policy import Rival, SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import (
     Evidence,
+    Judged,
     Resolved,
+    ShopperState,
     Slate,
     Unavailable,
     Unknown,
@@ -75,47 +80,89 @@ class RankingPipeline:
 
         Raises OverloadedError; never for a dependency.
         """
-        async with self._admission.turn(context.deadline_s, stages):
-            with stages.stage(Stage.FEATURES):
-                shopper = await self._features.read(shop, context)
-            exclusion = exclusions.outcome(source, shopper)
-            source = exclusions.for_shopper(source, shopper.states, context.at_s)
-            candidates = await self._sources.candidates(
-                shop, source, context, shopper.states, stages
-            )
-            with stages.stage(Stage.FEATURES):
-                evidence = self._features.evidence(shop, context, shopper.states, source)
-                features = self._features.matrix(shop, context, candidates, evidence)
-            asked = self._assigning.asked(source, context, shopper)
-            assignment = self._assigning.assign(shop, context, shopper, asked)
-            resolved = Resolved(
-                shop, context, assignment, candidates, evidence, features, stages, exclusion
-            )
-            if isinstance(shopper, Unavailable) and candidates.sort_key is None:
-                in_time = self._scoring.left_s(context) > 0
-                reason = Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
-                slate = self._by_rules(resolved, Route.FALLBACK, reason)
-            elif len(candidates) == 0:
-                nothing = Reason.NO_MATCH if isinstance(source, Search) else None
-                slate = self._by_rules(resolved, Route.COLD_START, nothing)
-            elif candidates.sort_key is not None:
-                slate = self._by_rules(resolved, Route.COLD_START, Reason.SORTED)
-            elif not self._knows_enough(context, source, evidence):
-                slate = await self._for_new_shopper(resolved)
-            else:
-                slate = await self._by_model(resolved)
-            count_ranking(shop, slate)
-            self._recorder.record(shop, slate)
-            self.shadow.offer(resolved, slate, asked)
+        async with self.turn(context, stages):
+            shopper = await self.shopper(shop, context, stages)
+            resolved = await self.resolve(shop, source, context, shopper, stages)
+            slate = self.slate(await self.judge(resolved))
+            self.told(resolved, slate)
             return slate
+
+    def turn(self, context: Context, stages: Stages) -> AbstractAsyncContextManager[None]:
+        """The permit to work on a request; raises OverloadedError."""
+        return self._admission.turn(context.deadline_s, stages)
+
+    async def shopper(self, shop: Shop, context: Context, stages: Stages) -> ShopperState:
+        """Who asks: one read."""
+        with stages.stage(Stage.FEATURES):
+            return await self._features.read(shop, context)
+
+    async def resolve(
+        self,
+        shop: Shop,
+        source: Source,
+        context: Context,
+        shopper: ShopperState,
+        stages: Stages,
+        told: Collection[str] = (),
+    ) -> Resolved:
+        """The request with its candidates, what is known of them, and its arms.
+
+        told: items that other shelves of a page are like already
+        """
+        exclusion = exclusions.outcome(source, shopper)
+        source, because = reminded(source, shopper.states, shop.items.table, told)
+        source = exclusions.for_shopper(source, shopper.states, context.at_s)
+        candidates = await self._sources.candidates(shop, source, context, shopper.states, stages)
+        with stages.stage(Stage.FEATURES):
+            evidence = self._features.evidence(shop, context, shopper.states, source)
+            features = self._features.matrix(shop, context, candidates, evidence)
+        asked = self._assigning.asked(source, context, shopper)
+        assignment = self._assigning.assign(shop, context, shopper, asked)
+        return Resolved(
+            shop, context, source, shopper, asked, assignment, candidates, evidence, features,
+            stages, exclusion, because,
+        )  # fmt: skip
+
+    def left_s(self, context: Context) -> float:
+        """What is left before rules must answer."""
+        return self._scoring.left_s(context)
+
+    def way(self, resolved: Resolved) -> tuple[Route, Reason | None]:
+        """Who is to rank, and why not the model."""
+        context, candidates = resolved.context, resolved.candidates
+        if isinstance(resolved.shopper, Unavailable) and candidates.sort_key is None:
+            in_time = self._scoring.left_s(context) > 0
+            return Route.FALLBACK, Reason.FEATURES_UNAVAILABLE if in_time else Reason.DEADLINE
+        if len(candidates) == 0:
+            nothing = Reason.NO_MATCH if isinstance(resolved.source, Search) else None
+            return Route.COLD_START, nothing
+        if candidates.sort_key is not None:
+            return Route.COLD_START, Reason.SORTED
+        if not self._knows_enough(context, resolved.source, resolved.evidence):
+            return Route.COLD_START, Reason.NEW_SHOPPER
+        return Route.MODEL, None
+
+    async def judge(self, resolved: Resolved) -> Judged:
+        """The scores of a request, by the model or by rules."""
+        route, reason = self.way(resolved)
+        if route is Route.MODEL:
+            return await self._by_model(resolved)
+        if reason is Reason.NEW_SHOPPER:
+            return await self._for_new_shopper(resolved)
+        return self.by_rules(resolved, route, reason)
+
+    def told(self, resolved: Resolved, slate: Slate) -> None:
+        """Count and keep an answer, and have it compared with shadows; returns at once."""
+        count_ranking(resolved.shop, slate)
+        self._recorder.record(resolved.shop, slate)
+        self.shadow.offer(resolved, slate, resolved.asked)
 
     async def kinds(
         self, shop: Shop, kind: Kind, filters: Filters | None, context: Context, stages: Stages
     ) -> tuple[list[Liked], Reason | None]:
         """Brands or categories, and why they are only the popular ones; raises OverloadedError."""
-        async with self._admission.turn(context.deadline_s, stages):
-            with stages.stage(Stage.FEATURES):
-                shopper = await self._features.read(shop, context)
+        async with self.turn(context, stages):
+            shopper = await self.shopper(shop, context, stages)
             source = exclusions.for_shopper(Recommend((), filters), shopper.states, context.at_s)
             with stages.stage(Stage.RETRIEVE):
                 found = await self._sources.kinds(shop, shopper.states, kind, source.filters)
@@ -123,16 +170,16 @@ class RankingPipeline:
                 return found, Reason.FEATURES_UNAVAILABLE
             return found, Reason.NEW_SHOPPER if isinstance(shopper, Unknown) else None
 
-    async def _by_model(self, resolved: Resolved) -> Slate:
+    async def _by_model(self, resolved: Resolved) -> Judged:
         """By the model: all candidates, or the best by rules when there is no time for more."""
         try:
             with resolved.stages.stage(Stage.SCORE):
                 by = await scored(self._scoring, resolved)
         except RankingError as error:
-            return self._by_rules(resolved, Route.FALLBACK, Reason.of(error.code))
-        return self._slate(by.resolved, by.scores, Route.MODEL, by.reason, by.rival)
+            return self.by_rules(resolved, Route.FALLBACK, Reason.of(error.code))
+        return Judged(by.resolved, by.scores, Route.MODEL, by.reason, by.rival)
 
-    async def _for_new_shopper(self, resolved: Resolved) -> Slate:
+    async def _for_new_shopper(self, resolved: Resolved) -> Judged:
         """By the rules of the arm, or by those of both arms that share the slate."""
         own, teams = resolved.assignment.rules.cold_start, resolved.assignment.teams
         with resolved.stages.stage(Stage.RULES):
@@ -140,7 +187,7 @@ class RankingPipeline:
             rival = scores if teams is not None else None
             if teams is not None and teams[1].rules.cold_start != own:
                 rival = await self._cold_start_scores(resolved, teams[1].rules.cold_start)
-        return self._slate(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER, rival)
+        return Judged(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER, rival)
 
     async def _cold_start_scores(self, resolved: Resolved, rules: ColdStartRules) -> Scores:
         own = resolved.shop.rules.cold_start  # of the deployment, which knows no arms
@@ -152,20 +199,15 @@ class RankingPipeline:
                 pass  # The same rules, here: only the deployment is missed.
         return cold_start_scores(resolved.features, rules)
 
-    def _by_rules(self, resolved: Resolved, route: Route, reason: Reason | None) -> Slate:
+    def by_rules(self, resolved: Resolved, route: Route, reason: Reason | None) -> Judged:
+        """By the rules that the request is ranked by."""
         with resolved.stages.stage(Stage.RULES):
             scores = cold_start_scores(resolved.features, resolved.assignment.rules.cold_start)
-        return self._slate(resolved, scores, route, reason)
+        return Judged(resolved, scores, route, reason)
 
-    def _slate(
-        self,
-        resolved: Resolved,
-        scores: Scores,
-        route: Route,
-        reason: Reason | None,
-        rival: Scores | None = None,
-    ) -> Slate:
-        """rival: of the second of the assignment's teams, to share the slate with the first."""
+    def slate(self, judged: Judged) -> Slate:
+        """Scores to the answer: the shop's rules, and what is left to chance."""
+        resolved, scores, route, reason, rival = judged
         teams = resolved.assignment.teams
         rivalry = Rival(rival.values, teams[1].rules) if rival is not None and teams else None
         with resolved.stages.stage(Stage.SLATE):
@@ -186,22 +228,11 @@ class RankingPipeline:
             told = resolved.context.explain and resolved.context.query is None  # else: it was asked
             because = because_of(table, resolved.evidence, rows, ordered.order) if told else {}
             return Slate(
-                resolved.context,
-                resolved.assignment,
-                resolved.candidates,
-                resolved.features,
-                scores,
-                ordered.values,
-                ordered.order,
-                ordered.propensity,
-                ordered.notes,
-                route,
-                reason,
-                resolved.exclusion,
-                because,
-                ordered.teams,
-                resolved.stages.model_s,
-            )
+                resolved.context, resolved.assignment, resolved.candidates, resolved.features,
+                scores, ordered.values, ordered.order, ordered.propensity, ordered.notes, route,
+                reason, resolved.exclusion, because, ordered.teams, resolved.stages.model_s,
+                resolved.because,
+            )  # fmt: skip
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:
         """A query or the items asked about speak for the need of the moment; so does history."""

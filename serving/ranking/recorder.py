@@ -146,4 +146,6 @@ def _record(slate: Slate) -> RankingRecord:
         teams=slate.teams,
         arms=slate.arms,
         model_s=slate.model_s,
+        placement=context.placement,
+        page_id=context.page_id,
     )

@@ -7,7 +7,9 @@ from features.arrays import FloatArray
 from features.events.event import EventType
 from serving.search.cursor import NOTHING_SHOWN, Cursor
 from serving.search.filters import Filters
+from serving.shops.placements.placement import Strategy
 from serving.shops.rules import Boost
+from serving.types import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,9 @@ class Context:
     explain: bool = False
     locale: str | None = None
     device: str | None = None
-    placement: str | None = None
+    page: str | None = None  # as the caller says; no page of the rules
+    placement: str | None = None  # of the rules
+    page_id: str | None = None  # of the composed page that the slate is a shelf of
     boosts: tuple[Boost, ...] = ()
     max_boost: float = 0.0
 
@@ -72,11 +76,18 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """Candidates are chosen for the shopper; or are like the seeds; or go with the cart."""
+    """Candidates are chosen for the shopper; or are like the seeds; or go with the cart.
+
+    strategy: of a placement that says where they come from instead; of: what was done with the item
+    that `because` is like, which stands in for the seeds; at_most: candidates; None: as usual
+    """
 
     seed_item_ids: tuple[str, ...] = ()
     filters: Filters | None = None
     cart_item_ids: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    of: Cause | None = None
+    at_most: int | None = None
 
 
 Source = Given | Search | Recommend

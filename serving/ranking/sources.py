@@ -24,6 +24,7 @@ from serving.search.kinds import Kind, Liked
 from serving.search.recommender import Retrieved
 from serving.search.relevance import Least
 from serving.search.settings import RetrievalSettings
+from serving.shops.placements.placement import Strategy
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
 from serving.types import Stage
@@ -117,13 +118,23 @@ class Sources:
         return await self._in_pool(find)
 
     async def _recommend(self, shop: Shop, states: Shopper, source: Recommend) -> Candidates:
-        """Items for the shopper, or like the seeds, or that go with the cart."""
+        """Items by a strategy; else for the shopper, or like the seeds, or that go with a cart."""
 
         def retrieve() -> Retrieved:
             retrieval, filters = shop.retrieval, source.filters
+            limit = source.at_most or self._n_candidates
+            match source.strategy:
+                case Strategy.BECAUSE:
+                    return retrieval.alike(source.seed_item_ids, filters, limit)
+                case Strategy.BOUGHT_AGAIN:
+                    return retrieval.bought(states, filters, limit)
+                case Strategy.POPULAR:
+                    return retrieval.popular(filters, limit)
+                case Strategy.NEW:
+                    return retrieval.newest(filters, limit)
             if source.cart_item_ids:
-                return retrieval.companions(source.cart_item_ids, filters, self._n_candidates)
-            return retrieval.recommend(states, source.seed_item_ids, filters, self._n_candidates)
+                return retrieval.companions(source.cart_item_ids, filters, limit)
+            return retrieval.recommend(states, source.seed_item_ids, filters, limit)
 
         return await self._retrieved(shop, retrieve)
 

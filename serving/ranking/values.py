@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ from features.arrays import DoubleArray, FloatArray, RowArray
 from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
-from serving.ranking.request import Context
+from serving.experiments.draw import Asked
+from serving.ranking.request import Context, Source
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
 from serving.shops.shop import Shop
@@ -47,6 +49,17 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    def take(self, places: RowArray) -> "Candidates":
+        """Only those at `places`, in their order."""
+        return replace(
+            self,
+            item_ids=[self.item_ids[place] for place in places.tolist()],
+            rows=self.rows[places],
+            retrieval_score=self.retrieval_score[places],
+            matches=self.matches and self.matches.take(places),
+            sort_key=None if self.sort_key is None else self.sort_key[places],
+        )
 
     @property
     def relevance(self) -> FloatArray | None:
@@ -157,12 +170,27 @@ class Resolved:
 
     shop: Shop
     context: Context
+    source: Source
+    shopper: ShopperState
+    asked: Asked
     assignment: Assignment
     candidates: Candidates
     evidence: Evidence
     features: FeatureMatrix
     stages: Stages
     exclusion: Exclusion | None = None
+    because: "Because | None" = None  # see Slate.reminder
+
+
+class Judged(NamedTuple):
+    """A request with scores of all its candidates. rival: those of the second of two arms that are
+    to share the slate with the first."""
+
+    resolved: Resolved
+    scores: Scores
+    route: Route
+    reason: Reason | None
+    rival: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +200,10 @@ class Because:
     item_id: str
     title: str
     kind: Cause
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON has it."""
+        return {"item_id": self.item_id, "title": self.title, "kind": self.kind.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +219,7 @@ class Slate:
     teams: int8 (len(order),), whose pick each item is where two orders were interleaved: 0, 1,
     -1 = a rule's; None: they were not
     model_s: that the model server took; None: it has not answered
+    reminder: the item of the shopper's history that all of them are like, where a placement asks so
     """
 
     context: Context
@@ -204,6 +237,7 @@ class Slate:
     because: Mapping[int, Because] = field(default_factory=dict)
     teams: npt.NDArray[np.int8] | None = None
     model_s: float | None = None
+    reminder: Because | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:

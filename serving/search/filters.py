@@ -19,7 +19,8 @@ class Filters:
     name, values any of which will do; prices are in the shop's currency; available: None: also
     items that are sold out;
     bought_within_s: what the shopper has bought in these last seconds is left out; what that is
-    depends on who asks, so the ranking path names the items (`without`) before it filters.
+    depends on who asks, so the ranking path names the items (`without`) before it filters;
+    also: filters that must be satisfied as well.
     Names are compared folded: capitals and widths do not count.
     """
 
@@ -32,6 +33,12 @@ class Filters:
     exclude_item_ids: tuple[str, ...] = ()
     available: bool | None = True
     bought_within_s: float | None = None
+    also: "Filters | None" = None
+
+    def within(self, other: "Filters") -> "Filters":
+        """What satisfies both."""
+        bought_s = [s for s in (self.bought_within_s, other.bought_within_s) if s is not None]
+        return replace(self, also=other, bought_within_s=max(bought_s, default=None))
 
     def without(self, item_ids: Collection[str]) -> "Filters":
         """These filters, and none of `item_ids`."""
@@ -69,6 +76,8 @@ def allowed(
         keep[known] &= ~table.of_brand(at, *filters.exclude_brands)
     if filters.exclude_item_ids:
         keep[known] &= ~np.isin(at, table.rows(filters.exclude_item_ids))
+    if filters.also is not None:
+        keep &= allowed(table, attributes, rows, filters.also)
     return keep
 
 

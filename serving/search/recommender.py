@@ -89,11 +89,7 @@ class Recommender:
                     lists += [(weight * part, rows) for part, rows in alike]
                     lists.append((0.5 * weight, self._popular_in(state, popular)))
             if shopper.user is not None and shopper.user.bought:
-                often = sorted(
-                    shopper.user.bought.items(), key=lambda entry: (-entry[1][0], -entry[1][2])
-                )
-                rows = table.rows([item_id for item_id, _ in often])
-                lists.append((1.5, rows[rows >= 0]))
+                lists.append((1.5, _bought(shopper.user, table)))
             lists += [(0.5, popular[:_DEPTH]), (0.25, _kept(self._fresh, keep)[:_DEPTH])]
         fused = self._fuse(lists, keep, limit)
         return fused if len(fused.rows) else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
@@ -124,6 +120,26 @@ class Recommender:
                 return self._fuse([(1.0, rows)], keep, limit)
         return self._fuse([], keep, limit)
 
+    def alike(self, seed_item_ids: tuple[str, ...], keep: BoolArray, limit: int) -> Retrieved:
+        """Items taken together with the seeds, and that read like them; none in their stead."""
+        seeds = self._items.table.rows(seed_item_ids)
+        keep[seeds[(seeds >= 0) & (seeds < len(keep))]] = False
+        return self._fuse(self._like(seeds, np.ones(len(seeds))), keep, limit)
+
+    def popular(self, keep: BoolArray, limit: int) -> Retrieved:
+        """Items by demand."""
+        return self._fuse([(1.0, _kept(self._popular, keep)[:limit])], keep, limit)
+
+    def newest(self, keep: BoolArray, limit: int) -> Retrieved:
+        """Items by when they came."""
+        return self._fuse([(1.0, _kept(self._fresh, keep)[:limit])], keep, limit)
+
+    def bought(self, shopper: Shopper, keep: BoolArray, limit: int) -> Retrieved:
+        """Items that user or session have bought, first what was bought most often."""
+        table, states = self._items.table, (shopper.user, shopper.session)
+        lists = [(1.0, _bought(state, table)) for state in states if state is not None]
+        return self._fuse(lists, keep, limit)
+
     def _like(self, taken: RowArray, weights: DoubleArray) -> list[WeightedList]:
         """Items taken together with, and items that read like, those of `taken` by `weights`."""
         table = self._items.table
@@ -152,6 +168,13 @@ class Recommender:
 
     def _fuse(self, lists: list[WeightedList], keep: BoolArray, limit: int) -> Retrieved:
         return Retrieved(*fused(lists, keep, limit))
+
+
+def _bought(state: AnyState, table: ItemTable) -> RowArray:
+    """Rows of what was bought, most often first, then last."""
+    often = sorted(state.bought.items(), key=lambda entry: (-entry[1][0], -entry[1][2]))
+    rows = table.rows([item_id for item_id, _ in often])
+    return rows[rows >= 0]
 
 
 def _kept(rows: RowArray, keep: BoolArray) -> RowArray:

@@ -154,6 +154,26 @@ class Retrieval:
         keep = self.allowed(self._all_rows(), filters)
         return self._recommender.companions(cart_item_ids, keep, limit)
 
+    def alike(
+        self, seed_item_ids: tuple[str, ...], filters: Filters | None, limit: int
+    ) -> Retrieved:
+        """What is like the seeds, and nothing in its stead."""
+        keep = self.allowed(self._all_rows(), filters)
+        return self._recommender.alike(seed_item_ids, keep, limit)
+
+    def popular(self, filters: Filters | None, limit: int) -> Retrieved:
+        """What most people take, whoever asks."""
+        return self._recommender.popular(self.allowed(self._all_rows(), filters), limit)
+
+    def newest(self, filters: Filters | None, limit: int) -> Retrieved:
+        """What came last, whoever asks."""
+        return self._recommender.newest(self.allowed(self._all_rows(), filters), limit)
+
+    def bought(self, shopper: Shopper, filters: Filters | None, limit: int) -> Retrieved:
+        """What the shopper has bought."""
+        keep = self.allowed(self._all_rows(), filters)
+        return self._recommender.bought(shopper, keep, limit)
+
     def kinds(self, shopper: Shopper, kind: Kind, filters: Filters | None) -> list[Liked]:
         """Brands or categories of what the filters let through, the likeliest first."""
         keep = self.allowed(self._all_rows(), filters)

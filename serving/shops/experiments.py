@@ -75,6 +75,7 @@ class Targeting(Rule):
     pages: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
         [], description="As `context.page` of the request."
     )
+    placements: list[Key] = Field([], description="As `placement` of the request.")
     requests: list[RequestKind] = []
     shoppers: Literal["known", "new"] | None = Field(
         None, description="known: enough for the model, `pipeline.min_interactions`."

@@ -15,10 +15,12 @@ from pydantic import (
 )
 
 from features.yaml_file import problems, read_yaml
-from serving.shops.experiments import Experiment, Holdout
+from serving.shops.experiments import Experiment, Holdout, model_versions
 from serving.shops.exploration import Exploration
+from serving.shops.placements.page import Pages, check_pages
+from serving.shops.placements.placement import Placements
 from serving.shops.rule import Rule, overlaid
-from serving.shops.together import check_together
+from serving.shops.together import check_aims, check_arms, check_together
 
 
 class RulesError(Exception):
@@ -164,6 +166,8 @@ class Rules(Rule):
     exploration: Exploration = Exploration()
     experiments: list[Experiment] = []
     holdout: Holdout = Holdout()
+    placements: Placements = {}
+    pages: Pages = {}
 
     @model_validator(mode="after")
     def _one_item_a_place(self) -> "Rules":
@@ -178,13 +182,43 @@ class Rules(Rule):
         check_together(self.experiments, self.changed)
         return self
 
+    @model_validator(mode="after")
+    def _sound_placements(self) -> "Rules":
+        for key, placement in self.placements.items():
+            try:
+                placed = self.changed(placement.rules)
+            except ValueError as error:
+                raise ValueError(f"placements.{key}.rules.{error}") from None
+            for place, experiment in enumerate(self.experiments if placement.rules else ()):
+                try:
+                    check_arms(experiment, placed.changed)
+                except ValueError as error:
+                    raise ValueError(f"experiments.{place}.{error}, at {key!r}") from None
+        for place, experiment in enumerate(self.experiments):
+            try:
+                check_aims(experiment, self.placements)
+            except ValueError as error:
+                raise ValueError(f"experiments.{place}.{error}") from None
+        check_pages(self.pages, self.placements)
+        return self
+
+    def placed(self, key: str) -> "Rules":
+        """The rules of one placement: of a section what it names, and else the shop's."""
+        return self.changed(self.placements[key].rules)
+
+    @property
+    def ranker_versions(self) -> list[str]:
+        """The versions of the ranker that running experiments and placements name."""
+        named = {each.ranker for each in self.placements.values() if each.ranker}
+        return sorted(named.union(model_versions(self.experiments)), key=int)
+
     def changed(self, sections: Mapping[str, Any]) -> "Rules":
         """These rules with some sections changed: of a section what is named, of a list all.
 
         Raises ValueError, whose message begins with the place in `sections`.
         """
         if fixed := set(_OF_THE_SHOP) & set(sections):
-            raise ValueError(f"{min(fixed)}: is the shop's, and no arm can change it")
+            raise ValueError(f"{min(fixed)}: is the shop's, and nothing else can change it")
         own = self.model_dump(exclude=set(_OF_THE_SHOP), exclude_unset=True)
         try:
             changed = Rules.model_validate(overlaid(own, sections))
@@ -193,8 +227,8 @@ class Rules(Rule):
         return changed.model_copy(update={name: getattr(self, name) for name in _OF_THE_SHOP})
 
 
-# Built into the indexes when the service starts, or what decides which arm it is.
-_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout")
+# Built into the indexes when the service starts, or what decides which rules these are.
+_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout", "placements", "pages")
 
 
 def read_rules(path: Path) -> Rules:

@@ -1,6 +1,6 @@
 """What experiments must be to stand beside each other, and to follow each other under one key."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from serving.shops.experiments import Experiment
@@ -40,6 +40,13 @@ def check_after(experiment: Experiment, experiments: Iterable[Experiment]) -> No
         raise ValueError("after: names no shadow with a gate")
 
 
+def check_aims(experiment: Experiment, placements: Container[str]) -> None:
+    """Raise ValueError when it is aimed at a placement that is not among these."""
+    for name in experiment.targeting.placements:
+        if name not in placements:
+            raise ValueError(f"targeting.placements: no placement {name!r} is declared")
+
+
 def check_beside(experiment: Experiment, others: Iterable[Experiment]) -> None:
     """Raise ValueError when it cannot be declared beside others; the message names the field."""
     for other in others:
@@ -63,6 +70,8 @@ def check_beside(experiment: Experiment, others: Iterable[Experiment]) -> None:
 def drawn_by(experiment: Experiment) -> dict[str, Any]:
     """What shoppers were drawn by, as JSON: the same says that none gets another arm."""
     given = experiment.model_dump(mode="json", include={*_DRAWN_BY, "bucket_version", "coverage"})
+    if not experiment.targeting.placements:
+        del given["targeting"]["placements"]  # what a release of before has written lacks it
     arms = zip(given["arms"], experiment.weights, strict=True)
     return {
         **given,

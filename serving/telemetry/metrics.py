@@ -45,6 +45,17 @@ EXPERIMENT_RANKINGS = Counter(
     "in both.",
     ("experiment", "variant", "route", "reason"),
 )
+PLACEMENT_RANKINGS = Counter(
+    "vitrine_placement_rankings_total",
+    "Rankings of each declared placement by route and reason.",
+    ("placement", "route", "reason"),
+)
+SHELVES = Counter(
+    "vitrine_page_shelves_total",
+    "Shelves of composed pages by page, placement and outcome: shown, or why it was left out "
+    "(empty, not_asked, deadline, failed).",
+    ("page", "placement", "outcome"),
+)
 EXPERIMENT_DECISIONS = Counter(
     "vitrine_experiment_decisions_total",
     "Decisions on experiments by action (stop, promote, resume) and by whom: admin, policy.",

@@ -86,6 +86,11 @@ class Stages:
         """The call to the model server; None when it has not answered."""
         return None if self._batch is None else self._batch.model_s
 
+    def batch_of(self, part: "Stages") -> None:
+        """Note the batch that a part of this request was scored in, if it is the first of them."""
+        if self._batch is None:
+            self._batch = part._batch
+
     def header(self) -> str:
         """The value of `Server-Timing`, milliseconds."""
         spent_s = {stage.value: spent for stage, spent in self._spent_s.items()}

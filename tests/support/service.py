@@ -14,8 +14,10 @@ from features.events.log import EventLog
 from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
 from serving.http.application import Endpoints, http_app
+from serving.http.routes.asking import Contexts
 from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
+from serving.http.routes.pages.pages import PageRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
@@ -25,6 +27,7 @@ from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.admission import Admission
 from serving.ranking.pipeline import RankingPipeline
+from serving.ranking.placements.composer import PageComposer
 from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.policy import SlatePolicy
@@ -189,12 +192,14 @@ class Service:
             settings.pipeline,
             LatencyEstimate(),
         )
-        self.shadow = pipeline.shadow
+        self.pipeline, self.shadow = pipeline, pipeline.shadow
+        contexts = Contexts(settings.pipeline, clock)
         self.keys = _keys()
         self.app = http_app(
             Endpoints(
                 shops=shops,
-                rankings=RankingRoutes(pipeline, shops, settings.pipeline, clock),
+                rankings=RankingRoutes(pipeline, shops, contexts),
+                pages=PageRoutes(PageComposer(pipeline), shops, contexts),
                 events=EventRoutes(shops, event_import(clock), clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
                 status=Status(shops, features, self.scorer, "ingest", clock),

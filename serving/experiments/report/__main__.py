@@ -1,4 +1,5 @@
-"""Reads an experiment from the shop's log and archive or from two tables, publishes all, plans one.
+"""Reads an experiment from the shop's log and archive or from two tables, publishes all with the
+KPIs of placements, plans one.
 
     python -m serving.experiments.report of wider --state .vitrine/grocery
     python -m serving.experiments.report publish --store store.json --rules rules.yaml
@@ -24,6 +25,7 @@ from features.objective import ObjectiveError
 from features.store.backends import open_controls
 from features.store.chosen import add_store, store_of
 from features.store.kept import open_kept
+from serving.experiments.kpi.published import publish_kpis
 from serving.experiments.report.interleaved import told as interleaved
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import InterleavedReading
@@ -116,10 +118,14 @@ def _of(given: argparse.Namespace, console: Console) -> int:
 def _publish(given: argparse.Namespace, console: Console) -> int:
     rules, objective, store = read_rules(_rules(given)), objective_of(given), store_of(given)
     with open_kept(store) as kept, closing(open_controls(store)) as controls:
-        experiments = in_force(rules, controls).rules.experiments
-        for reading in publish(experiments, kept, controls, objective, time.time()):
+        experiments, now_s = in_force(rules, controls).rules.experiments, time.time()
+        for reading in publish(experiments, kept, controls, objective, now_s):
             told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
             console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
+        if rules.placements:
+            for key, found in publish_kpis(rules.placements, kept, controls, objective, now_s):
+                value = "nothing ranked" if found.value is None else f"{found.value:.4g}"
+                console.print(f"{key}: {found.kpi.name} {value}", markup=False)
     return 0
 
 
@@ -195,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("of", help="read a declared experiment from the shop's log")
     own.set_defaults(run=_of)
     own.add_argument("key", help="as rules or API declare it")
-    publishes = commands.add_parser("publish", help="read all that run, for GET .../reading")
+    publishes = commands.add_parser("publish", help="read all that run, and placements' KPIs")
     publishes.set_defaults(run=_publish)
     for command in (own, publishes):
         command.add_argument("--rules", type=Path, help="else the state folder's")

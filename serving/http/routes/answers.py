@@ -43,6 +43,7 @@ def response(slate: Slate) -> dict[str, Any]:
         "model_version": slate.scores.model_version,
         "items": items,
         **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
+        **({"because": slate.reminder.as_dict()} if slate.reminder else {}),
         **({"experiments": _experiments(slate)} if slate.assignment.exposures else {}),
     }
 

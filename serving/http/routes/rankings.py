@@ -1,27 +1,29 @@
 """Rank, search, recommend, similar: the wire to the pipeline's values, and a slate to the wire."""
 
 import math
-import time
-import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
-from features.catalog.counters import DAY_S
-from serving.errors import ForbiddenError, InvalidRequestError, UnknownItemError
-from serving.http import schemas
+from serving.errors import UnknownItemError
 from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of, with_bare_ids
 from serving.http.dependencies import PathId, Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
 from serving.http.routes.answers import liked_response, response, search_response
+from serving.http.routes.asking import (
+    AnyRequest,
+    Contexts,
+    boosts_of,
+    filters_of,
+    given,
+    placement_of,
+    searched,
+)
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
-    Asking,
     RankRequest,
     RankResponse,
     RecommendRequest,
@@ -30,33 +32,22 @@ from serving.http.schemas.rankings import (
     SimilarQuery,
 )
 from serving.ranking.pipeline import RankingPipeline
-from serving.ranking.request import Context, Given, Recommend, Search, Source
-from serving.ranking.settings import PipelineSettings
+from serving.ranking.placements.placed import placed
+from serving.ranking.request import Recommend, Search, Source
 from serving.ranking.values import Slate
-from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.search.kinds import Kind
-from serving.shops.rules import Boost, Match
-from serving.shops.shop import Shop, Shops
+from serving.shops.shop import Shops
 from serving.telemetry.stages import Stages
-
-_AnyRequest = RankRequest | SearchRequest | RecommendRequest
 
 
 class RankingRoutes:
     """The endpoints that answer a slate."""
 
-    def __init__(
-        self,
-        pipeline: RankingPipeline,
-        shops: Shops,
-        settings: PipelineSettings,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, pipeline: RankingPipeline, shops: Shops, contexts: Contexts) -> None:
         self._pipeline = pipeline
         self._shops = shops
-        self._settings = settings
-        self._clock = clock
+        self._contexts = contexts
 
     def add_to(self, app: FastAPI, keys: Keyring) -> None:
         """Register them; a key needs the scope `rank`."""
@@ -67,13 +58,13 @@ class RankingRoutes:
             """Put the given candidates in the best order for this shopper."""
             body = await read_body(request, RankRequest, with_bare_ids)
             query = (body.query or "").strip() or None
-            return await self._answer(request, body, query, _given(body))
+            return await self._answer(request, body, query, given(body))
 
         @direct(app, "/v1/search", rank, openapi_extra=takes(SearchRequest, SearchResponse))
         async def search(request: Request) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
-            source = _search(body)
+            source = searched(body)
             query = body.query.strip() or None
             caller = caller_of(request)
             slate = await self._slate(caller, body, query, source, stages_of(request))
@@ -85,7 +76,7 @@ class RankingRoutes:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
             source = Recommend(
-                tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids)
+                tuple(body.seed_item_ids), filters_of(body.filters), tuple(body.cart_item_ids)
             )
             return await self._answer(request, body, None, source)
 
@@ -124,107 +115,37 @@ class RankingRoutes:
             return _ranked(slate, response(slate))
 
     async def _answer(
-        self, request: Request, body: _AnyRequest, query: str | None, source: Source
+        self, request: Request, body: AnyRequest, query: str | None, source: Source
     ) -> Response:
         slate = await self._slate(caller_of(request), body, query, source, stages_of(request))
         return _ranked(slate, response(slate))
 
     async def _kinds(self, request: Request, body: BrandsRequest, kind: Kind) -> Response:
         shop, stages = self._shops.of(caller_of(request).shop), stages_of(request)
-        context = self._context(shop, body, stages)
-        filters = _filters(body.filters)
+        context = self._contexts.of(shop, body, stages)
+        filters = filters_of(body.filters)
         found, reason = await self._pipeline.kinds(shop, kind, filters, context, stages)
         return json_response(liked_response(found[: body.limit], reason))
 
     async def _slate(
-        self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
+        self, caller: Caller, body: AnyRequest, query: str | None, source: Source, stages: Stages
     ) -> Slate:
         shop = self._shops.of(caller.shop)
+        if body.placement is not None:
+            source = placed(source, body.placement, placement_of(shop, body.placement))
+            query = source.query or None if isinstance(source, Search) else query
         context = replace(
-            self._context(shop, body, stages),
+            self._contexts.of(shop, body, stages),
             query=query,
             limit=body.limit,
             offset=body.offset if isinstance(body, SearchRequest) else 0,
             explain=body.explain,
-            boosts=_boosts(body, caller.max_boost),
+            boosts=boosts_of(body, caller.max_boost),
             max_boost=caller.max_boost,
+            placement=body.placement,
         )
         return await self._pipeline.rank(shop, source, context, stages)
-
-    def _context(self, shop: Shop, body: Asking, stages: Stages) -> Context:
-        limits = self._settings
-        budget_s = (body.budget_ms or 1000 * limits.default_budget_s) / 1000
-        given = body.context
-        return Context(
-            ranking_id=uuid.uuid4().hex,
-            at_s=given.at.timestamp() if given.at else self._clock(),
-            # The wait before this process is of the budget, too.
-            deadline_s=time.monotonic() - stages.waited_s + min(budget_s, limits.max_budget_s),
-            user_id=shop.pseudonyms.user(body.user_id),
-            session_id=shop.pseudonyms.session(body.session_id),
-            locale=given.locale,
-            device=given.device,
-            placement=given.page,
-        )
 
 
 def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
     return json_response(body, headers={"x-vitrine-variant": slate.assignment.variant})
-
-
-def _search(body: SearchRequest) -> Search:
-    try:
-        shown = Cursor.read(body.cursor)
-    except CursorError as error:
-        raise InvalidRequestError(f"cursor: {error}") from None
-    return Search(body.query.strip(), _filters(body.filters), body.sort, shown, tuple(body.facets))
-
-
-def _given(body: RankRequest) -> Given:
-    item_ids: list[str] = []
-    scores: list[float | None] = []
-    for candidate in body.candidates:
-        if isinstance(candidate, str):
-            item_ids.append(candidate)
-            scores.append(None)
-        else:
-            item_ids.append(candidate.item_id)
-            scores.append(candidate.retrieval_score)
-    return Given(item_ids, np.array(scores, np.float32), _filters(body.filters))  # None is NaN
-
-
-def _boosts(body: _AnyRequest, max_boost: float) -> tuple[Boost, ...]:
-    """Raises ForbiddenError for what the key does not allow."""
-    for place, boost in enumerate(body.boosts):
-        if abs(boost.lift) > max_boost:
-            allowed = f"at most {max_boost:g}" if max_boost else "none"
-            raise ForbiddenError(f"boosts.{place}.lift: this key allows {allowed} (max_boost)")
-    reason = "asked for with the request"
-    return tuple(
-        Boost(match=Match.model_validate(boost.match.model_dump()), lift=boost.lift, reason=reason)
-        for boost in body.boosts
-    )
-
-
-def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
-    if filters is None or not filters.model_fields_set:
-        return None
-    category = filters.category
-    categories = [category] if isinstance(category, str) else category
-    return Filters(
-        categories=None if categories is None else tuple(categories),
-        brands=None if filters.brand is None else tuple(filters.brand),
-        exclude_brands=tuple(filters.exclude_brand),
-        attributes={name: tuple(values) for name, values in filters.attributes.items()},
-        min_price=filters.min_price,
-        max_price=filters.max_price,
-        exclude_item_ids=tuple(filters.exclude_item_ids),
-        available=filters.available,
-        bought_within_s=_bought_within_s(filters.exclude_bought),
-    )
-
-
-def _bought_within_s(bought: bool | schemas.rankings.Bought) -> float | None:
-    if isinstance(bought, bool):
-        return math.inf if bought else None
-    return bought.within_days * DAY_S

@@ -80,7 +80,10 @@ EXPERIMENT: dict[str, Any] = {
             "rules": {"diversity": {"max_same": 2}},
         },
     ],
-    "targeting": {"locales": [], "pages": [], "requests": [], "shoppers": None, "shops": []},
+    "targeting": {
+        "locales": [], "pages": [], "requests": [], "shoppers": None, "shops": [],
+        "placements": [],
+    },
     "namespace": None,
     "guard": {"fallback": 0.05, "model_time": 1.5, "not_loaded": 0.1, "after": 200},
     "promote": None, "gate": None, "after": None, "by_api": None, "active": False,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.http.schemas.example_experiment import DECLARED, EXPERIMENT, PUT, READING
+from serving.http.schemas.pages.examples import ANSWER, ASKED, TOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ EXAMPLES: dict[str, Example] = {
         parameters={"item_id": "milk", "limit": 2},
         answer=_ranking(_place("oat", 0.91, 1, None), _place("butter", 0.34, 2, None)),
     ),
+    "compose_page": Example(body=ASKED, answer=ANSWER, parameters={"name": "home"}),
     "suggest": Example(
         parameters={"q": "mil", "limit": 8},
         answer={
@@ -190,9 +192,12 @@ EXAMPLES: dict[str, Example] = {
     "list_versions": Example(
         answer={
             "in_use": "7",
-            "candidates": [{"version": "8", "loaded": True, "experiments": ["ranker"]}],
+            "candidates": [
+                {"version": "8", "loaded": True, "experiments": ["ranker"], "placements": []}
+            ],
         },
     ),
+    "list_placements": Example(answer=TOLD),
     "decide": Example(
         parameters={"key": "spread"},
         body={"action": "stop", "why": "the sale begins"},

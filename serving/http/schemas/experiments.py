@@ -30,6 +30,7 @@ class TargetingOut(Wire):
     requests: list[RequestKind]
     shoppers: str | None
     shops: list[str]
+    placements: list[str]
 
 
 class NamespaceOut(Wire):
@@ -191,6 +192,7 @@ class CandidateOut(Wire):
         "null: nothing answers."
     )
     experiments: list[str] = Field(description="That run and name it.")
+    placements: list[str] = Field(description="That are ranked by it.")
 
 
 class VersionsOut(Wire):

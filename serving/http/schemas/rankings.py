@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
-from serving.http.schemas.explanation import Explanation
+from serving.http.schemas.explanation import BecauseOut, Explanation
 from serving.http.schemas.wire import Id, Query, Score, Time, Wire
 from serving.ranking.request import Sort
 from serving.types import Exclusion, Reason, Route
@@ -94,6 +94,9 @@ class Asking(Wire):
 
 
 class _Ranking(Asking):
+    placement: Name | None = Field(
+        None, description="A place of the storefront, that the rules declare (`placements`)."
+    )
     boosts: Annotated[list[Boost], Field(max_length=10)] = []
     explain: bool = False
 
@@ -193,6 +196,9 @@ class RankResponse(Wire):
     items: list[RankedItem]
     exclude_bought: Exclusion | None = Field(
         None, description="Whether purchases were left out, where that was asked for."
+    )
+    because: BecauseOut | None = Field(
+        None, description="What all of them are like, where the placement has them so."
     )
     experiments: list[InExperiment] | None = Field(
         None, description="The arms that it was ranked by; left out where there is none."

@@ -60,11 +60,12 @@ def _history(evidence: Evidence) -> Iterator[tuple[int, float, Cause]]:
         for row, weight, strength in zip(
             history.recent.tolist(), weights.tolist(), history.strengths.tolist(), strict=True
         ):
-            recent.append((row, weight, _cause(strength)))
+            recent.append((row, weight, cause(strength)))
     yield from sorted(recent, key=lambda entry: list(Cause).index(entry[2]))
 
 
-def _cause(strength: float) -> Cause:
+def cause(strength: float) -> Cause:
+    """What was done with a recent item, by the strength that its state keeps of it."""
     if strength >= AFFINITY_WEIGHT[EventType.PURCHASE]:
         return Cause.BOUGHT
     return Cause.CART if strength >= AFFINITY_WEIGHT[EventType.ADD_TO_CART] else Cause.VIEWED

@@ -42,12 +42,7 @@ class Explanation:
             "parts": self.parts,
             "features": self.features,
             "rules": self.rules,
-            "because": self.because
-            and {
-                "item_id": self.because.item_id,
-                "title": self.because.title,
-                "kind": self.because.kind.value,
-            },
+            "because": self.because and self.because.as_dict(),
             "drafted_by": self.drafted_by,
         }
 

@@ -29,7 +29,14 @@ from serving.shops.steering.decision import (
 from serving.shops.steering.gate import GATES
 from serving.shops.steering.in_force import ALL, DECLARED, Entry, InForce, by_document
 from serving.shops.steering.policies import BEGUN, READINGS
-from serving.shops.together import check_after, check_arms, check_beside, check_drawn, drawn_by
+from serving.shops.together import (
+    check_after,
+    check_aims,
+    check_arms,
+    check_beside,
+    check_drawn,
+    drawn_by,
+)
 
 _DRAWN = "drawn"  # documents: what a key that is declared no more has drawn by
 _OF_ITS_ARMS = (DECISIONS, GATES, READINGS, BEGUN)  # documents that say nothing of other arms
@@ -67,6 +74,7 @@ class Declarations:
         definition = _as_kept(experiment)
         try:
             check_arms(experiment, self._rules.changed)
+            check_aims(experiment, self._rules.placements)
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
         while True:
@@ -147,7 +155,7 @@ class Declarations:
             raise ConflictError(str(error)) from None
         for other in others:
             _still(other, [*others, experiment])
-        known = {*model_versions(stands.rules.experiments)}
+        known = {*stands.rules.ranker_versions}
         if unknown := [each for each in model_versions([experiment]) if each not in known]:
             self._check_served(experiment, unknown)
 

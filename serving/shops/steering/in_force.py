@@ -11,7 +11,7 @@ from features.yaml_file import problems
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import By
-from serving.shops.together import check_after, check_arms, check_beside
+from serving.shops.together import check_after, check_aims, check_arms, check_beside
 
 DECLARED, ALL = "declared", "all"  # the kind and the key of the document
 
@@ -74,6 +74,7 @@ def by_document(rules: Rules, document: Mapping[str, Any] | None) -> InForce:
             entry = entries[key] = Entry.of(told)
             experiment = Experiment.model_validate(entry.definition)
             check_arms(experiment, rules.changed)
+            check_aims(experiment, rules.placements)
             check_beside(experiment, [*rules.experiments, *fit])
         except ValidationError as error:
             left_out[key] = problems(error)

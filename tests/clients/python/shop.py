@@ -41,6 +41,8 @@ from vitrine_client.api.items import (
     put_items,
 )
 from vitrine_client.api.operations import get_status, healthz, home, metrics, readyz
+from vitrine_client.api.pages import compose_page
+from vitrine_client.api.placements import list_placements
 from vitrine_client.api.rankings import (
     rank_candidates,
     recommend,
@@ -156,6 +158,13 @@ def rankings(client: AuthenticatedClient, example: Example) -> None:
     assert len(recommended.items) == 2, recommended
     assert recommended.items[0].score >= recommended.items[1].score
 
+    home_of = models.PageRequest.from_dict(example.of("compose_page"))
+    page = a(models.PageResponse, compose_page.sync("home", client=client, body=home_of))
+    assert page.shelves[0].placement == "for_you", page
+    shown = [item.item_id for shelf in page.shelves for item in shelf.items]
+    assert len(set(shown)) == len(shown) > 2, page
+    assert len({shelf.ranking_id for shelf in page.shelves}) == len(page.shelves), page
+
     asked_brands = models.BrandsRequest.from_dict(example.of("recommend_brands"))
     brands = a(models.LikedResponse, recommend_brands.sync(client=client, body=asked_brands))
     assert len(brands.values) == 1, brands
@@ -206,6 +215,8 @@ def operations(client: AuthenticatedClient) -> None:
     assert (unknown.status, unknown.code) == (404, "unknown_experiment")
     unknown = a(models.Problem, get_reading.sync("nothing", client=client))
     assert (unknown.status, unknown.code) == (404, "unknown_experiment")
+    placements = a(models.PlacementsOut, list_placements.sync(client=client))
+    assert [page.page for page in placements.pages] == ["home"], placements
     versions = a(models.VersionsOut, list_versions.sync(client=client))
     assert (versions.in_use, versions.candidates) == (status.model_version, [])
 

@@ -60,6 +60,9 @@ async function operations(): Promise<void> {
   assert.equal(decided.error?.code, "unknown_experiment");
   const reading = await client.GET("/v1/experiments/{key}/reading", { params });
   assert.equal(reading.error?.code, "unknown_experiment");
+  const { placements, pages } = of(await client.GET("/v1/placements"));
+  assert.deepEqual(pages.map(({ page }) => page), ["home"]);
+  assert(placements.every(({ kpi }) => kpi.events.length));
   const versions = of(await client.GET("/v1/versions"));
   assert.deepEqual([versions.in_use, versions.candidates], [status.model_version, []]);
 }

@@ -99,3 +99,18 @@ def test_arms_of_the_label_are_bounded() -> None:
     assert of_arm("other", "other") == 50
     assert of_arm("experiment-99", "arm-1") == 1
     assert of_arm("experiment-100", "arm-0") == 0
+
+
+def at_placement(name: str) -> float:
+    labels = {"placement": name, "type": "click"}
+    return REGISTRY.get_sample_value("vitrine_placement_outcomes_total", labels) or 0.0
+
+
+def test_an_event_counts_for_the_placement_of_its_ranking_and_placements_are_bounded() -> None:
+    rankings = Rankings()
+    rankings.known = {f"r{n}": RankingRoute("model", "7", (), f"p{n}") for n in range(120)}
+    rankings.known["r120"] = RankingRoute("model", "7")
+    outcomes = Outcomes(rankings)
+    outcomes.take([click(n, f"r{n}") for n in range(121)], NOW_S)
+    outcomes.settle(NOW_S + SETTLE_S)
+    assert (at_placement("p0"), at_placement("other")) == (1, 20)

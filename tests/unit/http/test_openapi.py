@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from serving.experiments.published import keep_reading
 from serving.http.schemas.example_experiment import DECLARED, READING
 from serving.http.schemas.examples import EXAMPLES
+from serving.http.schemas.pages.examples import PAGES, PLACEMENTS
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
@@ -31,7 +32,9 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 def shop(tokenizer_path: Path) -> Service:
     arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
     experiment = {"key": "spread", "status": "running", "arms": arms}
-    rules = Rules.model_validate({"experiments": [experiment]})
+    rules = Rules.model_validate(
+        {"experiments": [experiment], "placements": PLACEMENTS, "pages": PAGES}
+    )
     service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
@@ -99,6 +102,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
         ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
         ("/v1/experiments/{key}/decision", "post"),
+        ("/v1/pages/{name}", "post"), ("/v1/placements", "get"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
     }  # fmt: skip
 

@@ -55,7 +55,7 @@ async def test_an_experiment_is_declared_decided_on_and_deleted_while_the_shop_i
     ]  # fmt: skip
     assert listed["left_out"] == []
     tried = (await shop.call("GET", "/v1/versions", "admin")).json()["candidates"]
-    assert tried == [{"version": "8", "loaded": True, "experiments": ["ranker"]}]
+    assert tried == [{"version": "8", "loaded": True, "experiments": ["ranker"], "placements": []}]
     promoted = await shop.post(f"{PATH}/decision", {"action": "promote", "arm": "new"}, "admin")
     assert promoted.status_code == 200
     assert await versions(shop) == {"8"}

@@ -40,11 +40,18 @@ def test_each_item_shown_is_a_row_with_its_arm_and_whom_that_was_drawn_by(tmp_pa
     assert first == {
         "ranking_id": "r1", "at": 5.0, "user_id": "ann", "session_id": "s1", "query": None,
         "route": "model", "model_version": "7", "variant": "rows/wider",
-        "hash_attribute": "session", "hash_value": "ab12",
+        "hash_attribute": "session", "hash_value": "ab12", "placement": None, "page_id": None,
         "item_id": "oat", "position": 1, "score": 2.0, "propensity": 1.0, "drafted_by": None,
     }  # fmt: skip
     assert (second["item_id"], second["position"], second["propensity"]) == ("rye", 2, 0.5)
     assert (other["variant"], other["hash_value"], other["score"]) == ("default", None, None)
+
+
+def test_each_row_says_which_placement_of_which_page_it_stood_on() -> None:
+    shelf = replace(RANKING, placement="for_you", page_id="p1")
+    found = table_of([shelf, OF_NOBODY])
+    assert found["placement"].to_pylist() == ["for_you", "for_you", None]
+    assert found["page_id"].to_pylist() == ["p1", "p1", None]
 
 
 def test_an_interleaved_ranking_says_by_name_whose_pick_each_item_is() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.events.event import EventType
 from features.events.log import RankingRecord
+from features.events.ranking_codec import pack, unpack
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.recorder import Recorder
 from serving.ranking.values import Slate
@@ -47,6 +48,19 @@ def slate(ranking_id: str = "r1", n: int = 3) -> Slate:
 
 def shop_with(log: FakeLog, encoder: Tokenizer) -> Shop:
     return shop_of(groceries(encoder), log=log)
+
+
+def test_a_ranking_is_kept_with_its_placement_and_page(encoder: Tokenizer) -> None:
+    log = FakeLog()
+    recorder = Recorder()
+    shelf = slate()
+    about = replace(shelf.context, placement="for_you", page_id="p1")
+    recorder.record(shop_with(log, encoder), replace(shelf, context=about))
+    recorder.stop()
+    kept = unpack(pack(log.rankings[0]))
+    assert (kept.placement, kept.page_id) == ("for_you", "p1")
+    nowhere = replace(log.rankings[0], placement=None, page_id=None)
+    assert (unpack(pack(nowhere)).placement, unpack(pack(nowhere)).page_id) == (None, None)
 
 
 def test_a_ranking_is_recorded_as_it_was_shown(encoder: Tokenizer) -> None:

@@ -15,8 +15,10 @@ def read(folder: Path, text: str) -> Rules:
     return read_rules(path)
 
 
-def test_the_shipped_rules_are_the_defaults() -> None:
-    assert read_rules(SHIPPED) == Rules()
+def test_the_shipped_rules_are_the_defaults_and_the_demo_shop_s_page() -> None:
+    shipped = read_rules(SHIPPED)
+    assert shipped.model_copy(update={"placements": {}, "pages": {}}) == Rules()
+    assert list(shipped.pages) == ["home"]
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:

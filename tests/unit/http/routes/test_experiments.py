@@ -120,8 +120,8 @@ async def test_versions_are_told_with_whether_they_answer_for_themselves(
     assert told == {
         "in_use": "7",
         "candidates": [
-            {"version": "8", "loaded": True, "experiments": ["ranker"]},
-            {"version": "9", "loaded": False, "experiments": ["dark"]},
+            {"version": "8", "loaded": True, "experiments": ["ranker"], "placements": []},
+            {"version": "9", "loaded": False, "experiments": ["dark"], "placements": []},
         ],
     }
     shop.scorer.error = ModelUnavailableError("down")

@@ -1,0 +1,1 @@
+"""What placements earn: their KPIs, counted from the shop's own log."""

@@ -1,0 +1,1 @@
+"""Endpoints of placements and of the pages composed of them."""

@@ -1,0 +1,1 @@
+"""Placements and composed pages on the wire."""
