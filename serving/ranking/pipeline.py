@@ -25,6 +25,7 @@ from serving.ranking.values import (
     Unavailable,
     Unknown,
 )
+from serving.ranking.wishes import wished
 from serving.search.filters import Filters
 from serving.search.kinds import Kind, Liked
 from serving.shops.rules import ColdStartRules
@@ -80,9 +81,14 @@ class RankingPipeline:
                 shopper = await self._features.read(shop, context)
             exclusion = exclusions.outcome(source, shopper)
             source = exclusions.for_shopper(source, shopper.states, context.at_s)
-            candidates = await self._sources.candidates(
-                shop, source, context, shopper.states, stages
-            )
+            if context.user_context is None:
+                candidates = await self._sources.candidates(
+                    shop, source, context, shopper.states, stages
+                )
+            else:
+                candidates, context = await wished(
+                    self._sources, shop, source, context, shopper.states, stages
+                )
             with stages.stage(Stage.FEATURES):
                 evidence = self._features.evidence(shop, context, shopper.states, source)
                 features = self._features.matrix(shop, context, candidates, evidence)

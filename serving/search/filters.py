@@ -21,6 +21,7 @@ class Filters:
     bought_within_s: what the shopper has bought in these last seconds is left out; what that is
     depends on who asks, so the ranking path names the items (`without`) before it filters.
     Names are compared folded: capitals and widths do not count.
+    also: filters that must hold as well.
     """
 
     categories: tuple[str, ...] | None = None
@@ -32,6 +33,7 @@ class Filters:
     exclude_item_ids: tuple[str, ...] = ()
     available: bool | None = True
     bought_within_s: float | None = None
+    also: "Filters | None" = None
 
     def without(self, item_ids: Collection[str]) -> "Filters":
         """These filters, and none of `item_ids`."""
@@ -69,6 +71,8 @@ def allowed(
         keep[known] &= ~table.of_brand(at, *filters.exclude_brands)
     if filters.exclude_item_ids:
         keep[known] &= ~np.isin(at, table.rows(filters.exclude_item_ids))
+    if filters.also is not None:
+        keep &= allowed(table, attributes, rows, filters.also)
     return keep
 
 

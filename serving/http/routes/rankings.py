@@ -1,23 +1,21 @@
-"""Rank, search, recommend, similar: the wire to the pipeline's values, and a slate to the wire."""
+"""Rank, search, recommend, similar: what is asked on the wire, through the pipeline, and back."""
 
 import math
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
-from features.catalog.counters import DAY_S
-from serving.errors import ForbiddenError, InvalidRequestError, UnknownItemError
-from serving.http import schemas
+from serving.errors import UnknownItemError
 from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
 from serving.http.dependencies import PathId, Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
+from serving.http.routes import asked
 from serving.http.routes.answers import liked_response, response, search_response
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
@@ -30,21 +28,24 @@ from serving.http.schemas.rankings import (
     SimilarQuery,
 )
 from serving.ranking.pipeline import RankingPipeline
-from serving.ranking.request import Context, Given, Recommend, Search, Source
+from serving.ranking.request import Context, Recommend, Source
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.values import Slate
-from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.search.kinds import Kind
-from serving.shops.rules import Boost, Match
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
 
-_AnyRequest = RankRequest | SearchRequest | RecommendRequest
+
+class Ranked(NamedTuple):
+    """A slate, and the body that tells it."""
+
+    slate: Slate
+    body: dict[str, Any]
 
 
 class RankingRoutes:
-    """The endpoints that answer a slate."""
+    """The endpoints that answer a slate, over the methods that make one."""
 
     def __init__(
         self,
@@ -66,28 +67,19 @@ class RankingRoutes:
         async def rank_candidates(request: Request) -> Response:
             """Put the given candidates in the best order for this shopper."""
             body = await read_body(request, RankRequest)
-            query = (body.query or "").strip() or None
-            return await self._answer(request, body, query, _given(body))
+            return _told(await self.rank(caller_of(request), body, stages_of(request)))
 
         @direct(app, "/v1/search", rank, openapi_extra=takes(SearchRequest, SearchResponse))
         async def search(request: Request) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
-            source = _search(body)
-            query = body.query.strip() or None
-            caller = caller_of(request)
-            slate = await self._slate(caller, body, query, source, stages_of(request))
-            currency = self._shops.of(caller.shop).items.table.prices.currency or None
-            return _ranked(slate, search_response(slate, source, body, currency))
+            return _told(await self.search(caller_of(request), body, stages_of(request)))
 
         @direct(app, "/v1/recommend", rank, openapi_extra=takes(RecommendRequest, RankResponse))
         async def recommend(request: Request) -> Response:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
-            source = Recommend(
-                tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids)
-            )
-            return await self._answer(request, body, None, source)
+            return _told(await self.recommend(caller_of(request), body, stages_of(request)))
 
         @direct(
             app, "/v1/recommend/brands", rank, openapi_extra=takes(BrandsRequest, LikedResponse)
@@ -113,31 +105,54 @@ class RankingRoutes:
             caller: Annotated[Any, Depends(rank)],
         ) -> Response:
             """Items like this one."""
-            body = RecommendRequest(
-                limit=query.limit, user_id=query.user_id, session_id=query.session_id
-            )
-            if item_id not in self._shops.of(caller.shop).items.table.row_of:
-                raise UnknownItemError("item_id: the catalogue has no such item")
-            filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
-            source = Recommend((item_id,), filters)
-            slate = await self._slate(caller, body, None, source, stages_of(request))
-            return _ranked(slate, response(slate))
+            return _told(await self.similar(caller, item_id, query, stages_of(request)))
 
-    async def _answer(
-        self, request: Request, body: _AnyRequest, query: str | None, source: Source
-    ) -> Response:
-        slate = await self._slate(caller_of(request), body, query, source, stages_of(request))
-        return _ranked(slate, response(slate))
+    async def rank(self, caller: Caller, body: RankRequest, stages: Stages) -> Ranked:
+        """The given candidates in the best order."""
+        query = (body.query or "").strip() or None
+        return _ranked(await self._slate(caller, body, query, asked.given(body), stages))
+
+    async def search(self, caller: Caller, body: SearchRequest, stages: Stages) -> Ranked:
+        """Items for a query."""
+        source = asked.search(body)
+        slate = await self._slate(caller, body, body.query.strip() or None, source, stages)
+        currency = self._shops.of(caller.shop).items.table.prices.currency or None
+        return Ranked(slate, search_response(slate, source, body, currency))
+
+    async def recommend(self, caller: Caller, body: RecommendRequest, stages: Stages) -> Ranked:
+        """Items for the shopper, like some, or that go with a cart."""
+        filters = asked.filters(body.filters)
+        source = Recommend(tuple(body.seed_item_ids), filters, tuple(body.cart_item_ids))
+        return _ranked(await self._slate(caller, body, None, source, stages))
+
+    async def similar(
+        self, caller: Caller, item_id: str, query: SimilarQuery, stages: Stages
+    ) -> Ranked:
+        """Items like one; raises UnknownItemError."""
+        if item_id not in self._shops.of(caller.shop).items.table.row_of:
+            raise UnknownItemError("item_id: the catalogue has no such item")
+        body = RecommendRequest(
+            limit=query.limit, user_id=query.user_id, session_id=query.session_id
+        )
+        filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
+        return _ranked(
+            await self._slate(caller, body, None, Recommend((item_id,), filters), stages)
+        )
 
     async def _kinds(self, request: Request, body: BrandsRequest, kind: Kind) -> Response:
         shop, stages = self._shops.of(caller_of(request).shop), stages_of(request)
         context = self._context(shop, body, stages)
-        filters = _filters(body.filters)
+        filters = asked.filters(body.filters)
         found, reason = await self._pipeline.kinds(shop, kind, filters, context, stages)
         return json_response(liked_response(found[: body.limit], reason))
 
     async def _slate(
-        self, caller: Caller, body: _AnyRequest, query: str | None, source: Source, stages: Stages
+        self,
+        caller: Caller,
+        body: RankRequest | SearchRequest | RecommendRequest,
+        query: str | None,
+        source: Source,
+        stages: Stages,
     ) -> Slate:
         shop = self._shops.of(caller.shop)
         context = replace(
@@ -146,8 +161,9 @@ class RankingRoutes:
             limit=body.limit,
             offset=body.offset if isinstance(body, SearchRequest) else 0,
             explain=body.explain,
-            boosts=_boosts(body, caller.max_boost),
+            boosts=asked.boosts(body.boosts, caller.max_boost),
             max_boost=caller.max_boost,
+            user_context=body.user_context,
         )
         return await self._pipeline.rank(shop, source, context, stages)
 
@@ -168,63 +184,11 @@ class RankingRoutes:
         )
 
 
-def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
-    return json_response(body, headers={"x-vitrine-variant": slate.assignment.variant})
+def _ranked(slate: Slate) -> Ranked:
+    return Ranked(slate, response(slate))
 
 
-def _search(body: SearchRequest) -> Search:
-    try:
-        shown = Cursor.read(body.cursor)
-    except CursorError as error:
-        raise InvalidRequestError(f"cursor: {error}") from None
-    return Search(body.query.strip(), _filters(body.filters), body.sort, shown, tuple(body.facets))
-
-
-def _given(body: RankRequest) -> Given:
-    item_ids: list[str] = []
-    scores: list[float | None] = []
-    for candidate in body.candidates:
-        if isinstance(candidate, str):
-            item_ids.append(candidate)
-            scores.append(None)
-        else:
-            item_ids.append(candidate.item_id)
-            scores.append(candidate.retrieval_score)
-    return Given(item_ids, np.array(scores, np.float32), _filters(body.filters))  # None is NaN
-
-
-def _boosts(body: _AnyRequest, max_boost: float) -> tuple[Boost, ...]:
-    """Raises ForbiddenError for what the key does not allow."""
-    for place, boost in enumerate(body.boosts):
-        if abs(boost.lift) > max_boost:
-            allowed = f"at most {max_boost:g}" if max_boost else "none"
-            raise ForbiddenError(f"boosts.{place}.lift: this key allows {allowed} (max_boost)")
-    reason = "asked for with the request"
-    return tuple(
-        Boost(match=Match.model_validate(boost.match.model_dump()), lift=boost.lift, reason=reason)
-        for boost in body.boosts
+def _told(ranked: Ranked) -> Response:
+    return json_response(
+        ranked.body, headers={"x-vitrine-variant": ranked.slate.assignment.variant}
     )
-
-
-def _filters(filters: schemas.rankings.Filters | None) -> Filters | None:
-    if filters is None or not filters.model_fields_set:
-        return None
-    category = filters.category
-    categories = [category] if isinstance(category, str) else category
-    return Filters(
-        categories=None if categories is None else tuple(categories),
-        brands=None if filters.brand is None else tuple(filters.brand),
-        exclude_brands=tuple(filters.exclude_brand),
-        attributes={name: tuple(values) for name, values in filters.attributes.items()},
-        min_price=filters.min_price,
-        max_price=filters.max_price,
-        exclude_item_ids=tuple(filters.exclude_item_ids),
-        available=filters.available,
-        bought_within_s=_bought_within_s(filters.exclude_bought),
-    )
-
-
-def _bought_within_s(bought: bool | schemas.rankings.Bought) -> float | None:
-    if isinstance(bought, bool):
-        return math.inf if bought else None
-    return bought.within_days * DAY_S
