@@ -190,16 +190,19 @@ class Service:
             LatencyEstimate(),
         )
         self.shadow = pipeline.shadow
+        self.rankings = RankingRoutes(pipeline, shops, settings.pipeline, clock)
+        self.shops = shops
         self.keys = _keys()
         self.app = http_app(
             Endpoints(
                 shops=shops,
-                rankings=RankingRoutes(pipeline, shops, settings.pipeline, clock),
+                rankings=self.rankings,
                 events=EventRoutes(shops, event_import(clock), clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
                 status=Status(shops, features, self.scorer, "ingest", clock),
                 keys=self.keys,
                 access=settings.access,
+                assistant=settings.assistant,
                 clock=clock,
                 late_traces=late_traces,
             )
