@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from features.store.settings import StoreSettings
-from serving.http.settings import AccessSettings
+from serving.http.settings import AccessSettings, AssistantSettings
 from serving.models.settings import BreakerSettings, ModelSettings, RankerSettings
 from serving.ranking.settings import AdmissionSettings, PipelineSettings
 from serving.search.settings import RetrievalSettings
@@ -72,6 +72,7 @@ class Settings(Section):
     refresh_interval_s: PositiveFloat = Field(
         0.25, description="How often a replica takes over changed items and item features."
     )
+    assistant: AssistantSettings = AssistantSettings()
     pages: bool = Field(default=False, description="Serve the demo shop at /demo.")
     random_seed: int | None = Field(None, description="Seed of exploration; null: from the system.")
     deployments: DeploymentsSettings = DeploymentsSettings()

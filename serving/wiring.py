@@ -116,6 +116,7 @@ def endpoints(
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(access.keys_path),
         access=access,
+        assistant=settings.assistant,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
         demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
     )

@@ -88,6 +88,7 @@ def stack(
     state = tmp_path_factory.mktemp("stack")
     copied(grocery, state, "grocery")
     options = ["--traces", "otlp", "--traces-to", collector.otlp_url, "--traces-ratio", "0"]
+    options.append("--assistant")
     yield from run_stack(state, free_port(), *options)
 
 

@@ -34,6 +34,10 @@ class CategoryTree:
             self._written[path] = code
         return code
 
+    def paths(self) -> list[str]:
+        """All paths, as items write them."""
+        return list(self._written)
+
     def inside(self, codes: IntArray, path: str) -> BoolArray:
         """Which of `codes`, int32 (n,), -1 = no category, are `path` or lie below it: (n,)."""
         wanted = _NONE

@@ -30,7 +30,7 @@ from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
 from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_merge, add_user_features
-from serving.http.settings import AccessSettings
+from serving.http.settings import AccessSettings, AssistantSettings
 from serving.http.status import Status
 from serving.ranking.rerank import Rerank
 from serving.shops.items import ItemCache
@@ -50,6 +50,7 @@ class Endpoints:
     status: Status
     keys: Keyring
     access: AccessSettings
+    assistant: AssistantSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
     demo_items: ItemCache | None = None  # for the demo shop; None: there is none
@@ -99,6 +100,13 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_snippet(app)
     if endpoints.demo_items is not None:
         add_pages(app, endpoints.demo_items, endpoints.keys)
+    if endpoints.assistant.enabled:
+        # Imported here: the protocol is 19 MiB that only those pay who ask for it.
+        from serving.http.assistant.door import add_assistant
+
+        add_assistant(
+            app, endpoints.rankings, endpoints.shops, endpoints.keys, endpoints.assistant.origins
+        )
     schema = document(app)
     app.openapi = lambda: schema  # type: ignore[method-assign]
     app.openapi_url = "/openapi.json"

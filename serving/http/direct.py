@@ -8,7 +8,7 @@ themselves.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
@@ -19,7 +19,7 @@ from serving.http.access.auth import Caller
 from serving.http.bodies import error_answer
 from serving.http.dependencies import Scoped
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[ASGIApp]]
 
 
 class DirectRoute(APIRoute):

@@ -33,3 +33,13 @@ class AccessSettings(Section):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         (), description="Networks of load balancers whose X-Forwarded-For is believed."
     )
+
+
+class AssistantSettings(Section):
+    """The door for assistants (docs/assistant.md)."""
+
+    enabled: bool = Field(False, description="Answer MCP at /mcp, with keys of the scope rank.")
+    origins: tuple[str, ...] = Field(
+        (),
+        description="Origins of pages whose requests to /mcp are answered, as browsers send them.",
+    )

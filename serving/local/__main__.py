@@ -97,6 +97,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
                 arguments.redis,
                 arguments.nats,
                 arguments.replicas,
+                arguments.assistant,
             ),
             Encoder(ready.encoder, tokenizer_path(ready.encoder), ready.language),
         )
@@ -203,6 +204,7 @@ def _arguments(console: Console) -> argparse.Namespace:
     parser.add_argument(
         "--traces-ratio", type=read_ratio, default=1.0, help="share of requests traced"
     )
+    parser.add_argument("--assistant", action="store_true", help="answer MCP at /mcp")
     parser.add_argument("--redis", help="host:port: stores there instead of in files")
     parser.add_argument("--nats", help="URL: the log there instead of in that Redis")
     parser.add_argument(

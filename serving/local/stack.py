@@ -35,11 +35,12 @@ _ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What may be other than usual, for proofs under faults.
+    """What may be other than usual, most of it for proofs under faults.
 
     triton_port: of the model server's gRPC; triton_via: the port that serving calls instead, of a
     proxy in between; redis: host:port, stores there instead of in files; nats: URL, the log there
-    instead of in that Redis; replicas: of the ingress; with several there is a Ranker, as many.
+    instead of in that Redis; replicas: of the ingress; with several there is a Ranker, as many;
+    assistant: whether MCP is answered.
     """
 
     triton_port: int | None = None
@@ -47,6 +48,7 @@ class Layout:
     redis: str | None = None
     nats: str | None = None
     replicas: int = 1
+    assistant: bool = False
 
 
 class Stack:
@@ -92,6 +94,7 @@ class Stack:
             layout.replicas,
             encoder,
             layout.nats,
+            layout.assistant,
         )
         self.model_server = ModelServer(
             repository=folder / "models",

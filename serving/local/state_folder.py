@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from features.behavior.matrix import FEATURE_NAMES
 from features.events.nats.settings import NatsSettings
 from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, embedded_store
-from serving.http.settings import AccessSettings
+from serving.http.settings import AccessSettings, AssistantSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
 from serving.ranking.settings import PipelineSettings
@@ -130,6 +130,7 @@ def settings_for(
     replicas: int = 1,
     encoder: Encoder | None = None,
     nats: str | None = None,
+    assistant: bool = False,
 ) -> Settings:
     """The embedded default over a prepared folder; `encoder`: None for the English one."""
     encoder = encoder or Encoder(EncoderProfile.ENGLISH, tokenizer)
@@ -154,6 +155,7 @@ def settings_for(
         rules_path=folder / "rules.yaml",
         objective_path=objective_of(folder),
         logs=LogSettings(folder=folder / "logs"),
+        assistant=AssistantSettings(enabled=assistant),
         pages=True,
         # One ingress replica has nobody to batch with.
         pipeline=PipelineSettings(ranker="ingress" if replicas == 1 else "deployment"),

@@ -30,6 +30,7 @@ from serving.ranking.values import (
     Unavailable,
     Unknown,
 )
+from serving.ranking.wishes import candidates_for
 from serving.search.filters import Filters
 from serving.search.kinds import Kind, Liked
 from serving.shops.rules import ColdStartRules
@@ -112,7 +113,9 @@ class RankingPipeline:
         exclusion = exclusions.outcome(source, shopper)
         source, because = reminded(source, shopper.states, shop.items.table, told)
         source = exclusions.for_shopper(source, shopper.states, context.at_s)
-        candidates = await self._sources.candidates(shop, source, context, shopper.states, stages)
+        candidates, context = await candidates_for(
+            self._sources, shop, source, context, shopper.states, stages
+        )
         with stages.stage(Stage.FEATURES):
             evidence = self._features.evidence(shop, context, shopper.states, source)
             features = self._features.matrix(shop, context, candidates, evidence)

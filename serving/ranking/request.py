@@ -7,6 +7,7 @@ from features.arrays import FloatArray
 from features.events.event import EventType
 from serving.search.cursor import NOTHING_SHOWN, Cursor
 from serving.search.filters import Filters
+from serving.search.understanding.wishes import Understood
 from serving.shops.placements.placement import Strategy
 from serving.shops.rules import Boost
 from serving.types import Cause
@@ -17,7 +18,9 @@ class Context:
     """What a request is about. Ids of user and session are pseudonyms.
 
     at_s: unix seconds that "now" means; deadline_s: on the monotonic clock
-    boosts: beside those of the rules; max_boost: how far all of them together may move an item
+    boosts: beside those of the rules; max_boost: how far all of them together may move an item;
+    user_context: a sentence about what is wanted, as the shopper wrote it; understood: what it asks
+    for, and leanings: what of it lifts items, once it was read (wishes.py)
     """
 
     ranking_id: str
@@ -36,6 +39,9 @@ class Context:
     page_id: str | None = None  # of the composed page that the slate is a shelf of
     boosts: tuple[Boost, ...] = ()
     max_boost: float = 0.0
+    user_context: str | None = None
+    understood: Understood | None = None
+    leanings: tuple[Boost, ...] = ()
 
     def part(self, n: int) -> slice:
         """The places that are asked for of a slate of `n`."""

@@ -29,6 +29,15 @@ class AttributeIndex:
                 for pair in pairs:
                     self._rows[pair].add(row)
 
+    @property
+    def n_pairs(self) -> int:
+        """How many names with a value were ever met: another figure, other pairs."""
+        return len(self._rows)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The folded names and values that were ever met."""
+        return list(self._rows)
+
     def having(self, rows: RowArray, name: str, value: str) -> npt.NDArray[np.bool_]:
         """Which of `rows` have the attribute, (n,)."""
         # A copy: the writing thread may add to it.

@@ -38,7 +38,8 @@ class Filters:
     def within(self, other: "Filters") -> "Filters":
         """What satisfies both."""
         bought_s = [s for s in (self.bought_within_s, other.bought_within_s) if s is not None]
-        return replace(self, also=other, bought_within_s=max(bought_s, default=None))
+        also = other if self.also is None else self.also.within(other)
+        return replace(self, also=also, bought_within_s=max(bought_s, default=None))
 
     def without(self, item_ids: Collection[str]) -> "Filters":
         """These filters, and none of `item_ids`."""

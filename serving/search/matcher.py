@@ -58,7 +58,7 @@ class Matcher:
         synonyms: Iterable[Meaning] = (),
     ) -> None:
         self.lexicon = Lexicon(analyzer)
-        self._items = ItemTerms(self.lexicon)
+        self.items = ItemTerms(self.lexicon)
         self._lexical = LexicalIndex(self.lexicon)
         self._dense = dense
         self._model = model
@@ -67,7 +67,7 @@ class Matcher:
 
     def update(self, rows: RowArray, table: ItemTable) -> None:
         """Take over new, changed and removed items."""
-        self._lexical.update(rows, self._items.update(rows, table))
+        self._lexical.update(rows, self.items.update(rows, table))
 
     def read(self, query: str, vector: FloatArray | None, depth: int = REFERENCE_DEPTH) -> Asked:
         """What is asked, with the rows that are found for it, at most `depth` by each list."""
@@ -82,7 +82,7 @@ class Matcher:
             nearest = self._dense.nearest(vector, depth)
             _, vectors = self._dense.known(nearest[:1])
             best = float((vectors @ vector).max(initial=0.0))
-        exact = self._items.rows_of_code(query)
+        exact = self.items.rows_of_code(query)
         by_words = [self._lexical.search(terms, depth) for _, terms in readings]
         return Asked(readings, vector, _in_turn(by_words), nearest, exact, best)
 
@@ -96,7 +96,7 @@ class Matcher:
 
         The same for an item whatever other rows are asked about.
         """
-        known = (rows >= 0) & (rows < len(self._items.titles))
+        known = (rows >= 0) & (rows < len(self.items.titles))
         at = np.concatenate([rows[known], asked.reference])
         cosines = np.full(len(at), np.nan, np.float32)
         if asked.vector is not None:
@@ -112,7 +112,7 @@ class Matcher:
         columns = np.zeros((n_asked, len(COLUMNS)), np.float32)
         for query, terms in asked.readings:
             read = match_columns(
-                query, terms, self._items, table, at, cosines, asked.best_cosine, n_asked
+                query, terms, self.items, table, at, cosines, asked.best_cosine, n_asked
             )
             likely = self._model.probability(read, np.isfinite(cosines[:n_asked]))
             better = likely > values

@@ -14,6 +14,8 @@ from serving.search.kinds import Kind, Liked, liked
 from serving.search.matcher import Matcher
 from serving.search.recommender import IndexedItems, Recommender, Retrieved
 from serving.search.relevance import Least, Matches, RelevanceModels, usual_models
+from serving.search.understanding.reader import Reader
+from serving.search.understanding.wishes import Understood
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import Meaning
 
@@ -56,6 +58,7 @@ class Retrieval:
         self._matcher = Matcher(analyzer or Analyzer(), self._dense, self._models.items, synonyms)
         self._attributes = AttributeIndex()
         self._recommender = Recommender(items, self._dense)
+        self._reader = Reader(items.table, self._attributes, self._matcher.items)
 
     def update(self, rows: RowArray) -> None:
         """Index new or changed items; a row that is gone leaves both indexes.
@@ -131,6 +134,10 @@ class Retrieval:
     def corrected(self, query: str) -> str:
         """The query with the likeliest words of the catalogue for those that no item has."""
         return self._matcher.lexicon.corrected(query)
+
+    def understood(self, text: str) -> Understood:
+        """What a sentence beside a query asks for in this catalogue."""
+        return self._reader.read(text)
 
     def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
         """How the items in `rows`, -1 = outside the catalogue, match a query."""

@@ -192,19 +192,21 @@ class Service:
             settings.pipeline,
             LatencyEstimate(),
         )
-        self.pipeline, self.shadow = pipeline, pipeline.shadow
+        self.pipeline, self.shadow, self.shops = pipeline, pipeline.shadow, shops
         contexts = Contexts(settings.pipeline, clock)
+        self.rankings = RankingRoutes(pipeline, shops, contexts)
         self.keys = _keys()
         self.app = http_app(
             Endpoints(
                 shops=shops,
-                rankings=RankingRoutes(pipeline, shops, contexts),
+                rankings=self.rankings,
                 pages=PageRoutes(PageComposer(pipeline), shops, contexts),
                 events=EventRoutes(shops, event_import(clock), clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
                 status=Status(shops, features, self.scorer, "ingest", clock),
                 keys=self.keys,
                 access=settings.access,
+                assistant=settings.assistant,
                 clock=clock,
                 late_traces=late_traces,
             )

@@ -27,6 +27,8 @@ PLACES = {
     ),
     "feast": ("features/",),
     "fastapi": ("serving/http/",),
+    "mcp": ("serving/http/assistant/door.py",),
+    "mcp_types": ("serving/http/assistant/door.py",),
     "tritonclient": ("serving/models/connection.py", "serving/models/triton.py"),
     "grpc": ("serving/models/connection.py", "serving/models/triton.py"),
     "tantivy": ("serving/search/words/lexical.py", "serving/search/words/stop_words.py"),

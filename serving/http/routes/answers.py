@@ -8,6 +8,7 @@ from serving.ranking.request import Search
 from serving.ranking.slate.explain import explain
 from serving.ranking.values import Slate
 from serving.search.kinds import Liked
+from serving.search.understanding.wishes import Understood
 from serving.types import Reason
 
 
@@ -45,6 +46,26 @@ def response(slate: Slate) -> dict[str, Any]:
         **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),
         **({"because": slate.reminder.as_dict()} if slate.reminder else {}),
         **({"experiments": _experiments(slate)} if slate.assignment.exposures else {}),
+        **({"understood": _understood(read)} if (read := slate.context.understood) else {}),
+    }
+
+
+def _understood(understood: Understood) -> dict[str, Any]:
+    return {
+        "wishes": [
+            {
+                "wanted": wish.wanted.value,
+                "words": wish.words,
+                "required": wish.required,
+                "relaxed": wish.relaxed,
+                "attribute": wish.name or None,
+                "values": list(wish.values),
+                "min_price": wish.min_price,
+                "max_price": wish.max_price,
+            }
+            for wish in understood.wishes
+        ],
+        "not_used": [{"words": left.words, "why": left.why.value} for left in understood.not_used],
     }
 
 

@@ -1,8 +1,8 @@
-"""Rank, search, recommend, similar: the wire to the pipeline's values, and a slate to the wire."""
+"""Rank, search, recommend, similar: what is asked on the wire, through the pipeline, and back."""
 
 import math
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 
@@ -41,8 +41,15 @@ from serving.shops.shop import Shops
 from serving.telemetry.stages import Stages
 
 
+class Ranked(NamedTuple):
+    """A slate, and the body that tells it."""
+
+    slate: Slate
+    body: dict[str, Any]
+
+
 class RankingRoutes:
-    """The endpoints that answer a slate."""
+    """The endpoints that answer a slate, over the methods that make one."""
 
     def __init__(self, pipeline: RankingPipeline, shops: Shops, contexts: Contexts) -> None:
         self._pipeline = pipeline
@@ -57,28 +64,19 @@ class RankingRoutes:
         async def rank_candidates(request: Request) -> Response:
             """Put the given candidates in the best order for this shopper."""
             body = await read_body(request, RankRequest, with_bare_ids)
-            query = (body.query or "").strip() or None
-            return await self._answer(request, body, query, given(body))
+            return _told(await self.rank(caller_of(request), body, stages_of(request)))
 
         @direct(app, "/v1/search", rank, openapi_extra=takes(SearchRequest, SearchResponse))
         async def search(request: Request) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
-            source = searched(body)
-            query = body.query.strip() or None
-            caller = caller_of(request)
-            slate = await self._slate(caller, body, query, source, stages_of(request))
-            currency = self._shops.of(caller.shop).items.table.prices.currency or None
-            return _ranked(slate, search_response(slate, source, body, currency))
+            return _told(await self.search(caller_of(request), body, stages_of(request)))
 
         @direct(app, "/v1/recommend", rank, openapi_extra=takes(RecommendRequest, RankResponse))
         async def recommend(request: Request) -> Response:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
-            source = Recommend(
-                tuple(body.seed_item_ids), filters_of(body.filters), tuple(body.cart_item_ids)
-            )
-            return await self._answer(request, body, None, source)
+            return _told(await self.recommend(caller_of(request), body, stages_of(request)))
 
         @direct(
             app, "/v1/recommend/brands", rank, openapi_extra=takes(BrandsRequest, LikedResponse)
@@ -104,21 +102,39 @@ class RankingRoutes:
             caller: Annotated[Any, Depends(rank)],
         ) -> Response:
             """Items like this one."""
-            body = RecommendRequest(
-                limit=query.limit, user_id=query.user_id, session_id=query.session_id
-            )
-            if item_id not in self._shops.of(caller.shop).items.table.row_of:
-                raise UnknownItemError("item_id: the catalogue has no such item")
-            filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
-            source = Recommend((item_id,), filters)
-            slate = await self._slate(caller, body, None, source, stages_of(request))
-            return _ranked(slate, response(slate))
+            return _told(await self.similar(caller, item_id, query, stages_of(request)))
 
-    async def _answer(
-        self, request: Request, body: AnyRequest, query: str | None, source: Source
-    ) -> Response:
-        slate = await self._slate(caller_of(request), body, query, source, stages_of(request))
-        return _ranked(slate, response(slate))
+    async def rank(self, caller: Caller, body: RankRequest, stages: Stages) -> Ranked:
+        """The given candidates in the best order."""
+        query = (body.query or "").strip() or None
+        return _ranked(await self._slate(caller, body, query, given(body), stages))
+
+    async def search(self, caller: Caller, body: SearchRequest, stages: Stages) -> Ranked:
+        """Items for a query."""
+        source = searched(body)
+        slate = await self._slate(caller, body, body.query.strip() or None, source, stages)
+        currency = self._shops.of(caller.shop).items.table.prices.currency or None
+        return Ranked(slate, search_response(slate, source, body, currency))
+
+    async def recommend(self, caller: Caller, body: RecommendRequest, stages: Stages) -> Ranked:
+        """Items for the shopper, like some, or that go with a cart."""
+        filters = filters_of(body.filters)
+        source = Recommend(tuple(body.seed_item_ids), filters, tuple(body.cart_item_ids))
+        return _ranked(await self._slate(caller, body, None, source, stages))
+
+    async def similar(
+        self, caller: Caller, item_id: str, query: SimilarQuery, stages: Stages
+    ) -> Ranked:
+        """Items like one; raises UnknownItemError."""
+        if item_id not in self._shops.of(caller.shop).items.table.row_of:
+            raise UnknownItemError("item_id: the catalogue has no such item")
+        body = RecommendRequest(
+            limit=query.limit, user_id=query.user_id, session_id=query.session_id
+        )
+        filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
+        return _ranked(
+            await self._slate(caller, body, None, Recommend((item_id,), filters), stages)
+        )
 
     async def _kinds(self, request: Request, body: BrandsRequest, kind: Kind) -> Response:
         shop, stages = self._shops.of(caller_of(request).shop), stages_of(request)
@@ -143,9 +159,16 @@ class RankingRoutes:
             boosts=boosts_of(body, caller.max_boost),
             max_boost=caller.max_boost,
             placement=body.placement,
+            user_context=body.user_context,
         )
         return await self._pipeline.rank(shop, source, context, stages)
 
 
-def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
-    return json_response(body, headers={"x-vitrine-variant": slate.assignment.variant})
+def _ranked(slate: Slate) -> Ranked:
+    return Ranked(slate, response(slate))
+
+
+def _told(ranked: Ranked) -> Response:
+    return json_response(
+        ranked.body, headers={"x-vitrine-variant": ranked.slate.assignment.variant}
+    )

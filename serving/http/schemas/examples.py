@@ -43,6 +43,15 @@ _MILK = {
     "attributes": {"size": "1 l"},
 }
 _MEADOW = {"value": "Meadow", "score": 0.31, "taste": 0.4, "popularity": 0.02}
+_UNDERSTOOD = {
+    "wishes": [
+        {
+            "wanted": "price", "words": "budget 5", "required": True, "relaxed": False,
+            "attribute": None, "values": [], "min_price": None, "max_price": 5.0,
+        }
+    ],
+    "not_used": [{"words": "for a rainy afternoon", "why": "not_understood"}],
+}  # fmt: skip
 _RERANK = Example(
     body={
         "model": "any", "query": "something to drink", "top_n": 1,
@@ -66,11 +75,13 @@ EXAMPLES: dict[str, Example] = {
     "search": Example(
         body={
             "query": "whole milk", "user_id": "ann", "limit": 20, "facets": ["brand", "price"],
+            "user_context": "for a rainy afternoon, budget 5",
             "filters": {"category": "Grocery > Dairy", "max_price": 5, "available": True},
         },
         answer=_ranking(
             _place("milk", 1.93, 1, 0.97), total=1, cursor=None, facets={"brand": {"Meadow": 1}},
             prices={"min": 1.2, "max": 1.2, "mean": 1.2, "currency": "EUR"},
+            understood=_UNDERSTOOD,
         ),
     ),
     "recommend": Example(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
-from serving.http.schemas.explanation import BecauseOut, Explanation
-from serving.http.schemas.wire import Id, Query, Score, Time, Wire
+from serving.http.schemas.explanation import BecauseOut, Explanation, UnderstoodOut
+from serving.http.schemas.wire import Id, Query, Score, Time, UserContext, Wire
 from serving.ranking.request import Sort
 from serving.types import Exclusion, Reason, Route
 
@@ -98,6 +98,7 @@ class _Ranking(Asking):
         None, description="A place of the storefront, that the rules declare (`placements`)."
     )
     boosts: Annotated[list[Boost], Field(max_length=10)] = []
+    user_context: UserContext | None = None
     explain: bool = False
 
 
@@ -202,6 +203,9 @@ class RankResponse(Wire):
     )
     experiments: list[InExperiment] | None = Field(
         None, description="The arms that it was ranked by; left out where there is none."
+    )
+    understood: UnderstoodOut | None = Field(
+        None, description="What `user_context` was read as; left out without one."
     )
 
 

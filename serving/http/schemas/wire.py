@@ -26,6 +26,11 @@ def _plausible(at: datetime) -> datetime:
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+UserContext = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    Field(description="What is wanted, in a sentence: for a ten-year-old, under 30 euros."),
+]
 Text = Annotated[str, StringConstraints(max_length=8192)]
 Score = Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)]
 Time = Annotated[AwareDatetime, AfterValidator(_plausible)]

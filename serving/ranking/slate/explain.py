@@ -19,7 +19,8 @@ class Explanation:
     a query;
     parts: what the score is the sum of; features: the known ones; rules: that moved the item;
     because: the item of the shopper's history that speaks most for it, if one does;
-    drafted_by: the arm whose pick it is, where two share the slate; the score is then that arm's
+    drafted_by: the arm whose pick it is, where two share the slate; the score is then that arm's;
+    user_context: words of the request's sentence that the item meets; None: it brought none
     """
 
     known_item: bool
@@ -31,6 +32,7 @@ class Explanation:
     rules: list[str]
     because: Because | None = None
     drafted_by: str | None = None
+    user_context: list[str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """By name; `dataclasses.asdict` copies all 40 numbers, for ten times as long."""
@@ -44,6 +46,7 @@ class Explanation:
             "rules": self.rules,
             "because": self.because and self.because.as_dict(),
             "drafted_by": self.drafted_by,
+            "user_context": self.user_context,
         }
 
 
@@ -62,6 +65,7 @@ def explain(slate: Slate, place: int) -> Explanation:
         rules=slate.notes.get(index, []),
         because=slate.because.get(index),
         drafted_by=_drafted_by(slate, place),
+        user_context=_met(slate, index),
     )
 
 
@@ -69,6 +73,17 @@ def _drafted_by(slate: Slate, place: int) -> str | None:
     if slate.teams is None or slate.teams[place] == NO_TEAM:
         return None
     return slate.arms[int(slate.teams[place])]
+
+
+def _met(slate: Slate, index: int) -> list[str] | None:
+    understood = slate.context.understood
+    if understood is None:
+        return None
+    notes = slate.notes.get(index, [])
+    lifting = {
+        b.reason for b in slate.context.leanings if f"boost {b.lift:+g}: {b.reason}" in notes
+    }
+    return understood.held + [w.words for w in understood.leanings if w.reason in lifting]
 
 
 def _known(names: tuple[str, ...], values: list[float]) -> dict[str, float]:

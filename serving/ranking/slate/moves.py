@@ -49,11 +49,11 @@ class Moves:
     def boosted(self, values: FloatArray) -> FloatArray:
         """The scores after boosts and fatigue, (n,); `values` itself where no rule asks for any."""
         tires = self._query is None and self._rules.fatigue.strength > 0
-        if not (self._rules.boosts or self._context.boosts or tires):
+        if not (self._rules.boosts or self._context.boosts or self._context.leanings or tires):
             return values
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
         at_most = self._context.max_boost
-        lift = self._lift(self._rules.boosts)
+        lift = self._lift((*self._rules.boosts, *self._context.leanings))
         lift += self._lift(self._context.boosts).clip(-at_most, at_most)
         if tires:
             lift -= self._fatigue(self._rules.fatigue)

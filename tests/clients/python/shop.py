@@ -152,6 +152,9 @@ def rankings(client: AuthenticatedClient, example: Example) -> None:
     assert found.items[0].item_id == "milk", found
     assert a(float, found.items[0].relevance) > 0.5, found
     assert a(models.Prices, found.prices).min_ == 1.1, found
+    understood = a(models.UnderstoodOut, found.understood)
+    assert [wish.max_price for wish in understood.wishes] == [5.0], understood
+    assert [left.words for left in understood.not_used] == ["for a rainy afternoon"], understood
 
     wanted = models.RecommendRequest.from_dict(example.of("recommend"))
     recommended = a(models.RankResponse, recommend.sync(client=client, body=wanted))

@@ -189,7 +189,8 @@ async function rankings(): Promise<void> {
   const asked: Schemas["SearchRequest"] = {
     query: "green tea",
     facets: ["brand", "price"],
-    filters: { category: "Grocery > Drinks", max_price: 5 },
+    filters: { category: "Grocery > Drinks" },
+    user_context: "for a rainy afternoon, budget 5",
   };
   const found = await until(async () => {
     const answer = of(await client.POST("/v1/search", { body: asked }));
@@ -198,6 +199,8 @@ async function rankings(): Promise<void> {
   assert.equal(found.items[0]?.item_id, "tea");
   assert((found.items[0]?.relevance ?? 0) > 0.5);
   assert.equal(found.prices?.min, 4);
+  assert.equal(found.understood?.wishes[0]?.max_price, 5);
+  assert.equal(found.understood?.not_used[0]?.words, "for a rainy afternoon");
 
   const body = { user_id: "bea", limit: 2 };
   const recommended = of(await client.POST("/v1/recommend", { body })).items;

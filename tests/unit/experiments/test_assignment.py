@@ -38,7 +38,7 @@ def test_an_arm_has_its_rules_and_says_whom_it_was_drawn_by() -> None:
     drawn = [drawing.assign(unit, ASKED) for unit in users(20)]
     found = {assignment.variant: assignment for assignment in drawn}
     assert found.keys() == {"rows/control", "rows/spread"}
-    assert found["rows/control"].rules is drawing.rules
+    assert found["rows/control"].rules is drawing.assign(None, ASKED).rules
     assert found["rows/spread"].rules.diversity.max_same == 1
     assert found["rows/spread"].rules.diversity.window == 7
     (exposure,) = found["rows/spread"].exposures
@@ -85,7 +85,7 @@ def test_whoever_is_in_an_interleave_has_both_arms_and_one_exposure() -> None:
     assert [(team.arm, team.model_version) for team in teams] == [("old", None), ("new", "8")]
     assert [team.rules.fatigue.strength for team in teams] == [0, 2]
     assert {team.rules.diversity.window for team in teams} == {7}
-    assert (within[0].rules, within[0].model_version) == (drawing.rules, None)
+    assert (within[0].rules, within[0].model_version) == (drawing.assign(None, ASKED).rules, None)
     alone = within[0].led_by(teams[1])
     assert (alone.model_version, alone.variant) == ("8", "both/interleaved")
     outside = next(each for each in drawn if not each.exposures)
@@ -202,7 +202,7 @@ def test_a_shadow_draws_requests_and_no_shoppers() -> None:
     )
     drawing = assigner(shadow)
     assert set(labels(drawing, users(50))) == {"default"}
-    (draw,) = shadows_of(drawing.rules, "default")
+    (draw,) = shadows_of(drawing.assign(None, ASKED).rules, "default")
     assert draw.model_version == "8"
     taken = [draw.takes(f"{number:032x}", ASKED) for number in range(4_000)]
     assert sum(taken) / len(taken) == pytest.approx(0.2, abs=0.03)

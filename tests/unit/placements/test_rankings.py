@@ -43,6 +43,15 @@ async def recommended(shop: Service, placement: str | None, **fields: Any) -> li
     return ids(await shop.post("/v1/recommend", body))
 
 
+async def test_what_a_sentence_asks_for_is_asked_of_the_items_of_the_placement(
+    shop: Service,
+) -> None:
+    of_the_placement = await recommended(shop, "dairy")
+    wanted = await recommended(shop, "dairy", user_context="no butter, please")
+    assert "butter" in of_the_placement
+    assert set(wanted) == set(of_the_placement) - {"butter"}
+
+
 async def test_an_unknown_placement_is_named_and_ranks_nothing(shop: Service) -> None:
     answer = await shop.post("/v1/recommend", {"placement": "hom"})
     assert answer.status_code == 422
