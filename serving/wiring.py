@@ -16,6 +16,7 @@ from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
+from serving.http.answers.routes import AnswerRoutes
 from serving.http.application import Endpoints
 from serving.http.routes.event_import import EventImport, Pace
 from serving.http.routes.events import EventRoutes
@@ -32,6 +33,7 @@ from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
 from serving.ranking.admission import Admission
+from serving.ranking.answers import AnswerRanking
 from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.recorder import Recorder
@@ -48,6 +50,8 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
+from serving.shops.answers.answers import Answers
+from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import CANDIDATE, model_versions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
@@ -85,8 +89,9 @@ def endpoints(
         settings.pipeline,
         _candidate_limits(model, shop),
     )
+    admission = Admission(settings.admission)
     pipeline = RankingPipeline(
-        Admission(settings.admission),
+        admission,
         shopper_features,
         Sources(encoder, settings.retrieval, settings.pipeline),
         guarded,
@@ -107,6 +112,9 @@ def endpoints(
             encoder,
             settings.pipeline.max_budget_s,
             model=RelevanceModels.of_profile(model.encoder_profile).texts,
+        ),
+        answers=AnswerRoutes(
+            AnswerRanking(encoder, admission, settings.pipeline), shops, settings.pipeline
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(access.keys_path),
@@ -185,6 +193,15 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
     )
     steering.start()
+    vectors_path = settings.retrieval.vectors_path
+    answers = Answers(
+        KeptAnswers(controls),
+        reserve,
+        StoredVectors(vectors_path.with_name(f"answers_{vectors_path.name}"), encoder, profile),
+        profile,
+        Analyzer(settings.retrieval.language),
+    )
+    answers.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -196,6 +213,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        answers=answers,
         controls=controls,
         steering=steering,
     )

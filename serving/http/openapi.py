@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.http.answers import schemas as of_answers
 from serving.http.problems import PROBLEMS, Problem
 from serving.http.schemas import (
     events,
@@ -36,6 +37,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     kinds.CategoriesRequest,
     kinds.LikedResponse,
     suggest.SuggestResponse,
+    *of_answers.MODELS,
     events.EventsResponse,
     events.EventsImported,
     items.ItemsPut,
@@ -88,6 +90,7 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Free texts against a query, for existing clients. Scope `rank`.",
         ("/rerank", "/v1/rerank", "/v2/rerank"),
     ),
+    "Answers": of_answers.TAG,
     "Events": (
         "What shoppers do. Scope `events`.",
         ("/v1/events", "/v1/events/import", "/v1/users/{user_id}/merge"),
@@ -102,19 +105,14 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Experiments": (
         "What the shop tries, and by which versions of the ranker. Scope `admin`.",
-        (
-            "/v1/experiments",
-            "/v1/experiments/{key}",
-            "/v1/experiments/{key}/decision",
-            "/v1/experiments/{key}/reading",
-            "/v1/versions",
-        ),
+        ("/v1/experiments", "/v1/experiments/{key}", "/v1/experiments/{key}/decision",
+         "/v1/experiments/{key}/reading", "/v1/versions"),
     ),
     "Operations": (
         "For operators. No key, but for `/v1/status` (scope `rank`).",
         ("/", "/healthz", "/readyz", "/metrics", "/v1/status"),
     ),
-}
+}  # fmt: skip
 _HEADERS = {
     "Rankings": {"x-vitrine-variant": "What the request was ranked by."},
     "Rerank": {
@@ -122,7 +120,7 @@ _HEADERS = {
         "x-vitrine-truncated": "Places of texts that were cut; left out when none was.",
     },
 }
-_CONFLICTING = ("put_experiment", "delete_experiment")
+_CONFLICTING = ("put_experiment", "delete_experiment", "put_answer")
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
