@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CasesError as error:
         print(error, file=sys.stderr)
         return 2
-    seen = seen_with(cases, multilingual_encoder(), given.language)
+    seen = seen_with(cases, multilingual_encoder(given.cache / "multilingual"), given.language)
     held = cross_validated(seen, EncoderProfile.MULTILINGUAL, given.seed)
     judgement = judged(held)
     rows = list(_hand_overs(held))
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="pairs: more answers")
     parser.add_argument("--language", help="of the words, ISO 639-1; default: as most texts are")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     return parser
 

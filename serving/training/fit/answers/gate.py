@@ -19,6 +19,7 @@ from serving.training.fit.answers.evaluation import (
     gain,
     handed_over,
     precision_at,
+    precision_gain,
     recall,
 )
 from serving.training.fit.answers.fitting import UNANSWERABLE
@@ -32,7 +33,7 @@ class Judgement:
     """What a model is worth where it was not trained; figures are a mean and its 95 % interval.
 
     recall_1, recall_5: by ranker; gains: of recall@1 over the others; precision: of the answers
-    given, with `answered` of all questions answered; own: the share answered with the model's own
+    given, with `answered` of all questions answered, and how much that is above the cosine's; own: the share answered with the model's own
     least confidence, and their precision
     """
 
@@ -43,6 +44,7 @@ class Judgement:
     unanswerable: float
     answered: float
     precision: Figures
+    precision_gain: Figures
     own: tuple[float, float]
     calibration_error: float
 
@@ -54,12 +56,12 @@ class Judgement:
     @property
     def problem(self) -> str | None:
         """Why it may not answer; None: it may."""
-        mean, low, _ = self.gains[ZERO_SHOT]
-        if low > 0:
+        recall, precision = self.gains[ZERO_SHOT], self.precision_gain
+        if max(recall[1], precision[1]) > 0 and min(recall[2], precision[2]) >= 0:
             return None
         return (
-            f"recall@1 is not surely better than that of the encoder's cosine: {mean:+.3f}, "
-            f"at least {low:+.3f} at 95 %"
+            "neither recall@1 nor the precision of what is answered is surely better than by the "
+            f"encoder's cosine: {_figures(recall, '+.3f')} and {_figures(precision, '+.3f')}"
         )
 
 
@@ -81,6 +83,7 @@ def judged(held: Held) -> Judgement:
         unanswerable=UNANSWERABLE,
         answered=ANSWERED,
         precision=precision_at(held, UNANSWERABLE),
+        precision_gain=precision_gain(held, UNANSWERABLE),
         own=handed_over(held, UNANSWERABLE),
         calibration_error=calibration_error(held, UNANSWERABLE),
     )
@@ -100,7 +103,8 @@ def told(judgement: Judgement) -> str:
     lines += [
         "",
         f"{judgement.unanswerable:.0%} of questions without an answer: "
-        f"with {judgement.answered:.0%} answered, precision {_figures(judgement.precision)}",
+        f"with {judgement.answered:.0%} answered, precision {_figures(judgement.precision)}, "
+        f"above the cosine's by {_figures(judgement.precision_gain, '+.3f')}",
         f"as published: {share:.1%} answered, precision {precision:.3f}; "
         f"calibration error {judgement.calibration_error:.3f}",
     ]

@@ -1,6 +1,5 @@
 """From cases to what a model is trained on, by the encoder that will answer."""
 
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
@@ -38,12 +37,11 @@ def seen_with(cases: Cases, encoder: TextEncoding, language: str | None = None) 
     return seen_by(collection, cases.cases, vectors)
 
 
-def multilingual_encoder() -> Encoder:
-    """The general encoder of the profile `multilingual` as it is published, without a stack."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, package = Path(name), package_folder()
-        network = build(read_weights(package), read_adapter())
-        (folder / "text_encoder.onnx").write_bytes(network)
-        tokenizer = folder / "tokenizer.json"
-        read_sentencepiece(package / "sp.model").save(str(tokenizer), pretty=False)
-        return Encoder(folder, tokenizer)
+def multilingual_encoder(folder: Path) -> Encoder:
+    """The general encoder of the profile `multilingual`, as it is published, built in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    package, tokenizer = package_folder(), folder / "tokenizer.json"
+    network = build(read_weights(package), read_adapter())
+    (folder / "text_encoder.onnx").write_bytes(network)
+    read_sentencepiece(package / "sp.model").save(str(tokenizer), pretty=False)
+    return Encoder(folder, tokenizer)
