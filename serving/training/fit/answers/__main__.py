@@ -6,9 +6,9 @@
 
 It learns from what became of answers (the events helpful, not_helpful and handed_over of log and
 archive), and from pairs: JSON lines of question, answer and label (1: the same is asked, 0: it is
-not). The gate wants recall@1, or the precision of what is answered, on questions that
-were held out above that of the encoder's cosine, by the lower end of a 95 % interval. A running stack takes a
-version over within a second.
+not). The gate wants recall@1, or the precision of what is answered, on questions that were held
+out, above that of the encoder's cosine by the lower end of a 95 % interval. A running stack takes
+a version over within a second.
 """
 
 import argparse

@@ -33,8 +33,8 @@ class Judgement:
     """What a model is worth where it was not trained; figures are a mean and its 95 % interval.
 
     recall_1, recall_5: by ranker; gains: of recall@1 over the others; precision: of the answers
-    given, with `answered` of all questions answered, and how much that is above the cosine's; own: the share answered with the model's own
-    least confidence, and their precision
+    given, with `answered` of all questions answered; precision_gain: over the cosine's; own: the
+    share answered with the model's own least confidence, and their precision
     """
 
     questions: int
