@@ -52,14 +52,14 @@ class Collection:
         self.pieces, self.owners = pieces_of(self.answers)
         nothing = np.zeros((len(self.pieces), VECTOR_SIZE), np.float32)
         self.vectors = nothing if vectors is None else vectors
-        self.encoded = self.vectors.any(axis=1)  # which pieces have a vector
+        self.encoded: BoolArray = np.asarray(self.vectors.any(axis=1), bool)  # that have a vector
         self.analyzer = analyzer or Analyzer()
         self.words = WordIndex(self.pieces, self.analyzer)
 
     def with_vectors(self, vectors: FloatArray) -> Self:
         """The same answers with other vectors; their words are not read anew."""
         other = copy(self)
-        other.vectors, other.encoded = vectors, vectors.any(axis=1)
+        other.vectors, other.encoded = vectors, np.asarray(vectors.any(axis=1), bool)
         return other
 
     @property

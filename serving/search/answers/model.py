@@ -81,7 +81,8 @@ class AnswerModel:
     def scores(self, inputs: FloatArray, has_vector: bool) -> FloatArray:
         """Logits of pieces, (n,). inputs: (n, len(INPUTS))."""
         weights = self.with_vector if has_vector else self.words_only
-        return inputs @ weights[:-1] + weights[-1]
+        logits: FloatArray = inputs @ weights[:-1] + weights[-1]
+        return logits
 
     def margin(self, difference: DoubleArray) -> DoubleArray:
         """How far scores are before others, as calibration reads it; infinite: there are none."""

@@ -91,10 +91,11 @@ def test_feedback_becomes_questions_with_their_right_answers() -> None:
     wrong = replace(HELPFUL, type=EventType.NOT_HELPFUL, query="is it here?", answer_id="returns")
     by_human = replace(handed, query="is it HERE", answer_id="delivery")
     cases = of_feedback([HELPFUL, handed, wrong, by_human], ANSWERS)
+    nothing: frozenset[str] = frozenset()
     assert [(case.question, case.right, case.wrong, case.complete) for case in cases.cases] == [
-        ("can I return shoes", {"returns"}, set(), True),
-        ("Do you sell tea?", set(), set(), True),
-        ("is it here?", {"delivery"}, {"returns"}, True),
+        ("can I return shoes", frozenset({"returns"}), nothing, True),
+        ("Do you sell tea?", nothing, nothing, True),
+        ("is it here?", frozenset({"delivery"}), frozenset({"returns"}), True),
     ]
 
 
@@ -102,5 +103,5 @@ def test_what_was_said_last_stands_and_answers_that_are_gone_say_nothing() -> No
     later = replace(HELPFUL, type=EventType.NOT_HELPFUL, at_s=NOW_S + 1)
     gone = replace(HELPFUL, query="and this?", answer_id="gone")
     (case,) = of_feedback([later, HELPFUL, gone], ANSWERS).cases
-    assert (case.right, case.wrong) == (set(), {"returns"})
+    assert (case.right, case.wrong) == (frozenset(), frozenset({"returns"}))
     assert not case.complete  # another answer may be right

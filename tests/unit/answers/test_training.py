@@ -8,6 +8,7 @@ import pytest
 
 from features.arrays import FloatArray
 from serving.models.contract import VECTOR_SIZE
+from serving.search.answers.answer import Answer
 from serving.search.answers.model import INPUTS, AnswerModel
 from serving.training.fit.answers.candidates import Candidates, Seen
 from serving.training.fit.answers.cases import Case, Cases, CasesError, of_pairs, read_pairs
@@ -114,7 +115,8 @@ class Letters:
         for row, text in enumerate(texts):
             for letter in text.lower():
                 out[row, ord(letter) % VECTOR_SIZE] += 1
-        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+        norm = np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+        return (out / norm).astype(np.float32)
 
 
 def test_a_question_is_never_answered_by_itself() -> None:
@@ -123,3 +125,12 @@ def test_a_question_is_never_answered_by_itself() -> None:
     first, _ = seen_with(cases, Letters(), "en")
     assert "0" not in {cases.answers[owner].answer_id for owner in first.both.owners}
     assert first.both.right.any()
+
+
+def test_feedback_and_pairs_are_learnt_from_together_and_told_apart() -> None:
+    feedback = Cases([Answer("0", "returns")], [Case("send back", frozenset({"0"}))])
+    pairs = of_pairs([{"one": "where is it", "other": "where's it", "label": 1}])
+    both = feedback.joined(pairs)
+    assert [answer.answer_id for answer in both.answers] == ["0", "pair:0", "pair:1"]
+    assert [case.right for case in both.cases] == [{"0"}, {"pair:1"}, {"pair:0"}]
+    assert [case.group for case in both.cases] == [0, 1, 1]

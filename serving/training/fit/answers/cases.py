@@ -63,7 +63,7 @@ class Cases:
             for case in other.cases
         ]
         answers = [replace(each, answer_id=f"pair:{each.answer_id}") for each in other.answers]
-        return Cases([*self.answers, *answers], [*self.cases, *cases], [*self.texts, *other.texts])
+        return Cases([*self.answers, *answers], [*self.cases, *cases])
 
 
 def read_pairs(path: Path) -> list[dict[str, Any]]:

@@ -23,9 +23,12 @@ ANSWERED = 0.7  # share of the questions that are answered, at which precision i
 _FOLDS = 5
 _DRAWS = 1000
 _COSINE = AnswerModel(
-    ZERO_SHOT, *np.array([[1, 0, 0, 0], [0, 1, 0, 0]], np.float32),
-    calibration=np.array([[1, 0, 0]] * 2, np.float32), least=0.0,
-)  # fmt: skip
+    ZERO_SHOT,
+    with_vector=np.array([1, 0, 0, 0], np.float32),
+    words_only=np.array([0, 1, 0, 0], np.float32),
+    calibration=np.array([[1, 0, 0]] * 2, np.float32),
+    least=0.0,
+)
 Figures = tuple[float, float, float]  # mean, and its 95 % interval
 
 
