@@ -74,7 +74,7 @@ export: .venv/.ready ## Write what the stack has collected as a data set [DATA= 
 	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 ##@ Train and publish
-.PHONY: train publish rollback candidate promote withdraw decide
+.PHONY: train publish rollback candidate promote withdraw decide train-answers rollback-answers
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA=, into build/bundle [DATA= TRAIN_OPTIONS=]
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
@@ -99,8 +99,15 @@ decide: .venv/.ready ## ACTION=stop, promote or resume the experiment EXP= of th
 	@.venv/bin/python -m serving.experiments.decide "$(EXP)" "$(ACTION)" $(if $(ARM),--arm "$(ARM)") $(if $(WHY),--why "$(WHY)") \
 	  --url "$(or $(URL),http://$(HOST):$(PORT))" $(if $(KEY),--key "$(KEY)")
 
+train-answers: .venv-dev/.ready ## Train the model of answers on feedback and PAIRS=, behind a gate; a running stack takes it [DATA= STATE= PAIRS= ANSWERS_OPTIONS=]
+	.venv-dev/bin/python -m serving.training.fit.answers --state "$(STATE)/$(notdir $(DATA))" \
+	  $(if $(PAIRS),--pairs $(PAIRS)) $(ANSWERS_OPTIONS)
+
+rollback-answers: .venv-dev/.ready ## Return to the model of answers before this one [DATA= STATE=]
+	.venv-dev/bin/python -m serving.training.fit.answers --state "$(STATE)/$(notdir $(DATA))" --roll-back
+
 ##@ Measure
-.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search cross-encoder ope experiment plan-experiment experiment-proofs
+.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -136,6 +143,9 @@ evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains with
 
 evaluate-search: .venv-dev/.ready .venv-triton/.ready ## Does search return what was asked? [DATA= URL= SPLIT= SEARCH_OPTIONS=]
 	.venv-dev/bin/python -m loadtests.search_quality --data "$(DATA)" $(if $(URL),--url "$(URL)") $(if $(SPLIT),--split "$(SPLIT)") $(SEARCH_OPTIONS)
+
+evaluate-answers: .venv-dev/.ready ## Are answers found, and hand-overs right? On PAIRS= (judged pairs of questions) [PAIRS= ANSWERS_OPTIONS=]
+	.venv-dev/bin/python -m serving.training.evaluate.answers $(PAIRS) $(ANSWERS_OPTIONS)
 
 cross-encoder: .venv-dev/.ready ## Compare BUNDLE= on DATA= with a plain cross-encoder [DATA= BUNDLE= KEEP=]
 	.venv-dev/bin/python -m serving.training.evaluate.cross_comparison --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(KEEP),--keep "$(KEEP)")

@@ -4,6 +4,7 @@
     ├── RequestError            the caller can mend it
     │   ├── InvalidRequestError         422
     │   ├── UnknownItemError            404
+    │   ├── UnknownAnswerError          404
     │   ├── UnknownExperimentError      404
     │   ├── UnknownPageError            404
     │   ├── NoReadingError              404
@@ -57,6 +58,13 @@ class UnknownItemError(RequestError):
     """The catalogue has no such item."""
 
     code = "unknown_item"
+    status_code = 404
+
+
+class UnknownAnswerError(RequestError):
+    """The shop has no such answer."""
+
+    code = "unknown_answer"
     status_code = 404
 
 

@@ -65,6 +65,13 @@ class Exclusion(StrEnum):
     FEATURES_UNAVAILABLE = "features_unavailable"  # it was not left out
 
 
+class HandOver(StrEnum):
+    """Why a question goes to a human, a closed set: it is a metric label."""
+
+    NOT_SURE = "not_sure"  # no answer is as likely as is asked for
+    NO_ANSWERS = "no_answers"  # the shop has none
+
+
 class Stage(StrEnum):
     """Where the time of a request goes: span name, metric label and Server-Timing entry."""
 

@@ -16,6 +16,7 @@ from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
+from serving.http.answers.routes import AnswerRoutes
 from serving.http.application import Endpoints
 from serving.http.routes.asking import Contexts
 from serving.http.routes.event_import import EventImport, Pace
@@ -44,6 +45,7 @@ from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.metrics import RankingMetrics
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
+from serving.ranking.texts.answers import AnswerRanking
 from serving.search.relevance import RelevanceModels
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
@@ -51,6 +53,8 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
+from serving.shops.answers.answers import Answers
+from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import CANDIDATE
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
@@ -88,8 +92,9 @@ def endpoints(
         settings.pipeline,
         _candidate_limits(model, shop),
     )
+    admission = Admission(settings.admission)
     pipeline = RankingPipeline(
-        Admission(settings.admission),
+        admission,
         shopper_features,
         Sources(encoder, settings.retrieval, settings.pipeline),
         guarded,
@@ -112,6 +117,9 @@ def endpoints(
             encoder,
             settings.pipeline.max_budget_s,
             model=RelevanceModels.of_profile(model.encoder_profile).texts,
+        ),
+        answers=AnswerRoutes(
+            AnswerRanking(encoder, admission, settings.pipeline), shops, settings.pipeline
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=watched_keys(access.keys_path),
@@ -189,6 +197,15 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
     )
     steering.start()
+    vectors_path = settings.retrieval.vectors_path
+    answers = Answers(
+        KeptAnswers(controls),
+        reserve,
+        StoredVectors(vectors_path.with_name(f"answers_{vectors_path.name}"), encoder, profile),
+        profile,
+        Analyzer(settings.retrieval.language),
+    )
+    answers.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -200,6 +217,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        answers=answers,
         controls=controls,
         steering=steering,
     )

@@ -12,7 +12,7 @@ from features.behavior.sign_in import claim, merge
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import Counter, ItemCounters
 from features.catalog.item import ItemFacts
-from features.events.event import BehaviorEvent, EventType
+from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
 
 _COUNTED_TOGETHER = 20_000  # additions to counters: bounds memory
 
@@ -57,6 +57,8 @@ class Aggregator:
         the user or else the session, has given the item a full share of late. Without its item, an
         event changes counts and recency; the rest of it (`held_seq`) then changes what is left.
         """
+        if event.type in OF_ANSWERS:
+            return False
         if event.held_seq is None and event.user_id and event.session_id:
             self._sign_in(event.user_id, event.session_id, event.at_s, seq)
         if event.type is EventType.SIGN_IN:

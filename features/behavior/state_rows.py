@@ -15,13 +15,13 @@ import numpy as np
 from features.arrays import DoubleArray
 from features.behavior.state import BehaviorState, Marks, Shares, interactions
 from features.catalog.counters import Counter
-from features.events.event import EventType
+from features.events.event import OF_ANSWERS, EventType
 
 # The kind of each column, by its name in features.behavior.column_kinds.
 BEHAVIOR_COLUMNS: dict[str, str] = {
     "first_s": "float64",
     "last_s": "float64",
-    "counts": "int64 list",  # one for each EventType, in its order
+    "counts": "int64 list",  # one for each EventType of items, in its order
     "recent_items": "string list",
     "recent_values": "float64 list",  # all last times, then all strengths
     "bought_items": "string list",
@@ -46,7 +46,7 @@ FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a r
 UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
 ORIGIN_COLUMNS = ("origin",)  # by which experiments know a shopper
 _HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
-_EVENT_TYPES = tuple(EventType)
+_EVENT_TYPES = tuple(kind for kind in EventType if kind not in OF_ANSWERS)
 _SHARE = 1 + len(Counter)  # numbers of a share
 # Of a column of numbers: the column of names that it is of, and how many there are of each name.
 _NUMBERED = {

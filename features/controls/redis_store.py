@@ -33,6 +33,12 @@ class RedisControls:
         with told_when_full():
             self._client.hset(self._kind(kind), key, document_bytes(document))
 
+    def put_all(self, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        if documents:
+            mapping = {key: document_bytes(each) for key, each in documents.items()}
+            with told_when_full():
+                self._client.hset(self._kind(kind), mapping=mapping)
+
     def swap(
         self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
     ) -> bool:

@@ -32,6 +32,12 @@ class SqliteControls:
         with self._file.write() as connection:
             connection.execute(_PUT, (kind, key, document_bytes(document)))
 
+    def put_all(self, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        with self._file.write() as connection:
+            connection.executemany(
+                _PUT, [(kind, key, document_bytes(each)) for key, each in documents.items()]
+            )
+
     def swap(
         self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
     ) -> bool:

@@ -19,6 +19,13 @@ class Documents(Protocol):
         """Add or replace a document; durable when it returns. Raises StoreFullError."""
         ...
 
+    def put_all(self, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add or replace documents by key, all or none; durable when it returns.
+
+        Raises StoreFullError.
+        """
+        ...
+
     def delete(self, kind: str, key: str) -> None:
         """Remove a document; an unknown one is gone already."""
         ...

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from features.events.event import EventType
+from features.events.event import OF_ANSWERS, EventType
 
-_WITHOUT_ITEM = [str(EventType.SEARCH), str(EventType.SIGN_IN)]
+_WITHOUT_ITEM = [str(kind) for kind in (EventType.SEARCH, EventType.SIGN_IN, *sorted(OF_ANSWERS))]
 
 
 def check_items(items: pd.DataFrame) -> None:

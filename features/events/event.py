@@ -28,6 +28,13 @@ class EventType(StrEnum):
     SIGN_IN = "sign_in"  # a session turns out to be a user's
     HIDE = "hide"  # not interested: the item is not to be shown to this shopper
     UNHIDE = "unhide"
+    HELPFUL = "helpful"  # an answer to a question was
+    NOT_HELPFUL = "not_helpful"
+    HANDED_OVER = "handed_over"  # a human took the question over
+
+
+# Of answers to questions (docs/answers.md), not of items: they are kept, and nothing is folded.
+OF_ANSWERS = frozenset({EventType.HELPFUL, EventType.NOT_HELPFUL, EventType.HANDED_OVER})
 
 
 TRANSPORT = "transport"  # marks a field that is none of the behaviour
@@ -42,12 +49,13 @@ class BehaviorEvent:
     at_s: float  # when it happened, unix seconds
     user_id: str | None = None
     session_id: str | None = None
-    item_id: str | None = None  # required for every type but search and sign_in
+    item_id: str | None = None  # required for every type but search, sign_in and those of answers
     query: str | None = None
     ranking_id: str | None = None  # the ranking that showed the item
     position: int | None = None  # 1-based place in that slate
     value: float | None = None  # money: unit price times quantity, shop currency
     dwell_ms: int | None = None
+    answer_id: str | None = None  # the answer that was judged, or that a human gave
     # W3C trace of the post, when sampled: the write of its features joins it.
     traceparent: str | None = field(default=None, metadata={TRANSPORT: True})
     # Its position when it was first folded, without its item, which the catalogue did not know yet:

@@ -14,7 +14,7 @@ from itertools import groupby
 from features.behavior.aggregator import uncollected
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
-from features.events.event import BehaviorEvent, EventType
+from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.lease import UNSHARED, Lease
 from features.events.log import Erasure, EventLog, LogEntry
@@ -152,7 +152,11 @@ class Ingest:
 
     def _fold_batch(self, entries: list[tuple[int, LogEntry]]) -> None:
         started_s, started_ns = time.perf_counter(), time.time_ns()
-        events = [(seq, entry) for seq, entry in entries if isinstance(entry, BehaviorEvent)]
+        events = [
+            (seq, entry)
+            for seq, entry in entries
+            if isinstance(entry, BehaviorEvent) and entry.type not in OF_ANSWERS
+        ]
         newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
         accepted, self._status = accept(
             events, newest_s, self._clock(), self._items.row_of, self._status

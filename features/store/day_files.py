@@ -37,7 +37,9 @@ class DayFiles:
         if day in self._days():
             old = self._read(day)
             known = pc.is_in(rows[self._key], value_set=old[self._key].combine_chunks())
-            rows = pa.concat_tables([old, rows.filter(pc.invert(known)).cast(old.schema)])
+            # A field that the event got since is null in what was there before.
+            new = rows.filter(pc.invert(known))
+            rows = pa.concat_tables([old, new], promote_options="permissive")
         self._write(day, rows)
 
     def batches(self) -> Iterator[pa.RecordBatch]:

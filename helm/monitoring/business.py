@@ -85,6 +85,19 @@ BUSINESS = dashboard(
             stack=True, limit=FALLBACK_TICKET, runbook="fallback",
         ),
         graph(
+            "Questions", "Of customers, by outcome: answered, or why a human is to answer.",
+            {"{{outcome}}": "sum by (outcome) (rate(vitrine_questions_total[$__rate_interval]))"},
+            unit="reqps", stack=True,
+        ),
+        graph(
+            "Confidence of answers", "Of the first answer to a question: median, lowest tenth.",
+            {
+                f"p{share}": f"histogram_quantile({share / 100}, sum by (le) "
+                "(rate(vitrine_answer_confidence_bucket[$__rate_interval])))"
+                for share in (10, 50)
+            },
+        ),
+        graph(
             "Events", "Posted, by outcome. rejected: the shop's integration sends what is not an "
             "event.",
             {"{{outcome}}": "sum by (outcome) (rate(vitrine_events_total[$__rate_interval]))"},

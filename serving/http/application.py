@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from serving.http.access.auth import Keyring
 from serving.http.access.cross_origin import CrossOrigin
 from serving.http.access.peers import ClientAddress
+from serving.http.answers.routes import AnswerRoutes
 from serving.http.bodies import add_error_answers
 from serving.http.direct import Direct
 from serving.http.home import add_home
@@ -47,6 +48,7 @@ class Endpoints:
     pages: PageRoutes
     events: EventRoutes
     rerank: Rerank
+    answers: AnswerRoutes
     status: Status
     keys: Keyring
     access: AccessSettings
@@ -85,6 +87,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     endpoints.pages.add_to(app, endpoints.keys)
     add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
+    endpoints.answers.add_to(app, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)
@@ -118,6 +121,7 @@ def _limits(access: AccessSettings) -> BodyLimits:
     # Of an import each line is bounded, and there may be any number of them.
     others: dict[str, int | None] = {
         "/v1/items": access.max_items_body_bytes,
+        "/v1/answers": access.max_items_body_bytes,
         "/v1/items/import": None,
         "/v1/events/import": None,
     }

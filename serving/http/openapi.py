@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.http.answers import schemas as of_answers
 from serving.http.problems import PROBLEMS, Problem
 from serving.http.schemas import (
     events,
@@ -40,6 +41,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     page.PageRequest,
     page.PageResponse,
     suggest.SuggestResponse,
+    *of_answers.MODELS,
     events.EventsResponse,
     events.EventsImported,
     items.ItemsPut,
@@ -70,7 +72,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     operations.Accepted,
     Problem,
 )
-_CONFLICTING = ("put_experiment", "delete_experiment")
+_CONFLICTING = ("put_experiment", "delete_experiment", "put_answer")
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 

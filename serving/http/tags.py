@@ -25,6 +25,10 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Free texts against a query, for existing clients. Scope `rank`.",
         ("/rerank", "/v1/rerank", "/v2/rerank"),
     ),
+    "Answers": (
+        "A customer's question and the shop's answers. Scope `rank`; the collection: `items`.",
+        ("/v1/answers/rank", "/v1/answers", "/v1/answers/{answer_id}"),
+    ),
     "Events": (
         "What shoppers do. Scope `events`.",
         ("/v1/events", "/v1/events/import", "/v1/users/{user_id}/merge"),

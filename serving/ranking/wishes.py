@@ -1,4 +1,4 @@
-"""Candidates for a request, also for one that brings a sentence about what is wanted (`user_context`)."""
+"""Candidates for a request, also with a sentence about what is wanted (`user_context`)."""
 
 import asyncio
 from dataclasses import replace
@@ -27,7 +27,8 @@ async def candidates_for(
 ) -> tuple[Candidates, Context]:
     """The candidates that meet what is required, and the context with what was understood.
 
-    Without a sentence, all that the source has. Where nothing meets it, less is required, in the order of RELAXED_IN_TURN; the context says so.
+    Without a sentence, all that the source has. Where nothing meets one, less is required, in the
+    order of RELAXED_IN_TURN; the context says so.
     """
     sentence = context.user_context
     if sentence is None:

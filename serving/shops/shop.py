@@ -10,6 +10,7 @@ from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
+from serving.shops.answers.answers import Answers
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -70,6 +71,7 @@ class Shop:
     reserve: Reserve
     intake: Intake
     upkeep: Upkeep
+    answers: Answers
     controls: Documents
     steering: Steering
 

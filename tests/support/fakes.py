@@ -410,6 +410,10 @@ class FakeControls:
         self._fail()
         self.documents.setdefault(kind, {})[key] = dict(document)
 
+    def put_all(self, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        for key, document in documents.items():
+            self.put(kind, key, document)
+
     def swap(
         self, kind: str, key: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]
     ) -> bool:

@@ -13,6 +13,7 @@ from features.controls.store import Controls
 from features.events.log import EventLog
 from features.events.space import LogSpace
 from serving.http.access.auth import ApiKey, Keyring, Publishable, Scope, hash_key
+from serving.http.answers.routes import AnswerRoutes
 from serving.http.application import Endpoints, http_app
 from serving.http.routes.asking import Contexts
 from serving.http.routes.event_import import EventImport, Pace
@@ -32,10 +33,13 @@ from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
+from serving.ranking.texts.answers import AnswerRanking
 from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.settings import Settings
+from serving.shops.answers.answers import Answers
+from serving.shops.answers.kept import KeptAnswers
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.pseudonyms import Pseudonyms
@@ -142,6 +146,7 @@ def shop_of(
         reserve=reserve,
         intake=Intake(log, reserve),
         upkeep=Upkeep(catalog, reserve),
+        answers=Answers(KeptAnswers(controls), reserve, FakeVectors(items._tokenizer)),
         controls=controls,
         steering=Steering(rules, controls, offered=offered),
     )
@@ -181,8 +186,9 @@ class Service:
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)
         shops = Shops([self.shop])
         features = ShopperFeatures(words, usual_limits(), settings.pipeline)
+        admission = Admission(settings.admission)
         pipeline = RankingPipeline(
-            Admission(settings.admission),
+            admission,
             features,
             Sources(self.encoder, settings.retrieval, settings.pipeline),
             ranker or self.scorer,
@@ -203,6 +209,11 @@ class Service:
                 pages=PageRoutes(PageComposer(pipeline), shops, contexts),
                 events=EventRoutes(shops, event_import(clock), clock),
                 rerank=Rerank(self.encoder, 1.0, max_ongoing=2),
+                answers=AnswerRoutes(
+                    AnswerRanking(self.encoder, admission, settings.pipeline),
+                    shops,
+                    settings.pipeline,
+                ),
                 status=Status(shops, features, self.scorer, "ingest", clock),
                 keys=self.keys,
                 access=settings.access,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, FiniteFloat, model_validator
 
-from features.events.event import EventType
+from features.events.event import OF_ANSWERS, EventType
 from serving.http.schemas.wire import Id, Query, Wire
 
 # As in a data set, "" is nothing: a guest has no user_id (docs/data.md).
@@ -25,10 +25,15 @@ class EventIn(Wire):
     position: Annotated[int, Field(ge=1, le=10_000)] | None = None
     value: Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)] | None = None
     dwell_ms: Annotated[int, Field(ge=0, le=86_400_000)] | None = None
+    answer_id: Annotated[Id | None, _Empty] = Field(
+        None, description="That was judged; of a handed_over, that the human gave."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "EventIn":
-        if self.type is EventType.SEARCH:
+        if self.type in OF_ANSWERS:
+            self._check_answer()
+        elif self.type is EventType.SEARCH:
             if self.query is None:
                 raise ValueError("a search needs a query")
         elif self.type is EventType.SIGN_IN:
@@ -38,9 +43,19 @@ class EventIn(Wire):
             raise ValueError(f"a {self.type.value} needs an item_id")
         if self.type is EventType.DWELL and self.dwell_ms is None:
             raise ValueError("a dwell needs dwell_ms")
+        if self.answer_id is not None and self.type not in OF_ANSWERS:
+            raise ValueError(f"a {self.type.value} has no answer_id")
         if self.user_id is None and self.session_id is None:
             raise ValueError("an event needs a user_id or a session_id")
         return self
+
+    def _check_answer(self) -> None:
+        if self.query is None:
+            raise ValueError(f"a {self.type.value} needs a query, the question")
+        if self.answer_id is None and self.type is not EventType.HANDED_OVER:
+            raise ValueError(f"a {self.type.value} needs an answer_id")
+        if self.item_id is not None:
+            raise ValueError(f"a {self.type.value} is of an answer, and has no item_id")
 
 
 class EventsRequest(Wire):

@@ -6,6 +6,7 @@ tests/unit/http/test_openapi.py sends every one of them.
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.http.answers.examples import EXAMPLES as OF_ANSWERS
 from serving.http.schemas.example_experiment import DECLARED, EXPERIMENT, PUT, READING
 from serving.http.schemas.pages.examples import ANSWER, ASKED, TOLD
 
@@ -120,6 +121,7 @@ EXAMPLES: dict[str, Example] = {
         answer=[{"index": 1, "score": 0.25}, {"index": 0, "score": 0.09}],
     ),
     "rerank_v2": _RERANK,
+    **{name: Example(**told) for name, told in OF_ANSWERS.items()},
     "post_events": Example(
         body={
             "events": [

@@ -21,6 +21,14 @@ from typing import Any, TypeVar
 
 import httpx
 from vitrine_client import AuthenticatedClient, models
+from vitrine_client.api.answers import (
+    delete_answer,
+    get_answer,
+    list_answers,
+    put_answer,
+    put_answers,
+    rank_answers,
+)
 from vitrine_client.api.events import import_events, merge, post_events
 from vitrine_client.api.experiments import (
     decide,
@@ -224,6 +232,33 @@ def operations(client: AuthenticatedClient) -> None:
     assert (versions.in_use, versions.candidates) == (status.model_version, [])
 
 
+def answers(client: AuthenticatedClient, example: Example) -> None:
+    goods = models.AnswersPut.from_dict(example.of("put_answers"))
+    put = a(models.AnswersResponse, put_answers.sync(client=client, body=goods))
+    assert (put.accepted, put.rejected) == (1, []), put
+    again = models.AnswerPut.from_dict(example.of("put_answer"))
+    kept = a(models.AnswerOut, put_answer.sync("returns", client=client, body=again))
+    assert a(models.AnswerOut, get_answer.sync("returns", client=client)) == kept
+    page = a(models.AnswerPage, list_answers.sync(client=client, limit=1))
+    assert [each.answer_id for each in page.answers] == ["returns"], page
+    asked = models.QuestionRequest.from_dict(example.of("rank_answers"))
+
+    def answered() -> models.QuestionResponse | None:
+        answer = a(models.QuestionResponse, rank_answers.sync(client=client, body=asked))
+        return answer if answer.answers else None
+
+    told = until(answered)
+    assert told.answers[0].answer_id == "returns", told
+    assert told.hand_over is False, told
+    event = models.EventIn(
+        uuid.uuid4().hex, models.EventType.HELPFUL, session_id="s1", query=asked.question,
+        answer_id="returns", ranking_id=told.ranking_id,
+    )  # fmt: skip
+    body = models.EventsRequest([event])
+    assert a(models.EventsResponse, post_events.sync(client=client, body=body)).accepted == 1
+    assert delete_answer.sync_detailed("returns", client=client).status_code == 204
+
+
 def experiment(client: AuthenticatedClient, example: Example) -> None:
     """Another replica than the one that is told follows within a second."""
     wider = models.Experiment.from_dict(example.of("put_experiment"))
@@ -281,6 +316,7 @@ def main(url: str, key: str, document: str) -> None:
         operations(client)
         texts(client, example)
         experiment(client, example)
+        answers(client, example)
         try:
             catalogue(client, example)
             shopper(client, example)

@@ -82,6 +82,40 @@ async function texts(): Promise<void> {
   assert.equal(best.index, 1);
 }
 
+async function answers(): Promise<void> {
+  const answer: Schemas["AnswerIn"] = {
+    answer_id: "gift",
+    title: "Can you wrap it as a gift?",
+    text: "Yes, in the cart.",
+    language: "en",
+  };
+  const put = of(await client.PUT("/v1/answers", { body: { answers: [answer] } }));
+  assert.deepEqual(put, { accepted: 1, rejected: [] });
+  const params = { path: { answer_id: "gift" } };
+  const { answer_id, ...fields } = { ...answer, questions: ["Do you do gift wrapping?"] };
+  const kept = of(await client.PUT("/v1/answers/{answer_id}", { params, body: fields }));
+  assert.deepEqual(kept, { answer_id, ...fields });
+  assert.deepEqual(of(await client.GET("/v1/answers/{answer_id}", { params })), kept);
+  const query = { limit: 1 };
+  const page = of(await client.GET("/v1/answers", { params: { query } }));
+  assert.deepEqual(page.answers, [kept]);
+
+  const question = "do you do gift wrapping";
+  const told = await until(async () => {
+    const ranked = of(await client.POST("/v1/answers/rank", { body: { question } }));
+    return ranked.answers.length > 0 ? ranked : undefined;
+  });
+  assert.equal(told.answers[0]?.answer_id, "gift");
+  assert.equal(told.hand_over, false);
+  const event = { session_id: "s2", query: question, answer_id, ranking_id: told.ranking_id };
+  const body: Schemas["EventsRequest"] = {
+    events: [{ ...event, event_id: randomUUID(), type: "helpful" }],
+  };
+  assert.equal(of(await client.POST("/v1/events", { body })).accepted, 1);
+  const { response } = await client.DELETE("/v1/answers/{answer_id}", { params });
+  assert.equal(response.status, 204);
+}
+
 async function experiment(): Promise<void> {
   const body: Schemas["Experiment"] = {
     key: "mixed",
@@ -241,6 +275,7 @@ async function farewell(): Promise<void> {
 await operations();
 await texts();
 await experiment();
+await answers();
 try {
   await catalogue();
   await shopper();

@@ -62,6 +62,13 @@ def test_kinds_keep_their_keys_apart(controls: Controls) -> None:
     assert controls.all("decision") == {"wider": STOP}
 
 
+def test_documents_are_put_together(controls: Controls) -> None:
+    controls.put("decision", "wider", {"action": "promote"})
+    controls.put_all("decision", {"wider": STOP, "ranker": {"action": "resume"}})
+    controls.put_all("decision", {})
+    assert controls.all("decision") == {"ranker": {"action": "resume"}, "wider": STOP}
+
+
 def test_deleting_what_is_not_there_is_no_error(controls: Controls) -> None:
     controls.delete("decision", "wider")
     assert controls.all("decision") == {}

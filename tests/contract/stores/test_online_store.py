@@ -25,7 +25,7 @@ from features.behavior.state_rows import (
 from features.catalog.item import ItemFacts
 from features.catalog.item_rows import ItemRows
 from features.definitions import COLUMNS, JOIN_KEY, SESSION_VIEW, TTL_S
-from features.events.event import BehaviorEvent, EventType
+from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
 from features.store.feature_store import apply, open_store
 from features.store.online import OnlineFeatures
 from features.store.online_rows import entity_key
@@ -69,7 +69,7 @@ def fold() -> Aggregator:
     }
     fold = Aggregator({item_id: row for row, item_id in enumerate(ITEM_IDS)}, facts)
     rng = np.random.default_rng(7)
-    kinds = list(EventType)
+    kinds = sorted({*EventType} - OF_ANSWERS)
     for seq in range(1, 1200):
         user = int(rng.integers(4))
         kind = kinds[int(rng.integers(len(kinds)))]

@@ -14,6 +14,8 @@ from serving.experiments.published import keep_reading
 from serving.http.schemas.example_experiment import DECLARED, READING
 from serving.http.schemas.examples import EXAMPLES
 from serving.http.schemas.pages.examples import PAGES, PLACEMENTS
+from serving.search.answers.answer import Answer
+from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
@@ -39,6 +41,7 @@ def shop(tokenizer_path: Path) -> Service:
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
+    KeptAnswers(service.controls).put({"returns": Answer.of(EXAMPLES["get_answer"].answer)})
     return service
 
 
@@ -98,6 +101,9 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
+        ("/v1/answers/rank", "post"), ("/v1/answers", "get"), ("/v1/answers", "put"),
+        ("/v1/answers/{answer_id}", "get"), ("/v1/answers/{answer_id}", "put"),
+        ("/v1/answers/{answer_id}", "delete"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
         ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
@@ -204,7 +210,10 @@ async def test_every_example_is_as_it_says_and_works(
         fits(document, media["schema"], media["example"])
         if kind == "application/json":
             fits(document, media["schema"], answer.json())
-    if name in ("put_items", "patch_items", "import_items", "import_events", "post_events"):
+    if name in (
+        "put_items", "patch_items", "import_items", "import_events", "post_events", "put_answers",
+        "list_answers", "get_answer", "put_answer",
+    ):  # fmt: skip
         assert answer.json() == media["example"]
 
 

@@ -1,0 +1,1 @@
+"""Texts that are ranked and no items: answers to a customer's question."""

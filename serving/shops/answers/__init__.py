@@ -1,0 +1,1 @@
+"""A shop's answers: kept with its controls, followed by every replica."""

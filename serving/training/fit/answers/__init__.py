@@ -1,0 +1,1 @@
+"""Trains the model of a shop's answers on judged pairs and on feedback."""
