@@ -48,9 +48,13 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
+from serving.shops.alerts.watch import Watch
+from serving.shops.alerts.webhook import Webhook
 from serving.shops.experiments import CANDIDATE, model_versions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
@@ -185,6 +189,9 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
     )
     steering.start()
+    webhook = Webhook.of(rules.alerts.webhook, settings.alerts)
+    alerts = Watch(DEFAULT_SHOP, rules.alerts, controls, webhook)
+    alerts.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -198,4 +205,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         upkeep=Upkeep(catalog, reserve),
         controls=controls,
         steering=steering,
+        classifiers=Classifiers(controls, profile),
+        label_counts=LabelCounts(controls),
+        alerts=alerts,
     )

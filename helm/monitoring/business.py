@@ -90,5 +90,14 @@ BUSINESS = dashboard(
             {"{{outcome}}": "sum by (outcome) (rate(vitrine_events_total[$__rate_interval]))"},
             unit="eps", stack=True, runbook="no-traffic",
         ),
+        graph(
+            "Labels", "Texts of streams by classifier and label, an hour. Alerts compare them with "
+            "their own history: docs/classify.md.",
+            {
+                "{{classifier}}: {{label}}": "sum by (classifier, label) "
+                "(increase(vitrine_labelled_texts_total[1h]))"
+            },
+            runbook="label-rises",
+        ),
     ],
 )  # fmt: skip

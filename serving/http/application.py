@@ -16,6 +16,7 @@ from serving.http.access.peers import ClientAddress
 from serving.http.bodies import add_error_answers
 from serving.http.direct import Direct
 from serving.http.home import add_home
+from serving.http.labels.routes import LabelRoutes
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
 from serving.http.pages import add_console, add_docs, add_pages, add_snippet
@@ -80,6 +81,8 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     endpoints.rankings.add_to(app, endpoints.keys)
     add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
+    labels = LabelRoutes(endpoints.shops, endpoints.rerank.turns, endpoints.clock)
+    labels.add_to(app, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)

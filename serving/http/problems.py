@@ -49,8 +49,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
     "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
             "this key has no scope 'items'", None),
-    "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`), reading "
-            "of it (`no_reading`) or path (`not_found`).",
+    "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`), classifier "
+            "(`unknown_classifier`), reading (`no_reading`) or path (`not_found`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
     "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
             "key: 'spread' is declared by the rules, and is changed there", None),

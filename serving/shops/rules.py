@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from features.yaml_file import problems, read_yaml
+from serving.shops.alerts.declared import LabelAlerts
 from serving.shops.experiments import Experiment, Holdout
 from serving.shops.exploration import Exploration
 from serving.shops.rule import Rule, overlaid
@@ -164,6 +165,7 @@ class Rules(Rule):
     exploration: Exploration = Exploration()
     experiments: list[Experiment] = []
     holdout: Holdout = Holdout()
+    alerts: LabelAlerts = LabelAlerts()
 
     @model_validator(mode="after")
     def _one_item_a_place(self) -> "Rules":
@@ -193,8 +195,8 @@ class Rules(Rule):
         return changed.model_copy(update={name: getattr(self, name) for name in _OF_THE_SHOP})
 
 
-# Built into the indexes when the service starts, or what decides which arm it is.
-_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout")
+# Built into the indexes when the service starts, what decides which arm it is, or of no ranking.
+_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout", "alerts")
 
 
 def read_rules(path: Path) -> Rules:

@@ -175,6 +175,23 @@ EVENTS = Counter(
 )
 for _outcome in ("accepted", "duplicate", "rejected", "refused"):
     EVENTS.labels(outcome=_outcome)  # there from the start: an increase needs a series before
+# Labels of texts, and alerts on them (serving/shops/alerts)
+LABELLED_TEXTS = Counter(
+    "vitrine_labelled_texts_total",
+    "Texts of streams by classifier and label; label 'unsure': none was likely enough.",
+    ("classifier", "label"),
+)
+LABEL_ALERT_FIRING = Gauge(
+    "vitrine_label_alert_firing", "1: this label rises against its own history.", ("alert",),
+    multiprocess_mode="livemax",
+)  # fmt: skip
+ALERT_MESSAGES = Counter(
+    "vitrine_alert_messages_total",
+    "Tries of an alert's webhook: delivered, failed (tried again), given_up.",
+    ("outcome",),
+)
+for _outcome in ("delivered", "failed", "given_up"):
+    ALERT_MESSAGES.labels(outcome=_outcome)
 KEY_RELOADS = Counter(
     "vitrine_key_reloads_total", "Changes of the key file: taken, or refused.", ("outcome",)
 )

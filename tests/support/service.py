@@ -19,7 +19,7 @@ from serving.http.routes.events import EventRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
-from serving.models.contract import Limits
+from serving.models.contract import EncoderProfile, Limits
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
@@ -33,8 +33,11 @@ from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.settings import Settings
+from serving.shops.alerts.watch import Watch
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -141,6 +144,9 @@ def shop_of(
         upkeep=Upkeep(catalog, reserve),
         controls=controls,
         steering=Steering(rules, controls, offered=offered),
+        classifiers=Classifiers(controls, EncoderProfile.ENGLISH),
+        label_counts=LabelCounts(controls),
+        alerts=Watch(DEFAULT_SHOP, rules.alerts, controls, clock=lambda: NOW_S),
     )
 
 
