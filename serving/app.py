@@ -26,13 +26,15 @@ from serving.ranking.cold_start import cold_start_scores
 from serving.ranking.remote import RemoteColdStart, RemoteRanker
 from serving.ranking.values import FeatureMatrix
 from serving.settings import ReplicaSettings, Settings
+from serving.shops.alerts.webhook import check_webhook
 from serving.shops.rules import read_rules
 from serving.types import Scores
 
 
 def build_app(settings: Settings) -> Application:
     """The application, ready for `serve.run` or a RayService's `import_path`."""
-    read_rules(settings.rules_path)  # a mistake in the rules stops the deploy, not a ranking
+    rules = read_rules(settings.rules_path)  # a mistake stops the deploy, not a ranking
+    check_webhook(rules.alerts.webhook, settings.alerts)
     read_objective(settings.objective_path)
     replicas = settings.deployments
     ranker = cold_start = None

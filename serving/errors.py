@@ -8,6 +8,7 @@
     │   ├── UnknownExperimentError      404
     │   ├── UnknownPageError            404
     │   ├── NoReadingError              404
+    │   ├── UnknownClassifierError      404
     │   ├── ConflictError               409
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
@@ -86,6 +87,13 @@ class NoReadingError(RequestError):
     """The experiment was not read yet."""
 
     code = "no_reading"
+    status_code = 404
+
+
+class UnknownClassifierError(RequestError):
+    """The shop has no such classifier, or none for the encoder in use."""
+
+    code = "unknown_classifier"
     status_code = 404
 
 

@@ -14,6 +14,7 @@ from serving.models.settings import BreakerSettings, ModelSettings, RankerSettin
 from serving.ranking.settings import AdmissionSettings, PipelineSettings
 from serving.search.settings import RetrievalSettings
 from serving.section import Section
+from serving.shops.alerts.settings import AlertSettings
 from serving.telemetry.settings import LogSettings, TracingSettings
 
 
@@ -67,6 +68,7 @@ class Settings(Section):
     pipeline: PipelineSettings = PipelineSettings()
     breaker: BreakerSettings = BreakerSettings()
     admission: AdmissionSettings = AdmissionSettings()
+    alerts: AlertSettings = AlertSettings()
     tracing: TracingSettings = TracingSettings()
     logs: LogSettings = LogSettings()
     refresh_interval_s: PositiveFloat = Field(

@@ -39,13 +39,13 @@ from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.placements.composer import PageComposer
 from serving.ranking.recorder import Recorder
-from serving.ranking.rerank import Rerank
 from serving.ranking.scoring.gathered import GatheredRanker
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.metrics import RankingMetrics
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.texts.answers import AnswerRanking
+from serving.ranking.texts.rerank import Rerank
 from serving.search.relevance import RelevanceModels
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
@@ -53,11 +53,15 @@ from serving.search.vectors import StoredVectors
 from serving.search.words.analysis import Analyzer
 from serving.search.words.synonyms import meanings
 from serving.settings import Settings
+from serving.shops.alerts.watch import Watch
+from serving.shops.alerts.webhook import Webhook
 from serving.shops.answers.answers import Answers
 from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import CANDIDATE
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
@@ -206,6 +210,9 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         Analyzer(settings.retrieval.language),
     )
     answers.start()
+    webhook = Webhook.of(rules.alerts.webhook, settings.alerts)
+    alerts = Watch(DEFAULT_SHOP, rules.alerts, controls, webhook)
+    alerts.start()
     return Shop(
         name=DEFAULT_SHOP,
         items=items,
@@ -220,4 +227,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         answers=answers,
         controls=controls,
         steering=steering,
+        classifiers=Classifiers(controls, profile),
+        label_counts=LabelCounts(controls),
+        alerts=alerts,
     )

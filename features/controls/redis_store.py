@@ -53,15 +53,17 @@ class RedisControls:
         found = self._client.hgetall(self._kind(kind))
         return {key.decode(): orjson.loads(document) for key, document in sorted(found.items())}
 
-    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
+    def add(
+        self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
+    ) -> None:
         minutes, counted = self._minutes(name), self._minute(name, minute)
         with told_when_full(), self._client.pipeline(transaction=True) as pipe:
             for field, amount in counts.items():
                 pipe.hincrbyfloat(counted, field, amount)
-            pipe.expire(counted, KEPT_MINUTES * 60)
+            pipe.expire(counted, kept * 60)
             pipe.zadd(minutes, {str(minute): minute})
-            pipe.zremrangebyscore(minutes, "-inf", minute - KEPT_MINUTES)
-            pipe.expire(minutes, KEPT_MINUTES * 60)
+            pipe.zremrangebyscore(minutes, "-inf", minute - kept)
+            pipe.expire(minutes, kept * 60)
             pipe.execute()
 
     def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:

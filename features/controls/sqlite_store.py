@@ -61,7 +61,9 @@ class SqliteControls:
         )
         return {key: orjson.loads(document) for key, document in rows}
 
-    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
+    def add(
+        self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
+    ) -> None:
         with self._file.write() as connection:
             connection.executemany(
                 "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (name, minute, field) "
@@ -69,7 +71,7 @@ class SqliteControls:
                 [(name, minute, field, amount) for field, amount in counts.items()],
             )
             connection.execute(
-                "DELETE FROM tallies WHERE name = ? AND minute <= ?", (name, minute - KEPT_MINUTES)
+                "DELETE FROM tallies WHERE name = ? AND minute <= ?", (name, minute - kept)
             )
 
     def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:

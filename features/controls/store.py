@@ -1,7 +1,7 @@
 """Documents and tallies that all replicas share, as a contract.
 
 A document is small JSON by kind and key: what somebody decided, what was read of an experiment.
-A tally is counts by minute, which add up over replicas and are forgotten soon.
+A tally is counts by minute, which add up over replicas and are forgotten after a while.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
-KEPT_MINUTES = 120  # of a tally, before the newest minute that was added to
+KEPT_MINUTES = 120  # of a tally, unless it says otherwise
 
 
 class Documents(Protocol):
@@ -38,8 +38,12 @@ class Documents(Protocol):
 class Tallies(Protocol):
     """Counts by name, minute (unix seconds // 60) and field."""
 
-    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
-        """Add to what is counted of a minute; minutes KEPT_MINUTES before it are forgotten.
+    def add(
+        self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
+    ) -> None:
+        """Add to what is counted of a minute; what is `kept` minutes before it is forgotten.
+
+        kept: the same for all of a name
 
         Raises StoreFullError.
         """

@@ -119,5 +119,14 @@ BUSINESS = dashboard(
             },
             stack=True,
         ),
+        graph(
+            "Labels", "Texts of streams by classifier and label, an hour. Alerts compare them with "
+            "their own history: docs/classify.md.",
+            {
+                "{{classifier}}: {{label}}": "sum by (classifier, label) "
+                "(increase(vitrine_labelled_texts_total[1h]))"
+            },
+            runbook="label-rises",
+        ),
     ],
 )  # fmt: skip

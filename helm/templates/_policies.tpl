@@ -45,6 +45,13 @@
 {{- end }}
 {{- end }}
 
+{{- define "vitrine.toWebhooks" -}}
+{{- if .Values.webhooks.hosts -}}
+# A name tells where they are, and no address; the application calls no private one unless it may.
+- ports: [{port: {{ .Values.webhooks.port }}}]
+{{- end }}
+{{- end }}
+
 {{- define "vitrine.toTraces" -}}
 {{- if include "vitrine.collected" . -}}
 - to:

@@ -85,6 +85,16 @@ retrieval:
   neighbors_path: /shared/neighbors.npz
 rules_path: /etc/vitrine/rules/rules.yaml
 objective_path: /etc/vitrine/rules/objective.yaml
+{{- with .Values.webhooks }}
+{{- if .hosts }}
+alerts:
+  hosts: {{ toJson .hosts }}
+  {{- if .existingSecret }}
+  secret_path: /etc/vitrine/webhook/webhook.secret
+  {{- end }}
+  private_addresses: {{ .privateAddresses }}
+{{- end }}
+{{- end }}
 {{- /* A merge takes false for "not given". */}}
 pages: {{ get .Values.serving.settings "pages" | default (and (ne .Values.demo.data "") (not (hasKey .Values.serving.settings "pages"))) }}
 {{- end }}
@@ -105,7 +115,7 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
   projected:
     defaultMode: 0440
     sources:
-      {{- range $file := without $parts "rules" "keys" "pseudonym" "redis" "nats" }}
+      {{- range $file := without $parts "rules" "keys" "pseudonym" "redis" "nats" "webhook" }}
       - configMap:
           name: {{ include "vitrine.fullname" $root }}-settings
           items: [{key: {{ $file }}.json, path: {{ $file }}.json}]
@@ -126,6 +136,11 @@ ConfigMap would fail, and a subPath would not follow a changed Secret.
       - secret:
           name: {{ include "vitrine.pseudonymSecret" $root | quote }}
           items: [{key: pseudonym.key, path: pseudonym/pseudonym.key}]
+      {{- end }}
+      {{- if and (has "webhook" $parts) $root.Values.webhooks.existingSecret }}
+      - secret:
+          name: {{ $root.Values.webhooks.existingSecret | quote }}
+          items: [{key: webhook.secret, path: webhook/webhook.secret}]
       {{- end }}
       {{- if and (has "redis" $parts) $root.Values.redis.auth.enabled }}
       - secret:

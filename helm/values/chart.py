@@ -29,6 +29,7 @@ from helm.values.workloads import (
     Setup,
     SharedVolume,
     Training,
+    Webhooks,
 )
 from serving.shops.rules import Rules
 
@@ -48,6 +49,7 @@ class Chart(Values):
     redis: Redis
     nats: Nats
     archive: Archive
+    webhooks: Webhooks
     model_server: ModelServer
     ingest: Ingest
     setup: Setup

@@ -24,6 +24,7 @@ CHARTS_OWN = {
         "encoder_tokenizer_path",
     ),
     "RetrievalSettings": ("vectors_path", "neighbors_path"),
+    "AlertSettings": ("hosts", "secret_path", "private_addresses"),
     "LogSettings": ("folder",),
     "IngestSettings": ("store", "dataset_folders"),
 }

@@ -130,6 +130,13 @@ class Archive(Values):
     port: Port
 
 
+class Webhooks(Values):
+    hosts: list[Annotated[str, text(rf"^{DOMAIN}$")]]
+    existing_secret: OptionalName
+    private_addresses: bool
+    port: Port
+
+
 class Rollout(Values):
     max_surge: Count
     max_unavailable: Count

@@ -17,6 +17,7 @@ from serving.http.answers.routes import AnswerRoutes
 from serving.http.bodies import add_error_answers
 from serving.http.direct import Direct
 from serving.http.home import add_home
+from serving.http.labels.routes import LabelRoutes
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
 from serving.http.pages import add_console, add_docs, add_pages, add_snippet
@@ -33,7 +34,7 @@ from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_merge, add_user_features
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.http.status import Status
-from serving.ranking.rerank import Rerank
+from serving.ranking.texts.rerank import Rerank
 from serving.shops.items import ItemCache
 from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
@@ -88,6 +89,8 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_suggest(app, endpoints.shops, endpoints.keys)
     add_rerank(app, endpoints.rerank, endpoints.keys)
     endpoints.answers.add_to(app, endpoints.keys)
+    labels = LabelRoutes(endpoints.shops, endpoints.rerank.turns, endpoints.clock)
+    labels.add_to(app, endpoints.keys)
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)

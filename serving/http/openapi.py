@@ -10,69 +10,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.http.answers import schemas as of_answers
+from serving.http.documented import ABOUT, EXAMPLES, HEADERS, MODELS, TAGS
 from serving.http.problems import PROBLEMS, Problem
-from serving.http.schemas import (
-    events,
-    experiments,
-    items,
-    kinds,
-    operations,
-    rankings,
-    readings,
-    rerank,
-    suggest,
-    users,
-)
-from serving.http.schemas.examples import EXAMPLES, Example
-from serving.http.schemas.pages import page, placements
-from serving.http.tags import ABOUT, HEADERS, TAGS
-from serving.shops.experiments import Experiment
+from serving.http.schemas import events
+from serving.http.schemas.examples import Example
 
-_MODELS: tuple[type[BaseModel], ...] = (
-    rankings.RankRequest,
-    rankings.SearchRequest,
-    rankings.RecommendRequest,
-    rankings.RankResponse,
-    rankings.SearchResponse,
-    kinds.BrandsRequest,
-    kinds.CategoriesRequest,
-    kinds.LikedResponse,
-    page.PageRequest,
-    page.PageResponse,
-    suggest.SuggestResponse,
-    *of_answers.MODELS,
-    events.EventsResponse,
-    events.EventsImported,
-    items.ItemsPut,
-    items.ItemsPatch,
-    items.ItemsResponse,
-    items.ImportResponse,
-    items.ItemPatch,
-    items.ItemOut,
-    items.ItemPage,
-    users.MergeRequest,
-    users.UserFeatures,
-    rerank.TextsRerank,
-    rerank.DocumentsRerank,
-    rerank.TextScore,
-    rerank.CohereAnswer,
-    rerank.VoyageAnswer,
-    experiments.ExperimentsOut,
-    experiments.ExperimentOut,
-    readings.ReadingOut,
-    experiments.VersionsOut,
-    placements.PlacementsOut,
-    experiments.DecisionIn,
-    Experiment,
-    operations.Home,
-    operations.Health,
-    operations.Ready,
-    operations.ShopStatus,
-    operations.Accepted,
-    Problem,
-)
-_CONFLICTING = ("put_experiment", "delete_experiment", "put_answer")
+_CONFLICTING = ("put_experiment", "delete_experiment", "put_answer", "put_classifier")
+_NAMING = ("classify", "post_texts")  # their bodies name what may not be there
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
@@ -88,7 +32,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     components = schema.setdefault("components", {})
     # Events are judged one by one, so our model holds raw values; callers see the true form.
-    components["schemas"] = {**_definitions(_MODELS), **_definitions([events.EventsSchema])}
+    components["schemas"] = {**_definitions(MODELS), **_definitions([events.EventsSchema])}
     # Generators of clients name a class by the title.
     form = components["schemas"].pop("EventsSchema")
     components["schemas"]["EventsRequest"] = {**form, "title": "EventsRequest"}
@@ -169,7 +113,7 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
         statuses += ["400", "413", "415", "422"]
     if operation.get("parameters"):
         statuses.append("422")
-    if "{" in path:
+    if "{" in path or operation["operationId"] in _NAMING:
         statuses.append("404")
     if operation["operationId"] in _CONFLICTING:
         statuses.append("409")

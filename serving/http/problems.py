@@ -50,8 +50,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
     "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
             "this key has no scope 'items'", None),
     "404": ("There is no such item (`unknown_item`), answer (`unknown_answer`), experiment "
-            "(`unknown_experiment`), page (`unknown_page`), reading (`no_reading`) or path "
-            "(`not_found`).",
+            "(`unknown_experiment`), classifier (`unknown_classifier`), page (`unknown_page`), "
+            "reading (`no_reading`) or path (`not_found`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
     "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
             "key: 'spread' is declared by the rules, and is changed there", None),

@@ -25,6 +25,7 @@ from serving.local.state_folder import (
     Encoder,
     Prepared,
     StateFolderError,
+    alerts_of,
     folder_of,
     objective_of,
     prepared,
@@ -33,6 +34,7 @@ from serving.local.traces.console import TracePrinter
 from serving.local.traces.viewer import TraceViewer
 from serving.local.tracing import DEFAULT_URL, Tracing, read_ratio, read_url
 from serving.models.contract import EncoderProfile
+from serving.shops.alerts.webhook import WebhookError, check_webhook
 from serving.shops.rules import RulesError, read_rules
 
 
@@ -51,7 +53,7 @@ def main() -> int:
     try:
         return _serve(arguments, console)
     except (
-        StackError, StateFolderError, RulesError, ObjectiveError, PublishingError,
+        StackError, StateFolderError, RulesError, WebhookError, ObjectiveError, PublishingError,
     ) as error:  # fmt: skip
         console.print(f"cannot serve: {error}", style="bold red", markup=False)
         return 2
@@ -78,7 +80,8 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             f"{folder} was prepared with the {ready.encoder} encoder: serve it without ENCODER=, "
             "or choose another place with STATE="
         )
-    read_rules(folder / "rules.yaml")
+    rules = read_rules(folder / "rules.yaml")
+    check_webhook(rules.alerts.webhook, alerts_of(folder))
     read_objective(objective_of(folder))
     with _traces(arguments, console) as (tracing, traces_at):
         # A copy of the whole environment: child processes start with what this one was given.

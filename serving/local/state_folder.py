@@ -11,15 +11,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from features.behavior.matrix import FEATURE_NAMES
 from features.events.nats.settings import NatsSettings
 from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, embedded_store
+from serving.http.problems import first_problem
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
 from serving.ranking.settings import PipelineSettings
 from serving.search.settings import RetrievalSettings
 from serving.settings import DeploymentsSettings, Settings
+from serving.shops.alerts.settings import AlertSettings
 from serving.telemetry.settings import LogSettings
 
 DEV_KEY = "dev"
+ALERTS_FILE = "alerts.json"
 LAYOUT = 1  # raised when a state folder of an older version cannot be served any more
 
 
@@ -121,6 +124,20 @@ def objective_of(folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
+def alerts_of(folder: Path) -> AlertSettings:
+    """Where alerts may be told, of `alerts.json`; without one, nowhere.
+
+    Raises StateFolderError.
+    """
+    path = folder / ALERTS_FILE
+    if not path.is_file():
+        return AlertSettings()
+    try:
+        return AlertSettings.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StateFolderError(f"{path}: {first_problem(error)}") from None
+
+
 def settings_for(
     folder: Path,
     tokenizer: Path,
@@ -154,6 +171,7 @@ def settings_for(
         ),
         rules_path=folder / "rules.yaml",
         objective_path=objective_of(folder),
+        alerts=alerts_of(folder),
         logs=LogSettings(folder=folder / "logs"),
         assistant=AssistantSettings(enabled=assistant),
         pages=True,

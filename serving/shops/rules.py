@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from features.yaml_file import problems, read_yaml
+from serving.shops.alerts.declared import LabelAlerts
 from serving.shops.experiments import Experiment, Holdout, model_versions
 from serving.shops.exploration import Exploration
 from serving.shops.placements.page import Pages, check_pages
@@ -168,6 +169,7 @@ class Rules(Rule):
     holdout: Holdout = Holdout()
     placements: Placements = {}
     pages: Pages = {}
+    alerts: LabelAlerts = LabelAlerts()
 
     @model_validator(mode="after")
     def _one_item_a_place(self) -> "Rules":
@@ -227,8 +229,11 @@ class Rules(Rule):
         return changed.model_copy(update={name: getattr(self, name) for name in _OF_THE_SHOP})
 
 
-# Built into the indexes when the service starts, or what decides which rules these are.
-_OF_THE_SHOP = ("synonyms", "one_way", "experiments", "holdout", "placements", "pages")
+# Built into the indexes when the service starts, what decides which rules these are, or of no
+# ranking.
+_OF_THE_SHOP = (
+    "synonyms", "one_way", "experiments", "holdout", "placements", "pages", "alerts"
+)  # fmt: skip
 
 
 def read_rules(path: Path) -> Rules:

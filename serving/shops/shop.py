@@ -10,9 +10,12 @@ from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
+from serving.shops.alerts.watch import Watch
 from serving.shops.answers.answers import Answers
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -74,6 +77,9 @@ class Shop:
     answers: Answers
     controls: Documents
     steering: Steering
+    classifiers: Classifiers
+    label_counts: LabelCounts
+    alerts: Watch
 
     @property
     def rules(self) -> Rules:

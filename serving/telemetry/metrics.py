@@ -179,18 +179,6 @@ SHADOW_SECONDS = Histogram(
     ("experiment", "version"), buckets=_LATENCY_BUCKETS,
 )  # fmt: skip
 
-# Answers to questions (serving/ranking/answers.py)
-ANSWERED = Counter(
-    "vitrine_questions_total",
-    "Questions by outcome: answered, or why a human is to: not_sure, no_answers; and by route: "
-    "model, fallback (by words).",
-    ("outcome", "route"),
-)
-ANSWER_CONFIDENCE = Histogram(
-    "vitrine_answer_confidence", "How sure the first answer to a question was, by route.",
-    ("route",), buckets=_SHARES,
-)  # fmt: skip
-
 EVENTS = Counter(
     "vitrine_events_total",
     "Behaviour events posted by outcome: accepted, duplicate, rejected (bad), refused (no room).",

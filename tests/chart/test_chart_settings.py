@@ -175,6 +175,22 @@ def test_the_archive_is_reached_by_those_who_write_or_read_it_and_its_keys_by_no
         render({"archive": {"url": "s3://key:secret@bucket/shop"}})
 
 
+def test_webhooks_get_their_secret_and_a_way_out_only_where_a_host_is_named() -> None:
+    egress = one(render({}), "NetworkPolicy", "vitrine-worker")["spec"]["egress"]
+    assert {"ports": [{"port": 443}]} not in egress
+    given = {"hosts": ["hooks.example.com"], "existingSecret": "hook", "port": 8443}
+    found = render({"webhooks": given})
+    egress = one(found, "NetworkPolicy", "vitrine-worker")["spec"]["egress"]
+    assert {"ports": [{"port": 8443}]} in egress
+    settings = json.loads(one(found, "ConfigMap", "vitrine-settings")["data"]["settings.json"])
+    assert settings["alerts"] == {
+        "hosts": ["hooks.example.com"], "private_addresses": False,
+        "secret_path": "/etc/vitrine/webhook/webhook.secret",
+    }  # fmt: skip
+    with pytest.raises(RefusedError, match="hosts"):
+        render({"webhooks": {"hosts": ["https://hooks.example.com"]}})
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_file_that_the_settings_name_is_mounted_where_it_is_read(name: str) -> None:
     found = render(profile(name))

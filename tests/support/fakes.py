@@ -27,6 +27,7 @@ from features.catalog.item import Item
 from features.catalog.item_rows import ItemRows
 from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
+from features.controls.store import KEPT_MINUTES
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import AppendResult, ChangesMissedError, ItemChanges, RankingRecord
 from features.events.space import Space, Trimmed
@@ -430,7 +431,9 @@ class FakeControls:
         self._fail()
         return dict(self.documents.get(kind, {}))
 
-    def add(self, name: str, minute: int, counts: Mapping[str, float]) -> None:
+    def add(
+        self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
+    ) -> None:
         self._fail()
         counted = self.tallies.setdefault(name, {}).setdefault(minute, {})
         for each, amount in counts.items():

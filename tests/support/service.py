@@ -22,26 +22,29 @@ from serving.http.routes.pages.pages import PageRoutes
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
-from serving.models.contract import Limits
+from serving.models.contract import EncoderProfile, Limits
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import PublishedLimits
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.admission import Admission
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.placements.composer import PageComposer
-from serving.ranking.rerank import Rerank
 from serving.ranking.shopper_features import ShopperFeatures
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.texts.answers import AnswerRanking
+from serving.ranking.texts.rerank import Rerank
 from serving.ranking.values import Slate
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.settings import Settings
+from serving.shops.alerts.watch import Watch
 from serving.shops.answers.answers import Answers
 from serving.shops.answers.kept import KeptAnswers
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -149,6 +152,9 @@ def shop_of(
         answers=Answers(KeptAnswers(controls), reserve, FakeVectors(items._tokenizer)),
         controls=controls,
         steering=Steering(rules, controls, offered=offered),
+        classifiers=Classifiers(controls, EncoderProfile.ENGLISH),
+        label_counts=LabelCounts(controls),
+        alerts=Watch(DEFAULT_SHOP, rules.alerts, controls, clock=lambda: NOW_S),
     )
 
 

@@ -44,6 +44,10 @@ PLACES = {
     "onnxruntime": ("serving/training/", "serving/models/runtime/"),
     "triton_python_backend_utils": ("serving/models/runtime/",),
     "implicit": ("features/behavior/neighbors.py", *TRAINING),
+    # Logistic regression and folds of a classifier; what it has learnt is served by NumPy alone.
+    "sklearn": ("serving/training/fit/labels/", "serving/training/evaluate/"),
+    # A connection to the address that was judged, under the host's name: requests has none.
+    "urllib3": ("serving/shops/alerts/webhook.py",),
 }
 
 

@@ -21,7 +21,7 @@ from serving.http.schemas.rerank import (
     TextsRerank,
     VoyageAnswer,
 )
-from serving.ranking.rerank import Rerank
+from serving.ranking.texts.rerank import Rerank
 
 _Body = TextsRerank | DocumentsRerank
 _EITHER: TypeAdapter[_Body] = TypeAdapter(_Body)

@@ -13,8 +13,8 @@ from serving.ranking.admission import Admission
 from serving.ranking.settings import PipelineSettings
 from serving.search.answers.collection import Judge, Matched
 from serving.shops.shop import Shop
-from serving.telemetry.metrics import ANSWER_CONFIDENCE, ANSWERED
 from serving.telemetry.stages import Stages
+from serving.telemetry.text_metrics import ANSWER_CONFIDENCE, ANSWERED
 from serving.types import HandOver, Reason, Route, Stage
 
 _READ = 2  # things that the customer said before the question that are read with it

@@ -48,6 +48,15 @@ from vitrine_client.api.items import (
     patch_items,
     put_items,
 )
+from vitrine_client.api.labels import (
+    classify,
+    delete_classifier,
+    get_classifier,
+    list_alerts,
+    list_classifiers,
+    post_texts,
+    put_classifier,
+)
 from vitrine_client.api.operations import get_status, healthz, home, metrics, readyz
 from vitrine_client.api.pages import compose_page
 from vitrine_client.api.placements import list_placements
@@ -210,6 +219,34 @@ def texts(client: AuthenticatedClient, example: Example) -> None:
     assert best.score > 2 * other.score, (best, other)
 
 
+def labels(client: AuthenticatedClient, example: Example) -> None:
+    """Another replica than the one that is told follows within two seconds."""
+    even = models.Classifier.from_dict(example.of("put_classifier"))
+    put = a(models.ClassifierOut, put_classifier.sync("reviews", client=client, body=even))
+    assert (put.name, put.labels) == ("reviews", ["Negative", "Positive"]), put
+
+    def kept() -> models.ClassifierWhole | None:
+        answer = get_classifier.sync("reviews", client=client)
+        return answer if isinstance(answer, models.ClassifierWhole) else None
+
+    assert until(kept).weights == even.weights
+    listed = a(models.ClassifiersOut, list_classifiers.sync(client=client))
+    assert [one.name for one in listed.classifiers] == ["reviews"]
+
+    asked = models.ClassifyRequest.from_dict(example.of("classify"))
+    found = a(models.ClassifyResponse, classify.sync(client=client, body=asked))
+    assert [one.probabilities.additional_properties for one in found.labels] == [
+        {"Negative": 0.5, "Positive": 0.5}
+    ] * 2, found
+    stream = models.StreamRequest.from_dict(example.of("post_texts"))
+    for each in stream.texts:
+        each.at = datetime.now(UTC)
+    counted = a(models.StreamResponse, post_texts.sync(client=client, body=stream))
+    assert (counted.counted, counted.unsure) == (2, 2), counted  # half and half is not enough
+    assert a(models.AlertsOut, list_alerts.sync(client=client)).alerts == []
+    assert delete_classifier.sync_detailed("reviews", client=client).status_code == 204
+
+
 def operations(client: AuthenticatedClient) -> None:
     assert a(models.Home, home.sync(client=client)).openapi == "/openapi.json"
     assert a(models.Health, healthz.sync(client=client)).status == "ok"
@@ -315,6 +352,7 @@ def main(url: str, key: str, document: str) -> None:
     with AuthenticatedClient(url, key, httpx_args=hooks, timeout=httpx.Timeout(30)) as client:
         operations(client)
         texts(client, example)
+        labels(client, example)
         experiment(client, example)
         answers(client, example)
         try:

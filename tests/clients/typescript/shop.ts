@@ -116,6 +116,40 @@ async function answers(): Promise<void> {
   assert.equal(response.status, 204);
 }
 
+async function labels(): Promise<void> {
+  const even: Schemas["Classifier"] = {
+    labels: ["down", "up"],
+    profile: "english",
+    weights: Buffer.alloc(385 * 2 * 4).toString("base64"),
+    measured: {
+      accuracy: 0.9, low: 0.8, high: 0.95, majority: 0.5, texts: 100, calibration_error: 0.02,
+    },
+    learnt_from: 100,
+    trained_at: "2026-11-30T09:00:00Z",
+  };
+  const params = { path: { name: "mood" } };
+  const put = of(await client.PUT("/v1/classifiers/{name}", { params, body: even }));
+  assert.deepEqual([put.name, put.labels, put.unsure_below], ["mood", ["down", "up"], 0.6]);
+
+  // Another replica than the one that was told follows within two seconds.
+  const kept = await until(
+    async () => (await client.GET("/v1/classifiers/{name}", { params })).data,
+  );
+  assert.equal(kept.weights, even.weights);
+  const { classifiers } = of(await client.GET("/v1/classifiers"));
+  assert.deepEqual(classifiers.map(({ name }) => name), ["mood"]);
+
+  const asked = { classifier: "mood", texts: ["works as told", " "] };
+  const found = of(await client.POST("/v1/classify", { body: asked })).labels;
+  assert.deepEqual(found.map(({ label, unsure }) => [label, unsure]), [["down", true], [null, true]]);
+  const stream = { classifier: "mood", texts: [{ text: "works as told" }] };
+  const counted = of(await client.POST("/v1/texts", { body: stream }));
+  assert.deepEqual([counted.counted, counted.labels, counted.unsure], [1, {}, 1]);
+  assert.deepEqual(of(await client.GET("/v1/alerts")).alerts, []);
+  const { response } = await client.DELETE("/v1/classifiers/{name}", { params });
+  assert.equal(response.status, 204);
+}
+
 async function experiment(): Promise<void> {
   const body: Schemas["Experiment"] = {
     key: "mixed",
@@ -274,6 +308,7 @@ async function farewell(): Promise<void> {
 
 await operations();
 await texts();
+await labels();
 await experiment();
 await answers();
 try {

@@ -118,6 +118,15 @@ def test_old_minutes_are_forgotten(controls: Controls) -> None:
     assert list(controls.read("wider", 0)) == [NOW + KEPT_MINUTES - 1, NOW + KEPT_MINUTES]
 
 
+def test_a_name_may_keep_its_counts_for_longer(controls: Controls) -> None:
+    kept = 10 * KEPT_MINUTES
+    for minute in (NOW, NOW + kept - 1):
+        controls.add("labels/reviews", minute, {"Negative": 2}, kept=kept)
+    assert list(controls.read("labels/reviews", 0)) == [NOW, NOW + kept - 1]
+    controls.add("labels/reviews", NOW + kept, {"Negative": 2}, kept=kept)
+    assert list(controls.read("labels/reviews", 0)) == [NOW + kept - 1, NOW + kept]
+
+
 @pytest.mark.redis
 def test_every_key_of_a_tally_expires(redis: Redis) -> None:
     RedisControls(redis).add("wider", NOW, {"new.rankings": 1})

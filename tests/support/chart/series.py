@@ -9,6 +9,7 @@ from prometheus_client.metrics import Counter, Histogram, MetricWrapperBase
 
 import features.telemetry.ingest_metrics
 import serving.telemetry.metrics
+import serving.telemetry.text_metrics
 
 TARGET_LABELS = frozenset({"namespace"})  # given by who scrapes, not by who is scraped
 # Triton's own. tests/contract/service/test_prometheus.py holds them against a real server.
@@ -41,7 +42,11 @@ def metrics_of(module: ModuleType) -> list[MetricWrapperBase]:
 def every_metric() -> dict[str, MetricWrapperBase]:
     """All declared metrics by the name they are declared under."""
     found = {}
-    for module in (serving.telemetry.metrics, features.telemetry.ingest_metrics):
+    for module in (
+        serving.telemetry.metrics,
+        serving.telemetry.text_metrics,
+        features.telemetry.ingest_metrics,
+    ):
         for metric in metrics_of(module):
             name = next(metric.describe().__iter__()).name
             found[f"{name}_total" if isinstance(metric, Counter) else name] = metric

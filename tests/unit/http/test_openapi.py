@@ -11,12 +11,14 @@ import pytest
 from openapi_spec_validator import validate
 
 from serving.experiments.published import keep_reading
+from serving.http.documented import EXAMPLES
+from serving.http.labels.examples import CLASSIFIER
 from serving.http.schemas.example_experiment import DECLARED, READING
-from serving.http.schemas.examples import EXAMPLES
 from serving.http.schemas.pages.examples import PAGES, PLACEMENTS
 from serving.search.answers.answer import Answer
 from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import Experiment
+from serving.shops.labels.classifier import Classifier
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
 from tests.support.service import Service, view
@@ -34,14 +36,15 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 def shop(tokenizer_path: Path) -> Service:
     arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
     experiment = {"key": "spread", "status": "running", "arms": arms}
-    rules = Rules.model_validate(
-        {"experiments": [experiment], "placements": PLACEMENTS, "pages": PAGES}
-    )
+    alert = {"key": "complaints", "classifier": "reviews", "label": "Negative"}
+    declared = {"experiments": [experiment], "alerts": {"labels": [alert]}}
+    rules = Rules.model_validate({**declared, "placements": PLACEMENTS, "pages": PAGES})
     service = Service(tokenizer_path, rules=rules)
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
     KeptAnswers(service.controls).put({"returns": Answer.of(EXAMPLES["get_answer"].answer)})
+    service.shop.classifiers.put("reviews", Classifier.model_validate(CLASSIFIER))
     return service
 
 
@@ -110,6 +113,9 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/experiments/{key}/decision", "post"),
         ("/v1/pages/{name}", "post"), ("/v1/placements", "get"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
+        ("/v1/classify", "post"), ("/v1/texts", "post"), ("/v1/alerts", "get"),
+        ("/v1/classifiers", "get"), ("/v1/classifiers/{name}", "get"),
+        ("/v1/classifiers/{name}", "put"), ("/v1/classifiers/{name}", "delete"),
     }  # fmt: skip
 
 
@@ -168,7 +174,8 @@ def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
             continue
         assert {"401", "403", "429", "503"} <= told, path
         assert ({"400", "413", "415", "422"} <= told) == ("requestBody" in operation), path
-        assert ("404" in told) == ("{" in path), path
+        names = "{" in path or operation["operationId"] in ("classify", "post_texts")
+        assert ("404" in told) == names, path
         for status in told - {"200", "202", "204"}:
             problem = resolved(document, operation["responses"][status])
             media = problem["content"]["application/problem+json"]

@@ -10,7 +10,7 @@ import pytest
 from features.arrays import FloatArray
 from serving.errors import ModelTimeoutError, ModelUnavailableError
 from serving.models.tokenizer import Tokenizer
-from serving.ranking.rerank import Rerank
+from serving.ranking.texts.rerank import Rerank
 from serving.types import Route
 from tests.support.fakes import FakeEncoder
 from tests.support.service import Service

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tests.support.judged_sentences import Judged, figures, judged, reader, told
+from tests.support.texts.judged_sentences import Judged, figures, judged, reader, told
 
 SENTENCES = [*judged("sentences"), *judged("unseen")]
 

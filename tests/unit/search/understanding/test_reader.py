@@ -7,7 +7,7 @@ import pytest
 from features.catalog.item import Item
 from serving.search.understanding.numbers import number
 from serving.search.understanding.wishes import RELAXED_IN_TURN, Wanted, Why
-from tests.support.judged_sentences import reader, reader_of
+from tests.support.texts.judged_sentences import reader, reader_of
 
 
 @pytest.mark.parametrize("text", ["no nuts", "without any nuts", "nut-free"])

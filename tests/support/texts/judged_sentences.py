@@ -19,7 +19,7 @@ from serving.search.words.analysis import Analyzer
 from serving.search.words.item_terms import ItemTerms
 from serving.search.words.lexicon import Lexicon
 
-_FOLDER = Path(__file__).parents[1] / "data" / "search" / "user_context"
+_FOLDER = Path(__file__).parents[2] / "data" / "search" / "user_context"
 _PREFIX = {Wanted.EXCLUDE_BRAND: "not"}
 
 

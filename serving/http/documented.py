@@ -1,12 +1,87 @@
-"""What the OpenAPI document says of the groups of endpoints, and of their headers."""
+"""What the OpenAPI document tells of: its models, its groups of endpoints, examples and headers."""
 
+from pydantic import BaseModel
+
+from serving.http.answers import schemas as of_answers
+from serving.http.labels import examples as label_examples
+from serving.http.labels import schemas as labels
+from serving.http.problems import Problem
+from serving.http.schemas import (
+    events,
+    examples,
+    experiments,
+    items,
+    kinds,
+    operations,
+    rankings,
+    readings,
+    rerank,
+    suggest,
+    users,
+)
+from serving.http.schemas.pages import page, placements
+from serving.shops.experiments import Experiment
+from serving.shops.labels.classifier import Classifier
+
+MODELS: tuple[type[BaseModel], ...] = (
+    rankings.RankRequest,
+    rankings.SearchRequest,
+    rankings.RecommendRequest,
+    rankings.RankResponse,
+    rankings.SearchResponse,
+    kinds.BrandsRequest,
+    kinds.CategoriesRequest,
+    kinds.LikedResponse,
+    page.PageRequest,
+    page.PageResponse,
+    suggest.SuggestResponse,
+    *of_answers.MODELS,
+    events.EventsResponse,
+    events.EventsImported,
+    items.ItemsPut,
+    items.ItemsPatch,
+    items.ItemsResponse,
+    items.ImportResponse,
+    items.ItemPatch,
+    items.ItemOut,
+    items.ItemPage,
+    users.MergeRequest,
+    users.UserFeatures,
+    rerank.TextsRerank,
+    rerank.DocumentsRerank,
+    rerank.TextScore,
+    rerank.CohereAnswer,
+    rerank.VoyageAnswer,
+    experiments.ExperimentsOut,
+    experiments.ExperimentOut,
+    readings.ReadingOut,
+    experiments.VersionsOut,
+    placements.PlacementsOut,
+    experiments.DecisionIn,
+    Experiment,
+    labels.ClassifyRequest,
+    labels.ClassifyResponse,
+    labels.StreamRequest,
+    labels.StreamResponse,
+    Classifier,
+    labels.ClassifierOut,
+    labels.ClassifierWhole,
+    labels.ClassifiersOut,
+    labels.AlertsOut,
+    operations.Home,
+    operations.Health,
+    operations.Ready,
+    operations.ShopStatus,
+    operations.Accepted,
+    Problem,
+)
+EXAMPLES = {**examples.EXAMPLES, **label_examples.EXAMPLES}
 ABOUT = """\
 Ranking for storefronts: search, recommendations and the order of what you offer.
 
 Send a key as `Authorization: Bearer <key>`; each group names the scope that it needs. Every answer
 has `x-request-id`. Errors are RFC 9457 problem documents, and `code` says what is wrong.
 """
-# By name: what they are, and their paths.
 TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Rankings": (
         "What to show, in which order. Scope `rank`.",
@@ -28,6 +103,17 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Answers": (
         "A customer's question and the shop's answers. Scope `rank`; the collection: `items`.",
         ("/v1/answers/rank", "/v1/answers", "/v1/answers/{answer_id}"),
+    ),
+    "Labels": (
+        "Labels for texts, and alerts when one rises. Scope `rank`; for streams `events`, else "
+        "`admin`.",
+        (
+            "/v1/classify",
+            "/v1/texts",
+            "/v1/classifiers",
+            "/v1/classifiers/{name}",
+            "/v1/alerts",
+        ),
     ),
     "Events": (
         "What shoppers do. Scope `events`.",

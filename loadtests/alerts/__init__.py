@@ -1,0 +1,1 @@
+"""Simulates years of labelled texts: how often alerts are wrong, and which rises they find."""

@@ -1,0 +1,1 @@
+"""Labels over HTTP: texts, the classifiers that label them, and alerts."""

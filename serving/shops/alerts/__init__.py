@@ -1,0 +1,1 @@
+"""Alerts: a label rises against its own history (docs/classify.md, docs/adr/0047)."""

@@ -1,0 +1,34 @@
+"""Metrics of texts that are no items: customers' questions, labels, and alerts on these."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+# Answers to questions (serving/ranking/texts/answers.py)
+ANSWERED = Counter(
+    "vitrine_questions_total",
+    "Questions by outcome: answered, or why a human is to: not_sure, no_answers; and by route: "
+    "model, fallback (by words).",
+    ("outcome", "route"),
+)
+ANSWER_CONFIDENCE = Histogram(
+    "vitrine_answer_confidence", "How sure the first answer to a question was, by route.",
+    ("route",), buckets=_SHARES,
+)  # fmt: skip
+# Labels of texts, and alerts on them (serving/shops/alerts)
+LABELLED_TEXTS = Counter(
+    "vitrine_labelled_texts_total",
+    "Texts of streams by classifier and label; label 'unsure': none was likely enough.",
+    ("classifier", "label"),
+)
+LABEL_ALERT_FIRING = Gauge(
+    "vitrine_label_alert_firing", "1: this label rises against its own history.", ("alert",),
+    multiprocess_mode="livemax",
+)  # fmt: skip
+ALERT_MESSAGES = Counter(
+    "vitrine_alert_messages_total",
+    "Tries of an alert's webhook: delivered, failed (tried again), given_up.",
+    ("outcome",),
+)
+for _outcome in ("delivered", "failed", "given_up"):
+    ALERT_MESSAGES.labels(outcome=_outcome)
