@@ -26,12 +26,13 @@ from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
+from serving.http.routes.shops import add_shops
 from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_merge, add_user_features
 from serving.http.settings import AccessSettings
 from serving.http.status import Status
 from serving.ranking.rerank import Rerank
-from serving.shops.items import ItemCache
+from serving.shops.registry.registry import Registry
 from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
 
@@ -41,6 +42,7 @@ class Endpoints:
     """What the HTTP layer calls."""
 
     shops: Shops
+    registry: Registry
     rankings: RankingRoutes
     events: EventRoutes
     rerank: Rerank
@@ -49,7 +51,7 @@ class Endpoints:
     access: AccessSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
-    demo_items: ItemCache | None = None  # for the demo shop; None: there is none
+    demo: bool = False  # whether there is a demo shop
 
 
 def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
@@ -87,13 +89,14 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
-    add_operations(app, endpoints.status, endpoints.keys)
+    add_shops(app, endpoints.registry, endpoints.shops, endpoints.keys)
+    add_operations(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_docs(app)
     add_console(app)
-    add_home(app, endpoints.demo_items is not None)
+    add_home(app, endpoints.demo)
     add_snippet(app)
-    if endpoints.demo_items is not None:
-        add_pages(app, endpoints.demo_items, endpoints.keys)
+    if endpoints.demo:
+        add_pages(app, endpoints.shops, endpoints.keys)
     schema = document(app)
     app.openapi = lambda: schema  # type: ignore[method-assign]
     app.openapi_url = "/openapi.json"

@@ -24,7 +24,10 @@ from serving.http.schemas import (
     users,
 )
 from serving.http.schemas.examples import EXAMPLES, Example
+from serving.http.schemas.operator import shops
+from serving.http.tags import ABOUT, HEADERS, TAGS
 from serving.shops.experiments import Experiment
+from serving.shops.registry.definition import ShopDefinition
 
 _MODELS: tuple[type[BaseModel], ...] = (
     rankings.RankRequest,
@@ -58,6 +61,11 @@ _MODELS: tuple[type[BaseModel], ...] = (
     experiments.VersionsOut,
     experiments.DecisionIn,
     Experiment,
+    shops.ShopsOut,
+    shops.ShopOut,
+    shops.KeyIn,
+    shops.KeyMade,
+    ShopDefinition,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -65,64 +73,10 @@ _MODELS: tuple[type[BaseModel], ...] = (
     operations.Accepted,
     Problem,
 )
-_ABOUT = """\
-Ranking for storefronts: search, recommendations and the order of what you offer.
-
-Send a key as `Authorization: Bearer <key>`; each group names the scope that it needs. Every answer
-has `x-request-id`. Errors are RFC 9457 problem documents, and `code` says what is wrong.
-"""
-_TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Rankings": (
-        "What to show, in which order. Scope `rank`.",
-        (
-            "/v1/rank",
-            "/v1/search",
-            "/v1/recommend",
-            "/v1/recommend/brands",
-            "/v1/recommend/categories",
-            "/v1/items/{item_id}/similar",
-        ),
-    ),
-    "Suggestions": ("What somebody is typing. Scope `rank`.", ("/v1/suggest",)),
-    "Rerank": (
-        "Free texts against a query, for existing clients. Scope `rank`.",
-        ("/rerank", "/v1/rerank", "/v2/rerank"),
-    ),
-    "Events": (
-        "What shoppers do. Scope `events`.",
-        ("/v1/events", "/v1/events/import", "/v1/users/{user_id}/merge"),
-    ),
-    "Items": (
-        "The catalogue. Scope `items`.",
-        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}"),
-    ),
-    "Shoppers": (
-        "What is known of a shopper. Scope `admin`.",
-        ("/v1/users/{user_id}", "/v1/users/{user_id}/features"),
-    ),
-    "Experiments": (
-        "What the shop tries, and by which versions of the ranker. Scope `admin`.",
-        (
-            "/v1/experiments",
-            "/v1/experiments/{key}",
-            "/v1/experiments/{key}/decision",
-            "/v1/experiments/{key}/reading",
-            "/v1/versions",
-        ),
-    ),
-    "Operations": (
-        "For operators. No key, but for `/v1/status` (scope `rank`).",
-        ("/", "/healthz", "/readyz", "/metrics", "/v1/status"),
-    ),
-}
-_HEADERS = {
-    "Rankings": {"x-vitrine-variant": "What the request was ranked by."},
-    "Rerank": {
-        "x-vitrine-route": "`model`, or `fallback`: by words.",
-        "x-vitrine-truncated": "Places of texts that were cut; left out when none was.",
-    },
-}
-_CONFLICTING = ("put_experiment", "delete_experiment")
+_CONFLICTING = (
+    "put_experiment", "delete_experiment", "put_shop", "delete_shop", "put_shop_key",
+    "delete_shop_key",
+)  # fmt: skip
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}
 
 
@@ -133,8 +87,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         openapi_version="3.1.0",
         routes=app.routes,
-        description=_ABOUT,
-        tags=[{"name": name, "description": about} for name, (about, _) in _TAGS.items()],
+        description=ABOUT,
+        tags=[{"name": name, "description": about} for name, (about, _) in TAGS.items()],
     )
     components = schema.setdefault("components", {})
     # Events are judged one by one, so our model holds raw values; callers see the true form.
@@ -181,7 +135,7 @@ def ref(model: type[BaseModel]) -> dict[str, str]:
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
     """Tag, summary, examples, headers and errors of one operation."""
-    tag = next(name for name, (_, paths) in _TAGS.items() if path in paths)
+    tag = next(name for name, (_, paths) in TAGS.items() if path in paths)
     operation["tags"] = [tag]
     summary, _, rest = operation["description"].partition("\n")
     operation["summary"] = summary.strip().rstrip(".")
@@ -194,7 +148,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         media["example"] = example.body
     responses = operation["responses"]
     for status in [status for status in responses if status in _DONE]:
-        _show(responses[status], status, example, _HEADERS.get(tag, {}))
+        _show(responses[status], status, example, HEADERS.get(tag, {}))
     for status in _statuses(path, operation):
         responses[status] = {"$ref": f"#/components/responses/{_name(status)}"}
 

@@ -62,7 +62,7 @@ def count_ranking(shop: Shop, slate: Slate) -> None:
     several = len(exposures) + len(promoted) > 1
     variant = SEVERAL if several else slate.assignment.variant
     reason = slate.reason or "none"
-    RANKINGS.labels(slate.route.value, reason, variant).inc()
+    RANKINGS.labels(shop.name, slate.route.value, reason, variant).inc()
     for exposure in exposures:
         EXPERIMENT_RANKINGS.labels(
             exposure.experiment, exposure.variant, slate.route.value, reason

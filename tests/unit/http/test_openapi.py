@@ -13,7 +13,9 @@ from openapi_spec_validator import validate
 from serving.experiments.published import keep_reading
 from serving.http.schemas.example_experiment import DECLARED, READING
 from serving.http.schemas.examples import EXAMPLES
+from serving.http.schemas.operator.example_shop import DEFINED, KEY
 from serving.shops.experiments import Experiment
+from serving.shops.registry.definition import ShopDefinition
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
 from tests.support.service import Service, view
@@ -36,6 +38,8 @@ def shop(tokenizer_path: Path) -> Service:
     service.catalog.upsert(GROCERIES)
     keep_reading(service.controls, "spread", READING)
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
+    service.registry.put("outlet", ShopDefinition.model_validate(DEFINED))
+    service.registry.put_key("outlet", "storefront", {**KEY, "sha256": "0" * 64})
     return service
 
 
@@ -97,6 +101,9 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
+        ("/v1/shops", "get"), ("/v1/shops/{name}", "get"), ("/v1/shops/{name}", "put"),
+        ("/v1/shops/{name}", "delete"), ("/v1/shops/{name}/keys/{key_name}", "put"),
+        ("/v1/shops/{name}/keys/{key_name}", "delete"),
         ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
         ("/v1/experiments/{key}/decision", "post"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
