@@ -69,7 +69,8 @@ def endpoints(
     access = settings.access
     keys = watched_keys(access.keys_path)
     controls = open_controls(settings.store)
-    rounds = Rounds(settings.refresh_interval_s)
+    # Half as often as the default shop is followed: an event and an item still count within a second.
+    rounds = Rounds(2 * settings.refresh_interval_s)
     Following(controls, shops, keys, opener.registered, rounds).start()
     guarded = GuardedRanker(
         GatheredRanker(ranker, settings.ranker),

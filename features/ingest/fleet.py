@@ -25,7 +25,7 @@ from features.store.backends import open_event_log, open_log_space
 from features.store.settings import StoreSettings
 from features.store.shops import delete_store, shop_store
 
-IDLE_S = 0.3  # between two looks at a shop where nothing happens
+IDLE_S = 0.4  # between two looks at a shop where nothing happens
 GRACE_S = 10.0  # replicas let a removed shop go within a second
 _FOLLOWED_S, _RETRY_S = 0.5, 1.0
 _BATCH_EVENTS = 1_000  # of a shop at a time: others wait for so long

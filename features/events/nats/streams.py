@@ -182,8 +182,9 @@ class NatsStreams:
 
     def delete(self) -> None:
         """Delete the streams but for the lease; this object is of no use then."""
-        for name in map(self.layout.stream, ("events", "rankings", "progress")):
-            self._connection.call(partial(_deleted, name=name))
+        own: tuple[Stream, ...] = ("events", "rankings", "progress")
+        for stream in own:
+            self._connection.call(partial(_deleted, name=self.layout.stream(stream)))
 
     def _get(self, stream: Stream, wanted: dict[str, Any]) -> tuple[list[Stored], bool]:
         """What is found, and whether there is no more of it."""

@@ -66,7 +66,6 @@ async def test_what_one_shop_is_told_reaches_that_shop_alone(
     await one.upkeep.edit([("milk", milk)])
     wait_until(lambda: "milk" in one.items.table.row_of)
     wait_until(lambda: one.retrieval.n_awaited == 0)
-    assert one.suggestions.suggest("", 5).suggestions
     event = BehaviorEvent("e1", EventType.CLICK, NOW_S, user_id="ann", item_id="milk")
     assert (await one.intake.append([event])).accepted == 1
     assert (await other.intake.append([event])).accepted == 1  # no duplicate of another shop's
