@@ -69,7 +69,7 @@ def endpoints(
     access = settings.access
     keys = watched_keys(access.keys_path)
     controls = open_controls(settings.store)
-    # Half as often as the default shop is followed: an event and an item still count within a second.
+    # Half as often as the default shop: an event and an item still count within a second.
     rounds = Rounds(2 * settings.refresh_interval_s)
     Following(controls, shops, keys, opener.registered, rounds).start()
     guarded = GuardedRanker(

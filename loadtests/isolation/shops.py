@@ -150,7 +150,7 @@ def _pages(client: httpx.Client) -> list[Any]:
     items: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:
-        asked = {"limit": 500, **({"cursor": cursor} if cursor else {})}
+        asked: dict[str, int | str] = {"limit": 500, **({"cursor": cursor} if cursor else {})}
         page = client.get("/v1/items", params=asked).json()
         items += page["items"]
         cursor = page["cursor"]
