@@ -7,17 +7,21 @@
     │   ├── UnknownAnswerError          404
     │   ├── UnknownExperimentError      404
     │   ├── UnknownPageError            404
+    │   ├── UnknownShopError            404
+    │   ├── UnknownKeyError             404
     │   ├── NoReadingError              404
     │   ├── UnknownClassifierError      404
     │   ├── ConflictError               409
     │   ├── UnauthenticatedError        401
     │   ├── ForbiddenError              403
+    │   │   └── ShopPausedError
     │   ├── RateLimitedError            429
     │   ├── MalformedBodyError          400
     │   └── BodyTooLargeError           413
     ├── OverloadedError         503, try again soon
     ├── LogFullError            503, try again when there is room
     ├── StoreAwayError          503, try again soon
+    ├── ShopOpeningError        503, try again soon
     └── RankingError            a dependency failed; the pipeline answers with rules
         ├── ModelUnavailableError
         │   └── ModelUnreachableError
@@ -83,6 +87,20 @@ class UnknownPageError(RequestError):
     status_code = 404
 
 
+class UnknownShopError(RequestError):
+    """No such shop is registered."""
+
+    code = "unknown_shop"
+    status_code = 404
+
+
+class UnknownKeyError(RequestError):
+    """The shop has no such key."""
+
+    code = "unknown_key"
+    status_code = 404
+
+
 class NoReadingError(RequestError):
     """The experiment was not read yet."""
 
@@ -116,6 +134,12 @@ class ForbiddenError(RequestError):
 
     code = "forbidden"
     status_code = 403
+
+
+class ShopPausedError(ForbiddenError):
+    """The shop is paused: it keeps everything, and answers nobody."""
+
+    code = "shop_paused"
 
 
 class RateLimitedError(RequestError):
@@ -157,6 +181,13 @@ class StoreAwayError(VitrineError):
     """A store does not answer; what was told may be there all the same, and is to come again."""
 
     code = "store_away"
+    status_code = 503
+
+
+class ShopOpeningError(VitrineError):
+    """The shop is registered, and this replica is opening it."""
+
+    code = "shop_opening"
     status_code = 503
 
 

@@ -7,8 +7,6 @@ from itertools import accumulate
 
 from features.arrays import FloatArray
 
-DEFAULT_SHOP = "default"
-
 
 class Route(StrEnum):
     """How a ranking came about."""

@@ -1,19 +1,11 @@
-"""Everything behind HTTP, constructed and filled: the wiring of one ingress replica."""
+"""One ingress replica, constructed: the shops' stores and indexes, the path, the endpoints."""
 
 from functools import partial
 
 import numpy as np
 
-from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
-from features.store.backends import (
-    open_catalog,
-    open_controls,
-    open_event_log,
-    open_log_space,
-)
-from features.store.feature_store import open_store
-from features.store.online import OnlineFeatures
+from features.store.backends import open_controls
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
 from serving.http.answers.routes import AnswerRoutes
@@ -26,8 +18,7 @@ from serving.http.routes.rankings import RankingRoutes
 from serving.http.status import Status
 from serving.models.batcher import RankerClient
 from serving.models.breaker import Breaker, CandidateBreakers, GuardedEncoder, GuardedRanker
-from serving.models.connection import served_versions
-from serving.models.contract import MAX_TOKENS, Limits, candidate_model
+from serving.models.contract import Limits, candidate_model
 from serving.models.encoder import TextVectors
 from serving.models.latency import LatencyEstimate
 from serving.models.limits import CandidateLimits, PublishedLimits
@@ -47,30 +38,16 @@ from serving.ranking.sources import Sources
 from serving.ranking.texts.answers import AnswerRanking
 from serving.ranking.texts.rerank import Rerank
 from serving.search.relevance import RelevanceModels
-from serving.search.retrieval import Retrieval
-from serving.search.suggest.suggestions import Suggestions
-from serving.search.vectors import StoredVectors
-from serving.search.words.analysis import Analyzer
-from serving.search.words.synonyms import meanings
 from serving.settings import Settings
-from serving.shops.alerts.watch import Watch
-from serving.shops.alerts.webhook import Webhook
-from serving.shops.answers.answers import Answers
-from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import CANDIDATE
-from serving.shops.intake import Intake
-from serving.shops.items import ItemCache
-from serving.shops.labels.classifiers import Classifiers
-from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
-from serving.shops.refresh import Refresher
-from serving.shops.reserve import Reserve
+from serving.shops.registry.following import Following
+from serving.shops.registry.opening import Opener
+from serving.shops.registry.registry import Registry
+from serving.shops.registry.rounds import Rounds
 from serving.shops.rules import read_rules
-from serving.shops.shop import Shop, Shops
-from serving.shops.steering.steering import Steering
-from serving.shops.upkeep import Upkeep
+from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
-from serving.types import DEFAULT_SHOP
 
 _LIMITS_S = 1.0  # patience with a model server that is asked for its version's limits
 
@@ -82,19 +59,36 @@ def endpoints(
     model = settings.model
     tokenizer = Tokenizer(model.tokenizer_path)
     text_vectors = TextVectors.of(model)
-    shop = _shop(settings, tokenizer, text_vectors)
-    shops = Shops([shop])
+    opener = Opener(
+        settings.store,
+        model,
+        settings.retrieval,
+        Pseudonyms.from_file(settings.access.pseudonym_key_path),
+        settings.alerts,
+        settings.refresh_interval_s,
+        tokenizer,
+        text_vectors,
+    )
+    default = opener.default(read_rules(settings.rules_path))
+    default.start()
+    shops = Shops([default.shop])
+    access = settings.access
+    keys = watched_keys(access.keys_path)
+    controls = open_controls(settings.store)
+    # Half as often as the default shop: an event and an item still count within a second.
+    rounds = Rounds(2 * settings.refresh_interval_s)
+    Following(controls, shops, keys, opener.registered, rounds).start()
     guarded = GuardedRanker(
         GatheredRanker(ranker, settings.ranker),
         Breaker("ranker", settings.breaker),
-        _candidate_breakers(settings, shop),
+        _candidate_breakers(settings, shops),
     )
     encoder = GuardedEncoder(text_vectors, Breaker("encoder", settings.breaker))
     shopper_features = ShopperFeatures(
         tokenizer,
         _limits(model),
         settings.pipeline,
-        _candidate_limits(model, shop),
+        _candidate_limits(model, shops),
     )
     admission = Admission(settings.admission)
     pipeline = RankingPipeline(
@@ -110,10 +104,10 @@ def endpoints(
     )
     contexts = Contexts(settings.pipeline)
     processors = span_processors()
-    access = settings.access
-    pace = Pace(CONSUMER, access.max_import_waiting)
+    pace = partial(Pace, CONSUMER, access.max_import_waiting)
     return Endpoints(
         shops=shops,
+        registry=Registry(controls),
         rankings=RankingRoutes(pipeline, shops, contexts),
         pages=PageRoutes(PageComposer(pipeline), shops, contexts),
         events=EventRoutes(shops, EventImport(access.max_import_line_bytes, pace)),
@@ -126,11 +120,11 @@ def endpoints(
             AnswerRanking(encoder, admission, settings.pipeline), shops, settings.pipeline
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
-        keys=watched_keys(access.keys_path),
+        keys=keys,
         access=access,
         assistant=settings.assistant,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
-        demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
+        demo=settings.pages,
     )
 
 
@@ -140,12 +134,12 @@ def _limits(settings: ModelSettings) -> PublishedLimits:
     return limits
 
 
-def _candidate_limits(settings: ModelSettings, shop: Shop) -> CandidateLimits:
+def _candidate_limits(settings: ModelSettings, shops: Shops) -> CandidateLimits:
     """Of the versions that the rules name, and of the newest candidate, whichever that is."""
 
     def versions() -> set[str]:
-        newest = shop.steering.standing.candidate
-        return {*shop.rules.ranker_versions, *([newest] if newest else [])}
+        newest = {shop.steering.standing.candidate for shop in shops.all()}
+        return _named(shops) | {version for version in newest if version}
 
     limits = CandidateLimits(
         versions, lambda version: _published(settings, candidate_model(settings.ranker, version))
@@ -158,76 +152,13 @@ def _published(settings: ModelSettings, model: str) -> Limits:
     return published_limits(settings.grpc_address, model, settings.tls, _LIMITS_S)
 
 
-def _candidate_breakers(settings: Settings, shop: Shop) -> CandidateBreakers:
+def _candidate_breakers(settings: Settings, shops: Shops) -> CandidateBreakers:
     def breaker(version: str) -> Breaker:
         return Breaker(candidate_model(settings.model.ranker, version), settings.breaker)
 
-    return CandidateBreakers(lambda: shop.rules.ranker_versions, breaker, breaker(CANDIDATE))
+    return CandidateBreakers(lambda: _named(shops), breaker, breaker(CANDIDATE))
 
 
-def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Shop:
-    """The one shop, filled, and followed by its refresher."""
-    log = open_event_log(settings.store)
-    catalog = open_catalog(settings.store)
-    reserve = Reserve(open_log_space(settings.store))
-    online = OnlineFeatures(open_store(settings.store))
-    items = ItemCache(tokenizer, MAX_TOKENS, settings.store.prices)
-    rules = read_rules(settings.rules_path)
-    profile = settings.model.encoder_profile
-    retrieval = Retrieval(
-        items,
-        StoredVectors(settings.retrieval.vectors_path, encoder, profile),
-        Analyzer(settings.retrieval.language),
-        RelevanceModels.of_profile(profile),
-        synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
-    )
-    suggestions = Suggestions(items, settings.retrieval.language)
-    neighbors = NeighborFile(settings.retrieval.neighbors_path)
-    Refresher(
-        catalog,
-        log,
-        online,
-        items,
-        retrieval,
-        suggestions,
-        neighbors,
-        settings.refresh_interval_s,
-    ).start()
-    model = settings.model
-    controls = open_controls(settings.store)
-    steering = Steering(
-        rules,
-        controls,
-        offered=partial(served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
-    )
-    steering.start()
-    vectors_path = settings.retrieval.vectors_path
-    answers = Answers(
-        KeptAnswers(controls),
-        reserve,
-        StoredVectors(vectors_path.with_name(f"answers_{vectors_path.name}"), encoder, profile),
-        profile,
-        Analyzer(settings.retrieval.language),
-    )
-    answers.start()
-    webhook = Webhook.of(rules.alerts.webhook, settings.alerts)
-    alerts = Watch(DEFAULT_SHOP, rules.alerts, controls, webhook)
-    alerts.start()
-    return Shop(
-        name=DEFAULT_SHOP,
-        items=items,
-        retrieval=retrieval,
-        suggestions=suggestions,
-        pseudonyms=Pseudonyms.from_file(settings.access.pseudonym_key_path),
-        shoppers=online,
-        log=log,
-        reserve=reserve,
-        intake=Intake(log, reserve),
-        upkeep=Upkeep(catalog, reserve),
-        answers=answers,
-        controls=controls,
-        steering=steering,
-        classifiers=Classifiers(controls, profile),
-        label_counts=LabelCounts(controls),
-        alerts=alerts,
-    )
+def _named(shops: Shops) -> set[str]:
+    """The versions that the rules of any shop name."""
+    return {version for shop in shops.all() for version in shop.rules.ranker_versions}

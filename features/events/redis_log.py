@@ -79,17 +79,17 @@ class RedisEventLog:
         clock: Callable[[], float] = time.time,
         prefix: str = "{vitrine}",
         lease: Lease = UNSHARED,
+        lease_prefix: str | None = None,  # under which the lease lies; None: the same
     ) -> None:
         self._client: Any = client
         self._clock, self._lease = clock, lease
         self._streams = RedisStreams(client, prefix)
-        self._key = {
-            name: self._streams.key(name)
-            for name in (
-                "events", "event_seq", "event_ids", "rankings", "ranking_ids",
-                "offsets", "statuses", "item_change", "item_changes", "lease",
-            )
-        }  # fmt: skip
+        names = (
+            "events", "event_seq", "event_ids", "rankings", "ranking_ids", "offsets", "statuses",
+            "item_change", "item_changes",
+        )  # fmt: skip
+        self._key = {name: self._streams.key(name) for name in names}
+        self._key["lease"] = f"{lease_prefix or prefix}:lease"
         self._append = client.register_script(_APPEND)
         self._replace = client.register_script(_REPLACE)
         self._commit = client.register_script(_COMMIT)

@@ -128,11 +128,22 @@ class SqliteLogSpace:
 
 
 class RedisLogSpace:
-    """`LogSpace` in the Redis of `client`, under `prefix`."""
+    """`LogSpace` in the Redis of `client`, under `prefix`.
 
-    def __init__(self, client: Redis, log_max: int | None, prefix: str = "{vitrine}") -> None:
+    share: of one shop of several, what it gets of the room for logs; None: the log is the only one.
+    One of several gives way at its own bound alone, not for what others have put into the store.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        log_max: int | None,
+        prefix: str = "{vitrine}",
+        share: float | None = None,
+    ) -> None:
         self._client: Any = client
         self._log_max = log_max
+        self._share = share
         self._streams = RedisStreams(client, prefix)
         self._sample = client.register_script(_SAMPLE)
 
@@ -142,8 +153,12 @@ class RedisLogSpace:
 
     def measure(self) -> Space:
         used, most = self._memory()
-        log_max = self._log_max or (int(LOG_SHARE * most) if most else None)
-        return Space(self._bytes("event") + self._bytes("ranking"), log_max, used, most)
+        log_share = LOG_SHARE * (self._share or 1.0)
+        log_max = self._log_max or (int(log_share * most) if most else None)
+        log = self._bytes("event") + self._bytes("ranking")
+        if self._share is not None:
+            return Space(log, log_max, log, None)
+        return Space(log, log_max, used, most)
 
     def trim(self, n_bytes: int, limit: int = 500) -> Trimmed:
         rankings = list(self._streams.oldest("ranking", limit))

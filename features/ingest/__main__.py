@@ -1,4 +1,4 @@
-"""Ingest as a process."""
+"""Ingest as a process, of all shops of an installation."""
 
 import argparse
 import signal
@@ -11,23 +11,15 @@ from pathlib import Path
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
+from features.ingest.fleet import Fleet
 from features.ingest.keeping.archiving import Archiver
-from features.ingest.keeping.erase import Eraser
 from features.ingest.keeping.trim import Trimmer
 from features.ingest.leader import lead
 from features.ingest.loop import Ingest
+from features.ingest.opened import opened
 from features.ingest.settings import IngestSettings
 from features.store.archive import Archive
-from features.store.backends import (
-    open_catalog,
-    open_event_log,
-    open_held_events,
-    open_lease,
-    open_log_space,
-)
-from features.store.feature_store import apply, is_current, open_store
-from features.store.offline import OfflineStore
-from features.store.online import OnlineFeatures
+from features.store.backends import open_controls, open_event_log, open_lease, open_log_space
 from features.telemetry.logs import log_json
 from features.telemetry.spans import start_tracing
 
@@ -41,25 +33,12 @@ def open_ingest(settings: IngestSettings) -> Iterator[Ingest]:
     """
     store = settings.store
     with closing(open_lease(store)) as lease:
-        log, catalog = open_event_log(store, lease), open_catalog(store)
-        held = open_held_events(store)
-        features = open_store(store)
-        if not is_current(features):
-            apply(features, store)
-        online = OnlineFeatures(features, lease)
-        analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
-        offline = OfflineStore(store.offline_path)
         archive = Archive(store.archive) if store.archive else None
-        eraser = Eraser(offline, settings.dataset_folders, [analysis], archive)
         archiving = (
             Archiver(open_event_log(store), archive, settings, lease) if archive else nullcontext()
         )
-        try:
-            with archiving:
-                yield Ingest(log, held, online, catalog, offline, eraser, settings, lease=lease)
-        finally:
-            for opened in (log, held, catalog, online):
-                opened.close()
+        with opened(settings, lease, archive) as ingest, archiving:
+            yield ingest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    store = settings.store
     try:
         with (
             open_ingest(settings) as ingest,
-            Trimmer(open_log_space(settings.store), settings.trim_every_s, ingest.lease),
+            Trimmer(open_log_space(store), settings.trim_every_s, ingest.lease),
+            Fleet(settings, open_controls(store), ingest.lease),
         ):
             if given.metrics_port:
                 # Only now: who is answered here may end the ingest that leads.

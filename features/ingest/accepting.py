@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
+from features.controls.shops import DEFAULT_SHOP
 from features.events.event import MAX_AHEAD_S, BehaviorEvent
 from features.ingest.status import IngestStatus
 from features.telemetry.ingest_metrics import INGESTED, UNKNOWN_ITEMS
@@ -18,6 +19,7 @@ def accept(
     now_s: float,
     known: Container[str],
     status: IngestStatus,
+    shop: str = DEFAULT_SHOP,
 ) -> tuple[list[Positioned], IngestStatus]:
     """Those of a batch, arrived by `newest_s`, that are folded, and `status` with its counts.
 
@@ -35,7 +37,7 @@ def accept(
             outcomes["completed" if event.held_seq is not None else late] += 1
         unknown += event.item_id is not None and event.item_id not in known
     for outcome, count in outcomes.items():
-        INGESTED.labels(outcome=outcome).inc(count)
+        INGESTED.labels(shop, outcome).inc(count)
     UNKNOWN_ITEMS.inc(unknown)
     return accepted, replace(
         status,

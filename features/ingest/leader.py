@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+from features.controls.shops import DEFAULT_SHOP
 from features.events.lease import Lease, LeaseLostError
 from features.ingest.loop import Ingest
 from features.telemetry.ingest_metrics import EVENTS_WAITING, LEADER
@@ -28,7 +29,7 @@ def lead(ingest: Ingest, stop: threading.Event) -> None:
                 _work(ingest, stop)
             except LeaseLostError:
                 _log.warning("the lease was lost: this ingest stands by")
-                EVENTS_WAITING.set(0)  # the one that leads now counts them
+                EVENTS_WAITING.labels(DEFAULT_SHOP).set(0)  # the one that leads now counts them
             finally:
                 LEADER.set(0)
                 _release(ingest.lease)

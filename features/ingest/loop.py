@@ -14,6 +14,7 @@ from itertools import groupby
 from features.behavior.aggregator import uncollected
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
+from features.controls.shops import DEFAULT_SHOP
 from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.lease import UNSHARED, Lease
@@ -57,8 +58,9 @@ class Ingest:
         settings: IngestSettings,
         clock: Callable[[], float] = time.time,
         lease: Lease = UNSHARED,
+        shop: str = DEFAULT_SHOP,
     ) -> None:
-        self.settings, self.lease = settings, lease
+        self.settings, self.lease, self._shop = settings, lease, shop
         self._log, self._catalog, self._offline = log, catalog, offline
         self._eraser, self._clock = eraser, clock
         self._online = online
@@ -66,9 +68,11 @@ class Ingest:
         self._catalog_change = 0
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
-        self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock)
+        self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock, shop)
         self._outcomes = Outcomes(log)
         self._status = IngestStatus()
+        for metric in (EVENTS_WAITING, EVENT_LAG_SECONDS, INGEST_FAILURES):
+            metric.labels(shop)  # there from the start: an increase needs a series before
         self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
         self._begun = False  # what is cached is what was written
         self._snapshots = Snapshots(offline, self._working)
@@ -89,7 +93,7 @@ class Ingest:
 
     def failed(self) -> None:
         """Count a step that raised, and begin again."""
-        INGEST_FAILURES.inc()
+        INGEST_FAILURES.labels(self._shop).inc()
         self._status = replace(self._status, failures_total=self._status.failures_total + 1)
         self.begin_again()
 
@@ -109,10 +113,10 @@ class Ingest:
         if self._log.wait(self.position, timeout_s):
             entries = self._log.read(self.position, self.settings.batch_events)
         waiting = self._log.last_seq() - self.position if entries else 0
-        EVENTS_WAITING.set(waiting)
+        EVENTS_WAITING.labels(self._shop).set(waiting)
         for erasures, run in groupby(entries, key=lambda entry: isinstance(entry[1], Erasure)):
             (self._erase if erasures else self._fold)(list(run))
-        EVENTS_WAITING.set(max(waiting - len(entries), 0))
+        EVENTS_WAITING.labels(self._shop).set(max(waiting - len(entries), 0))
         self._outcomes.settle(self._clock())
         if self._snapshots.due(self._behind()):
             self._save_snapshots()
@@ -159,7 +163,7 @@ class Ingest:
         ]
         newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
         accepted, self._status = accept(
-            events, newest_s, self._clock(), self._items.row_of, self._status
+            events, newest_s, self._clock(), self._items.row_of, self._status, self._shop
         )
         self.lease.check()
         self._waiting.hold(accepted, self._items.row_of)
@@ -179,7 +183,7 @@ class Ingest:
         )
         FLUSH_SECONDS.observe(time.perf_counter() - started_s)
         if logged_s is not None:
-            EVENT_LAG_SECONDS.observe(max(now_s - logged_s, 0.0))
+            EVENT_LAG_SECONDS.labels(self._shop).observe(max(now_s - logged_s, 0.0))
         trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
         self._outcomes.take([event for _, event in events if _has_outcome(event)], now_s)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from features.controls.shops import DEFAULT_SHOP
 from features.events.event import BehaviorEvent
 from features.events.held import Held, HeldEvents
 from features.events.log import EventLog
@@ -28,16 +29,17 @@ class Waiting:
         at_most: int,
         wait_s: float,
         clock: Callable[[], float],
+        shop: str = DEFAULT_SHOP,
     ) -> None:
         self._log, self._store, self._clock = log, store, clock
-        self._at_most, self._wait_s = at_most, wait_s
+        self._at_most, self._wait_s, self._shop = at_most, wait_s, shop
         self.reload()
 
     def reload(self) -> None:
         """Begin again from what is durable."""
         self._held = {held.seq: held for held in self._store.all()}
         self._look = True  # for items that are known by now
-        HELD_EVENTS.set(len(self._held))
+        HELD_EVENTS.labels(self._shop).set(len(self._held))
 
     def __contains__(self, seq: object) -> bool:
         """Whether the event at `seq` is to be folded without its item."""
@@ -63,7 +65,7 @@ class Waiting:
         self._store.hold(new)
         self._held.update((held.seq, held) for held in new)
         self._drop(list(islice(self._held, max(len(self._held) - self._at_most, 0))), "full")
-        HELD_EVENTS.set(len(self._held))
+        HELD_EVENTS.labels(self._shop).set(len(self._held))
 
     def look_again(self) -> None:
         """The catalogue has changed."""
@@ -83,13 +85,13 @@ class Waiting:
             self._store.drop(part)
             for seq in part:
                 del self._held[seq]
-        HELD_EVENTS.set(len(self._held))
+        HELD_EVENTS.labels(self._shop).set(len(self._held))
 
     def expire(self) -> None:
         """Drop what has waited for too long."""
         before_s = self._clock() - self._wait_s
         self._drop([held.seq for held in self._held.values() if held.held_s < before_s], "expired")
-        HELD_EVENTS.set(len(self._held))
+        HELD_EVENTS.labels(self._shop).set(len(self._held))
 
     def _rest(self, seq: int) -> BehaviorEvent | None:
         entries = self._log.read(seq - 1, 1)

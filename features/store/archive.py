@@ -114,6 +114,11 @@ class Archive:
             self._events.erase(user_id, session_ids)
             self._rankings.erase(user_id, session_ids)
 
+    def delete(self) -> None:
+        """Leave nothing; safe to repeat."""
+        self._events.delete()
+        self._rankings.delete()
+
     def prune(self, before_s: float) -> None:
         """Drop the days that ended before."""
         self._events.prune(before_s)

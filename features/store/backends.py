@@ -9,11 +9,12 @@ from features.events.lease import UNSHARED, FileLease, Lease, redis_lease
 from features.events.log import EventLog
 from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
-from features.store.settings import StoreSettings
+from features.store.settings import KEYS, StoreSettings
 
 
 def open_lease(settings: StoreSettings) -> Lease:
-    """The lease of ingest: a file in the state folder, or beside the log in Redis or NATS.
+    """The lease of ingest, of all shops: a file in the state folder, or beside the log in Redis or
+    NATS.
 
     Raises BlockingIOError when another process holds the file.
     """
@@ -43,7 +44,8 @@ def open_event_log(settings: StoreSettings, lease: Lease = UNSHARED) -> EventLog
 
     from features.events.redis_log import RedisEventLog
 
-    return RedisEventLog(Redis(**settings.redis.client_options()), lease=lease)
+    client = Redis(**settings.redis.client_options())
+    return RedisEventLog(client, prefix=settings.prefix, lease=lease, lease_prefix=KEYS)
 
 
 def open_log_space(settings: StoreSettings) -> LogSpace:
@@ -56,7 +58,9 @@ def open_log_space(settings: StoreSettings) -> LogSpace:
         return NatsLogSpace(settings.nats)
     from redis import Redis
 
-    return RedisLogSpace(Redis(**settings.redis.client_options()), settings.log_max_bytes)
+    share = settings.shop_share if settings.space else None
+    client = Redis(**settings.redis.client_options())
+    return RedisLogSpace(client, settings.log_max_bytes, settings.prefix, share)
 
 
 def open_held_events(settings: StoreSettings) -> HeldEvents:
@@ -65,7 +69,7 @@ def open_held_events(settings: StoreSettings) -> HeldEvents:
         return SqliteHeldEvents(settings.log_path)
     from redis import Redis
 
-    return RedisHeldEvents(Redis(**settings.redis.client_options()))
+    return RedisHeldEvents(Redis(**settings.redis.client_options()), settings.prefix)
 
 
 def open_catalog(settings: StoreSettings) -> Catalog:
@@ -76,7 +80,7 @@ def open_catalog(settings: StoreSettings) -> Catalog:
 
     from features.catalog.redis_store import RedisCatalog
 
-    return RedisCatalog(Redis(**settings.redis.client_options()))
+    return RedisCatalog(Redis(**settings.redis.client_options()), settings.prefix)
 
 
 def open_controls(settings: StoreSettings) -> Controls:
@@ -87,4 +91,4 @@ def open_controls(settings: StoreSettings) -> Controls:
 
     from features.controls.redis_store import RedisControls
 
-    return RedisControls(Redis(**settings.redis.client_options()))
+    return RedisControls(Redis(**settings.redis.client_options()), settings.prefix)

@@ -67,6 +67,11 @@ class DayFiles:
             if day < _day(before_s):
                 self._files.delete_file(f"{self._root}/{day}")
 
+    def delete(self) -> None:
+        """Delete all tables, and where their writer is; safe to repeat."""
+        if self._files.get_file_info(self._root).type is not FileType.NotFound:
+            self._files.delete_dir(self._root)
+
     def _days(self) -> list[str]:
         selector = FileSelector(self._root, allow_not_found=True)
         names = (info.base_name for info in self._files.get_file_info(selector))

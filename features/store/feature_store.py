@@ -1,14 +1,16 @@
 """From the settings to a Feast store: SQLite or Redis online, Parquet offline."""
 
+import fcntl
 import sqlite3
 from contextlib import closing
 from typing import Any
 
 from feast import FeatureStore, RepoConfig
+from feast.errors import FeatureViewNotFoundException
 
 from features.definitions import COLUMNS, definitions
 from features.store.offline import OfflineStore
-from features.store.settings import PROJECT, StoreSettings
+from features.store.settings import StoreSettings
 
 
 def open_store(settings: StoreSettings) -> FeatureStore:
@@ -24,14 +26,19 @@ def open_store(settings: StoreSettings) -> FeatureStore:
             # A late event changes a row without a newer timestamp, and only ingest writes.
             "skip_dedup": True,
         }
-    config = RepoConfig(
-        project=PROJECT,
-        provider="local",
-        registry={
-            "path": settings.registry_path,
+    registry: dict[str, Any] = {"path": settings.registry_path}
+    if settings.space:
+        # Written once, when the shop is opened: no thread of its own looks whether it changed.
+        registry |= {"cache_mode": "sync", "cache_ttl_seconds": 0}
+    else:
+        registry |= {
             "cache_mode": "thread",
             "cache_ttl_seconds": settings.registry_refresh_s,
-        },
+        }
+    config = RepoConfig(
+        project=settings.project,
+        provider="local",
+        registry=registry,
         online_store=online,
         offline_store={"type": "file"},
         entity_key_serialization_version=3,
@@ -39,12 +46,26 @@ def open_store(settings: StoreSettings) -> FeatureStore:
     return FeatureStore(config=config)
 
 
+def open_current(settings: StoreSettings) -> FeatureStore:
+    """`open_store`, after `apply` if the views are not registered; processes take turns."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with (settings.state / "registry.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        store = open_store(settings)
+        if not is_current(store):
+            apply(store, settings)
+    return store
+
+
 def is_current(store: FeatureStore) -> bool:
     """Whether the views are registered with all columns: those of an earlier version had fewer."""
-    return all(
-        set(columns) <= {field.name for field in store.get_feature_view(view).features}
-        for view, columns in COLUMNS.items()
-    )
+    try:
+        return all(
+            set(columns) <= {field.name for field in store.get_feature_view(view).features}
+            for view, columns in COLUMNS.items()
+        )
+    except FeatureViewNotFoundException:
+        return False
 
 
 def apply(store: FeatureStore, settings: StoreSettings) -> None:

@@ -12,12 +12,16 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from features.catalog.prices import Prices
 from features.events.nats.settings import NatsSettings
 from features.login import Login
 
 PROJECT = "vitrine"  # Feast's project
+_SPACE = "^[a-z0-9][a-z0-9-]{0,62}$"
+KEYS = "{vitrine}"  # the default shop's keys in Redis begin so
+SPACES = "shops"  # what lies beside the default shop's own
 PRICES_FILE = "prices.json"  # in a state folder: Prices
 
 
@@ -100,6 +104,16 @@ class StoreSettings(BaseModel):
         default=None, description="Folder of snapshots; default: in `state`"
     )
 
+    shop_share: float = Field(
+        default=0.02,
+        gt=0,
+        le=1,
+        description="Of the bounds of the log, what each shop beside the default one gets",
+    )
+    space: SkipJsonSchema[str] = Field(
+        default="", pattern=f"{_SPACE}|^$", description="Of one of them; see of_shop"
+    )
+
     @model_validator(mode="after")
     def _log_fits(self) -> Self:
         if self.nats is not None and self.kind != "redis":
@@ -110,6 +124,36 @@ class StoreSettings(BaseModel):
                 "nats.rankings_max_bytes"
             )
         return self
+
+    def of_shop(self, space: str, prices: Prices) -> Self:
+        """The store of a shop beside the default one: nothing of it lies where another's does.
+
+        space: names all that is kept of it: its folder, keys, streams and Feast project
+        """
+        share, nats = self.shop_share, self.nats
+        return type(self).model_validate(
+            {
+                **dict(self),
+                "space": space,
+                "prices": prices,
+                "state": self.state / SPACES / space,
+                "registry": None,
+                "offline": self.offline and str(Path(self.offline) / SPACES / space),
+                "archive": self.archive and f"{self.archive.rstrip('/')}/{SPACES}/{space}",
+                "log_max_bytes": self.log_max_bytes and max(int(share * self.log_max_bytes), 1),
+                "nats": nats and nats.of_space(space, share),
+            }
+        )
+
+    @property
+    def project(self) -> str:
+        """Feast's project, whose name has no hyphens."""
+        return f"{PROJECT}_{self.space.replace('-', '_')}" if self.space else PROJECT
+
+    @property
+    def prefix(self) -> str:
+        """Of all keys in Redis but Feast's; the braces put all shops' into one slot."""
+        return f"{KEYS}:{SPACES}:{self.space}" if self.space else KEYS
 
     @property
     def online_path(self) -> Path:

@@ -53,13 +53,14 @@ INGESTED = Counter(
     "vitrine_ingested_events_total",
     "Events taken from the log by outcome: folded, late (folded as well), "
     "completed (the rest of one whose item came later), future (ignored).",
-    ("outcome",),
+    ("shop", "outcome"),
 )
 UNKNOWN_ITEMS = Counter(
     "vitrine_ingested_unknown_items_total", "Events of items that the catalogue does not know."
 )
 HELD_EVENTS = Gauge(
     "vitrine_ingest_held_events", "Events that wait for the catalogue to know their item.",
+    ("shop",),
     multiprocess_mode="mostrecent",
 )  # fmt: skip
 HELD_DROPPED = Counter(
@@ -79,11 +80,14 @@ LEADER = Gauge(
     multiprocess_mode="mostrecent",
 )  # fmt: skip
 INGEST_FAILURES = Counter(
-    "vitrine_ingest_failures_total", "Times that ingest failed and began again from the stores."
+    "vitrine_ingest_failures_total",
+    "Times that ingest failed and began again from the stores.",
+    ("shop",),
 )
 EVENT_LAG_SECONDS = Histogram(
     "vitrine_event_lag_seconds",
     "From the append of a batch's oldest event until its features were written.",
+    ("shop",),
     buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
 FLUSH_SECONDS = Histogram(
@@ -92,10 +96,12 @@ FLUSH_SECONDS = Histogram(
 )  # fmt: skip
 EVENTS_WAITING = Gauge(
     "vitrine_events_waiting", "Entries of the log that ingest has not taken in yet.",
+    ("shop",),
     multiprocess_mode="mostrecent",
 )  # fmt: skip
 LOG_BYTES = Gauge(
     "vitrine_log_bytes", "Bytes of events and rankings in the log; in Redis estimated.",
+    ("shop",),
     multiprocess_mode="mostrecent",
 )  # fmt: skip
 LOG_MAX_BYTES = Gauge(
@@ -106,10 +112,8 @@ LOG_TRIMMED = Counter(
     "vitrine_log_trimmed_total",
     "Entries that went before their time, to keep the log within its bound, by kind: ranking, "
     "event (one that was folded).",
-    ("kind",),
+    ("shop", "kind"),
 )
-for _kind in ("ranking", "event"):
-    LOG_TRIMMED.labels(kind=_kind)
 STORE_BYTES = Gauge(
     "vitrine_store_bytes",
     "Taken of the log's store: of Redis's memory, of the bytes for events in NATS, or a file's.",

@@ -21,7 +21,7 @@ ALLOWED_ATTRIBUTES = frozenset(
         "http.request.method", "http.response.status_code", "http.route",
         "app", "deployment", "call_method", "replica_id",
         "batch.rows", "batch.requests", "batch.dispatch", "events", "outcome", "sampled",
-        "ranking.experiments",
+        "ranking.experiments", "shop",
     }
 )  # fmt: skip
 

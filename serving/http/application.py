@@ -26,6 +26,7 @@ from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
 from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
+from serving.http.routes.operator.shops import add_shops
 from serving.http.routes.pages.pages import PageRoutes
 from serving.http.routes.pages.placements import add_placements
 from serving.http.routes.rankings import RankingRoutes
@@ -35,7 +36,7 @@ from serving.http.routes.users import add_erasure, add_merge, add_user_features
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.http.status import Status
 from serving.ranking.texts.rerank import Rerank
-from serving.shops.items import ItemCache
+from serving.shops.registry.registry import Registry
 from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
 
@@ -45,6 +46,7 @@ class Endpoints:
     """What the HTTP layer calls."""
 
     shops: Shops
+    registry: Registry
     rankings: RankingRoutes
     pages: PageRoutes
     events: EventRoutes
@@ -56,7 +58,7 @@ class Endpoints:
     assistant: AssistantSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
-    demo_items: ItemCache | None = None  # for the demo shop; None: there is none
+    demo: bool = False  # whether there is a demo shop
 
 
 def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
@@ -99,13 +101,14 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_placements(app, endpoints.shops, endpoints.keys)
-    add_operations(app, endpoints.status, endpoints.keys)
+    add_shops(app, endpoints.registry, endpoints.shops, endpoints.keys)
+    add_operations(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_docs(app)
     add_console(app)
-    add_home(app, endpoints.demo_items is not None)
+    add_home(app, endpoints.demo)
     add_snippet(app)
-    if endpoints.demo_items is not None:
-        add_pages(app, endpoints.demo_items, endpoints.keys)
+    if endpoints.demo:
+        add_pages(app, endpoints.shops, endpoints.keys)
     if endpoints.assistant.enabled:
         # Imported here: the protocol is 19 MiB that only those pay who ask for it.
         from serving.http.assistant.door import add_assistant

@@ -31,4 +31,6 @@ class Scoped(HTTPBearer):
             request.headers.get("origin"),
             request.query_params.get("key") if request.scope["query_string"] else None,
         )
-        return self._keys.admit(request.headers.get("authorization"), self._scope, sender)
+        caller = self._keys.admit(request.headers.get("authorization"), self._scope, sender)
+        request.scope["state"]["shop"] = caller.shop  # for the trace
+        return caller

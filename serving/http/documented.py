@@ -19,9 +19,11 @@ from serving.http.schemas import (
     suggest,
     users,
 )
+from serving.http.schemas.operator import shops
 from serving.http.schemas.pages import page, placements
 from serving.shops.experiments import Experiment
 from serving.shops.labels.classifier import Classifier
+from serving.shops.registry.definition import ShopDefinition
 
 MODELS: tuple[type[BaseModel], ...] = (
     rankings.RankRequest,
@@ -68,6 +70,11 @@ MODELS: tuple[type[BaseModel], ...] = (
     labels.ClassifierWhole,
     labels.ClassifiersOut,
     labels.AlertsOut,
+    shops.ShopsOut,
+    shops.ShopOut,
+    shops.KeyIn,
+    shops.KeyMade,
+    ShopDefinition,
     operations.Home,
     operations.Health,
     operations.Ready,
@@ -138,6 +145,14 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "Placements": ("What the rules show where. Scope `admin`.", ("/v1/placements",)),
+    "Shops": (
+        "The shops of an installation. Scope `shops`, which sees nothing in a shop.",
+        (
+            "/v1/shops",
+            "/v1/shops/{name}",
+            "/v1/shops/{name}/keys/{key_name}",
+        ),
+    ),
     "Operations": (
         "For operators. No key, but for `/v1/status` (scope `rank`).",
         ("/", "/healthz", "/readyz", "/metrics", "/v1/status"),

@@ -123,6 +123,8 @@ class RequestMiddleware:
                 attributes: dict[str, str | int] = {
                     "http.route": endpoint, "http.response.status_code": status,
                 }  # fmt: skip
+                if "shop" in scope["state"]:
+                    attributes["shop"] = scope["state"]["shop"]
                 span.set_attributes(attributes)
                 if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     span.set_status(trace.StatusCode.ERROR)

@@ -14,9 +14,9 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
 from features.catalog.item import Item
-from serving.http.access.auth import Keyring, Scope
+from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.schemas.wire import Id
-from serving.shops.items import ItemCache
+from serving.shops.shop import Shops
 
 _OWN = Path(__file__).parents[1] / "demo"
 _SNIPPET = Path(__file__).parents[1] / "browser" / "vitrine.js"
@@ -67,18 +67,19 @@ def add_console(app: FastAPI) -> None:
     _add_page(app, "/console", _CONSOLE / "index.html", _CONSOLE_FILES, _STRICT_POLICY)
 
 
-def add_pages(app: FastAPI, items: ItemCache, keys: Keyring) -> None:
+def add_pages(app: FastAPI, shops: Shops, keys: Keyring) -> None:
     """`/demo`: a shop that shows what a ranking knows and how a click changes it."""
 
-    async def admit(request: Request) -> None:
-        keys.admit(request.headers.get("authorization"), Scope.RANK)
+    async def admit(request: Request) -> Caller:
+        return keys.admit(request.headers.get("authorization"), Scope.RANK)
 
-    @app.get("/demo/items", include_in_schema=False, dependencies=[Depends(admit)])
+    @app.get("/demo/items", include_in_schema=False)
     async def read_items(
         ids: Annotated[list[Id], Query(min_length=1, max_length=200)],
+        caller: Annotated[Any, Depends(admit)],
     ) -> Response:
         """What the shop shows of these items, as far as the catalogue has them."""
-        table = items.table
+        table = shops.of(caller.shop).items.table
         rows = table.rows(ids).tolist()
         there = [table.items[row] for row in rows if row >= 0 and not table.removed[row]]
         content = orjson.dumps({"items": [_shown(item) for item in there]})

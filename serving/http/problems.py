@@ -47,11 +47,13 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "(`malformed_body`).", "malformed_json", "the body is not valid JSON", None),
     "401": ("No key, or an unknown one.", "unauthenticated",
             "send a known key as 'Authorization: Bearer <key>'", "www-authenticate"),
-    "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
+    "403": ("The key lacks the scope, or does not allow what a field asks for (`forbidden`); or "
+            "its shop is paused (`shop_paused`).", "forbidden",
             "this key has no scope 'items'", None),
     "404": ("There is no such item (`unknown_item`), answer (`unknown_answer`), experiment "
             "(`unknown_experiment`), classifier (`unknown_classifier`), page (`unknown_page`), "
-            "reading (`no_reading`) or path (`not_found`).",
+            "reading (`no_reading`), shop (`unknown_shop`), key (`unknown_key`) or path "
+            "(`not_found`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
     "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
             "key: 'spread' is declared by the rules, and is changed there", None),
@@ -64,6 +66,7 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
     "429": ("The key is over its rate.", "rate_limited", "over 500 requests per second",
             "retry-after"),
     "503": ("More load than can be taken (`overloaded`), no room for what is told (`log_full`), "
-            "a store that does not answer (`store_away`), or what is asked for is down.",
+            "a store that does not answer (`store_away`), a shop that is being opened "
+            "(`shop_opening`), or what is asked for is down.",
             "overloaded", "overloaded", "retry-after"),
 }  # fmt: skip

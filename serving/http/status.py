@@ -14,6 +14,7 @@ import numpy as np
 
 from features.behavior.state_rows import AnyState
 from features.behavior.unwanted import hidden_items
+from features.controls.shops import DEFAULT_SHOP
 from serving.errors import FeaturesUnavailableError, RankingError
 from serving.models.batcher import RankerClient, RankerJob
 from serving.ranking.request import Context, Given
@@ -22,7 +23,6 @@ from serving.ranking.values import Candidates, Unavailable
 from serving.shops.experiments import model_versions
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.metrics import rankings_by_route
-from serving.types import DEFAULT_SHOP
 
 _LOG = logging.getLogger("vitrine.status")
 _PATIENCE_S = 2.0
@@ -57,16 +57,16 @@ class Status:
         ready = all(self._answered_once.values())
         return ready, {"status": "ready" if ready else "starting", **self._answered_once}
 
-    async def report(self) -> dict[str, Any]:
+    async def report(self, shop: Shop) -> dict[str, Any]:
         """Model version, catalogue size, how far ingest is behind."""
-        answers = await self._probe()
+        answers = await self._probe(shop)
         try:
             last, done, ingest, space = await asyncio.to_thread(
                 lambda: (
-                    self._shop.log.last_seq(),
-                    self._shop.log.offset(self._ingest_name),
-                    self._shop.log.status(self._ingest_name),
-                    self._shop.reserve.space.measure(),
+                    shop.log.last_seq(),
+                    shop.log.offset(self._ingest_name),
+                    shop.log.status(self._ingest_name),
+                    shop.reserve.space.measure(),
                 )
             )
         except Exception:
@@ -77,8 +77,8 @@ class Status:
             "model_version": self._model_version,
             "features_answer": answers["features"],
             "model_answers": answers["model"],
-            "catalog_items": len(self._shop.items.table),
-            "items_to_encode": self._shop.retrieval.n_awaited,
+            "catalog_items": len(shop.items.table),
+            "items_to_encode": shop.retrieval.n_awaited,
             "events_logged": last,
             "events_waiting": None if last is None or done is None else max(last - done, 0),
             "space": space
@@ -89,7 +89,7 @@ class Status:
                 "store_max_bytes": space.store_max,
             },
             "ingest": json.loads(ingest) if ingest else None,
-            "rankings": rankings_by_route(),
+            "rankings": rankings_by_route(shop.name),
         }
 
     async def versions(self, shop: Shop) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Status:
             "candidates": [
                 {
                     "version": version,
-                    "loaded": await self._is_loaded(version),
+                    "loaded": await self._is_loaded(shop, version),
                     "experiments": [
                         each.key for each in experiments if version in model_versions([each])
                     ],
@@ -115,10 +115,10 @@ class Status:
             ],
         }
 
-    async def _is_loaded(self, version: str) -> bool | None:
+    async def _is_loaded(self, shop: Shop, version: str) -> bool | None:
         """Whether it answers for itself, and not the version in use for it; None: nothing does."""
         try:
-            job, _ = await self._job(version)
+            job, _ = await self._job(shop, version)
             reply = await self._ranker.score(job, _PATIENCE_S)
         except RankingError:
             return None
@@ -136,10 +136,10 @@ class Status:
             return {"known": False}
         return _user_document(shopper.user, self._clock())
 
-    async def _probe(self) -> dict[str, bool]:
+    async def _probe(self, shop: Shop | None = None) -> dict[str, bool]:
         """One read and one score, as a ranking does them."""
         answers = {"features": False, "model": False}
-        job, known = await self._job()
+        job, known = await self._job(shop or self._shop)
         if known:
             answers["features"] = self._answered_once["features"] = True
         try:
@@ -150,9 +150,8 @@ class Status:
         answers["model"] = self._answered_once["model"] = True
         return answers
 
-    async def _job(self, version: str | None = None) -> tuple[RankerJob, bool]:
+    async def _job(self, shop: Shop, version: str | None = None) -> tuple[RankerJob, bool]:
         """A job of nobody and of one item, and whether the features of nobody could be read."""
-        shop = self._shop
         context = Context(
             ranking_id=uuid.uuid4().hex,
             at_s=self._clock(),

@@ -73,7 +73,7 @@ def count_ranking(shop: Shop, slate: Slate) -> None:
     several = len(exposures) + len(promoted) > 1
     variant = SEVERAL if several else slate.assignment.variant
     reason = slate.reason or "none"
-    RANKINGS.labels(slate.route.value, reason, variant).inc()
+    RANKINGS.labels(shop.name, slate.route.value, reason, variant).inc()
     if slate.context.placement is not None:
         PLACEMENT_RANKINGS.labels(slate.context.placement, slate.route.value, reason).inc()
     for exposure in exposures:

@@ -39,9 +39,11 @@ class Taken(NamedTuple):
 class Intake:
     """Several threads append at once, since the log commits what arrives together in one sync."""
 
-    def __init__(self, log: EventWriter, reserve: Reserve, max_waiting: int = 64) -> None:
+    def __init__(
+        self, log: EventWriter, reserve: Reserve, max_waiting: int = 64, n_threads: int = 8
+    ) -> None:
         self._log, self._reserve = log, reserve
-        self._room = WaitingRoom("event log", 8, max_waiting)
+        self._room = WaitingRoom("event log", n_threads, max_waiting)
 
     async def append(self, events: Sequence[BehaviorEvent]) -> Taken:
         """Take events; each carries the trace of this request, when it is sampled.
@@ -59,6 +61,10 @@ class Intake:
     async def erase_user(self, user_id: str) -> None:
         """Erase the events, features and rankings of a shopper, by pseudonym."""
         await self._room.do(lambda: self._log.erase_user(user_id))
+
+    def close(self) -> None:
+        """Take no more; what is under way ends."""
+        self._room.close()
 
     def _append(self, events: Sequence[BehaviorEvent]) -> Taken:
         refused = [

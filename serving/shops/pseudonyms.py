@@ -18,6 +18,14 @@ class Pseudonyms:
         """Read the secret as it stands in the file."""
         return cls(path.read_bytes().strip())
 
+    def of_shop(self, space: str) -> "Pseudonyms":
+        """Another shop's: what is one shopper to two shops is two in what is kept.
+
+        The key is derived as by HKDF-Expand (RFC 5869), of one block.
+        """
+        info = f"vitrine shop {space}".encode() + b"\x01"
+        return Pseudonyms(hmac.new(self._secret, info, hashlib.sha256).digest())
+
     def user(self, user_id: str | None) -> str | None:
         """The pseudonym of a user id, 32 hex digits."""
         return self._of("user", user_id)

@@ -12,6 +12,7 @@ from features.arrays import RowArray
 from features.behavior.neighbor_file import NeighborFile
 from features.catalog.item_rows import ItemRows
 from features.catalog.store import CatalogChanges
+from features.controls.shops import DEFAULT_SHOP
 from features.events.log import ChangesMissedError, ItemChanges
 from serving.errors import RankingError
 from serving.search.retrieval import Retrieval
@@ -68,6 +69,7 @@ class Refresher:
         neighbors: NeighborFile,
         interval_s: float,
         clock: Callable[[], float] = time.time,
+        shop: str = DEFAULT_SHOP,
     ) -> None:
         self._catalog = catalog
         self._changes = changes
@@ -78,6 +80,7 @@ class Refresher:
         self._neighbors = neighbors
         self._interval_s = interval_s
         self._clock = clock
+        self._shop = shop
         self._catalog_change = 0
         self._counter_change: int | None = None
         self._uncounted: set[str] = set()  # items whose counters have yet to be read
@@ -92,9 +95,14 @@ class Refresher:
         ]
 
     def start(self) -> None:
-        """Load everything but vectors, then follow; search has only words until they are there.
+        """`load`, then follow; search has only words until vectors are there."""
+        self.load()
+        for thread in self._threads:
+            thread.start()
 
-        Only a catalogue or neighbour tables that cannot be read are an error.
+    def load(self) -> None:
+        """Load everything but vectors; only a catalogue or neighbour tables that cannot be read are
+        an error.
         """
         self._take_catalog()
         self._neighbors.take(self._items.table)
@@ -104,8 +112,6 @@ class Refresher:
             # Rankings start without what is popular rather than not at all.
             _LOG.exception("item features are missing; trying again")
         self._index_words()
-        for thread in self._threads:
-            thread.start()
 
     def stop(self) -> None:
         """End the threads."""
@@ -120,7 +126,8 @@ class Refresher:
         if self._neighbors.take(self._items.table):
             _LOG.info("new neighbour tables")
         self._take_counters()
-        REFRESHED_TIMESTAMP.labels(part="ingress").set(self._clock())
+        if self._shop == DEFAULT_SHOP:
+            REFRESHED_TIMESTAMP.labels(part="ingress").set(self._clock())
 
     def index(self) -> None:
         """Bring the indexes up to date: words at once, then the vectors of all that is new.
@@ -129,13 +136,25 @@ class Refresher:
         """
         self._index_words()
         while len(self._unencoded):
-            try:
-                self._retrieval.update_vectors(self._unencoded[:_ENCODED])
-            except RankingError as error:
-                _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
+            if not self._index_vectors():
                 return
-            self._unencoded = self._unencoded[_ENCODED:]
             self._index_words()  # what came meanwhile is found by its words at once
+
+    def index_piece(self) -> None:
+        """The same, of at most some hundred new texts: for one of many shops."""
+        self._index_words()
+        if len(self._unencoded):
+            self._index_vectors()
+
+    def _index_vectors(self) -> bool:
+        """The next piece; False: the encoder does not answer."""
+        try:
+            self._retrieval.update_vectors(self._unencoded[:_ENCODED])
+        except RankingError as error:
+            _LOG.warning("%d items wait for the encoder: %s", len(self._unencoded), error.code)
+            return False
+        self._unencoded = self._unencoded[_ENCODED:]
+        return True
 
     def _index_words(self) -> None:
         with self._lock:
@@ -155,7 +174,7 @@ class Refresher:
             self._retrieval.refresh_popularity(now_s)
             self._ordered_s = now_s
         self._suggestions.refresh(now_s)
-        CATALOG_ITEMS.set(len(self._items.table))
+        CATALOG_ITEMS.labels(self._shop).set(len(self._items.table))
 
     def _take_catalog(self) -> None:
         changes = self._catalog.changed_since(self._catalog_change)

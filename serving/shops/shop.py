@@ -1,6 +1,6 @@
 """One shop on a replica: what it sells, what it wants, and where its shoppers' behaviour goes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from features.behavior.matrix import Shopper
 from features.controls.store import Documents
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
+from serving.errors import ShopOpeningError
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.shops.alerts.watch import Watch
@@ -91,8 +92,28 @@ class Shops:
     """The shops of a replica; a caller's key leads to one of them."""
 
     def __init__(self, shops: Sequence[Shop]) -> None:
-        self._shops = {shop.name: shop for shop in shops}
+        self._shops = {shop.name: shop for shop in shops}  # replaced whole
 
     def of(self, name: str) -> Shop:
-        """The shop called `name`; KeyError when there is none."""
-        return self._shops[name]
+        """The shop called `name`; raises ShopOpeningError while it is not there."""
+        shop = self._shops.get(name)
+        if shop is None:  # its keys are known here before it is
+            raise ShopOpeningError("the shop is being opened", 1)
+        return shop
+
+    def all(self) -> Collection[Shop]:
+        """All that are there now."""
+        return self._shops.values()
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one."""
+        return len(self._shops) > 1
+
+    def put(self, shop: Shop) -> None:
+        """Add a shop, or replace the one of its name."""
+        self._shops = {**self._shops, shop.name: shop}
+
+    def remove(self, name: str) -> None:
+        """Take a shop out; no error when it is not there."""
+        self._shops = {each: shop for each, shop in self._shops.items() if each != name}

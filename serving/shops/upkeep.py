@@ -33,9 +33,11 @@ class CatalogKeeper(Protocol):
 class Upkeep:
     """Reads and writes; what is written is on disk when it returns."""
 
-    def __init__(self, catalog: CatalogKeeper, reserve: Reserve, max_waiting: int = 32) -> None:
+    def __init__(
+        self, catalog: CatalogKeeper, reserve: Reserve, max_waiting: int = 32, n_threads: int = 4
+    ) -> None:
         self._catalog, self._reserve = catalog, reserve
-        self._room = WaitingRoom("catalogue", 4, max_waiting)
+        self._room = WaitingRoom("catalogue", n_threads, max_waiting)
 
     async def edit(self, edits: Sequence[tuple[str, Edit]]) -> None:
         """Change items; on disk when it returns.
@@ -50,6 +52,10 @@ class Upkeep:
         if not self._reserve.takes_items():
             raise StoreFullError("the rest of the room is for purchases")
         self._catalog.edit(edits)
+
+    def close(self) -> None:
+        """Take no more; what is under way ends."""
+        self._room.close()
 
     async def delete(self, item_id: str) -> None:
         """Take an item out of every later ranking; an unknown one is gone already."""

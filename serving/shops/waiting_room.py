@@ -41,6 +41,10 @@ class WaitingRoom:
         except AWAY as error:
             raise StoreAwayError(f"the {self._name} does not answer", AWAY_S) from error
 
+    def close(self) -> None:
+        """Take no more work; what is under way ends."""
+        self._threads.shutdown(wait=False)
+
     def _done(self, working: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
         if not working.cancelled():

@@ -21,6 +21,8 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from features.controls.shops import DEFAULT_SHOP
+
 _LATENCY_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
@@ -35,9 +37,9 @@ REQUEST_SECONDS = Histogram(
 )
 RANKINGS = Counter(
     "vitrine_rankings_total",
-    "Rankings by route, reason and variant (experiment/arm, experiment:arm promoted, several); "
+    "Rankings by shop, route, reason, variant (experiment/arm, experiment:arm promoted, several); "
     "reason 'none': by the model.",
-    ("route", "reason", "variant"),
+    ("shop", "route", "reason", "variant"),
 )  # fmt: skip
 EXPERIMENT_RANKINGS = Counter(
     "vitrine_experiment_rankings_total",
@@ -80,7 +82,10 @@ FEATURE_READ_SECONDS = Histogram(
     ("outcome",), buckets=_LATENCY_BUCKETS,
 )  # fmt: skip
 CATALOG_ITEMS = Gauge(
-    "vitrine_catalog_items", "Items that can be ranked.", multiprocess_mode="mostrecent"
+    "vitrine_catalog_items",
+    "Items that can be ranked.",
+    ("shop",),
+    multiprocess_mode="mostrecent",
 )
 REFRESHED_TIMESTAMP = Gauge(
     "vitrine_refreshed_timestamp_seconds",
@@ -182,10 +187,10 @@ SHADOW_SECONDS = Histogram(
 EVENTS = Counter(
     "vitrine_events_total",
     "Behaviour events posted by outcome: accepted, duplicate, rejected (bad), refused (no room).",
-    ("outcome",),
+    ("shop", "outcome"),
 )
 for _outcome in ("accepted", "duplicate", "rejected", "refused"):
-    EVENTS.labels(outcome=_outcome)  # there from the start: an increase needs a series before
+    EVENTS.labels(DEFAULT_SHOP, _outcome)  # there from the start: an increase needs a series before
 KEY_RELOADS = Counter(
     "vitrine_key_reloads_total", "Changes of the key file: taken, or refused.", ("outcome",)
 )
@@ -226,12 +231,12 @@ class _Node(Collector):
         return (family for family in families if family.name.startswith("vitrine_"))
 
 
-def rankings_by_route() -> dict[str, int]:
-    """How many rankings this process has answered, by route."""
+def rankings_by_route(shop: str) -> dict[str, int]:
+    """How many rankings of a shop this process has answered, by route."""
     answered: dict[str, int] = {}
     for metric in RANKINGS.collect():
         for sample in metric.samples:
-            if sample.name.endswith("_total"):
+            if sample.name.endswith("_total") and sample.labels["shop"] == shop:
                 route = sample.labels["route"]
                 answered[route] = answered.get(route, 0) + int(sample.value)
     return answered

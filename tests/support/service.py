@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
+from features.controls.shops import DEFAULT_SHOP
 from features.controls.store import Controls
 from features.events.log import EventLog
 from features.events.space import LogSpace
@@ -46,13 +47,13 @@ from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
 from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.registry.registry import Registry
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
 from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import CatalogKeeper, Upkeep
 from serving.telemetry.stages import LateTraces
-from serving.types import DEFAULT_SHOP
 from tests.support.fakes import (
     NOW_S,
     FakeCatalog,
@@ -78,7 +79,7 @@ MAX_WAITING = 1_000  # events that may wait for ingest, which folds nothing here
 
 def event_import(clock: Callable[[], float] = lambda: NOW_S) -> EventImport:
     """Holds nobody up for long."""
-    return EventImport(64 * 1024, Pace("ingest", MAX_WAITING, hold_s=0.05), clock)
+    return EventImport(64 * 1024, lambda: Pace("ingest", MAX_WAITING, hold_s=0.05), clock)
 
 
 class Stores(NamedTuple):
@@ -126,6 +127,8 @@ def shop_of(
     space: LogSpace | None = None,
     controls: Controls | None = None,
     offered: Callable[[], Sequence[str]] = tuple,
+    name: str = DEFAULT_SHOP,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     retrieval = Retrieval(items, FakeVectors(items._tokenizer))
@@ -139,11 +142,11 @@ def shop_of(
     catalog = FakeCatalog() if catalog is None else catalog  # an empty one is false
     reserve = Reserve(space or FakeSpace(), every_s=0)
     return Shop(
-        name=DEFAULT_SHOP,
+        name=name,
         items=items,
         retrieval=retrieval,
         suggestions=suggestions,
-        pseudonyms=Pseudonyms(b"0123456789abcdef"),
+        pseudonyms=pseudonyms or Pseudonyms(b"0123456789abcdef"),
         shoppers=shoppers or FakeShoppers(),
         log=log,
         reserve=reserve,
@@ -171,9 +174,10 @@ class Service:
         stores: Stores | None = None,
         rules: Rules = NO_EXPLORATION,
         ranker: RankerClient | None = None,
+        others: Sequence[Shop] = (),
         **sections: Any,
     ) -> None:
-        """ranker: a real one, instead of `self.scorer`."""
+        """ranker: a real one, instead of `self.scorer`; others: shops beside `self.shop`."""
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
         self.items = groceries(words, prices=settings.store.prices)
@@ -190,7 +194,8 @@ class Service:
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)
         self.shoppers.sessions[str(names.session("s"))] = state("bread", "oat", user=False)
-        shops = Shops([self.shop])
+        self.shops = shops = Shops([self.shop, *others])
+        self.registry = Registry(self.controls, clock)
         features = ShopperFeatures(words, usual_limits(), settings.pipeline)
         admission = Admission(settings.admission)
         pipeline = RankingPipeline(
@@ -211,6 +216,7 @@ class Service:
         self.app = http_app(
             Endpoints(
                 shops=shops,
+                registry=self.registry,
                 rankings=self.rankings,
                 pages=PageRoutes(PageComposer(pipeline), shops, contexts),
                 events=EventRoutes(shops, event_import(clock), clock),

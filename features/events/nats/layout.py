@@ -23,10 +23,13 @@ class Layout:
 
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
-        self.lease = f"{settings.prefix}.lease"
+        self._of_lease = settings.lease_prefix or settings.prefix
+        self.lease = f"{self._of_lease}.lease"
 
     def stream(self, stream: Stream) -> str:
         """The name of a stream."""
+        if stream == "lease":
+            return f"{self._of_lease}_lease"
         return f"{self._settings.prefix}_{stream}"
 
     def subject(self, kind: str, *tokens: str | None) -> str:

@@ -10,6 +10,7 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from features.login import Login
 
@@ -49,6 +50,21 @@ class NatsSettings(Login):
     rankings_max_bytes: int = Field(
         2 * _GIBIBYTE, ge=1 << 20, description="Above it the oldest rankings go"
     )
+
+    lease_prefix: SkipJsonSchema[str | None] = Field(
+        default=None, description="Of the lease, where it is not `prefix`; see of_space"
+    )
+
+    def of_space(self, space: str, share: float) -> Self:
+        """The streams of one shop of several, with this share of the bounds; one lease is all
+        shops'.
+        """
+        bounds = {
+            name: max(int(share * getattr(self, name)), 1 << 20)
+            for name in ("events_max_bytes", "rankings_max_bytes")
+        }
+        names = {"prefix": f"{self.prefix}_{space}", "lease_prefix": self.prefix}
+        return self.model_copy(update={**names, **bounds})
 
     @model_validator(mode="after")
     def _files_fit(self) -> Self:

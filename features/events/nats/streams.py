@@ -180,6 +180,12 @@ class NatsStreams:
         """Give the connection back."""
         self._connection.close()
 
+    def delete(self) -> None:
+        """Delete the streams but for the lease; this object is of no use then."""
+        own: tuple[Stream, ...] = ("events", "rankings", "progress")
+        for stream in own:
+            self._connection.call(partial(_deleted, name=self.layout.stream(stream)))
+
     def _get(self, stream: Stream, wanted: dict[str, Any]) -> tuple[list[Stored], bool]:
         """What is found, and whether there is no more of it."""
         subject = f"$JS.API.DIRECT.GET.{self.layout.stream(stream)}"
@@ -221,6 +227,10 @@ async def _made(client: Client, config: StreamConfig) -> None:
         if error.err_code != _IN_USE:
             raise
         await manager.update_stream(config)
+
+
+async def _deleted(client: Client, name: str) -> None:
+    await client.jetstream().delete_stream(name)
 
 
 def _stored(message: Msg) -> Stored:

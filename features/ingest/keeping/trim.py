@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from features.controls.shops import DEFAULT_SHOP
 from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.space import LogSpace, Space
 from features.telemetry.ingest_metrics import (
@@ -22,8 +23,18 @@ class Trimmer:
     what makes room for it. It trims while its ingest leads: only one may.
     """
 
-    def __init__(self, space: LogSpace, every_s: float, lease: Lease = UNSHARED) -> None:
-        self._space, self._every_s, self._lease = space, every_s, lease
+    def __init__(
+        self,
+        space: LogSpace,
+        every_s: float,
+        lease: Lease = UNSHARED,
+        shop: str = DEFAULT_SHOP,
+    ) -> None:
+        self._space, self._every_s, self._lease, self._shop = space, every_s, lease, shop
+        for kind in ("ranking", "event"):
+            LOG_TRIMMED.labels(
+                shop, kind
+            )  # there from the start: an increase needs a series before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trim", daemon=True)
 
@@ -45,13 +56,15 @@ class Trimmer:
             trimmed = self._space.trim(space.excess)
             if not any(trimmed):
                 return
-            LOG_TRIMMED.labels(kind="ranking").inc(trimmed.rankings)
-            LOG_TRIMMED.labels(kind="event").inc(trimmed.events)
+            LOG_TRIMMED.labels(self._shop, "ranking").inc(trimmed.rankings)
+            LOG_TRIMMED.labels(self._shop, "event").inc(trimmed.events)
             space = self._tell()
 
     def _tell(self) -> Space:
         space = self._space.measure()
-        LOG_BYTES.set(space.log)
+        LOG_BYTES.labels(self._shop).set(space.log)
+        if self._shop != DEFAULT_SHOP:
+            return space  # the store is the installation's
         STORE_BYTES.set(space.store)
         LOG_MAX_BYTES.set(space.log_max or 0)
         STORE_MAX_BYTES.set(space.store_max or 0)

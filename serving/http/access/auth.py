@@ -2,10 +2,11 @@
 
 import hashlib
 import ipaddress
+import logging
 import math
 import re
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,8 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from serving.types import DEFAULT_SHOP
+from features.controls.shops import DEFAULT_SHOP, SHOP_NAME, Registered, ShopStatus
+from serving.errors import ForbiddenError, RateLimitedError, ShopPausedError, UnauthenticatedError
+from serving.http.access.rates import Rates
+
+_LOG = logging.getLogger("vitrine.keys")
 
 
 class Scope(StrEnum):
@@ -32,6 +36,7 @@ class Scope(StrEnum):
     EVENTS = "events"
     ITEMS = "items"
     ADMIN = "admin"
+    SHOPS = "shops"  # of the installation: which shops there are, and nothing in them
 
 
 def _origin(text: str) -> str:
@@ -65,11 +70,14 @@ class ApiKey(BaseModel):
     rate_per_s: int = Field(1000, ge=1)
     max_boost: float = Field(0.0, ge=0, le=10)  # of a request's own boosts; 0: it may have none
     publishable: Publishable | None = None  # None: a secret
+    shop: str = Field(DEFAULT_SHOP, pattern=SHOP_NAME)  # that it leads to
 
     @model_validator(mode="after")
-    def _tells_events_only(self) -> "ApiKey":
+    def _scopes_fit(self) -> "ApiKey":
         if self.publishable and self.scopes != {Scope.EVENTS}:
             raise ValueError(f"key '{self.name}': a publishable key has the scope events, no other")
+        if Scope.SHOPS in self.scopes and self.shop != DEFAULT_SHOP:
+            raise ValueError(f"key '{self.name}': the scope shops is of no single shop")
         return self
 
 
@@ -110,46 +118,30 @@ def what_is_wrong(error: OSError | ValidationError) -> str:
     return "; ".join(ours) or type(error).__name__
 
 
-_MIN_KEPT = 10_000
-
-
-class Rates:
-    """How fast each key goes, and what is too fast: the generic cell rate algorithm (ITU-T I.371).
-
-    A key may spend a second's worth at once. Of a key one number is kept, until it says nothing any
-    more. (The library `limits` starts a thread for every hit: a tenth of the ingress's time.)
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._due_s: dict[str, float] = {}  # when a key that went at its rate would be due again
-        self._full = _MIN_KEPT  # addresses come without end: at so many, look for what is over
-
-    def hit(self, key: str, rate_per_s: int) -> float:
-        """Count one request; 0, or the seconds after which it may come again: then it is not
-        counted.
-        """
-        now_s = self._clock()
-        due_s = max(self._due_s.get(key, now_s), now_s)
-        wait_s = due_s + 1 / rate_per_s - 1.0 - now_s
-        if wait_s > 1e-9:  # sums of thirds and tenths are not exact
-            return wait_s
-        self._due_s[key] = due_s + 1 / rate_per_s
-        if len(self._due_s) > self._full:
-            self._due_s = {each: due_s for each, due_s in self._due_s.items() if due_s > now_s}
-            self._full = max(_MIN_KEPT, 2 * len(self._due_s))
-        return 0.0
-
-    def __len__(self) -> int:
-        """How many keys are remembered."""
-        return len(self._due_s)
+def keys_of(shops: Mapping[str, Registered]) -> list[ApiKey]:
+    """Of registered shops; one that another release wrote in another form is left out."""
+    keys = []
+    for shop in shops.values():
+        for name, told in shop.keys.items():
+            try:
+                keys.append(ApiKey.model_validate({**told, "name": name, "shop": shop.name}))
+            except ValidationError:
+                _LOG.warning("a key of the shop %s cannot be used", shop.name)
+    return keys
 
 
 class Keyring:
-    """Knows the keys. Looking a hash up in a dict leaks no timing of the key itself."""
+    """Knows the keys. Looking a hash up in a dict leaks no timing of the key itself.
+
+    A key leads to a shop. Of a shop that is paused the keys are refused with 403, of one that is
+    not registered they are unknown.
+    """
 
     def __init__(self, keys: list[ApiKey]) -> None:
-        self.replace(keys)
+        self._of_file = keys
+        self._registered: Mapping[str, Registered] = {}
+        self._merging = threading.Lock()
+        self._merge()
         self._rates = Rates()
 
     @classmethod
@@ -158,8 +150,29 @@ class Keyring:
         return cls(read_keys(path))
 
     def replace(self, keys: list[ApiKey]) -> None:
-        """From now on these keys and no others; what a key has used of its rate stays used."""
-        self._keys = {key.sha256: key for key in keys}
+        """From now on these keys of the file; what a key has used of its rate stays used."""
+        with self._merging:
+            self._of_file = keys
+            self._merge()
+
+    def follow(self, shops: Mapping[str, Registered]) -> None:
+        """From now on these registered shops, with their keys beside those of the file."""
+        with self._merging:
+            self._registered = shops
+            self._merge()
+
+    def _merge(self) -> None:
+        shops = self._registered
+        keys = [*self._of_file, *keys_of(shops)]
+        status = {name: shop.status for name, shop in shops.items()}
+        status[DEFAULT_SHOP] = ShopStatus.ACTIVE
+        by_status: dict[ShopStatus | None, dict[str, ApiKey]] = {each: {} for each in ShopStatus}
+        for key in keys:
+            by_status.setdefault(status.get(key.shop), {})[key.sha256] = key
+        rates = ((name, shop.definition.get("rate_per_s")) for name, shop in shops.items())
+        self._shop_rates = {name: rate for name, rate in rates if rate}
+        self._paused = by_status[ShopStatus.PAUSED]
+        self._keys = by_status[ShopStatus.ACTIVE]
         self._origins = frozenset(
             origin for key in keys if key.publishable for origin in key.publishable.origins
         )
@@ -183,20 +196,29 @@ class Keyring:
         if key.publishable:
             self._admit_page(key.sha256, key.publishable, sender)
         self._hit(key.sha256, key.rate_per_s, "")
-        return Caller(key.name, key.scopes, max_boost=key.max_boost, publishable=key.publishable)
+        shop_rate = self._shop_rates.get(key.shop)
+        if shop_rate:
+            self._hit(f"shop {key.shop}", shop_rate, " of the shop")
+        return Caller(key.name, key.scopes, key.shop, key.max_boost, key.publishable)
 
     def _find(self, authorization: str | None, url_key: str | None) -> ApiKey:
         if url_key is not None:
-            key = self._keys.get(hash_key(url_key))
+            key = self._known(hash_key(url_key))
             if key is None or key.publishable is None:
                 raise UnauthenticatedError(
                     "a URL may hold a publishable key only; send another as a header"
                 )
             return key
         kind, _, secret = (authorization or "").partition(" ")
-        key = self._keys.get(hash_key(secret.strip())) if kind.lower() == "bearer" else None
+        key = self._known(hash_key(secret.strip())) if kind.lower() == "bearer" else None
         if key is None:
             raise UnauthenticatedError("send a known key as 'Authorization: Bearer <key>'")
+        return key
+
+    def _known(self, sha256: str) -> ApiKey | None:
+        key = self._keys.get(sha256)
+        if key is None and sha256 in self._paused:
+            raise ShopPausedError("the shop of this key is paused")
         return key
 
     def _admit_page(self, key: str, terms: Publishable, sender: Sender) -> None:

@@ -72,11 +72,15 @@ class Pace:
 
 
 class EventImport:
-    """Takes NDJSON; each line is judged alone. max_line: bytes of a line."""
+    """Takes NDJSON; each line is judged alone. max_line: bytes of a line; pace: a new one, for each
+    shop."""
 
-    def __init__(self, max_line: int, pace: Pace, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, max_line: int, pace: Callable[[], Pace], clock: Callable[[], float] = time.time
+    ) -> None:
         self._max_line = max_line
-        self._pace = pace
+        self._new_pace = pace
+        self._paces: dict[str, Pace] = {}  # by shop
         self._clock = clock
         answer = {"description": "Done.", "content": {"application/json": {
             "schema": ref(EventsImported)}}}  # fmt: skip
@@ -88,15 +92,16 @@ class EventImport:
         done: dict[str, Any] = {
             "lines": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "errors": [],
         }  # fmt: skip
+        pace = self._paces.setdefault(shop.name, self._new_pace())
         stopped: tuple[str, str] | None = None  # code, detail
         async for batch in batches(lines(request.stream(), self._max_line)):
-            if not await self._pace.admits(shop.log):
+            if not await pace.admits(shop.log):
                 stopped = ("overloaded", "")
                 break
             if not await self._take(batch, shop, done):
                 stopped = (LogFullError.code, "the log is nearly full: ")
                 break
-        logged, folded = await self._pace.positions(shop.log)
+        logged, folded = await pace.positions(shop.log)
         taken = EventsImported(**done, logged=logged, folded=folded).model_dump()
         if stopped:
             code, why = stopped
@@ -135,7 +140,7 @@ class EventImport:
         }
         for name, count in counts.items():
             done[name] += count
-            EVENTS.labels(outcome=name.removesuffix("s")).inc(count)
+            EVENTS.labels(shop.name, name.removesuffix("s")).inc(count)
         done["lines"] = batch[-1][0]
         done["errors"] += [
             RejectedLine(line=number, code=code, detail=detail)

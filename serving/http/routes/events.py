@@ -114,15 +114,15 @@ class EventRoutes:
             Rejected(index=index, code=code, detail=detail)
             for index, (code, detail) in judged.refused.items()
         ]
-        EVENTS.labels(outcome="rejected").inc(len(rejected))
+        EVENTS.labels(shop.name, "rejected").inc(len(rejected))
         try:
             taken = await shop.intake.append(judged.events)
         except LogFullError:
-            EVENTS.labels(outcome="refused").inc(len(judged.events))
+            EVENTS.labels(shop.name, "refused").inc(len(judged.events))
             raise
-        EVENTS.labels(outcome="accepted").inc(taken.accepted)
-        EVENTS.labels(outcome="duplicate").inc(taken.duplicates)
-        EVENTS.labels(outcome="refused").inc(len(taken.refused))
+        EVENTS.labels(shop.name, "accepted").inc(taken.accepted)
+        EVENTS.labels(shop.name, "duplicate").inc(taken.duplicates)
+        EVENTS.labels(shop.name, "refused").inc(len(taken.refused))
         rejected += [
             Rejected(index=judged.numbers[place], code=LogFullError.code, detail=_NO_ROOM)
             for place in taken.refused

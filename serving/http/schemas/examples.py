@@ -8,6 +8,7 @@ from typing import Any
 
 from serving.http.answers.examples import EXAMPLES as OF_ANSWERS
 from serving.http.schemas.example_experiment import DECLARED, EXPERIMENT, PUT, READING
+from serving.http.schemas.operator.example_shop import DEFAULT, DEFINED, KEY, MADE, SHOP
 from serving.http.schemas.pages.examples import ANSWER, ASKED, TOLD
 
 
@@ -216,6 +217,14 @@ EXAMPLES: dict[str, Example] = {
         body={"action": "stop", "why": "the sale begins"},
         answer=EXPERIMENT,
     ),
+    "list_shops": Example(answer={"shops": [DEFAULT, SHOP]}),
+    "get_shop": Example(parameters={"name": "outlet"}, answer=SHOP),
+    "put_shop": Example(parameters={"name": "outlet"}, body=DEFINED, answer=SHOP),
+    "delete_shop": Example(parameters={"name": "outlet"}, answer={"accepted": 1}),
+    "put_shop_key": Example(
+        parameters={"name": "outlet", "key_name": "storefront"}, body=KEY, answer=MADE
+    ),
+    "delete_shop_key": Example(parameters={"name": "outlet", "key_name": "storefront"}),
     "home": Example(
         answer={
             "name": "vitrine", "version": "1", "docs": "/docs", "console": "/console",

@@ -55,6 +55,9 @@ class Steering:
         self._offered = offered
         self._by_key = {each.key: each for each in rules.experiments}
         self._taking = threading.Lock()  # around what is read and then stands
+        self._told_s = time.monotonic()
+        # Replicas begin at different times, so that they do not all judge at once.
+        self._judged_s = self._told_s + random.uniform(0, _JUDGED_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
 
@@ -224,21 +227,22 @@ class Steering:
     def _at(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
 
-    def _run(self) -> None:
-        """Replicas begin at different times, so that they do not all judge at once."""
+    def turn(self) -> None:
+        """Do what is due of following, telling and judging."""
         now_s = time.monotonic()
-        told_s, judged_s = now_s, now_s + random.uniform(0, _JUDGED_S)
+        self.follow()
+        if now_s - self._told_s >= _TOLD_S:
+            self._told_s = now_s
+            self.tell()
+        if now_s - self._judged_s >= _JUDGED_S:
+            self._judged_s = now_s
+            self.look()
+            self.judge()
+
+    def _run(self) -> None:
         while not self._stop.wait(_FOLLOWED_S):
-            now_s = time.monotonic()
             try:
-                self.follow()
-                if now_s - told_s >= _TOLD_S:
-                    told_s = now_s
-                    self.tell()
-                if now_s - judged_s >= _JUDGED_S:
-                    judged_s = now_s
-                    self.look()
-                    self.judge()
+                self.turn()
             except Exception:
                 # What was decided last goes on while the store is down.
                 _LOG.exception("experiments are not followed; trying again")

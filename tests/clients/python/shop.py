@@ -70,6 +70,14 @@ from vitrine_client.api.rankings import (
 )
 from vitrine_client.api.rerank import rerank, rerank_v1, rerank_v2
 from vitrine_client.api.shoppers import erase_user, user_features
+from vitrine_client.api.shops import (
+    delete_shop,
+    delete_shop_key,
+    get_shop,
+    list_shops,
+    put_shop,
+    put_shop_key,
+)
 from vitrine_client.api.suggestions import suggest
 from vitrine_client.types import UNSET, File
 
@@ -313,6 +321,32 @@ def experiment(client: AuthenticatedClient, example: Example) -> None:
     assert delete_experiment.sync_detailed(wider.key, client=client).status_code == 204
 
 
+def shops(client: AuthenticatedClient, example: Example, url: str) -> None:
+    """A shop of its own: its key sees nothing of the one that made it."""
+    name, defined = "outlet", models.ShopDefinition.from_dict(example.of("put_shop"))
+    put = a(models.ShopOut, put_shop.sync(name, client=client, body=defined))
+    assert (put.name, put.status) == (name, models.ShopOutStatus.ACTIVE), put
+    wanted = models.KeyIn.from_dict(example.of("put_shop_key"))
+    made = a(models.KeyMade, put_shop_key.sync(name, "pages", client=client, body=wanted))
+    own = AuthenticatedClient(url, made.key, timeout=httpx.Timeout(30))
+
+    def empty() -> models.ShopStatus | None:
+        answer = get_status.sync(client=own)
+        return answer if isinstance(answer, models.ShopStatus) else None
+
+    assert until(empty).catalog_items == 0
+    refused = a(models.Problem, list_shops.sync(client=own))
+    assert refused.code == "forbidden", refused
+    told = a(models.ShopOut, get_shop.sync(name, client=client))
+    assert [each.name for each in told.keys] == ["pages"], told
+    assert delete_shop_key.sync_detailed(name, "pages", client=client).status_code == 204
+    assert a(models.Accepted, delete_shop.sync(name, client=client)).accepted == 1
+    listed = a(models.ShopsOut, list_shops.sync(client=client))
+    assert [each.status for each in listed.shops if each.name == name] == [
+        models.ShopOutStatus.REMOVING
+    ], listed
+
+
 def farewell(client: AuthenticatedClient) -> None:
     for user_id in ("ann", "cleo"):
         assert a(models.Accepted, erase_user.sync(user_id, client=client)).accepted == 1
@@ -355,6 +389,7 @@ def main(url: str, key: str, document: str) -> None:
         labels(client, example)
         experiment(client, example)
         answers(client, example)
+        shops(client, example, url)
         try:
             catalogue(client, example)
             shopper(client, example)

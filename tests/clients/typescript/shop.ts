@@ -171,6 +171,32 @@ async function experiment(): Promise<void> {
   assert.equal(response.status, 204);
 }
 
+async function shops(): Promise<void> {
+  const params = { path: { name: "annex" } };
+  const body: Schemas["ShopDefinition"] = { title: "The annex", rules: { pins: [] }, weight: 2 };
+  const put = of(await client.PUT("/v1/shops/{name}", { params, body }));
+  assert.deepEqual([put.name, put.status, put.definition?.weight], ["annex", "active", 2]);
+  const ofKey = { path: { name: "annex", key_name: "server" } };
+  const made = of(
+    await client.PUT("/v1/shops/{name}/keys/{key_name}", {
+      params: ofKey,
+      body: { scopes: ["rank"] },
+    }),
+  );
+  const headers = { authorization: `Bearer ${made.key}` };
+  const own = createClient<paths>({ baseUrl: url, headers });
+  const status = await until(async () => (await own.GET("/v1/status")).data);
+  assert.equal(status.catalog_items, 0);
+  assert.equal((await own.GET("/v1/shops")).error?.code, "forbidden");
+  const told = of(await client.GET("/v1/shops/{name}", { params }));
+  assert.deepEqual(told.keys.map(({ name }) => name), ["server"]);
+  const gone = await client.DELETE("/v1/shops/{name}/keys/{key_name}", { params: ofKey });
+  assert.equal(gone.response.status, 204);
+  assert.equal(of(await client.DELETE("/v1/shops/{name}", { params })).accepted, 1);
+  const listed = of(await client.GET("/v1/shops")).shops;
+  assert.equal(listed.find(({ name }) => name === "annex")?.status, "removing");
+}
+
 async function catalogue(): Promise<void> {
   const tea: Schemas["ItemIn"] = {
     item_id: "tea",
@@ -311,6 +337,7 @@ await texts();
 await labels();
 await experiment();
 await answers();
+await shops();
 try {
   await catalogue();
   await shopper();

@@ -121,7 +121,9 @@ def test_set_up_of_a_shop_of_one_s_own_leaves_an_empty_catalogue(tmp_path: Path)
 def test_a_node_s_metrics_are_told_without_a_replica(tmp_path: Path) -> None:
     port = free_port()
     folder: Any = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    count = "from serving.telemetry.metrics import EVENTS; EVENTS.labels(outcome='accepted').inc(3)"
+    count = (
+        "from serving.telemetry.metrics import EVENTS; EVENTS.labels('default', 'accepted').inc(3)"
+    )
     subprocess.run(
         [sys.executable, "-c", count], cwd=ROOT, env={**os.environ, **folder}, check=True
     )

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from serving.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from serving.http.access.auth import ApiKey, Caller, Keyring, Rates, Scope, hash_key
+from serving.http.access.auth import ApiKey, Caller, Keyring, Scope, hash_key
+from serving.http.access.rates import Rates
 from serving.shops.pseudonyms import Pseudonyms
 
 SECRET = b"0123456789abcdef"

@@ -14,11 +14,13 @@ from serving.experiments.published import keep_reading
 from serving.http.documented import EXAMPLES
 from serving.http.labels.examples import CLASSIFIER
 from serving.http.schemas.example_experiment import DECLARED, READING
+from serving.http.schemas.operator.example_shop import DEFINED, KEY
 from serving.http.schemas.pages.examples import PAGES, PLACEMENTS
 from serving.search.answers.answer import Answer
 from serving.shops.answers.kept import KeptAnswers
 from serving.shops.experiments import Experiment
 from serving.shops.labels.classifier import Classifier
+from serving.shops.registry.definition import ShopDefinition
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
 from tests.support.service import Service, view
@@ -45,6 +47,8 @@ def shop(tokenizer_path: Path) -> Service:
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
     KeptAnswers(service.controls).put({"returns": Answer.of(EXAMPLES["get_answer"].answer)})
     service.shop.classifiers.put("reviews", Classifier.model_validate(CLASSIFIER))
+    service.registry.put("outlet", ShopDefinition.model_validate(DEFINED))
+    service.registry.put_key("outlet", "storefront", {**KEY, "sha256": "0" * 64})
     return service
 
 
@@ -109,6 +113,9 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/answers/{answer_id}", "delete"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
         ("/v1/experiments/{key}/reading", "get"), ("/v1/versions", "get"),
+        ("/v1/shops", "get"), ("/v1/shops/{name}", "get"), ("/v1/shops/{name}", "put"),
+        ("/v1/shops/{name}", "delete"), ("/v1/shops/{name}/keys/{key_name}", "put"),
+        ("/v1/shops/{name}/keys/{key_name}", "delete"),
         ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
         ("/v1/experiments/{key}/decision", "post"),
         ("/v1/pages/{name}", "post"), ("/v1/placements", "get"),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from serving.http.access.auth import ApiKey, Publishable, Rates, Scope, hash_key, read_keys
+from serving.http.access.auth import ApiKey, Publishable, Scope, hash_key, read_keys
 from serving.http.access.key_file import KeyFile
+from serving.http.access.rates import Rates
 from serving.http.routes.events import PAGE_AGE_S, PAGE_EVENTS
 from tests.support.fakes import NOW_S
 from tests.support.service import PAGE_ORIGIN, RATE_PER_S, Service, problem, view

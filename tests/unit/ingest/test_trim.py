@@ -13,14 +13,14 @@ from tests.support.live_shop import wait_until
 
 
 def trimmed(kind: str) -> float:
-    return LOG_TRIMMED.labels(kind=kind)._value.get()  # type: ignore[no-any-return]
+    return LOG_TRIMMED.labels("default", kind)._value.get()  # type: ignore[no-any-return]
 
 
 def test_a_round_ends_within_the_bounds_and_tells_what_went() -> None:
     space, before = FakeSpace(990), trimmed("ranking")
     Trimmer(space, 1).trim()
     assert space.taken == 600
-    assert LOG_BYTES._value.get() == 600
+    assert LOG_BYTES.labels("default")._value.get() == 600
     assert trimmed("ranking") == before + 1
 
 

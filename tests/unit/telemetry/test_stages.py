@@ -73,6 +73,7 @@ async def test_a_request_joins_the_trace_of_its_caller(
         "http.request.method": "POST",
         "http.route": "/v1/rank",
         "http.response.status_code": 200,
+        "shop": "default",
     }
     for stage in (Stage.VALIDATE, Stage.FEATURES, Stage.SCORE, Stage.SLATE):
         span = found[f"ranking.{stage.value}"]

@@ -1,0 +1,1 @@
+"""Two shops of one installation learn nothing of each other and change nothing of each other."""

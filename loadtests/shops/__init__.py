@@ -1,0 +1,1 @@
+"""What many shops of one installation cost: memory, processors while nobody asks, and latency."""

@@ -1,0 +1,46 @@
+"""A shop of an installation as its operator defines it."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from features.catalog.prices import Prices
+from features.yaml_file import problems
+from serving.shops.rule import Rule
+from serving.shops.rules import Rules
+
+
+class ShopPrices(Prices):
+    """A currency, and what others are worth in it."""
+
+
+def _are_rules(sections: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Rules.model_validate(sections)
+    except ValidationError as error:
+        raise ValueError(problems(error)) from None
+    return sections
+
+
+class ShopDefinition(Rule):
+    """What is the shop's own. A change of rules, language or prices opens the shop anew beside the
+    one that answers."""
+
+    title: str = Field("", max_length=200, description="For people.")
+    language: str = Field(
+        "en", pattern="^[a-z]{2}$", description="Of the catalogue, ISO 639-1 (docs/search.md)."
+    )
+    # Made, so that the schema has no object as a default, which generators of clients refuse.
+    prices: ShopPrices = Field(
+        default_factory=ShopPrices, description="Its currency, and rates of others (docs/data.md)."
+    )
+    rules: Annotated[dict[str, Any], AfterValidator(_are_rules)] = Field(
+        default_factory=dict, description="As a rules file has them (docs/rules.md)."
+    )
+    weight: float = Field(
+        1.0, gt=0, le=100, description="How much it gets beside others when there is not enough."
+    )
+    rate_per_s: int | None = Field(
+        None, ge=1, description="Of all its keys together, by ingress replica; null: no bound."
+    )
+    paused: bool = Field(False, description="It keeps everything, and its keys get 403.")

@@ -1,0 +1,207 @@
+"""A shop's stores and indexes on a replica, opened for it, and closed when it is gone."""
+
+import shutil
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from features.behavior.neighbor_file import NeighborFile
+from features.controls.shops import DEFAULT_SHOP, Registered
+from features.store.backends import (
+    open_catalog,
+    open_controls,
+    open_event_log,
+    open_log_space,
+)
+from features.store.feature_store import open_current, open_store
+from features.store.online import OnlineFeatures
+from features.store.settings import SPACES, StoreSettings
+from features.store.shops import shop_store
+from serving.models.connection import served_versions
+from serving.models.contract import MAX_TOKENS
+from serving.models.settings import ModelSettings
+from serving.models.tokenizer import Tokenizer
+from serving.search.relevance import RelevanceModels
+from serving.search.retrieval import Retrieval
+from serving.search.settings import RetrievalSettings
+from serving.search.suggest.suggestions import Suggestions
+from serving.search.vectors import BlockingEncoder, StoredVectors
+from serving.search.words.analysis import Analyzer
+from serving.search.words.synonyms import meanings
+from serving.shops.alerts.settings import AlertSettings
+from serving.shops.alerts.watch import Watch
+from serving.shops.alerts.webhook import Webhook
+from serving.shops.answers.answers import Answers
+from serving.shops.answers.kept import KeptAnswers
+from serving.shops.intake import Intake
+from serving.shops.items import ItemCache
+from serving.shops.labels.classifiers import Classifiers
+from serving.shops.labels.counting import LabelCounts
+from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.refresh import Refresher
+from serving.shops.registry.definition import ShopDefinition
+from serving.shops.reserve import Reserve
+from serving.shops.rules import Rules
+from serving.shops.shop import Shop
+from serving.shops.steering.steering import Steering
+from serving.shops.upkeep import Upkeep
+
+_LIMITS_S = 1.0  # patience with a model server that is asked for its versions
+_THREADS = 2  # that write for one of many shops
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShop:
+    """A shop and what keeps it up to date; `refresher` and `steering` are not started yet."""
+
+    shop: Shop
+    refresher: Refresher
+    store: StoreSettings
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Load what is there, and follow it with threads of its own."""
+        self.refresher.start()
+        self.shop.steering.start()
+        self.shop.answers.start()
+        self.shop.alerts.start()
+
+    def load(self) -> None:
+        """Load what is there; somebody else follows."""
+        self.refresher.load()
+        self.shop.steering.follow()
+        self.shop.alerts.start()
+
+    def close(self) -> None:
+        """Give back files, connections and threads; nobody may use the shop then."""
+        self.refresher.stop()
+        self.shop.steering.stop()
+        self.shop.answers.stop()
+        self.shop.alerts.stop()
+        self._closing.close()
+
+    def forget(self) -> None:
+        """Delete what this replica alone has kept of a shop that was removed."""
+        if self.store.space and self.store.kind == "redis":  # files of a shop are ingest's to end
+            shutil.rmtree(self.store.state, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens the shops of one replica. What they share knows nothing of any: the tokenizer, and the
+    encoder, whose vectors depend on a text alone.
+    """
+
+    installation: StoreSettings
+    model: ModelSettings
+    retrieval: RetrievalSettings
+    pseudonyms: Pseudonyms
+    alerts: AlertSettings
+    interval_s: float
+    tokenizer: Tokenizer
+    encoder: BlockingEncoder
+
+    def default(self, rules: Rules) -> OpenShop:
+        """The one that the settings configure."""
+        store, retrieval = self.installation, self.retrieval
+        paths = retrieval.vectors_path, retrieval.neighbors_path
+        return self._open(DEFAULT_SHOP, store, rules, retrieval.language, self.pseudonyms, paths)
+
+    def registered(self, entry: Registered) -> OpenShop:
+        """Another one; raises ValidationError for a definition that cannot be used."""
+        definition = ShopDefinition.model_validate(entry.definition)
+        rules = Rules.model_validate(definition.rules)
+        store = shop_store(self.installation, entry)
+        paths = tuple(
+            path.parent / SPACES / entry.space / path.name
+            for path in (self.retrieval.vectors_path, self.retrieval.neighbors_path)
+        )
+        names = self.pseudonyms.of_shop(entry.space)
+        return self._open(
+            entry.name, store, rules, definition.language, names, (paths[0], paths[1])
+        )
+
+    def _open(
+        self,
+        name: str,
+        store: StoreSettings,
+        rules: Rules,
+        language: str,
+        pseudonyms: Pseudonyms,
+        paths: tuple[Path, Path],
+    ) -> OpenShop:
+        """paths: of vectors and of neighbour tables."""
+        with ExitStack() as opened:
+            log = opened.enter_context(closing(open_event_log(store)))
+            catalog = opened.enter_context(closing(open_catalog(store)))
+            space = opened.enter_context(closing(open_log_space(store)))
+            controls = opened.enter_context(closing(open_controls(store)))
+            if store.space:
+                # Snapshots are ingest's: their folder need not be one that a replica may write to.
+                features = open_current(store.model_copy(update={"offline": None}))
+            else:
+                features = open_store(store)
+            online = opened.enter_context(closing(OnlineFeatures(features)))
+            reserve = Reserve(space)
+            several = {"n_threads": _THREADS} if store.space else {}
+            intake = opened.enter_context(closing(Intake(log, reserve, **several)))
+            upkeep = opened.enter_context(closing(Upkeep(catalog, reserve, **several)))
+            items = ItemCache(self.tokenizer, MAX_TOKENS, store.prices)
+            profile, model = self.model.encoder_profile, self.model
+            retrieval = Retrieval(
+                items,
+                StoredVectors(paths[0], self.encoder, profile),
+                Analyzer(language),
+                RelevanceModels.of_profile(profile),
+                synonyms=meanings(
+                    rules.synonyms, [(way.asked, way.means) for way in rules.one_way]
+                ),
+            )
+            suggestions = Suggestions(items, language)
+            refresher = Refresher(
+                catalog,
+                log,
+                online,
+                items,
+                retrieval,
+                suggestions,
+                NeighborFile(paths[1]),
+                self.interval_s,
+                shop=name,
+            )
+            offered = partial(
+                served_versions, model.grpc_address, model.ranker, model.tls, _LIMITS_S
+            )
+            shop = Shop(
+                name=name,
+                items=items,
+                retrieval=retrieval,
+                suggestions=suggestions,
+                pseudonyms=pseudonyms,
+                shoppers=online,
+                log=log,
+                reserve=reserve,
+                intake=intake,
+                upkeep=upkeep,
+                answers=Answers(
+                    KeptAnswers(controls),
+                    reserve,
+                    StoredVectors(
+                        paths[0].with_name(f"answers_{paths[0].name}"), self.encoder, profile
+                    ),
+                    profile,
+                    Analyzer(language),
+                ),
+                controls=controls,
+                steering=Steering(rules, controls, offered=offered),
+                classifiers=Classifiers(controls, profile),
+                label_counts=LabelCounts(controls),
+                alerts=Watch(
+                    name,
+                    rules.alerts,
+                    controls,
+                    Webhook.of(rules.alerts.webhook, self.alerts),
+                ),
+            )
+            return OpenShop(shop, refresher, store, opened.pop_all())
