@@ -6,11 +6,13 @@ import numpy as np
 
 from features.behavior.neighbor_file import NeighborFile
 from features.ingest.status import CONSUMER
+from features.pictures.pictures import Pictures
 from features.store.backends import (
     open_catalog,
     open_controls,
     open_event_log,
     open_log_space,
+    open_pictures,
 )
 from features.store.feature_store import open_store
 from features.store.online import OnlineFeatures
@@ -31,6 +33,8 @@ from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
+from serving.pictures.encoder import TritonPictures
+from serving.pictures.settings import PictureSettings
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
@@ -51,6 +55,8 @@ from serving.settings import Settings
 from serving.shops.experiments import CANDIDATE, model_versions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.pictures.feed import PictureFeed
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.reserve import Reserve
@@ -112,6 +118,7 @@ def endpoints(
         keys=watched_keys(access.keys_path),
         access=access,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
+        max_picture_bytes=settings.pictures and settings.pictures.max_bytes,
         demo_items=shops.of(DEFAULT_SHOP).items if settings.pages else None,
     )
 
@@ -156,6 +163,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
     reserve = Reserve(open_log_space(settings.store))
     online = OnlineFeatures(open_store(settings.store))
     items = ItemCache(tokenizer, MAX_TOKENS, settings.store.prices)
+    pictures = None if settings.pictures is None else _pictures(settings, settings.pictures)
     rules = read_rules(settings.rules_path)
     profile = settings.model.encoder_profile
     retrieval = Retrieval(
@@ -164,6 +172,7 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         Analyzer(settings.retrieval.language),
         RelevanceModels.of_profile(profile),
         synonyms=meanings(rules.synonyms, [(way.asked, way.means) for way in rules.one_way]),
+        pictures=pictures is not None,
     )
     suggestions = Suggestions(items, settings.retrieval.language)
     neighbors = NeighborFile(settings.retrieval.neighbors_path)
@@ -177,6 +186,8 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         neighbors,
         settings.refresh_interval_s,
     ).start()
+    if pictures is not None:
+        PictureFeed(pictures.stored, items, retrieval, settings.refresh_interval_s).start()
     model = settings.model
     controls = open_controls(settings.store)
     steering = Steering(
@@ -198,4 +209,14 @@ def _shop(settings: Settings, tokenizer: Tokenizer, encoder: TextVectors) -> Sho
         upkeep=Upkeep(catalog, reserve),
         controls=controls,
         steering=steering,
+        pictures=pictures,
+    )
+
+
+def _pictures(settings: Settings, looked_at: PictureSettings) -> ShopPictures:
+    return ShopPictures(
+        Pictures(open_pictures(settings.store)),
+        TritonPictures(settings.model, looked_at.model),
+        Breaker("pictures", settings.breaker),
+        looked_at,
     )

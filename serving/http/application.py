@@ -24,6 +24,7 @@ from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
 from serving.http.routes.items import ItemRoutes
 from serving.http.routes.operations import add_operations
+from serving.http.routes.pictures import add_pictures
 from serving.http.routes.rankings import RankingRoutes
 from serving.http.routes.rerank import add_rerank
 from serving.http.routes.suggest import add_suggest
@@ -49,6 +50,7 @@ class Endpoints:
     access: AccessSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
+    max_picture_bytes: int | None = None  # None: nobody looks at pictures
     demo_items: ItemCache | None = None  # for the demo shop; None: there is none
 
 
@@ -71,7 +73,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     app.add_middleware(ClientAddress, trusted_proxies=endpoints.access.trusted_proxies)
     app.add_middleware(
         RequestMiddleware,
-        limits=_limits(endpoints.access),
+        limits=_limits(endpoints.access, endpoints.max_picture_bytes),
         late_traces=endpoints.late_traces,
         decided=traced,
     )
@@ -83,6 +85,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)
+    add_pictures(app, endpoints.shops, endpoints.keys)
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
@@ -101,11 +104,13 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     return app
 
 
-def _limits(access: AccessSettings) -> BodyLimits:
+def _limits(access: AccessSettings, max_picture_bytes: int | None) -> BodyLimits:
     # Of an import each line is bounded, and there may be any number of them.
     others: dict[str, int | None] = {
         "/v1/items": access.max_items_body_bytes,
         "/v1/items/import": None,
         "/v1/events/import": None,
     }
-    return BodyLimits(access.max_body_bytes, others)
+    # As base64, with what is around it.
+    pictures = max_picture_bytes and 4 * max_picture_bytes // 3 + 1024
+    return BodyLimits(access.max_body_bytes, others, pictures)

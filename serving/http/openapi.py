@@ -43,8 +43,9 @@ _MODELS: tuple[type[BaseModel], ...] = (
     items.ItemsResponse,
     items.ImportResponse,
     items.ItemPatch,
-    items.ItemOut,
     items.ItemPage,
+    items.ImageIn,
+    items.PictureOut,
     users.MergeRequest,
     users.UserFeatures,
     rerank.TextsRerank,
@@ -53,7 +54,6 @@ _MODELS: tuple[type[BaseModel], ...] = (
     rerank.CohereAnswer,
     rerank.VoyageAnswer,
     experiments.ExperimentsOut,
-    experiments.ExperimentOut,
     readings.ReadingOut,
     experiments.VersionsOut,
     experiments.DecisionIn,
@@ -94,7 +94,7 @@ _TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Items": (
         "The catalogue. Scope `items`.",
-        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}"),
+        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}", "/v1/items/{item_id}/image"),
     ),
     "Shoppers": (
         "What is known of a shopper. Scope `admin`.",

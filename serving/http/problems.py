@@ -50,7 +50,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
     "403": ("The key lacks the scope, or does not allow what a field asks for.", "forbidden",
             "this key has no scope 'items'", None),
     "404": ("There is no such item (`unknown_item`), experiment (`unknown_experiment`), reading "
-            "of it (`no_reading`) or path (`not_found`).",
+            "of it (`no_reading`), picture (`no_picture`) or path (`not_found`); or nobody looks "
+            "at pictures (`pictures_off`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
     "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
             "key: 'spread' is declared by the rules, and is changed there", None),

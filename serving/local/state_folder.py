@@ -14,6 +14,7 @@ from features.store.settings import PRICES_FILE, RedisSettings, StoreSettings, e
 from serving.http.settings import AccessSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
+from serving.pictures.settings import PictureSettings
 from serving.search.settings import RetrievalSettings
 from serving.settings import DeploymentsSettings, Settings
 from serving.telemetry.settings import LogSettings
@@ -129,8 +130,11 @@ def settings_for(
     replicas: int = 1,
     encoder: Encoder | None = None,
     nats: str | None = None,
+    pictures: PictureSettings | None = None,
 ) -> Settings:
-    """The embedded default over a prepared folder; `encoder`: None for the English one."""
+    """The embedded default over a prepared folder; `encoder`: None for the English one; pictures:
+    None: nobody looks at any.
+    """
     encoder = encoder or Encoder(EncoderProfile.ENGLISH, tokenizer)
     several = {"min_replicas": replicas, "max_replicas": replicas}
     usual = DeploymentsSettings()
@@ -154,6 +158,7 @@ def settings_for(
         objective_path=objective_of(folder),
         logs=LogSettings(folder=folder / "logs"),
         pages=True,
+        pictures=pictures,
         deployments=DeploymentsSettings(
             ingress=usual.ingress.model_copy(update=several),
             ranker=usual.ranker.model_copy(update=several),

@@ -1,12 +1,13 @@
 """What is asked of the ranking path: by whom and when, and where the candidates come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from features.arrays import FloatArray
 from features.events.event import EventType
 from serving.search.cursor import NOTHING_SHOWN, Cursor
 from serving.search.filters import Filters
+from serving.search.recommender import Likeness
 from serving.shops.rules import Boost
 
 
@@ -60,7 +61,9 @@ class Sort(StrEnum):
 class Search:
     """Candidates are found for the query; without one, for the shopper: browsing.
 
-    shown: on earlier pages; facets: names to be counted over all that is found
+    shown: on earlier pages; facets: names to be counted over all that is found; looks: float32
+    (d,), of a picture that items are to look like; collapse: of what shows the same picture, only
+    the best
     """
 
     query: str
@@ -68,15 +71,22 @@ class Search:
     sort: Sort = Sort.RELEVANCE
     shown: Cursor = NOTHING_SHOWN
     facets: tuple[str, ...] = ()
+    looks: FloatArray | None = field(default=None, compare=False)
+    collapse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """Candidates are chosen for the shopper; or are like the seeds; or go with the cart."""
+    """Candidates are chosen for the shopper; or are like the seeds; or go with the cart.
+
+    by: in what alone they are like the seeds; collapse: as of a search
+    """
 
     seed_item_ids: tuple[str, ...] = ()
     filters: Filters | None = None
     cart_item_ids: tuple[str, ...] = ()
+    by: Likeness | None = None
+    collapse: bool = False
 
 
 Source = Given | Search | Recommend

@@ -12,6 +12,7 @@ from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -72,6 +73,7 @@ class Shop:
     upkeep: Upkeep
     controls: Documents
     steering: Steering
+    pictures: ShopPictures | None = None  # None: nobody looks at any
 
     @property
     def rules(self) -> Rules:

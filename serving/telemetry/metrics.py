@@ -78,6 +78,17 @@ REFRESHED_TIMESTAMP = Gauge(
     ("part",), multiprocess_mode="livemin",
 )  # fmt: skip
 
+# Pictures (serving/pictures/)
+PICTURES = Gauge(
+    "vitrine_pictures", "Pictures of items by state: waiting, ready, failed.", ("state",),
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+PICTURES_LOOKED_AT = Counter(
+    "vitrine_pictures_looked_at_total",
+    "Pictures that a worker looked at by outcome: ready, or what is wrong (docs/pictures.md).",
+    ("outcome",),
+)
+
 # Batches in front of the model
 BATCHES = Counter(
     "vitrine_batches_total",

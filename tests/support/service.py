@@ -35,6 +35,7 @@ from serving.search.suggest.suggestions import Suggestions
 from serving.settings import Settings
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -116,9 +117,11 @@ def shop_of(
     space: LogSpace | None = None,
     controls: Controls | None = None,
     offered: Callable[[], Sequence[str]] = tuple,
+    pictures: ShopPictures | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
-    retrieval = Retrieval(items, FakeVectors(items._tokenizer))
+    source = FakeVectors(items._tokenizer)
+    retrieval = Retrieval(items, source, pictures=pictures is not None)
     retrieval.update(np.arange(len(items.table)))
     retrieval.refresh_popularity(NOW_S)
     suggestions = Suggestions(items)
@@ -141,6 +144,7 @@ def shop_of(
         upkeep=Upkeep(catalog, reserve),
         controls=controls,
         steering=Steering(rules, controls, offered=offered),
+        pictures=pictures,
     )
 
 
@@ -157,9 +161,10 @@ class Service:
         stores: Stores | None = None,
         rules: Rules = NO_EXPLORATION,
         ranker: RankerClient | None = None,
+        pictures: ShopPictures | None = None,
         **sections: Any,
     ) -> None:
-        """ranker: a real one, instead of `self.scorer`."""
+        """ranker: a real one, instead of `self.scorer`; pictures: None: nobody looks at any."""
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
         self.items = groceries(words, prices=settings.store.prices)
@@ -171,7 +176,7 @@ class Service:
         self.encoder = FakeEncoder(words)
         self.shop = shop_of(
             self.items, self.shoppers, log, catalog, rules, space, self.controls,
-            lambda: sorted(self.scorer.loaded),
+            lambda: sorted(self.scorer.loaded), pictures,
         )  # fmt: skip
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import Depends, FastAPI, Query, Request, Response
 
+from features.arrays import FloatArray
 from features.catalog.counters import DAY_S
 from serving.errors import ForbiddenError, InvalidRequestError, UnknownItemError
 from serving.http import schemas
@@ -19,6 +20,8 @@ from serving.http.dependencies import PathId, Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
 from serving.http.routes.answers import liked_response, response, search_response
+from serving.http.routes.pictures import looks_of, pictures_of
+from serving.http.schemas.items import SimilarQuery
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
     Asking,
@@ -27,7 +30,6 @@ from serving.http.schemas.rankings import (
     RecommendRequest,
     SearchRequest,
     SearchResponse,
-    SimilarQuery,
 )
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.request import Context, Given, Recommend, Search, Source
@@ -36,9 +38,11 @@ from serving.ranking.values import Slate
 from serving.search.cursor import Cursor, CursorError
 from serving.search.filters import Filters
 from serving.search.kinds import Kind
+from serving.search.recommender import Likeness
 from serving.shops.rules import Boost, Match
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
+from serving.types import Stage
 
 _AnyRequest = RankRequest | SearchRequest | RecommendRequest
 
@@ -73,11 +77,17 @@ class RankingRoutes:
         async def search(request: Request) -> Response:
             """Find items for a query and rank them for this shopper."""
             body = await read_body(request, SearchRequest)
-            source = _search(body)
-            query = body.query.strip() or None
             caller = caller_of(request)
+            shop, query = self._shops.of(caller.shop), body.query.strip() or None
+            looks = None
+            if body.image is not None:
+                default_ms = 1000 * self._settings.default_budget_s
+                budget_s = (body.budget_ms or default_ms) / 2000
+                with stages_of(request).stage(Stage.RETRIEVE):
+                    looks = await looks_of(shop, body.image, budget_s, query is not None)
+            source = _search(body, looks)
             slate = await self._slate(caller, body, query, source, stages_of(request))
-            currency = self._shops.of(caller.shop).items.table.prices.currency or None
+            currency = shop.items.table.prices.currency or None
             return _ranked(slate, search_response(slate, source, body, currency))
 
         @direct(app, "/v1/recommend", rank, openapi_extra=takes(RecommendRequest, RankResponse))
@@ -85,8 +95,9 @@ class RankingRoutes:
             """Choose items for this shopper and rank them."""
             body = await read_body(request, RecommendRequest)
             source = Recommend(
-                tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids)
-            )
+                tuple(body.seed_item_ids), _filters(body.filters), tuple(body.cart_item_ids),
+                collapse=body.collapse is not None,
+            )  # fmt: skip
             return await self._answer(request, body, None, source)
 
         @direct(
@@ -116,10 +127,16 @@ class RankingRoutes:
             body = RecommendRequest(
                 limit=query.limit, user_id=query.user_id, session_id=query.session_id
             )
-            if item_id not in self._shops.of(caller.shop).items.table.row_of:
+            shop = self._shops.of(caller.shop)
+            by = None if query.by is None else Likeness(query.by)
+            if by is Likeness.IMAGE:
+                pictures_of(shop)
+            if item_id not in shop.items.table.row_of:
                 raise UnknownItemError("item_id: the catalogue has no such item")
             filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
-            source = Recommend((item_id,), filters)
+            source = Recommend(
+                (item_id,), filters, by=by, collapse=query.collapse is not None
+            )  # fmt: skip
             slate = await self._slate(caller, body, None, source, stages_of(request))
             return _ranked(slate, response(slate))
 
@@ -172,12 +189,15 @@ def _ranked(slate: Slate, body: dict[str, Any]) -> Response:
     return json_response(body, headers={"x-vitrine-variant": slate.assignment.variant})
 
 
-def _search(body: SearchRequest) -> Search:
+def _search(body: SearchRequest, looks: FloatArray | None) -> Search:
     try:
         shown = Cursor.read(body.cursor)
     except CursorError as error:
         raise InvalidRequestError(f"cursor: {error}") from None
-    return Search(body.query.strip(), _filters(body.filters), body.sort, shown, tuple(body.facets))
+    return Search(
+        body.query.strip(), _filters(body.filters), body.sort, shown, tuple(body.facets), looks,
+        body.collapse is not None,
+    )  # fmt: skip
 
 
 def _given(body: RankRequest) -> Given:

@@ -41,6 +41,10 @@ _MILK = {
     "image_url": "https://shop.example/milk.png",
     "attributes": {"size": "1 l"},
 }
+_RED = (  # a PNG of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+_PICTURE = {"state": "ready", "origin": "bytes", "problem": None, "tries": 1}
 _MEADOW = {"value": "Meadow", "score": 0.31, "taste": 0.4, "popularity": 0.02}
 _RERANK = Example(
     body={
@@ -164,6 +168,13 @@ EXAMPLES: dict[str, Example] = {
         answer={**_MILK, "price": 1.1, "brand": ""},
     ),
     "delete_item": Example(parameters={"item_id": "milk"}),
+    "put_image": Example(
+        parameters={"item_id": "milk"},
+        body={"image": _RED},
+        answer={**_PICTURE, "state": "waiting", "tries": 0},
+    ),
+    "get_image": Example(parameters={"item_id": "milk"}, answer=_PICTURE),
+    "delete_image": Example(parameters={"item_id": "milk"}),
     "merge": Example(
         parameters={"user_id": "ann"}, body={"session_id": "s1"}, answer={"accepted": 1}
     ),

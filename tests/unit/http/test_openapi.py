@@ -16,6 +16,7 @@ from serving.http.schemas.examples import EXAMPLES
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
+from tests.support.pictures import look_at, shown_pictures
 from tests.support.service import Service, view
 
 Operation = dict[str, Any]
@@ -28,12 +29,13 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(tokenizer_path: Path) -> Service:
+def shop(tokenizer_path: Path, tmp_path: Path) -> Service:
     arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
     experiment = {"key": "spread", "status": "running", "arms": arms}
     rules = Rules.model_validate({"experiments": [experiment]})
-    service = Service(tokenizer_path, rules=rules)
+    service = Service(tokenizer_path, rules=rules, pictures=shown_pictures(tmp_path))
     service.catalog.upsert(GROCERIES)
+    look_at(service, "milk")
     keep_reading(service.controls, "spread", READING)
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
     return service
@@ -93,6 +95,8 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),
         ("/v1/items/import", "post"), ("/v1/items/{item_id}", "get"),
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
+        ("/v1/items/{item_id}/image", "get"), ("/v1/items/{item_id}/image", "put"),
+        ("/v1/items/{item_id}/image", "delete"),
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/experiments", "get"), ("/v1/experiments/{key}", "get"),
