@@ -22,11 +22,11 @@ CODE = (
     "serving/models/runtime/__init__.py",
     "serving/models/runtime/answering.py",
     "serving/models/runtime/pairs.py",
+    "serving/models/runtime/picture_vectors.py",
     "serving/models/runtime/sealed.py",
     "serving/models/runtime/ranking.py",
     "serving/models/runtime/text_vectors.py",
 )
-_MORE = {"pictures": ("serving/models/runtime/picture_vectors.py",)}
 _N_CALIBRATION = 256
 _N_COMPARED = 128
 _MIN_COMPARED = 50
@@ -36,7 +36,7 @@ _SEED = 20
 def add_code(folder: Path, model: str) -> None:
     """Copy the code that runs `model`: a version must not change when the source tree does."""
     shutil.copyfile(_ROOT / "serving/models/runtime" / model / "model.py", folder / "model.py")
-    for name in (*CODE, *_MORE.get(model, ())):
+    for name in CODE:
         target = folder / "code" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_ROOT / name, target)
