@@ -40,10 +40,10 @@ endif
 ##@ Run
 .PHONY: serve help
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine [DATA= PORT= HOST= STATE= KEYS= ENCODER=multilingual ASSISTANT=1 TRACES=view TRACES_TO= TRACES_RATIO=]
+serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine [DATA= PORT= HOST= STATE= KEYS= ENCODER=multilingual ASSISTANT=1 PICTURES=cdn.example.com TRACES=view TRACES_TO= TRACES_RATIO=]
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
 	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
-	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(ASSISTANT),--assistant) $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
+	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(ASSISTANT),--assistant) $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
 # A group begins at `##@`; a target or variable is told by what stands behind or above it at `## `.

@@ -73,6 +73,20 @@ class UnknownAnswerError(RequestError):
     status_code = 404
 
 
+class NoPictureError(RequestError):
+    """No picture of the item is known."""
+
+    code = "no_picture"
+    status_code = 404
+
+
+class PicturesOffError(RequestError):
+    """This installation looks at no pictures."""
+
+    code = "pictures_off"
+    status_code = 404
+
+
 class UnknownExperimentError(RequestError):
     """No such experiment is declared."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from features.store.settings import StoreSettings
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.models.settings import BreakerSettings, ModelSettings, RankerSettings
+from serving.pictures.settings import PictureSettings
 from serving.ranking.settings import AdmissionSettings, PipelineSettings
 from serving.search.settings import RetrievalSettings
 from serving.section import Section
@@ -71,6 +72,9 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     tracing: TracingSettings = TracingSettings()
     logs: LogSettings = LogSettings()
+    pictures: PictureSettings | None = Field(
+        None, description="How pictures are looked at, docs/pictures.md; null: not at all."
+    )
     refresh_interval_s: PositiveFloat = Field(
         0.25, description="How often a replica takes over changed items and item features."
     )

@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 
 from features.ingest.status import CONSUMER
-from features.store.backends import open_controls
+from features.pictures.pictures import Pictures
+from features.store.backends import open_controls, open_pictures
 from features.telemetry.spans import span_processors
 from serving.http.access.key_file import watched_keys
 from serving.http.answers.routes import AnswerRoutes
@@ -25,6 +26,8 @@ from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
+from serving.pictures.encoder import TritonPictures
+from serving.pictures.settings import PictureSettings
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
@@ -40,6 +43,8 @@ from serving.ranking.texts.rerank import Rerank
 from serving.search.relevance import RelevanceModels
 from serving.settings import Settings
 from serving.shops.experiments import CANDIDATE
+from serving.shops.pictures.feed import PictureFeed
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.registry.following import Following
 from serving.shops.registry.opening import Opener
@@ -69,8 +74,12 @@ def endpoints(
         tokenizer,
         text_vectors,
     )
-    default = opener.default(read_rules(settings.rules_path))
+    pictures = None if settings.pictures is None else _pictures(settings, settings.pictures)
+    default = opener.default(read_rules(settings.rules_path), pictures)
     default.start()
+    if pictures is not None:
+        shop, every_s = default.shop, settings.refresh_interval_s
+        PictureFeed(pictures.stored, shop.items, shop.retrieval, every_s).start()
     shops = Shops([default.shop])
     access = settings.access
     keys = watched_keys(access.keys_path)
@@ -125,6 +134,7 @@ def endpoints(
         assistant=settings.assistant,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
         demo=settings.pages,
+        max_picture_bytes=None if settings.pictures is None else settings.pictures.max_bytes,
     )
 
 
@@ -162,3 +172,12 @@ def _candidate_breakers(settings: Settings, shops: Shops) -> CandidateBreakers:
 def _named(shops: Shops) -> set[str]:
     """The versions that the rules of any shop name."""
     return {version for shop in shops.all() for version in shop.rules.ranker_versions}
+
+
+def _pictures(settings: Settings, looked_at: PictureSettings) -> ShopPictures:
+    return ShopPictures(
+        Pictures(open_pictures(settings.store)),
+        TritonPictures(settings.model, looked_at.model),
+        Breaker("pictures", settings.breaker),
+        looked_at,
+    )

@@ -1,4 +1,4 @@
-"""The event log, the catalogue and the controls that the settings ask for, without Feast."""
+"""The event log, catalogue, controls and pictures that the settings ask for, without Feast."""
 
 from features.catalog.sqlite_store import SqliteCatalog
 from features.catalog.store import Catalog
@@ -9,6 +9,8 @@ from features.events.lease import UNSHARED, FileLease, Lease, redis_lease
 from features.events.log import EventLog
 from features.events.space import LogSpace, RedisLogSpace, SqliteLogSpace
 from features.events.sqlite_log import SqliteEventLog
+from features.pictures.sqlite_store import SqlitePictures
+from features.pictures.store import Rows
 from features.store.settings import KEYS, StoreSettings
 
 
@@ -92,3 +94,14 @@ def open_controls(settings: StoreSettings) -> Controls:
     from features.controls.redis_store import RedisControls
 
     return RedisControls(Redis(**settings.redis.client_options()), settings.prefix)
+
+
+def open_pictures(settings: StoreSettings) -> Rows:
+    """The pictures of `settings`, where the catalogue is: SQLite in the state folder, or Redis."""
+    if settings.kind == "sqlite":
+        return SqlitePictures(settings.pictures_path)
+    from redis import Redis
+
+    from features.pictures.redis_store import RedisPictures
+
+    return RedisPictures(Redis(**settings.redis.client_options()), settings.prefix)

@@ -185,6 +185,11 @@ class StoreSettings(BaseModel):
         """The embedded controls: what was decided of experiments, and tallies."""
         return self.state.resolve() / "controls.db"
 
+    @property
+    def pictures_path(self) -> Path:
+        """The embedded pictures: what waits, what failed, and the vectors."""
+        return self.state.resolve() / "pictures.db"
+
 
 def embedded_store(folder: Path) -> StoreSettings:
     """The store in the files of `folder`, with the prices that its `prices.json` says, if any.

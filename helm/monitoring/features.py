@@ -126,6 +126,15 @@ FEATURES = dashboard(
             unit="eps", runbook="log-full",
         ),
         graph(
+            "Pictures", "By state, and what workers found that looked at them. Many waiting and "
+            "none found ready: the worker or its model is down (docs/pictures.md).",
+            {
+                "{{state}}": "max by (state) (vitrine_pictures)",
+                "found {{outcome}}": "sum by (outcome) "
+                "(increase(vitrine_pictures_looked_at_total[$__rate_interval]))",
+            },
+        ),
+        graph(
             "Failures of ingest", "It begins again from the stores; nothing is skipped.",
             {"failures": "sum(increase(vitrine_ingest_failures_total[$__rate_interval]))"},
             runbook="ingest",

@@ -21,6 +21,7 @@ from serving.http.labels.routes import LabelRoutes
 from serving.http.middleware import RequestMiddleware
 from serving.http.openapi import document
 from serving.http.pages import add_console, add_docs, add_pages, add_snippet
+from serving.http.pictures.routes import add_pictures
 from serving.http.receiving import BodyLimits
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
@@ -58,6 +59,7 @@ class Endpoints:
     assistant: AssistantSettings
     clock: Callable[[], float] = time.time
     late_traces: LateTraces | None = None
+    max_picture_bytes: int | None = None  # None: nobody looks at pictures
     demo: bool = False  # whether there is a demo shop
 
 
@@ -80,7 +82,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     app.add_middleware(ClientAddress, trusted_proxies=endpoints.access.trusted_proxies)
     app.add_middleware(
         RequestMiddleware,
-        limits=_limits(endpoints.access),
+        limits=_limits(endpoints.access, endpoints.max_picture_bytes),
         late_traces=endpoints.late_traces,
         decided=traced,
     )
@@ -96,6 +98,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     endpoints.events.add_to(app, endpoints.keys)
     items = ItemRoutes(endpoints.shops, endpoints.access.max_import_line_bytes, endpoints.clock)
     items.add_to(app, endpoints.keys)
+    add_pictures(app, endpoints.shops, endpoints.keys)
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
@@ -123,7 +126,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     return app
 
 
-def _limits(access: AccessSettings) -> BodyLimits:
+def _limits(access: AccessSettings, max_picture_bytes: int | None) -> BodyLimits:
     # Of an import each line is bounded, and there may be any number of them.
     others: dict[str, int | None] = {
         "/v1/items": access.max_items_body_bytes,
@@ -131,4 +134,6 @@ def _limits(access: AccessSettings) -> BodyLimits:
         "/v1/items/import": None,
         "/v1/events/import": None,
     }
-    return BodyLimits(access.max_body_bytes, others)
+    # As base64, with what is around it.
+    pictures = max_picture_bytes and 4 * max_picture_bytes // 3 + 1024
+    return BodyLimits(access.max_body_bytes, others, pictures)

@@ -5,6 +5,7 @@ from pydantic import BaseModel
 from serving.http.answers import schemas as of_answers
 from serving.http.labels import examples as label_examples
 from serving.http.labels import schemas as labels
+from serving.http.pictures import examples as picture_examples
 from serving.http.problems import Problem
 from serving.http.schemas import (
     events,
@@ -47,6 +48,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     items.ItemPatch,
     items.ItemOut,
     items.ItemPage,
+    items.ImageIn,
+    items.PictureOut,
     users.MergeRequest,
     users.UserFeatures,
     rerank.TextsRerank,
@@ -82,7 +85,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     operations.Accepted,
     Problem,
 )
-EXAMPLES = {**examples.EXAMPLES, **label_examples.EXAMPLES}
+EXAMPLES = {**examples.EXAMPLES, **label_examples.EXAMPLES, **picture_examples.EXAMPLES}
 ABOUT = """\
 Ranking for storefronts: search, recommendations and the order of what you offer.
 
@@ -128,7 +131,7 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Items": (
         "The catalogue. Scope `items`.",
-        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}"),
+        ("/v1/items", "/v1/items/import", "/v1/items/{item_id}", "/v1/items/{item_id}/image"),
     ),
     "Shoppers": (
         "What is known of a shopper. Scope `admin`.",

@@ -25,9 +25,12 @@ class BodyLimits:
 
     usual: int
     by_path: Mapping[str, int | None] = field(default_factory=dict)
+    pictures: int | None = None  # of an item; None: as usual
 
     def of(self, path: str) -> int | None:
         """The limit for requests to `path`."""
+        if self.pictures is not None and path.endswith("/image"):
+            return self.pictures
         return self.by_path.get(path, self.usual)
 
 

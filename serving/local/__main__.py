@@ -18,7 +18,13 @@ from features.objective import ObjectiveError, read_objective
 from serving.http.access.auth import read_keys, what_is_wrong
 from serving.local.greeting import greeting
 from serving.local.machine import Address, StackError, check_machine
-from serving.local.models import TRITON_PYTHON, PublishingError, tokenizer_path
+from serving.local.models import (
+    TRITON_PYTHON,
+    UPLOADS,
+    PublishingError,
+    pictures_of,
+    tokenizer_path,
+)
 from serving.local.stack import Layout, Stack
 from serving.local.state_folder import (
     DEV_KEY,
@@ -80,6 +86,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             f"{folder} was prepared with the {ready.encoder} encoder: serve it without ENCODER=, "
             "or choose another place with STATE="
         )
+    pictures = pictures_of(arguments.pictures, folder, arguments.triton_python, console)
     rules = read_rules(folder / "rules.yaml")
     check_webhook(rules.alerts.webhook, alerts_of(folder))
     read_objective(objective_of(folder))
@@ -103,6 +110,7 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
                 arguments.assistant,
             ),
             Encoder(ready.encoder, tokenizer_path(ready.encoder), ready.language),
+            pictures,
         )
         stack.start(ready)
         try:
@@ -191,6 +199,11 @@ def _arguments(console: Console) -> argparse.Namespace:
         type=EncoderProfile,
         choices=list(EncoderProfile),
         help="default: by the language of the titles, when the data are prepared",
+    )
+    parser.add_argument(
+        "--pictures",
+        metavar="HOSTS",
+        help=f"look at pictures, and fetch image_url from these hosts; {UPLOADS}: from none",
     )
     parser.add_argument(
         "--traces",

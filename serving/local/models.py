@@ -12,15 +12,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+from rich.console import Console
+
+from features.telemetry.progress import waiting
 from serving.local.processes import death_signal
 from serving.local.state_folder import StateFolderError, folder_of, prepared
 from serving.models.contract import EncoderProfile
+from serving.pictures.settings import FetchSettings, PictureSettings
+from serving.training.publish.repository import version_in_use
 
 ROOT = Path(__file__).resolve().parents[2]
 TRITON_PYTHON = ROOT / ".venv-triton" / "bin" / "python"
 _BUNDLES = ROOT / "serving" / "training" / "bundles"
 GROCERY_BUNDLE = _BUNDLES / "grocery"  # tuned on the demonstration's own log
 STARTING_BUNDLE = _BUNDLES / "starting"  # for a shop that has not been trained on
+UPLOADS = "uploads"  # in the place of hosts: pictures come by API alone
 RUNNING = "running.json"  # in the state folder while a stack runs: where its Triton answers
 
 
@@ -110,6 +117,26 @@ def change(folder: Path, arguments: Sequence[str], triton_python: Path) -> str:
     if done.returncode != 0:
         raise PublishingError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
     return done.stdout.strip()
+
+
+def pictures_of(
+    given: str | None, folder: Path, triton_python: Path, console: Console
+) -> PictureSettings | None:
+    """How pictures are looked at, with their encoder published; None: they are not.
+
+    given: hosts to fetch from, with commas, or UPLOADS. Raises PublishingError.
+    """
+    if given is None:
+        return None
+    hosts = () if given == UPLOADS else tuple(given.split(","))
+    try:
+        settings = PictureSettings(fetch=FetchSettings(hosts=hosts))
+    except ValidationError as error:
+        raise PublishingError(f"PICTURES: {error.errors()[0]['msg']}") from None
+    if version_in_use(folder / "models", settings.model) is None:
+        with waiting(console, "publishing the encoder of pictures (once)"):
+            change(folder, [settings.model], triton_python)
+    return settings
 
 
 def _command(

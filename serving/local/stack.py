@@ -24,6 +24,7 @@ from serving.local.readings import readings_job
 from serving.local.state_folder import DEV_KEY, Encoder, Prepared, settings_for
 from serving.local.tracing import Tracing
 from serving.local.tritonserver import ModelServerError
+from serving.pictures.settings import PictureSettings
 
 _START_S = 300.0  # a busy machine takes 90 s for Ray alone; what ends is told at once
 
@@ -66,6 +67,7 @@ class Stack:
         tracing: Tracing | None = None,
         layout: Layout | None = None,
         encoder: Encoder | None = None,
+        pictures: PictureSettings | None = None,
     ) -> None:
         self._folder = folder
         self._address = address
@@ -95,6 +97,7 @@ class Stack:
             encoder,
             layout.nats,
             layout.assistant,
+            pictures,
         )
         self.model_server = ModelServer(
             repository=folder / "models",
@@ -106,6 +109,7 @@ class Stack:
             log=folder / "logs" / "triton.log",
             environment=environment,
             trace_url=tracing.url,
+            models=("encoder", "ranker", *(["pictures"] if pictures else [])),
         )
         self.children = [
             self._child(
@@ -122,6 +126,10 @@ class Stack:
                 {**shared, **tracing.environment("vitrine"), **ray_environment(self._run)},
             ),
         ]  # fmt: skip
+        if pictures is not None:
+            parts = settings.model_dump(mode="json", include={"store", "model", "pictures"})
+            started = {**shared, **tracing.environment("vitrine-pictures")}
+            self.children.append(self._child("pictures", parts, ["serving.pictures"], started))
         self._readings = readings_job(settings, folder, self._run, environment)
         self._running = folder / RUNNING
         self._restarts = {member.name: Restarts() for member in self._members}

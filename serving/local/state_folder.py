@@ -15,6 +15,7 @@ from serving.http.problems import first_problem
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.models.contract import EncoderProfile
 from serving.models.settings import ModelSettings
+from serving.pictures.settings import PictureSettings
 from serving.ranking.settings import PipelineSettings
 from serving.search.settings import RetrievalSettings
 from serving.settings import DeploymentsSettings, Settings
@@ -148,8 +149,11 @@ def settings_for(
     encoder: Encoder | None = None,
     nats: str | None = None,
     assistant: bool = False,
+    pictures: PictureSettings | None = None,
 ) -> Settings:
-    """The embedded default over a prepared folder; `encoder`: None for the English one."""
+    """The embedded default over a prepared folder; `encoder`: None for the English one; pictures:
+    None: nobody looks at any.
+    """
     encoder = encoder or Encoder(EncoderProfile.ENGLISH, tokenizer)
     several = {"min_replicas": replicas, "max_replicas": replicas}
     usual = DeploymentsSettings()
@@ -177,6 +181,7 @@ def settings_for(
         pages=True,
         # One ingress replica has nobody to batch with.
         pipeline=PipelineSettings(ranker="ingress" if replicas == 1 else "deployment"),
+        pictures=pictures,
         deployments=DeploymentsSettings(
             ingress=usual.ingress.model_copy(update=several),
             ranker=usual.ranker.model_copy(update=several),

@@ -24,6 +24,7 @@ from serving.models.settings import TlsSettings
 
 _READY_S = 1.0
 _TRITON_TYPES: dict[np.dtype[Any], str] = {
+    np.dtype(np.uint8): "UINT8",
     np.dtype(np.int16): "INT16",
     np.dtype(np.int32): "INT32",
     np.dtype(np.int64): "INT64",

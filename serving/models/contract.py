@@ -113,12 +113,21 @@ class EncoderProfile(StrEnum):
 # The models beside the ranker, by what goes in and comes out. A row of TOKENS is a text; the
 # multilingual encoder's vocabulary is larger than int16 holds.
 VECTOR_SIZE = 384
+PICTURE_SIDE = 224  # pixels; of a picture as its encoder takes it
+PICTURE_VECTOR_SIZE = 1280
+# Whose vectors of pictures can be compared with each other; another network gets another name.
+PICTURE_ENCODER = "efficientnet-lite0"
 _TOKENS = (Tensor("TOKENS", "int32", Rows.REQUEST, ANY),)
 _PAIR_TOKENS = (Tensor("TOKENS", "int16", Rows.REQUEST, ANY),)
 MODELS: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {
     "ranker": (INPUTS, OUTPUTS),
     "encoder": (_TOKENS, (Tensor("VECTORS", "float32", Rows.REQUEST, VECTOR_SIZE),)),
     "cross_encoder": (_PAIR_TOKENS, (Tensor("SCORES", "float32", Rows.REQUEST),)),
+    "pictures": (
+        # Rows of red, green and blue.
+        (Tensor("PIXELS", "uint8", Rows.REQUEST, PICTURE_SIDE * PICTURE_SIDE * 3),),
+        (Tensor("VECTORS", "float32", Rows.REQUEST, PICTURE_VECTOR_SIZE),),
+    ),
 }
 
 

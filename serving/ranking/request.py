@@ -1,12 +1,13 @@
 """What is asked of the ranking path: by whom and when, and where the candidates come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from features.arrays import FloatArray
 from features.events.event import EventType
 from serving.search.cursor import NOTHING_SHOWN, Cursor
 from serving.search.filters import Filters
+from serving.search.recommender import Likeness
 from serving.search.understanding.wishes import Understood
 from serving.shops.placements.placement import Strategy
 from serving.shops.rules import Boost
@@ -70,7 +71,9 @@ class Sort(StrEnum):
 class Search:
     """Candidates are found for the query; without one, for the shopper: browsing.
 
-    shown: on earlier pages; facets: names to be counted over all that is found
+    shown: on earlier pages; facets: names to be counted over all that is found; looks: float32
+    (d,), of a picture that items are to look like; collapse: of what shows the same picture, only
+    the best
     """
 
     query: str
@@ -78,6 +81,8 @@ class Search:
     sort: Sort = Sort.RELEVANCE
     shown: Cursor = NOTHING_SHOWN
     facets: tuple[str, ...] = ()
+    looks: FloatArray | None = field(default=None, compare=False)
+    collapse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Recommend:
 
     strategy: of a placement that says where they come from instead; of: what was done with the item
     that `because` is like, which stands in for the seeds; at_most: candidates; None: as usual
+    by: in what alone they are like the seeds; collapse: as of a search
     """
 
     seed_item_ids: tuple[str, ...] = ()
@@ -94,6 +100,8 @@ class Recommend:
     strategy: Strategy | None = None
     of: Cause | None = None
     at_most: int | None = None
+    by: Likeness | None = None
+    collapse: bool = False
 
 
 Source = Given | Search | Recommend

@@ -103,17 +103,24 @@ class Sources:
         least = None if floor is None else Least(floor)
 
         def find() -> Candidates:
+            if source.looks is not None:
+                depth = _MOST_FOUND if wide else limit
+                found = retrieval.looks_like(source.looks, source.filters, depth, query, vector)
+                return searched(table, source, once(found), found.rows, n_candidates)
             if query is not None:
                 depth = _MOST_FOUND if wide else limit
                 found = retrieval.search(query, vector, source.filters, depth, least)
-                return searched(table, source, found, found.rows, n_candidates)
+                return searched(table, source, once(found), found.rows, n_candidates)
             everything = retrieval.browse(source.filters) if wide else None
             if everything is not None and source.sort is not Sort.RELEVANCE:
                 found = Retrieved(everything, np.full(len(everything), np.nan, np.float32))
             else:
                 found = retrieval.recommend(states, (), source.filters, limit)
             counted = found.rows if everything is None else everything
-            return searched(table, source, found, counted, n_candidates)
+            return searched(table, source, once(found), counted, n_candidates)
+
+        def once(found: Retrieved) -> Retrieved:
+            return retrieval.collapsed(found) if source.collapse else found
 
         return await self._in_pool(find)
 
@@ -133,8 +140,11 @@ class Sources:
                 case Strategy.NEW:
                     return retrieval.newest(filters, limit)
             if source.cart_item_ids:
-                return retrieval.companions(source.cart_item_ids, filters, limit)
-            return retrieval.recommend(states, source.seed_item_ids, filters, limit)
+                found = retrieval.companions(source.cart_item_ids, filters, limit)
+            else:
+                seeds, by = source.seed_item_ids, source.by
+                found = retrieval.recommend(states, seeds, filters, limit, by)
+            return retrieval.collapsed(found) if source.collapse else found
 
         return await self._retrieved(shop, retrieve)
 

@@ -16,10 +16,11 @@ _MANY = 0.1  # of the items: while more wait for their vectors, words are to jud
 
 
 class DenseIndex:
-    """Rows of the catalogue by cosine. One thread writes, others read."""
+    """Rows of the catalogue by cosine. One thread writes, others read. size: of the vectors."""
 
-    def __init__(self) -> None:
-        self._index = Index(ndim=VECTOR_SIZE, metric="cos", dtype="f16")
+    def __init__(self, size: int = VECTOR_SIZE) -> None:
+        self._size = size
+        self._index = Index(ndim=size, metric="cos", dtype="f16")
         self._lock = threading.Lock()  # usearch moves its nodes when it grows
         self._awaited: set[int] = set()
 
@@ -50,7 +51,7 @@ class DenseIndex:
             return waits
 
     def replace(self, rows: RowArray, vectors: FloatArray) -> None:
-        """Put `vectors` (n, VECTOR_SIZE) in the places of `rows`; zeros leave the index."""
+        """Put `vectors` (n, size) in the places of `rows`; zeros leave the index."""
         for start in range(0, len(rows), _BATCH):
             part, new = rows[start : start + _BATCH], vectors[start : start + _BATCH]
             keep = new.any(axis=1)
@@ -64,25 +65,25 @@ class DenseIndex:
 
     def remove(self, rows: RowArray) -> None:
         """Take `rows` out."""
-        self.replace(rows, np.zeros((len(rows), VECTOR_SIZE), np.float32))
+        self.replace(rows, np.zeros((len(rows), self._size), np.float32))
 
     def nearest(self, vector: FloatArray, depth: int) -> RowArray:
-        """The rows nearest to `vector` (VECTOR_SIZE,), at most `depth`."""
+        """The rows nearest to `vector` (size,), at most `depth`."""
         with self._lock:
             n = min(depth, _DEPTH, len(self._index))
             return np.asarray(self._index.search(vector, n).keys if n else (), np.int64)
 
     def known(self, rows: RowArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
-        """Which of `rows` have a vector, (n,), and those vectors, (n_known, VECTOR_SIZE)."""
+        """Which of `rows` have a vector, (n,), and those vectors, (n_known, size)."""
         if not len(rows):
-            return np.zeros(0, bool), np.zeros((0, VECTOR_SIZE), np.float32)
+            return np.zeros(0, bool), np.zeros((0, self._size), np.float32)
         with self._lock:
             known = np.asarray(self._index.contains(rows))
             vectors: Any = self._index.get(rows[known], "f32") if known.any() else ()
         if not known.any():
-            return known, np.zeros((0, VECTOR_SIZE), np.float32)
+            return known, np.zeros((0, self._size), np.float32)
         # A tenth of the time of an array of arrays.
-        joined: FloatArray = np.concatenate(vectors).reshape(-1, VECTOR_SIZE)
+        joined: FloatArray = np.concatenate(vectors).reshape(-1, self._size)
         return known, joined
 
 

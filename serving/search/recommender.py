@@ -1,6 +1,7 @@
 """Shopper, seeds or cart to candidates: from neighbour tables, likenesses, and what is popular."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +14,20 @@ from features.catalog.counters import ItemCounters
 from features.catalog.table import ItemTable
 from serving.search.dense import DenseIndex
 from serving.search.fusion import WeightedList, fused
+from serving.search.pictures.index import PictureIndex
 from serving.search.relevance import Matches
 
 _DEPTH = 400  # places of each list that take part
+_LOOKS = 0.5  # weight of what looks alike, beside what is taken together and reads alike
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
+
+
+class Likeness(StrEnum):
+    """By what an item is like another one."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    BEHAVIOR = "behavior"  # taken together by shoppers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,12 @@ class Recommender:
     demand: float32 (n,), how much the first n items were wanted lately
     """
 
-    def __init__(self, items: IndexedItems, dense: DenseIndex) -> None:
+    def __init__(
+        self, items: IndexedItems, dense: DenseIndex, pictures: PictureIndex | None = None
+    ) -> None:
         self._items = items
         self._dense = dense
+        self._pictures = pictures
         self.demand: FloatArray = np.zeros(0, np.float32)
         self._popular: RowArray = np.zeros(0, np.int64)
         self._fresh: RowArray = np.zeros(0, np.int64)
@@ -68,11 +82,17 @@ class Recommender:
         self._fresh = np.argsort(-np.where(np.isfinite(born_s), born_s, 0.0), kind="stable")
 
     def recommend(
-        self, shopper: Shopper, seed_item_ids: tuple[str, ...], keep: BoolArray, limit: int
+        self,
+        shopper: Shopper,
+        seed_item_ids: tuple[str, ...],
+        keep: BoolArray,
+        limit: int,
+        by: Likeness | None = None,
     ) -> Retrieved:
         """Candidates for a shopper: near what was seen, bought before, popular, new; or like seeds.
 
-        keep: bool (n_items,), what may be shown; the seeds are taken out of it
+        keep: bool (n_items,), what may be shown; the seeds are taken out of it; by: the one thing
+        that an item is to be like the seeds in, None: all of them
         """
         table = self._items.table
         seeds = table.rows(seed_item_ids)
@@ -80,7 +100,7 @@ class Recommender:
         popular = _kept(self._popular, keep)
         lists: list[WeightedList] = []
         if seed_item_ids:
-            lists += self._like(seeds, np.ones(len(seeds)))
+            lists += self._like(seeds, np.ones(len(seeds)), by)
         else:
             for weight, state in ((1.5, shopper.session), (1.0, shopper.user)):
                 if state is not None and state.recent:
@@ -92,7 +112,11 @@ class Recommender:
                 lists.append((1.5, _bought(shopper.user, table)))
             lists += [(0.5, popular[:_DEPTH]), (0.25, _kept(self._fresh, keep)[:_DEPTH])]
         fused = self._fuse(lists, keep, limit)
-        return fused if len(fused.rows) else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
+        return (
+            fused
+            if len(fused.rows) or by is not None
+            else self._fuse([(1.0, popular[:_DEPTH])], keep, limit)
+        )
 
     def companions(self, cart_item_ids: tuple[str, ...], keep: BoolArray, limit: int) -> Retrieved:
         """What lies in one basket with the cart's items: other things, not others of their kind.
@@ -140,18 +164,27 @@ class Recommender:
         lists = [(1.0, _bought(state, table)) for state in states if state is not None]
         return self._fuse(lists, keep, limit)
 
-    def _like(self, taken: RowArray, weights: DoubleArray) -> list[WeightedList]:
-        """Items taken together with, and items that read like, those of `taken` by `weights`."""
-        table = self._items.table
-        together = neighbor_score(table, taken, weights)
-        spoken_for = np.flatnonzero(together > 0)
-        best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
-        lists: list[WeightedList] = [(1.0, best)]
-        rows = taken[taken >= 0]
-        share = weights[taken >= 0].astype(np.float32)
-        known, vectors = self._dense.known(rows)
-        if known.any():
-            lists.append((0.7, self._dense.nearest(share[known] @ vectors, _DEPTH)))
+    def _like(
+        self, taken: RowArray, weights: DoubleArray, by: Likeness | None = None
+    ) -> list[WeightedList]:
+        """Items taken together with, that read like, and that look like those of `taken` by
+        `weights`; by: only one of these."""
+        lists: list[WeightedList] = []
+        if by in (None, Likeness.BEHAVIOR):
+            together = neighbor_score(self._items.table, taken, weights)
+            spoken_for = np.flatnonzero(together > 0)
+            best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
+            lists.append((1.0, best))
+        rows, weights = taken[taken >= 0], weights[taken >= 0]
+        if by in (None, Likeness.TEXT):
+            known, vectors = self._dense.known(rows)
+            if known.any():
+                share = weights[known].astype(np.float32)
+                lists.append((0.7, self._dense.nearest(share @ vectors, _DEPTH)))
+        if self._pictures is not None and by in (None, Likeness.IMAGE):
+            looks = self._pictures.middle(rows, weights)
+            if looks is not None:
+                lists.append((_LOOKS, self._pictures.nearest(looks, _DEPTH)))
         return lists
 
     def _popular_in(self, state: AnyState, popular: RowArray) -> RowArray:

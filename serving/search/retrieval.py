@@ -1,6 +1,7 @@
 """Query or shopper to candidates, over the lexical and the dense index of the catalogue."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +13,9 @@ from serving.search.dense import DenseIndex
 from serving.search.filters import Filters, allowed
 from serving.search.kinds import Kind, Liked, liked
 from serving.search.matcher import Matcher
-from serving.search.recommender import IndexedItems, Recommender, Retrieved
-from serving.search.relevance import Least, Matches, RelevanceModels, usual_models
+from serving.search.pictures.index import PictureIndex, together
+from serving.search.recommender import IndexedItems, Likeness, Recommender, Retrieved
+from serving.search.relevance import COLUMNS, Least, Matches, RelevanceModels, usual_models
 from serving.search.understanding.reader import Reader
 from serving.search.understanding.wishes import Understood
 from serving.search.words.analysis import Analyzer
@@ -40,7 +42,7 @@ class Retrieval:
     """The indexes. One thread writes (`update`), others read.
 
     analyzer: of the catalogue's language, English by default; models: of relevance, that go
-    with the encoder in use, by default the English one
+    with the encoder in use, by default the English one; pictures: whether they are looked at
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Retrieval:
         analyzer: Analyzer | None = None,
         models: RelevanceModels | None = None,
         synonyms: Iterable[Meaning] = (),
+        pictures: bool = False,
     ) -> None:
         self._items = items
         self._source = source
@@ -57,7 +60,8 @@ class Retrieval:
         self._dense = DenseIndex()
         self._matcher = Matcher(analyzer or Analyzer(), self._dense, self._models.items, synonyms)
         self._attributes = AttributeIndex()
-        self._recommender = Recommender(items, self._dense)
+        self.pictures = PictureIndex() if pictures else None
+        self._recommender = Recommender(items, self._dense, self.pictures)
         self._reader = Reader(items.table, self._attributes, self._matcher.items)
 
     def update(self, rows: RowArray) -> None:
@@ -84,6 +88,11 @@ class Retrieval:
             items = self._items.table.items
             texts = [items[row].ranker_text for row in rows.tolist()]
             self._dense.replace(rows, self._source.vectors(texts))
+
+    def update_pictures(self, rows: RowArray, vectors: FloatArray) -> None:
+        """Bring the index of pictures up to date; a vector of zeros leaves it."""
+        if self.pictures is not None:
+            self.pictures.update(rows, vectors)
 
     @property
     def n_awaited(self) -> int:
@@ -148,11 +157,62 @@ class Retrieval:
         return allowed(self._items.table, self._attributes, rows, filters)
 
     def recommend(
-        self, shopper: Shopper, seed_item_ids: tuple[str, ...], filters: Filters | None, limit: int
+        self,
+        shopper: Shopper,
+        seed_item_ids: tuple[str, ...],
+        filters: Filters | None,
+        limit: int,
+        by: Likeness | None = None,
     ) -> Retrieved:
-        """Candidates for a shopper, or like the seeds, where there are any."""
+        """Candidates for a shopper, or like the seeds, where there are any; by: in what alone."""
         keep = self.allowed(self._all_rows(), filters)
-        return self._recommender.recommend(shopper, seed_item_ids, keep, limit)
+        if by is Likeness.IMAGE and self.pictures is not None:
+            seeds = self._items.table.rows(seed_item_ids)
+            seeds = seeds[(seeds >= 0) & (seeds < len(keep))]
+            keep[seeds] = False
+            looks = self.pictures.middle(seeds, np.ones(len(seeds)))
+            return self._looks_like(looks, keep, limit)
+        return self._recommender.recommend(shopper, seed_item_ids, keep, limit, by)
+
+    def looks_like(
+        self,
+        looks: FloatArray,
+        filters: Filters | None,
+        limit: int,
+        query: str | None = None,
+        vector: FloatArray | None = None,
+    ) -> Retrieved:
+        """What looks like a picture of the vector `looks`, and answers the query where there is
+        one; that is how relevant an item is. vector: of the query, as of `search`
+        """
+        keep = self.allowed(self._all_rows(), filters)
+        found = self._looks_like(looks, keep, limit)
+        if query is None or self.pictures is None:
+            return found
+        read = self.search(query, vector, filters, limit, Least())
+        rows = np.union1d(found.rows, read.rows)
+        matches = self.matches(query, vector, rows)
+        both = together(matches.values, self.pictures.likeness(rows, looks))
+        order = np.argsort(-both, kind="stable")[:limit]
+        return Retrieved(
+            rows[order], both[order], Matches(both[order], matches.columns[order])
+        )  # fmt: skip
+
+    def collapsed(self, found: Retrieved) -> Retrieved:
+        """Of what shows the same picture, only the first."""
+        if self.pictures is None or not len(found.rows):
+            return found
+        kept = np.flatnonzero(self.pictures.same(found.rows) == np.arange(len(found.rows)))
+        matches = found.matches and found.matches.take(kept)
+        return replace(found, rows=found.rows[kept], score=found.score[kept], matches=matches)
+
+    def _looks_like(self, vector: FloatArray | None, keep: BoolArray, limit: int) -> Retrieved:
+        if self.pictures is None or vector is None:
+            rows, alike = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        else:
+            rows, alike = self.pictures.like(vector, keep, limit)
+        words = np.full((len(rows), len(COLUMNS)), np.nan, np.float32)
+        return Retrieved(rows, alike, Matches(alike, words))
 
     def companions(
         self, cart_item_ids: tuple[str, ...], filters: Filters | None, limit: int

@@ -17,6 +17,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
 from serving.shops.rules import Rules
@@ -81,6 +82,7 @@ class Shop:
     classifiers: Classifiers
     label_counts: LabelCounts
     alerts: Watch
+    pictures: ShopPictures | None = None  # None: nobody looks at any
 
     @property
     def rules(self) -> Rules:

@@ -94,6 +94,7 @@ REFRESHED_TIMESTAMP = Gauge(
     ("part",), multiprocess_mode="livemin",
 )  # fmt: skip
 
+
 # Batches in front of the model
 BATCHES = Counter(
     "vitrine_batches_total",

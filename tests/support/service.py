@@ -46,6 +46,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.registry.registry import Registry
 from serving.shops.reserve import Reserve
@@ -129,9 +130,11 @@ def shop_of(
     offered: Callable[[], Sequence[str]] = tuple,
     name: str = DEFAULT_SHOP,
     pseudonyms: Pseudonyms | None = None,
+    pictures: ShopPictures | None = None,
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
-    retrieval = Retrieval(items, FakeVectors(items._tokenizer))
+    source = FakeVectors(items._tokenizer)
+    retrieval = Retrieval(items, source, pictures=pictures is not None)
     retrieval.update(np.arange(len(items.table)))
     retrieval.refresh_popularity(NOW_S)
     suggestions = Suggestions(items)
@@ -158,6 +161,7 @@ def shop_of(
         classifiers=Classifiers(controls, EncoderProfile.ENGLISH),
         label_counts=LabelCounts(controls),
         alerts=Watch(DEFAULT_SHOP, rules.alerts, controls, clock=lambda: NOW_S),
+        pictures=pictures,
     )
 
 
@@ -175,9 +179,11 @@ class Service:
         rules: Rules = NO_EXPLORATION,
         ranker: RankerClient | None = None,
         others: Sequence[Shop] = (),
+        pictures: ShopPictures | None = None,
         **sections: Any,
     ) -> None:
-        """ranker: a real one, instead of `self.scorer`; others: shops beside `self.shop`."""
+        """ranker: a real one, instead of `self.scorer`; others: shops beside `self.shop`; pictures:
+        None: nobody looks at any."""
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
         self.items = groceries(words, prices=settings.store.prices)
@@ -189,7 +195,7 @@ class Service:
         self.encoder = FakeEncoder(words)
         self.shop = shop_of(
             self.items, self.shoppers, log, catalog, rules, space, self.controls,
-            lambda: sorted(self.scorer.loaded),
+            lambda: sorted(self.scorer.loaded), pictures=pictures,
         )  # fmt: skip
         names = self.shop.pseudonyms
         self.shoppers.users[str(names.user("ann"))] = state("milk", "oat", items=self.items)

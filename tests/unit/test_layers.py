@@ -43,6 +43,10 @@ PLACES = {
     "onnx": ("serving/training/",),
     "onnxruntime": ("serving/training/", "serving/models/runtime/"),
     "triton_python_backend_utils": ("serving/models/runtime/",),
+    # What decodes strangers' bytes, and what connects to strangers' hosts, is in one room.
+    "PIL": ("serving/pictures/decoding.py",),
+    "aiohttp": ("serving/pictures/",),
+    "yarl": ("serving/pictures/",),
     "implicit": ("features/behavior/neighbors.py", *TRAINING),
     # Logistic regression and folds of a classifier; what it has learnt is served by NumPy alone.
     "sklearn": ("serving/training/fit/labels/", "serving/training/evaluate/"),

@@ -14,6 +14,7 @@ from serving.http.access.auth import Caller
 from serving.http.assistant.words import told
 from serving.http.bodies import invalid
 from serving.http.routes.rankings import Ranked, RankingRoutes
+from serving.http.schemas.items import SimilarQuery
 from serving.http.schemas.rankings import (
     RankedItem,
     RankRequest,
@@ -21,7 +22,6 @@ from serving.http.schemas.rankings import (
     RecommendRequest,
     SearchRequest,
     SearchResponse,
-    SimilarQuery,
 )
 from serving.http.schemas.wire import Id, Query, UserContext, Wire
 from serving.shops.shop import Shop, Shops

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from features.arrays import FloatArray
 from features.catalog.counters import DAY_S
 from serving.errors import ForbiddenError, InvalidRequestError
 from serving.http import schemas
@@ -35,16 +36,20 @@ class Contexts:
         self._settings = settings
         self._clock = clock
 
+    def budget_s(self, body: Asking) -> float:
+        """As the caller says, and at most what is allowed."""
+        limits = self._settings
+        given_s = (body.budget_ms or 1000 * limits.default_budget_s) / 1000
+        return min(given_s, limits.max_budget_s)
+
     def of(self, shop: Shop, body: Asking, stages: Stages) -> Context:
         """Who asks, when, and until when."""
-        limits = self._settings
-        budget_s = (body.budget_ms or 1000 * limits.default_budget_s) / 1000
         given = body.context
         return Context(
             ranking_id=uuid.uuid4().hex,
             at_s=given.at.timestamp() if given.at else self._clock(),
             # The wait before this process is of the budget, too.
-            deadline_s=time.monotonic() - stages.waited_s + min(budget_s, limits.max_budget_s),
+            deadline_s=time.monotonic() - stages.waited_s + self.budget_s(body),
             user_id=shop.pseudonyms.user(body.user_id),
             session_id=shop.pseudonyms.session(body.session_id),
             locale=given.locale,
@@ -62,14 +67,17 @@ def placement_of(shop: Shop, name: str) -> Placement:
     return placement
 
 
-def searched(body: SearchRequest) -> Search:
-    """Raises InvalidRequestError for a cursor that is none."""
+def searched(body: SearchRequest, looks: FloatArray | None = None) -> Search:
+    """looks: the vector of a picture; raises InvalidRequestError for a cursor that is none."""
     try:
         shown = Cursor.read(body.cursor)
     except CursorError as error:
         raise InvalidRequestError(f"cursor: {error}") from None
     filters = filters_of(body.filters)
-    return Search(body.query.strip(), filters, body.sort, shown, tuple(body.facets))
+    return Search(
+        body.query.strip(), filters, body.sort, shown, tuple(body.facets), looks,
+        body.collapse is not None,
+    )  # fmt: skip
 
 
 def given(body: RankRequest) -> Given:

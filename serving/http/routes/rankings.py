@@ -12,6 +12,7 @@ from serving.http.bodies import json_response, read_body, stages_of, with_bare_i
 from serving.http.dependencies import PathId, Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import gives, takes
+from serving.http.pictures.routes import looks_of, pictures_of
 from serving.http.routes.answers import liked_response, response, search_response
 from serving.http.routes.asking import (
     AnyRequest,
@@ -22,6 +23,7 @@ from serving.http.routes.asking import (
     placement_of,
     searched,
 )
+from serving.http.schemas.items import SimilarQuery
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
     RankRequest,
@@ -29,7 +31,6 @@ from serving.http.schemas.rankings import (
     RecommendRequest,
     SearchRequest,
     SearchResponse,
-    SimilarQuery,
 )
 from serving.ranking.pipeline import RankingPipeline
 from serving.ranking.placements.placed import placed
@@ -37,8 +38,10 @@ from serving.ranking.request import Recommend, Search, Source
 from serving.ranking.values import Slate
 from serving.search.filters import Filters
 from serving.search.kinds import Kind
+from serving.search.recommender import Likeness
 from serving.shops.shop import Shops
 from serving.telemetry.stages import Stages
+from serving.types import Stage
 
 
 class Ranked(NamedTuple):
@@ -111,30 +114,42 @@ class RankingRoutes:
 
     async def search(self, caller: Caller, body: SearchRequest, stages: Stages) -> Ranked:
         """Items for a query."""
-        source = searched(body)
-        slate = await self._slate(caller, body, body.query.strip() or None, source, stages)
-        currency = self._shops.of(caller.shop).items.table.prices.currency or None
+        shop, query = self._shops.of(caller.shop), body.query.strip() or None
+        looks = None
+        if body.image is not None:
+            budget_s = self._contexts.budget_s(body) / 2
+            with stages.stage(Stage.RETRIEVE):
+                looks = await looks_of(shop, body.image, budget_s, query is not None)
+        source = searched(body, looks)
+        slate = await self._slate(caller, body, query, source, stages)
+        currency = shop.items.table.prices.currency or None
         return Ranked(slate, search_response(slate, source, body, currency))
 
     async def recommend(self, caller: Caller, body: RecommendRequest, stages: Stages) -> Ranked:
         """Items for the shopper, like some, or that go with a cart."""
         filters = filters_of(body.filters)
-        source = Recommend(tuple(body.seed_item_ids), filters, tuple(body.cart_item_ids))
+        source = Recommend(
+            tuple(body.seed_item_ids), filters, tuple(body.cart_item_ids),
+            collapse=body.collapse is not None,
+        )  # fmt: skip
         return _ranked(await self._slate(caller, body, None, source, stages))
 
     async def similar(
         self, caller: Caller, item_id: str, query: SimilarQuery, stages: Stages
     ) -> Ranked:
         """Items like one; raises UnknownItemError."""
-        if item_id not in self._shops.of(caller.shop).items.table.row_of:
+        shop = self._shops.of(caller.shop)
+        by = None if query.by is None else Likeness(query.by)
+        if by is Likeness.IMAGE:
+            pictures_of(shop)
+        if item_id not in shop.items.table.row_of:
             raise UnknownItemError("item_id: the catalogue has no such item")
         body = RecommendRequest(
             limit=query.limit, user_id=query.user_id, session_id=query.session_id
         )
         filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
-        return _ranked(
-            await self._slate(caller, body, None, Recommend((item_id,), filters), stages)
-        )
+        source = Recommend((item_id,), filters, by=by, collapse=query.collapse is not None)
+        return _ranked(await self._slate(caller, body, None, source, stages))
 
     async def _kinds(self, request: Request, body: BrandsRequest, kind: Kind) -> Response:
         shop, stages = self._shops.of(caller_of(request).shop), stages_of(request)

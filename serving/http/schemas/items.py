@@ -1,12 +1,14 @@
 """Catalogue entries on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
+from features.pictures.store import PictureState
 from serving.http.schemas.events import Rejected, RejectedLine
-from serving.http.schemas.wire import Id, Text, Time, Wire
+from serving.http.schemas.wire import COLLAPSE, CollapseBy, Id, Text, Time, Wire
+from serving.pictures.problems import PictureProblem
 
 MAX_ATTRIBUTES = 64
 Title = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -113,6 +115,23 @@ class ItemOut(Wire):
     attributes: dict[str, str]
 
 
+class ImageIn(Wire):
+    """The picture of an item."""
+
+    image: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The bytes of a JPEG, PNG or WebP file as base64, or a data URL."
+    )
+
+
+class PictureOut(Wire):
+    """What became of the picture of an item."""
+
+    state: PictureState
+    origin: str = Field(description='Where it is from: a URL, or "bytes".')
+    problem: PictureProblem | None = Field(description="Why it could not be had, if it could not.")
+    tries: int = Field(description="So far; one that may yet succeed is tried again.")
+
+
 class ItemPage(Wire):
     """Items by id."""
 
@@ -128,3 +147,17 @@ class ItemPageQuery(Wire):
     )
     # A query string has only strings.
     limit: Annotated[int, Field(ge=1, le=500, strict=False)] = 100
+
+
+class SimilarQuery(Wire):
+    """The query string of `/v1/items/{item_id}/similar`."""
+
+    # A query string has only strings.
+    limit: Annotated[int, Field(ge=1, le=200, strict=False)] = 20
+    by: Literal["text", "image", "behavior"] | None = Field(
+        None, description="What alone counts; left out: all that is known."
+    )
+    collapse: CollapseBy = COLLAPSE
+    user_id: Id | None = None
+    session_id: Id | None = None
+    exclude_bought: Annotated[bool, Field(strict=False)] = False

@@ -5,7 +5,16 @@ from typing import Annotated
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
 from serving.http.schemas.explanation import BecauseOut, Explanation, UnderstoodOut
-from serving.http.schemas.wire import Id, Query, Score, Time, UserContext, Wire
+from serving.http.schemas.wire import (
+    COLLAPSE,
+    CollapseBy,
+    Id,
+    Query,
+    Score,
+    Time,
+    UserContext,
+    Wire,
+)
 from serving.ranking.request import Sort
 from serving.types import Exclusion, Reason, Route
 
@@ -94,9 +103,7 @@ class Asking(Wire):
 
 
 class _Ranking(Asking):
-    placement: Name | None = Field(
-        None, description="A place of the storefront, that the rules declare (`placements`)."
-    )
+    placement: Name | None = Field(None, description="One of the rules' `placements`.")
     boosts: Annotated[list[Boost], Field(max_length=10)] = []
     user_context: UserContext | None = None
     explain: bool = False
@@ -144,6 +151,11 @@ class SearchRequest(_Ranking):
     facets: Annotated[list[Name], Field(max_length=20)] = Field(
         [], description='"category", "brand", "price" or names of attributes, to be counted.'
     )
+    image: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        None,
+        description="JPEG, PNG or WebP as base64 or a data URL; with a query both count.",
+    )
+    collapse: CollapseBy = COLLAPSE
     suggestions: bool = Field(
         False, description="Whether to tell what came nearest when nothing matches."
     )
@@ -157,6 +169,7 @@ class RecommendRequest(_Ranking):
         [], description="What goes with these: of other categories, and none of them."
     )
     limit: Annotated[int, Field(ge=1, le=200)] = 20
+    collapse: CollapseBy = COLLAPSE
 
     @model_validator(mode="after")
     def _one_question(self) -> "RecommendRequest":
@@ -235,13 +248,3 @@ class SearchResponse(RankResponse):
     )
     prices: Prices | None = None
     suggestions: list[Nearest] | None = None
-
-
-class SimilarQuery(Wire):
-    """The query string of `/v1/items/{item_id}/similar`."""
-
-    # A query string has only strings.
-    limit: Annotated[int, Field(ge=1, le=200, strict=False)] = 20
-    user_id: Id | None = None
-    session_id: Id | None = None
-    exclude_bought: Annotated[bool, Field(strict=False)] = False

@@ -1,7 +1,8 @@
 """What every part of the wire has: closed and strict models, and the kinds of fields."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -40,3 +41,15 @@ class Wire(BaseModel):
     """Closed and strict: a misspelt field is not ignored in silence, "20" is not a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Collapse(StrEnum):
+    """By what items are taken for the same."""
+
+    IMAGE = "image"
+
+
+CollapseBy = Annotated[Collapse, Field(strict=False)] | None
+COLLAPSE: Any = Field(
+    None, description="`image`: of items that show the same picture, only the best."
+)

@@ -38,6 +38,7 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
+from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.registry.definition import ShopDefinition
@@ -102,11 +103,13 @@ class Opener:
     tokenizer: Tokenizer
     encoder: BlockingEncoder
 
-    def default(self, rules: Rules) -> OpenShop:
-        """The one that the settings configure."""
+    def default(self, rules: Rules, pictures: ShopPictures | None = None) -> OpenShop:
+        """The one that the settings configure; pictures: None: nobody looks at any."""
         store, retrieval = self.installation, self.retrieval
         paths = retrieval.vectors_path, retrieval.neighbors_path
-        return self._open(DEFAULT_SHOP, store, rules, retrieval.language, self.pseudonyms, paths)
+        return self._open(
+            DEFAULT_SHOP, store, rules, retrieval.language, self.pseudonyms, paths, pictures
+        )
 
     def registered(self, entry: Registered) -> OpenShop:
         """Another one; raises ValidationError for a definition that cannot be used."""
@@ -130,6 +133,7 @@ class Opener:
         language: str,
         pseudonyms: Pseudonyms,
         paths: tuple[Path, Path],
+        pictures: ShopPictures | None = None,
     ) -> OpenShop:
         """paths: of vectors and of neighbour tables."""
         with ExitStack() as opened:
@@ -157,6 +161,7 @@ class Opener:
                 synonyms=meanings(
                     rules.synonyms, [(way.asked, way.means) for way in rules.one_way]
                 ),
+                pictures=pictures is not None,
             )
             suggestions = Suggestions(items, language)
             refresher = Refresher(
@@ -197,6 +202,7 @@ class Opener:
                 steering=Steering(rules, controls, offered=offered),
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),
+                pictures=pictures,
                 alerts=Watch(
                     name,
                     rules.alerts,

@@ -2,6 +2,7 @@
 
     python -m serving.training.publish ranker --repository R --bundle B [--item-texts T]
     python -m serving.training.publish encoder --repository R [--profile P] [--item-texts T]
+    python -m serving.training.publish pictures --repository R [--reload URL]
     python -m serving.training.publish cross_encoder --repository R --bundle B [--reload URL]
     python -m serving.training.publish rollback --repository R [--reload URL]
     python -m serving.training.publish ranker --candidate --repository R --bundle B [--reload URL]
@@ -40,6 +41,7 @@ from serving.training.publish.models import (
     publish_cross_encoder,
     publish_ranker,
 )
+from serving.training.publish.pictures.version import PICTURES, publish_pictures
 from serving.training.publish.repository import PublishError, repository_lock, rollback
 
 
@@ -87,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.training.publish", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (RANKER, ENCODER, CROSS_ENCODER, "rollback", "load", "ensure", *_OF_CANDIDATES):
+    models = (RANKER, ENCODER, CROSS_ENCODER, PICTURES)
+    for name in (*models, "rollback", "load", "ensure", *_OF_CANDIDATES):
         command = commands.add_parser(name)
         command.add_argument("--repository", type=Path, required=True)
         command.add_argument(
@@ -119,13 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name in _OF_CANDIDATES:
             command.add_argument("--version", type=int, required=True, help="of the ranker")
         elif name == "rollback":
-            models = (RANKER, ENCODER, CROSS_ENCODER)
             command.add_argument("--model", choices=models, default=RANKER)
         elif name != "load":
             command.add_argument("--base", type=Path, help="default: the PyPI package's folder")
-            if name != CROSS_ENCODER:
+            if name not in (CROSS_ENCODER, PICTURES):
                 command.add_argument("--item-texts", type=Path, help="JSON lines of strings")
-            command.add_argument("--precision", choices=("int8", "float16"), default="int8")
+            if name != PICTURES:
+                command.add_argument("--precision", choices=("int8", "float16"), default="int8")
             command.add_argument("--threads", type=int, default=2)
     options = vars(parser.parse_args(arguments))
     name = options.pop("command")
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RANKER: publish_ranker,
         ENCODER: publish_encoder,
         CROSS_ENCODER: publish_cross_encoder,
+        PICTURES: publish_pictures,
         "rollback": rollback,
         "ensure": ensure,
         **{command: _of_candidate(command) for command in _OF_CANDIDATES},

@@ -4,9 +4,9 @@ from serving.models.contract import MODELS, Limits, Tensor
 from serving.training.publish.execution import CPU, GPU
 
 # Vectors of texts that a model keeps, 768 bytes each; no pair of a cross-encoder comes twice.
-_MEMORY = {"ranker": 200_000, "encoder": 20_000, "cross_encoder": 0}
-_GPU_MEMORY = {"ranker": 200_000, "encoder": 200_000, "cross_encoder": 0}
-_TYPES = {"int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
+_MEMORY = {"ranker": 200_000, "encoder": 20_000, "cross_encoder": 0, "pictures": 0}
+_GPU_MEMORY = {"ranker": 200_000, "encoder": 200_000, "cross_encoder": 0, "pictures": 0}
+_TYPES = {"uint8": "UINT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "float32": "FP32"}
 
 
 def memory_of(model: str, precision: str) -> int:

@@ -31,7 +31,7 @@ class Graph:
         return output
 
     def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def floats(self, name: str, values: npt.NDArray[np.floating[Any]]) -> str:

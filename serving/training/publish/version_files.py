@@ -22,6 +22,7 @@ CODE = (
     "serving/models/runtime/__init__.py",
     "serving/models/runtime/answering.py",
     "serving/models/runtime/pairs.py",
+    "serving/models/runtime/picture_vectors.py",
     "serving/models/runtime/sealed.py",
     "serving/models/runtime/ranking.py",
     "serving/models/runtime/text_vectors.py",

@@ -40,12 +40,15 @@ from vitrine_client.api.experiments import (
     put_experiment,
 )
 from vitrine_client.api.items import (
+    delete_image,
     delete_item,
+    get_image,
     get_item,
     import_items,
     list_items,
     patch_item,
     patch_items,
+    put_image,
     put_items,
 )
 from vitrine_client.api.labels import (
@@ -201,6 +204,14 @@ def rankings(client: AuthenticatedClient, example: Example) -> None:
     level = models.CategoriesRequest.from_dict(example.of("recommend_categories"))
     categories = a(models.LikedResponse, recommend_categories.sync(client=client, body=level))
     assert categories.values[0].value == "Grocery > Dairy", categories
+
+    off = a(models.Problem, get_image.sync("milk", client=client))
+    assert (off.status, off.code) == (404, "pictures_off")
+    picture = models.ImageIn.from_dict(example.of("put_image"))
+    off = a(models.Problem, put_image.sync("milk", client=client, body=picture))
+    assert (off.status, off.code) == (404, "pictures_off")
+    off = a(models.Problem, delete_image.sync("milk", client=client))
+    assert (off.status, off.code) == (404, "pictures_off")
 
     alike = a(models.RankResponse, similar.sync("milk", client=client, limit=2))
     assert len(alike.items) == 2

@@ -310,6 +310,15 @@ async function rankings(): Promise<void> {
   assert.equal(alike.length, 2);
   assert(alike.every((item) => item.item_id !== "tea"));
 
+  const image = { path: { item_id: "tea" } };
+  const body_of_image = { image: "iVBORw0KGgo=" };
+  const off = [
+    await client.GET("/v1/items/{item_id}/image", { params: image }),
+    await client.PUT("/v1/items/{item_id}/image", { params: image, body: body_of_image }),
+    await client.DELETE("/v1/items/{item_id}/image", { params: image }),
+  ];
+  assert(off.every(({ error }) => error?.code === "pictures_off"));
+
   await until(async () => {
     const query = { q: "green te" };
     const { suggestions } = of(await client.GET("/v1/suggest", { params: { query } }));

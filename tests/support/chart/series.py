@@ -9,6 +9,7 @@ from prometheus_client.metrics import Counter, Histogram, MetricWrapperBase
 
 import features.telemetry.ingest_metrics
 import serving.telemetry.metrics
+import serving.telemetry.picture_metrics
 import serving.telemetry.text_metrics
 
 TARGET_LABELS = frozenset({"namespace"})  # given by who scrapes, not by who is scraped
@@ -45,6 +46,7 @@ def every_metric() -> dict[str, MetricWrapperBase]:
     for module in (
         serving.telemetry.metrics,
         serving.telemetry.text_metrics,
+        serving.telemetry.picture_metrics,
         features.telemetry.ingest_metrics,
     ):
         for metric in metrics_of(module):

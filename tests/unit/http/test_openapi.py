@@ -23,6 +23,7 @@ from serving.shops.labels.classifier import Classifier
 from serving.shops.registry.definition import ShopDefinition
 from serving.shops.rules import Rules
 from tests.support.fakes import GROCERIES
+from tests.support.pictures import look_at, shown_pictures
 from tests.support.service import Service, view
 
 Operation = dict[str, Any]
@@ -35,14 +36,15 @@ def document(tokenizer_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(tokenizer_path: Path) -> Service:
+def shop(tokenizer_path: Path, tmp_path: Path) -> Service:
     arms = [{"key": "control"}, {"key": "wider", "rules": {"diversity": {"max_same": 2}}}]
     experiment = {"key": "spread", "status": "running", "arms": arms}
     alert = {"key": "complaints", "classifier": "reviews", "label": "Negative"}
     declared = {"experiments": [experiment], "alerts": {"labels": [alert]}}
     rules = Rules.model_validate({**declared, "placements": PLACEMENTS, "pages": PAGES})
-    service = Service(tokenizer_path, rules=rules)
+    service = Service(tokenizer_path, rules=rules, pictures=shown_pictures(tmp_path))
     service.catalog.upsert(GROCERIES)
+    look_at(service, "milk")
     keep_reading(service.controls, "spread", READING)
     service.shop.steering.declare(Experiment.model_validate(DECLARED))
     KeptAnswers(service.controls).put({"returns": Answer.of(EXAMPLES["get_answer"].answer)})
@@ -106,6 +108,8 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items", "get"), ("/v1/items", "put"), ("/v1/items", "patch"),
         ("/v1/items/import", "post"), ("/v1/items/{item_id}", "get"),
         ("/v1/items/{item_id}", "patch"), ("/v1/items/{item_id}", "delete"),
+        ("/v1/items/{item_id}/image", "get"), ("/v1/items/{item_id}/image", "put"),
+        ("/v1/items/{item_id}/image", "delete"),
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/answers/rank", "post"), ("/v1/answers", "get"), ("/v1/answers", "put"),

@@ -39,6 +39,9 @@ CALLS = [
     ("GET", "/v1/items/milk", "items"),
     ("PATCH", "/v1/items/milk", "items"),
     ("DELETE", "/v1/items/milk", "items"),
+    ("PUT", "/v1/items/milk/image", "items"),
+    ("GET", "/v1/items/milk/image", "items"),
+    ("DELETE", "/v1/items/milk/image", "items"),
     ("DELETE", "/v1/users/ann", "admin"),
     ("GET", "/v1/users/ann/features", "admin"),
 ]

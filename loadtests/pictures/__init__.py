@@ -1,0 +1,1 @@
+"""Proofs of what pictures promise, on real ones (docs/pictures.md)."""

@@ -1,0 +1,57 @@
+"""The worker that looks at pictures, as a process: `python -m serving.pictures --settings F`."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from prometheus_client import start_http_server
+from pydantic import ValidationError
+
+from features.pictures.pictures import Pictures
+from features.store.backends import open_catalog, open_pictures
+from features.telemetry.logs import log_json
+from serving.pictures.encoder import TritonPictures
+from serving.pictures.fetching import Fetcher
+from serving.pictures.settings import WorkerSettings
+from serving.pictures.worker import PictureWorker
+
+
+async def _work(settings: WorkerSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    pictures, fetch = settings.pictures, settings.pictures.fetch
+    encoder = TritonPictures(settings.model, pictures.model)
+    with (
+        closing(Pictures(open_pictures(settings.store))) as stored,
+        closing(open_catalog(settings.store)) as catalog,
+    ):
+        async with Fetcher(fetch, pictures.max_bytes) as fetcher:
+            await PictureWorker(stored, catalog, fetcher, encoder, pictures).run(stop)
+            await encoder.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m serving.pictures", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="WorkerSettings as JSON")
+    parser.add_argument("--metrics-port", type=int, help="Where /metrics answers")
+    given = parser.parse_args(arguments)
+    log_json("pictures")
+    try:
+        settings = WorkerSettings.model_validate_json(given.settings.read_bytes())
+    except (OSError, ValidationError) as error:
+        print(f"{given.settings}: {error}", file=sys.stderr)
+        return 2
+    if given.metrics_port:
+        start_http_server(given.metrics_port)
+    asyncio.run(_work(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Bytes that claim to be a picture to pixels, within limits. The one place that decodes.
+
+Only the formats of FORMATS are tried, whatever a name or a header says. How large a picture
+unfolds is known from its first bytes and bounded before anything is unfolded: a decompression bomb
+is refused for what it says of itself, and one that lies unfolds no further than it said.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+
+# Whoever opens a format that is not loaded loads all fifty of Pillow.
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from serving.models.contract import PICTURE_SIDE
+from serving.pictures.problems import PictureError, PictureProblem, Pixels
+
+FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+    )
+)
+_PAPER = (255, 255, 255)  # behind what is transparent, and beside what is not square
+_SIZE = (PICTURE_SIDE, PICTURE_SIDE)
+_QUALITY = 95
+
+
+def pixels_of(content: bytes, max_bytes: int, max_pixels: int) -> Pixels:
+    """The whole picture within a white square, uint8 (SIDE, SIDE, 3); raises PictureError."""
+    if len(content) > max_bytes:
+        raise PictureError(PictureProblem.TOO_MANY_BYTES, f"a picture may have {max_bytes} bytes")
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise _bomb(max_pixels)
+            # A JPEG is unfolded at an eighth, a quarter or half its size where that is enough.
+            image.draft("RGB", (2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
+            return _square(image)
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise _bomb(max_pixels) from None
+    except Exception:  # decoders of broken files raise nearly everything, and all of it means this
+        raise PictureError(
+            PictureProblem.NOT_A_PICTURE, f"not a whole picture of {', '.join(FORMATS)}"
+        ) from None
+
+
+def canvas_of(pixels: Pixels) -> bytes:
+    """Pixels as a small file, WebP of high quality, to be kept."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", quality=_QUALITY, method=4)
+    return out.getvalue()
+
+
+def _bomb(max_pixels: int) -> PictureError:
+    return PictureError(PictureProblem.TOO_MANY_PIXELS, f"a picture may have {max_pixels} pixels")
+
+
+def _square(image: Image.Image) -> Pixels:
+    upright = _colours(ImageOps.exif_transpose(image))
+    scale = PICTURE_SIDE / max(upright.size)
+    width, height = (max(1, round(side * scale)) for side in upright.size)
+    small = upright.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    square = Image.new("RGB", _SIZE, _PAPER)
+    place = ((PICTURE_SIDE - width) // 2, (PICTURE_SIDE - height) // 2)
+    if small.mode == "RGBA":
+        square.paste(small, place, small)
+    else:
+        square.paste(small, place)
+    return np.asarray(square)
+
+
+def _colours(image: Image.Image) -> Any:
+    """RGB, or RGBA where something is transparent."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # 16 bits a pixel: Pillow would cut them at 255.
+        grey = np.asarray(image).astype(np.uint32) >> 8
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    has_holes = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    return image.convert("RGBA" if has_holes else "RGB")

@@ -1,0 +1,1 @@
+"""Items by how their pictures look."""

@@ -1,0 +1,1 @@
+"""A shop's pictures on a replica: taken, told of, searched with."""
