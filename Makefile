@@ -221,8 +221,8 @@ test: test-parts test-stack ## Set up and run all tests but the slow proofs [TES
 # Of two runs on one terminal only whole lines: those of a file, when it is done.
 PYTEST = .venv-dev/bin/python -m pytest
 WHOLE_LINES = 2>&1 | sed -u ""
-ON_THE_STACK = browser contract/clients contract/experiments contract/service
-WITHOUT_IT = chart contract/models contract/stores unit
+ON_THE_STACK = browser contract/clients contract/experiments contract/service contract/shops
+WITHOUT_IT = chart contract/models contract/pictures contract/stores unit
 test-parts test-stack: private SHELL = bash
 test-parts test-stack: private .SHELLFLAGS = -o pipefail -c
 
