@@ -8,6 +8,10 @@ from urllib.parse import quote
 
 import orjson
 
+from serving.http.labels.examples import CLASSIFIER
+
+_ANSWER = {"title": "own question", "text": "own answer"}
+
 
 class Call(NamedTuple):
     """One request."""
@@ -70,6 +74,26 @@ WITH_A_NAME: dict[str, Callable[[str], Call]] = {
     "rerank": lambda name: Call("POST", "/rerank", {"query": name, "texts": [name]}),
     "rerank_v1": lambda name: Call("POST", "/v1/rerank", {"query": name, "documents": [name]}),
     "rerank_v2": lambda name: Call("POST", "/v2/rerank", {"query": name, "documents": [name]}),
+    "compose_page": lambda name: Call("POST", f"/v1/pages/{_in(name)}", {"user_id": name}),
+    "get_answer": lambda name: Call("GET", f"/v1/answers/{_in(name)}"),
+    "rank_answers": lambda name: Call("POST", "/v1/answers/rank", {"question": name}),
+    "put_answer": lambda name: Call("PUT", f"/v1/answers/{_in(name)}", _ANSWER),
+    "put_answers": lambda name: Call(
+        "PUT", "/v1/answers", {"answers": [{"answer_id": name, **_ANSWER}]}
+    ),
+    "delete_answer": lambda name: Call("DELETE", f"/v1/answers/{_in(name)}"),
+    "get_classifier": lambda name: Call("GET", f"/v1/classifiers/{_in(name)}"),
+    "classify": lambda name: Call(
+        "POST", "/v1/classify", {"classifier": name, "texts": ["own thing"]}
+    ),
+    "post_texts": lambda name: Call(
+        "POST", "/v1/texts", {"classifier": name, "texts": [{"text": "own thing"}]}
+    ),
+    "put_classifier": lambda name: Call("PUT", f"/v1/classifiers/{_in(name)}", CLASSIFIER),
+    "delete_classifier": lambda name: Call("DELETE", f"/v1/classifiers/{_in(name)}"),
+    "get_image": lambda name: Call("GET", f"/v1/items/{_in(name)}/image"),
+    "put_image": lambda name: Call("PUT", f"/v1/items/{_in(name)}/image", {"image": "AA=="}),
+    "delete_image": lambda name: Call("DELETE", f"/v1/items/{_in(name)}/image"),
     "get_experiment": lambda name: Call("GET", f"/v1/experiments/{_in(name)}"),
     "get_reading": lambda name: Call("GET", f"/v1/experiments/{_in(name)}/reading"),
     "decide": lambda name: Call(
@@ -101,6 +125,10 @@ ONCE: dict[str, Callable[[str], Call]] = {
 }
 WITHOUT_A_NAME: dict[str, Call] = {
     "list_experiments": Call("GET", "/v1/experiments"),
+    "list_placements": Call("GET", "/v1/placements"),
+    "list_answers": Call("GET", "/v1/answers"),
+    "list_classifiers": Call("GET", "/v1/classifiers"),
+    "list_alerts": Call("GET", "/v1/alerts"),
     "list_versions": Call("GET", "/v1/versions"),
     "list_shops": Call("GET", "/v1/shops"),
     "home": Call("GET", "/"),

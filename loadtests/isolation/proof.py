@@ -23,7 +23,7 @@ _PASSING = re.compile(
 # Their answers go by the text, or by what is popular at the moment, whoever is named.
 _BY_TEXT = {
     "search", "suggest", "rerank", "rerank_v1", "rerank_v2", "list_items", "recommend",
-    "recommend_brands", "recommend_categories",
+    "recommend_brands", "recommend_categories", "rank_answers",
 }  # fmt: skip
 _UNKNOWN = "n0b0dy-has-this"
 

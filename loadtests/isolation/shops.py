@@ -31,13 +31,14 @@ class OwnShop:
     rankings: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     experiment: str = ""
+    answer: str = ""
 
     @property
     def ids(self) -> list[str]:
         """All names that the shop has given."""
         return [
             *self.items, *self.users, *self.sessions, *self.rankings, *self.events,
-            self.experiment,
+            self.experiment, self.answer,
         ]  # fmt: skip
 
     @property
@@ -57,6 +58,7 @@ class OwnShop:
             "logged": status["events_logged"],
             "catalog": status["catalog_items"],
             "features": features,
+            "answers": asked(f"/v1/answers/{self.answer}").json(),
             "experiments": [
                 {name: each[name] for name in ("key", "arms", "status", "decision")}
                 for each in asked("/v1/experiments").json()["experiments"]
@@ -130,6 +132,9 @@ def _fill(shop: OwnShop, n_items: int, rng: random.Random) -> None:
         json={"key": shop.experiment, "status": "running", "arms": arms},
     )
     assert declared.status_code == 200, declared.text
+    shop.answer = f"a{rng.getrandbits(48):012x}"
+    answer = {"title": f"Where is my {word}?", "text": f"{word} is on its way."}
+    assert client.put(f"/v1/answers/{shop.answer}", json=answer).status_code == 200
     _until(lambda: len(_found(client, word)) > 0)
     _until(lambda: client.get("/v1/status").json()["items_to_encode"] == 0)
     for user in shop.users:

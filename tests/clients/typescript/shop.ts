@@ -184,7 +184,7 @@ async function shops(): Promise<void> {
     }),
   );
   const headers = { authorization: `Bearer ${made.key}` };
-  const own = createClient<paths>({ baseUrl: url, headers });
+  const own = createClient<paths>({ baseUrl: String(url), headers });
   const status = await until(async () => (await own.GET("/v1/status")).data);
   assert.equal(status.catalog_items, 0);
   assert.equal((await own.GET("/v1/shops")).error?.code, "forbidden");

@@ -18,23 +18,23 @@ def prices(found: dict[str, Any]) -> list[float]:
 async def test_a_search_for_shampoo_returns_shampoo(stack: RunningStack, mode: Mode) -> None:
     async with mcp_client(stack.url, DEV_KEY, mode) as client:
         found = content(await client.call_tool("search", {"query": "shampoo", "limit": 10}))
-    assert len(found["items"]) == 10
+    assert len(found["items"]) >= 5
     assert all("shampoo" in item["title"].lower() for item in found["items"][:5])
 
 
-async def test_a_sentence_leaves_only_shampoo_under_three_dollars(stack: RunningStack) -> None:
+async def test_a_sentence_leaves_only_shampoo_under_two_dollars(stack: RunningStack) -> None:
     async with mcp_client(stack.url, DEV_KEY) as client:
         all_prices = prices(
             content(await client.call_tool("search", {"query": "shampoo", "limit": 50}))
         )
-        asked = {"query": "shampoo", "user_context": "under 3 dollars", "limit": 50}
+        asked = {"query": "shampoo", "user_context": "under 2 dollars", "limit": 50}
         found = content(await client.call_tool("search", asked))
-    assert max(all_prices) >= 3
+    assert max(all_prices) >= 2
     assert found["items"]
-    assert max(prices(found)) < 3
+    assert max(prices(found)) < 2
     assert all("shampoo" in item["title"].lower() for item in found["items"][:3])
     (wish,) = found["understood"]["wishes"]
-    assert (wish["words"], wish["required"], wish["relaxed"]) == ("under 3 dollars", True, False)
+    assert (wish["words"], wish["required"], wish["relaxed"]) == ("under 2 dollars", True, False)
 
 
 async def test_what_nothing_meets_is_let_go_and_said(stack: RunningStack) -> None:

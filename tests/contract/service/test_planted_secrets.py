@@ -231,7 +231,7 @@ def test_the_search_would_find_a_leak_in_every_kind_of_log(
         leak.unlink()
     assert search(sinks(stack), word) == []
     # And the sinks are the real ones: each part has written there.
-    for name in ("ingress", "ranker", "ingest", "triton", "app"):
+    for name in ("ingress", "ingest", "triton", "app"):
         assert (stack.folder / "logs" / f"{name}.log").stat().st_size > 0
     assert list((session / "serve").glob("replica_*Ingress*"))
 
@@ -248,7 +248,7 @@ def test_no_path_is_sent_to_the_machines_syslog(stack: RunningStack) -> None:
         assert {each for each in targets if not each.endswith("/metrics.sock")} == {"/dev/null"}
 
 
-@pytest.mark.parametrize("part", ["ingress", "ranker", "ingest"])
+@pytest.mark.parametrize("part", ["ingress", "ingest"])
 def test_our_own_logs_are_json_with_known_fields(
     stack: RunningStack, planted: Planted, part: str
 ) -> None:
