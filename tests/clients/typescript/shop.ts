@@ -63,6 +63,9 @@ async function operations(): Promise<void> {
   const { placements, pages } = of(await client.GET("/v1/placements"));
   assert.deepEqual(pages.map(({ page }) => page), ["home"]);
   assert(placements.every(({ kpi }) => kpi.events.length));
+  const ofPage = { path: { name: "home" } };
+  const page = of(await client.POST("/v1/pages/{name}", { params: ofPage, body: {} }));
+  assert.deepEqual(page.shelves.map(({ placement }) => placement).slice(0, 1), ["for_you"]);
   const versions = of(await client.GET("/v1/versions"));
   assert.deepEqual([versions.in_use, versions.candidates], [status.model_version, []]);
 }

@@ -15,30 +15,30 @@ def prices(found: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_search_for_shampoo_returns_shampoo(stack: RunningStack, mode: Mode) -> None:
+async def test_a_search_for_milk_returns_milk(stack: RunningStack, mode: Mode) -> None:
     async with mcp_client(stack.url, DEV_KEY, mode) as client:
-        found = content(await client.call_tool("search", {"query": "shampoo", "limit": 10}))
+        found = content(await client.call_tool("search", {"query": "milk", "limit": 10}))
     assert len(found["items"]) >= 5
-    assert all("shampoo" in item["title"].lower() for item in found["items"][:5])
+    assert all("milk" in item["title"].lower() for item in found["items"][:5])
 
 
-async def test_a_sentence_leaves_only_shampoo_under_two_dollars(stack: RunningStack) -> None:
+async def test_a_sentence_leaves_only_milk_under_two_dollars(stack: RunningStack) -> None:
     async with mcp_client(stack.url, DEV_KEY) as client:
         all_prices = prices(
-            content(await client.call_tool("search", {"query": "shampoo", "limit": 50}))
+            content(await client.call_tool("search", {"query": "milk", "limit": 50}))
         )
-        asked = {"query": "shampoo", "user_context": "under 2 dollars", "limit": 50}
+        asked = {"query": "milk", "user_context": "under 2 dollars", "limit": 50}
         found = content(await client.call_tool("search", asked))
     assert max(all_prices) >= 2
     assert found["items"]
     assert max(prices(found)) < 2
-    assert all("shampoo" in item["title"].lower() for item in found["items"][:3])
+    assert all("milk" in item["title"].lower() for item in found["items"][:3])
     (wish,) = found["understood"]["wishes"]
     assert (wish["words"], wish["required"], wish["relaxed"]) == ("under 2 dollars", True, False)
 
 
 async def test_what_nothing_meets_is_let_go_and_said(stack: RunningStack) -> None:
-    asked = {"query": "shampoo", "user_context": "under 0.02 dollars"}
+    asked = {"query": "milk", "user_context": "under 0.02 dollars"}
     async with mcp_client(stack.url, DEV_KEY) as client:
         result = await client.call_tool("search", asked)
     found = content(result)
@@ -49,8 +49,8 @@ async def test_what_nothing_meets_is_let_go_and_said(stack: RunningStack) -> Non
 
 async def test_a_language_that_is_not_read_filters_nothing_and_is_told(stack: RunningStack) -> None:
     async with mcp_client(stack.url, DEV_KEY) as client:
-        plain = content(await client.call_tool("search", {"query": "shampoo"}))
-        asked = {"query": "shampoo", "user_context": "moins de trois euros"}
+        plain = content(await client.call_tool("search", {"query": "milk"}))
+        asked = {"query": "milk", "user_context": "moins de trois euros"}
         found = content(await client.call_tool("search", asked))
     assert {item["item_id"] for item in found["items"]} == {
         item["item_id"] for item in plain["items"]
