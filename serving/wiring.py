@@ -8,6 +8,7 @@ from features.ingest.status import CONSUMER
 from features.pictures.pictures import Pictures
 from features.store.backends import open_controls, open_pictures
 from features.telemetry.spans import span_processors
+from serving.errors import InvalidRequestError
 from serving.http.access.key_file import watched_keys
 from serving.http.answers.routes import AnswerRoutes
 from serving.http.application import Endpoints
@@ -42,15 +43,18 @@ from serving.ranking.texts.answers import AnswerRanking
 from serving.ranking.texts.rerank import Rerank
 from serving.search.relevance import RelevanceModels
 from serving.settings import Settings
+from serving.shops.alerts.settings import AlertSettings
+from serving.shops.alerts.webhook import WebhookError, check_webhook
 from serving.shops.experiments import CANDIDATE
 from serving.shops.pictures.feed import PictureFeed
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
+from serving.shops.registry.definition import ShopDefinition
 from serving.shops.registry.following import Following
 from serving.shops.registry.opening import Opener
 from serving.shops.registry.registry import Registry
 from serving.shops.registry.rounds import Rounds
-from serving.shops.rules import read_rules
+from serving.shops.rules import Rules, read_rules
 from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
 
@@ -116,7 +120,7 @@ def endpoints(
     pace = partial(Pace, CONSUMER, access.max_import_waiting)
     return Endpoints(
         shops=shops,
-        registry=Registry(controls),
+        registry=Registry(controls, check=partial(_check_webhook, settings.alerts)),
         rankings=RankingRoutes(pipeline, shops, contexts),
         pages=PageRoutes(PageComposer(pipeline), shops, contexts),
         events=EventRoutes(shops, EventImport(access.max_import_line_bytes, pace)),
@@ -136,6 +140,14 @@ def endpoints(
         demo=settings.pages,
         max_picture_bytes=None if settings.pictures is None else settings.pictures.max_bytes,
     )
+
+
+def _check_webhook(settings: AlertSettings, definition: ShopDefinition) -> None:
+    """Refuse rules whose webhook this installation would not call: their shop could not open."""
+    try:
+        check_webhook(Rules.model_validate(definition.rules).alerts.webhook, settings)
+    except WebhookError as error:
+        raise InvalidRequestError(f"rules.{error}") from None
 
 
 def _limits(settings: ModelSettings) -> PublishedLimits:

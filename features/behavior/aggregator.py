@@ -131,10 +131,8 @@ class Aggregator:
 def uncollected() -> Iterator[None]:
     """For a stretch of folding: millions of small dicts live on, and walking them again and again
     finds no garbage."""
-    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collecting:
-            gc.enable()
+        gc.enable()  # whatever it was before: folds of several shops overlap

@@ -134,9 +134,10 @@ class RenewedLease:
 
     @property
     def token(self) -> str:
-        if self._term is None:
+        term = self._term  # once: another thread may give it back in between
+        if term is None:
             raise LeaseLostError
-        return self._term.token
+        return term.token
 
     def acquire(self) -> bool:
         self.release()
@@ -148,7 +149,8 @@ class RenewedLease:
         return True
 
     def check(self) -> None:
-        if self._term is None or self._clock() > self._term.until_s - _MARGIN * self._ttl_s:
+        term = self._term
+        if term is None or self._clock() > term.until_s - _MARGIN * self._ttl_s:
             raise LeaseLostError
 
     def release(self) -> None:

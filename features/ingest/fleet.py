@@ -24,6 +24,7 @@ from features.store.archive import Archive
 from features.store.backends import open_event_log, open_log_space
 from features.store.settings import StoreSettings
 from features.store.shops import delete_store, shop_store
+from features.telemetry.ingest_metrics import EVENTS_WAITING
 
 IDLE_S = 0.4  # between two looks at a shop where nothing happens
 GRACE_S = 10.0  # replicas let a removed shop go within a second
@@ -70,6 +71,7 @@ class _Member:
                 taken = self._ingest.step()
             except LeaseLostError:
                 self._token = None
+                EVENTS_WAITING.labels(self._shop).set(0)  # the one that leads now counts them
                 return _RETRY_S
             except Exception:
                 _log.exception("ingest of %s failed; trying again", self._shop)
@@ -97,6 +99,7 @@ class _Member:
         with self._turn:
             if not self.closed:
                 self.closed = True
+                EVENTS_WAITING.labels(self._shop).set(0)
                 self._open.close()
 
     def _lead(self) -> None:

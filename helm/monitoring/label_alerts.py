@@ -11,7 +11,7 @@ def label_alerts() -> list[Json]:
     return [
         alert(
             "VitrineLabelRises",
-            "max by (namespace, alert) (vitrine_label_alert_firing) == 1",
+            "max by (namespace, shop, alert) (vitrine_label_alert_firing) == 1",
             severity="ticket", runbook="label-rises",
             summary="A label of texts rises against its own history: {{ $labels.alert }}.",
             description="GET /v1/alerts says how many there are and how many were expected.",

@@ -130,20 +130,20 @@ class Sources:
         def retrieve() -> Retrieved:
             retrieval, filters = shop.retrieval, source.filters
             limit = source.at_most or self._n_candidates
+            seeds = source.seed_item_ids
             match source.strategy:
                 case Strategy.BECAUSE:
-                    return retrieval.alike(source.seed_item_ids, filters, limit)
+                    found = retrieval.alike(seeds, filters, limit)
                 case Strategy.BOUGHT_AGAIN:
-                    return retrieval.bought(states, filters, limit)
+                    found = retrieval.bought(states, filters, limit)
                 case Strategy.POPULAR:
-                    return retrieval.popular(filters, limit)
+                    found = retrieval.popular(filters, limit)
                 case Strategy.NEW:
-                    return retrieval.newest(filters, limit)
-            if source.cart_item_ids:
-                found = retrieval.companions(source.cart_item_ids, filters, limit)
-            else:
-                seeds, by = source.seed_item_ids, source.by
-                found = retrieval.recommend(states, seeds, filters, limit, by)
+                    found = retrieval.newest(filters, limit)
+                case _ if source.cart_item_ids:
+                    found = retrieval.companions(source.cart_item_ids, filters, limit)
+                case _:
+                    found = retrieval.recommend(states, seeds, filters, limit, source.by)
             return retrieval.collapsed(found) if source.collapse else found
 
         return await self._retrieved(shop, retrieve)

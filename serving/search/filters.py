@@ -34,6 +34,7 @@ class Filters:
     available: bool | None = True
     bought_within_s: float | None = None
     also: "Filters | None" = None
+    known: bool = False  # nothing outside the catalogue, of which nobody can say what it is
 
     def within(self, other: "Filters") -> "Filters":
         """What satisfies both."""
@@ -49,7 +50,11 @@ class Filters:
     def asks_of_the_item(self) -> bool:
         """Whether an item outside the catalogue is held back, of which nothing is known."""
         conditions = (self.categories, self.brands, self.min_price, self.max_price)
-        return bool(self.attributes) or any(condition is not None for condition in conditions)
+        return (
+            self.known
+            or bool(self.attributes)
+            or any(condition is not None for condition in conditions)
+        )
 
 
 NO_FILTERS = Filters()

@@ -22,7 +22,7 @@ LABELLED_TEXTS = Counter(
     ("classifier", "label"),
 )
 LABEL_ALERT_FIRING = Gauge(
-    "vitrine_label_alert_firing", "1: this label rises against its own history.", ("alert",),
+    "vitrine_label_alert_firing", "1: this label rises against its own history.", ("shop", "alert"),
     multiprocess_mode="livemax",
 )  # fmt: skip
 ALERT_MESSAGES = Counter(

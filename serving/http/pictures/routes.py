@@ -25,6 +25,8 @@ from serving.pictures.problems import PictureError, PictureProblem
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.shop import Shop, Shops
 
+_NOBODY = "nobody looks at pictures of this shop"
+
 
 def add_pictures(app: FastAPI, shops: Shops, keys: Keyring) -> None:
     """Register the endpoints; a key needs the scope `items`."""
@@ -73,7 +75,7 @@ def add_pictures(app: FastAPI, shops: Shops, keys: Keyring) -> None:
 def pictures_of(shop: Shop) -> ShopPictures:
     """The shop's; raises PicturesOffError."""
     if shop.pictures is None:
-        raise PicturesOffError("this installation looks at no pictures")
+        raise PicturesOffError(_NOBODY)
     return shop.pictures
 
 
@@ -88,7 +90,9 @@ def content_of(image: str) -> bytes:
 async def looks_of(shop: Shop, image: str, budget_s: float, has_words: bool) -> FloatArray | None:
     """The vector (d,) of a picture that is searched with; None: its model is down, and there are
     words to go on with."""
-    pictures = pictures_of(shop)
+    pictures = shop.pictures
+    if pictures is None:
+        raise InvalidRequestError(f"image: {_NOBODY}")
     try:
         return await pictures.vector(content_of(image), budget_s)
     except PictureError as error:

@@ -1,6 +1,7 @@
 """Rank, search, recommend, similar: what is asked on the wire, through the pipeline, and back."""
 
 import math
+import time
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
@@ -115,13 +116,13 @@ class RankingRoutes:
     async def search(self, caller: Caller, body: SearchRequest, stages: Stages) -> Ranked:
         """Items for a query."""
         shop, query = self._shops.of(caller.shop), body.query.strip() or None
-        looks = None
+        began_s, looks = time.monotonic(), None
         if body.image is not None:
             budget_s = self._contexts.budget_s(body) / 2
             with stages.stage(Stage.RETRIEVE):
                 looks = await looks_of(shop, body.image, budget_s, query is not None)
         source = searched(body, looks)
-        slate = await self._slate(caller, body, query, source, stages)
+        slate = await self._slate(caller, body, query, source, stages, began_s)
         currency = shop.items.table.prices.currency or None
         return Ranked(slate, search_response(slate, source, body, currency))
 
@@ -159,14 +160,24 @@ class RankingRoutes:
         return json_response(liked_response(found[: body.limit], reason))
 
     async def _slate(
-        self, caller: Caller, body: AnyRequest, query: str | None, source: Source, stages: Stages
+        self,
+        caller: Caller,
+        body: AnyRequest,
+        query: str | None,
+        source: Source,
+        stages: Stages,
+        began_s: float | None = None,
     ) -> Slate:
+        """began_s: on the monotonic clock, when the budget began; None: now."""
         shop = self._shops.of(caller.shop)
         if body.placement is not None:
             source = placed(source, body.placement, placement_of(shop, body.placement))
             query = source.query or None if isinstance(source, Search) else query
+        context = self._contexts.of(shop, body, stages)
+        spent_s = 0.0 if began_s is None else time.monotonic() - began_s
         context = replace(
-            self._contexts.of(shop, body, stages),
+            context,
+            deadline_s=context.deadline_s - spent_s,
             query=query,
             limit=body.limit,
             offset=body.offset if isinstance(body, SearchRequest) else 0,

@@ -36,7 +36,8 @@ def both(asked: Filters | None, declared: Filters | None) -> Filters | None:
     """What satisfies both; the same object where only the request asks for any."""
     if declared is None or asked is None:
         return asked or declared
-    return asked.within(declared)
+    # Whether what is sold out shows is the request's to say.
+    return asked.within(replace(declared, available=None))
 
 
 def _kind(strategy: Strategy | None) -> type[Source] | None:

@@ -119,4 +119,5 @@ def _filters(required: Iterable[Wish]) -> Filters:
         max_price=min(most, default=None),
         exclude_item_ids=tuple(item_id for wish in required for item_id in wish.item_ids),
         available=None,  # that is for the request to say
+        known=True,
     )

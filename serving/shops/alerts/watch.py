@@ -74,6 +74,8 @@ class Watch:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
+        for key in self._followed:
+            LABEL_ALERT_FIRING.labels(self._shop, key).set(0)
 
     def look(self) -> None:
         """Judge the windows that are over."""
@@ -119,7 +121,9 @@ class Watch:
             if document["state"] != started.get("state"):
                 _LOG.warning("%s: %s", alert.key, document["state"])
             started = document
-        LABEL_ALERT_FIRING.labels(alert.key).set(float(started["state"] == State.FIRING))
+        LABEL_ALERT_FIRING.labels(self._shop, alert.key).set(
+            float(started["state"] == State.FIRING)
+        )
 
     def _see(self, alert: LabelAlert, followed: _Followed, hour: int) -> None:
         window = Window(alert.window)

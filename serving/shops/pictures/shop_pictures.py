@@ -1,5 +1,6 @@
 """Pictures as a shop's callers bring them: for an item, or to search with."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -61,10 +62,12 @@ class ShopPictures:
         """The unit vector (d,) of a picture that is searched with; raises PictureError,
         RankingError, OverloadedError."""
         deadline_s = time.monotonic() + budget_s
-        pixels = await self._decoding.do(lambda: self._pixels(content))
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise ModelTimeoutError("no time left behind the decoder")
+        try:
+            async with asyncio.timeout(budget_s):
+                pixels = await self._decoding.do(lambda: self._pixels(content))
+        except TimeoutError:
+            raise ModelTimeoutError("no time left behind the decoder") from None
+        left_s = max(deadline_s - time.monotonic(), 0.001)
         trace = current_traceparent()
         vectors = await self._breaker.call(
             lambda budget_s: self._encoder.encode([pixels], budget_s, trace), left_s

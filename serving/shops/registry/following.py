@@ -118,6 +118,7 @@ class Following:
         if removed:
             self._shops.remove(name)
         self._follow_open()
+        opened.shop.alerts.stop()  # it would write beside its successor, or into what is deleted
         self._retired.append((self._clock() + _RETIRED_S, opened, removed))
 
     def _close_retired(self) -> None:

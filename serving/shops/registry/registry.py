@@ -16,10 +16,18 @@ _TRIES = 10
 
 
 class Registry:
-    """The registered shops in the controls of an installation. Everything here blocks."""
+    """The registered shops in the controls of an installation. Everything here blocks.
 
-    def __init__(self, controls: Controls, clock: Callable[[], float] = time.time) -> None:
-        self._controls, self._clock = controls, clock
+    check: raises InvalidRequestError for a definition that this installation does not allow
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        clock: Callable[[], float] = time.time,
+        check: Callable[[ShopDefinition], None] = lambda _: None,
+    ) -> None:
+        self._controls, self._clock, self._check = controls, clock, check
 
     def all(self) -> dict[str, Registered]:
         """Those that are there, by name; and those that are being removed."""
@@ -36,6 +44,7 @@ class Registry:
         """Register a shop, or define it otherwise; durable when it returns. Raises ConflictError,
         StoreFullError.
         """
+        self._check(definition)
         told = definition.model_dump(mode="json", exclude_unset=True)
         status = ShopStatus.PAUSED if definition.paused else ShopStatus.ACTIVE
 

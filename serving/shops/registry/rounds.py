@@ -26,6 +26,7 @@ class Rounds:
                 ("shops-refresh", self._follow, interval_s),
                 ("shops-index", self._index, interval_s),
                 ("shops-experiments", self._steer, _STEERED_S),
+                ("shops-answers", self._answer, _STEERED_S),
             )
         ]
 
@@ -54,6 +55,9 @@ class Rounds:
 
     def _steer(self, opened: OpenShop) -> None:
         opened.shop.steering.turn()
+
+    def _answer(self, opened: OpenShop) -> None:
+        # The encoder reads a whole new collection at once: that holds no experiment up.
         opened.shop.answers.follow()
 
     def _repeat(self, work: Callable[[OpenShop], None], every_s: float) -> None:
@@ -65,5 +69,4 @@ class Rounds:
                 except Exception:
                     if self._shops.get(name) is opened:  # else it was closed meanwhile
                         _LOG.exception("%s: %s failed; trying again", name, work.__name__)
-            if shops:
-                REFRESHED_TIMESTAMP.labels(part="shops").set(time.time())
+            REFRESHED_TIMESTAMP.labels(part="shops").set(time.time())

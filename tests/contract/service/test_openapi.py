@@ -59,3 +59,5 @@ def test_every_operation_keeps_to_the_document(stack: RunningStack, mode: Genera
             continue  # it takes nothing that could be wrong
         tried.append(operation.label)
     assert len(tried) >= 10, tried
+    for shop in stack.client.get("/v1/shops").json()["shops"]:
+        stack.client.delete(f"/v1/shops/{shop['name']}")

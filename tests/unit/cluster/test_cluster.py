@@ -131,7 +131,7 @@ def test_a_node_s_metrics_are_told_without_a_replica(tmp_path: Path) -> None:
         "serving.telemetry.node_metrics", "--port", str(port), "--host", "127.0.0.1", **folder
     ):
         told = scraped(port)
-    assert 'vitrine_events_total{outcome="accepted"} 3.0' in told
+    assert 'vitrine_events_total{outcome="accepted",shop="default"} 3.0' in told
     assert "python_info" not in told
 
 

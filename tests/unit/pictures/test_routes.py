@@ -114,7 +114,9 @@ async def test_where_nobody_looks_at_pictures_that_is_said(tokenizer_path: Path)
         await shop.call("PUT", PUT, json={"image": base64_of(RED)}),
         await shop.call("DELETE", PUT),
         await shop.call("GET", "/v1/items/milk/similar?by=image"),
-        await shop.post("/v1/search", {"query": "", "image": base64_of(RED)}),
     ):
         assert (answer.status_code, problem(answer)["code"]) == (404, "pictures_off")
+    searched = await shop.post("/v1/search", {"query": "", "image": base64_of(RED)})
+    assert searched.status_code == 422
+    assert problem(searched)["detail"].startswith("image: nobody looks at pictures")
     assert "milk" in ids(await shop.post("/v1/recommend", {"limit": 200, "collapse": "image"}))

@@ -117,7 +117,7 @@ def test_a_rise_is_told_once_by_whichever_replica_is_first(street: Street) -> No
         "shop": "main", "key": "complaints", "classifier": "reviews", "label": "Negative",
         "window": "day", **told["judged"],
     }  # fmt: skip
-    assert LABEL_ALERT_FIRING.labels("complaints")._value.get() == 1
+    assert LABEL_ALERT_FIRING.labels("main", "complaints")._value.get() == 1
 
 
 def test_its_end_is_told_as_well(street: Street) -> None:
@@ -130,7 +130,7 @@ def test_its_end_is_told_as_well(street: Street) -> None:
         "alert.firing", "alert.resolved",
     ]  # fmt: skip
     assert street.standing()["state"] == "calm"
-    assert LABEL_ALERT_FIRING.labels("complaints")._value.get() == 0
+    assert LABEL_ALERT_FIRING.labels("main", "complaints")._value.get() == 0
 
 
 def test_a_replica_that_starts_while_it_fires_tells_nothing_again(street: Street) -> None:

@@ -23,6 +23,7 @@ class _Shop:
 
     name: str
     items: Any = field(default_factory=lambda: type("Items", (), {"table": ()}))
+    alerts: Any = field(default_factory=lambda: type("Alerts", (), {"stop": lambda self: None})())
 
 
 @dataclass
