@@ -79,7 +79,12 @@ class RedisPictures:
 
     def due(self, now_s: float, limit: int) -> list[Row]:
         names = self._client.zrangebyscore(self._keys[3], "-inf", now_s, start=0, num=limit)
-        return self._of(names)
+        # One that another worker took between the two calls is due later by now.
+        return [
+            row
+            for row in self._of(names)
+            if row.state is PictureState.WAITING and row.due_s <= now_s
+        ]
 
     def ids(self, state: PictureState) -> list[str]:
         names = self._client.smembers(self._keys[6 + _STATES.index(state)])
