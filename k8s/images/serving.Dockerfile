@@ -26,6 +26,7 @@ COPY serving/demo serving/demo
 COPY serving/experiments serving/experiments
 COPY serving/http serving/http
 COPY serving/models serving/models
+COPY serving/pictures serving/pictures
 COPY serving/ranking serving/ranking
 COPY serving/search serving/search
 COPY serving/shops serving/shops
