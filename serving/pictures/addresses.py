@@ -12,14 +12,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
+from serving.addresses import Address, is_public
 from serving.pictures.problems import PictureError, PictureProblem
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# They carry an address of IPv4, which may be one inside: translated, or tunnelled.
-_CARRIERS = tuple(
-    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
-)
 
 
 def checked_url(text: str, hosts: Sequence[str], private: bool) -> URL:
@@ -39,18 +33,6 @@ def checked_url(text: str, hosts: Sequence[str], private: bool) -> URL:
     if literal is not None and not (private or is_public(literal)):
         raise _inside()
     return url.with_fragment(None)
-
-
-def is_public(address: Address) -> bool:
-    """Whether the address belongs to somebody on the Internet."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if any(address in network for network in _CARRIERS):
-            return False
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-    )
 
 
 class CheckedResolver(AbstractResolver):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from serving.addresses import is_public
 from serving.shops.alerts.settings import AlertSettings
 
 _LEAST_BYTES = 24
@@ -112,8 +113,7 @@ def _allowed(url: str, settings: AlertSettings) -> Path:
 
 
 def _public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    return found.is_global and not found.is_multicast
+    return is_public(ipaddress.ip_address(address.partition("%")[0]))
 
 
 def _secret(path: Path) -> bytes:

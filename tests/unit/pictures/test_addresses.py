@@ -8,7 +8,8 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from pydantic import ValidationError
 
-from serving.pictures.addresses import CheckedResolver, checked_url, is_public
+from serving.addresses import is_public
+from serving.pictures.addresses import CheckedResolver, checked_url
 from serving.pictures.problems import PictureError
 from serving.pictures.problems import PictureProblem as Problem
 from serving.pictures.settings import FetchSettings
