@@ -27,7 +27,7 @@ _LATENCY_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
 
-_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 REQUESTS = Counter(
     "vitrine_requests_total", "HTTP requests by endpoint and status.", ("endpoint", "status")
@@ -168,11 +168,11 @@ SHADOW_RANKINGS = Counter(
 SHADOW_OVERLAP = Histogram(
     "vitrine_shadow_overlap",
     "Rank-biased overlap, p = .9, of the candidate's order with the one answered: 1 the same.",
-    ("experiment",), buckets=_SHARES,
+    ("experiment",), buckets=SHARES,
 )  # fmt: skip
 SHADOW_TOP_OVERLAP = Histogram(
     "vitrine_shadow_top_overlap", "Share of the first ten places that both have.",
-    ("experiment",), buckets=_SHARES,
+    ("experiment",), buckets=SHARES,
 )  # fmt: skip
 SHADOW_SCORE_SHIFT = Histogram(
     "vitrine_shadow_score_shift",

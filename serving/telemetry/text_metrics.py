@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+from serving.telemetry.metrics import SHARES
 
 # Answers to questions (serving/ranking/texts/answers.py)
 ANSWERED = Counter(
@@ -13,7 +13,7 @@ ANSWERED = Counter(
 )
 ANSWER_CONFIDENCE = Histogram(
     "vitrine_answer_confidence", "How sure the first answer to a question was, by route.",
-    ("route",), buckets=_SHARES,
+    ("route",), buckets=SHARES,
 )  # fmt: skip
 # Labels of texts, and alerts on them (serving/shops/alerts)
 LABELLED_TEXTS = Counter(

@@ -1,12 +1,29 @@
-"""A model repository for the tests of one module, which may publish into it."""
+"""What a module has for itself: a model repository that it may publish into, a real Redis."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from serving.training.publish.encoders import publish_encoder
 from serving.training.publish.models import publish_ranker
+from tests.support.servers.redis_server import redis_server, skip_without_redis
 from tests.support.tiny_bundle import write_bundle
+
+
+@pytest.fixture(scope="module")
+def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
+    with redis_server(skip_without_redis(request)) as port:
+        yield port
+
+
+@pytest.fixture
+def redis(redis_port: int) -> Iterator[Redis]:
+    """A client of it; the server is empty at first."""
+    with Redis(port=redis_port) as client:
+        client.flushall()
+        yield client
 
 
 @pytest.fixture(scope="module")

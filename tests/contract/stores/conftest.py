@@ -1,27 +1,11 @@
-"""A real Redis and a real NATS for each module, which stores of every kind share."""
+"""A real NATS for each module."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from tests.support.servers.nats_server import NatsServer, nats_server
-from tests.support.servers.redis_server import redis_server, skip_without_redis
-
-
-@pytest.fixture(scope="module")
-def redis_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    with redis_server(skip_without_redis(request)) as port:
-        yield port
-
-
-@pytest.fixture
-def redis(redis_port: int) -> Iterator[Redis]:
-    """A client of it; the server is empty at first."""
-    with Redis(port=redis_port) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture
