@@ -116,7 +116,8 @@ def test_a_certificate_that_nobody_signed_is_not_trusted(
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::", "::1", "fd00::1", "fe80::1%eth0", "0.0.0.0",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::",
+     "::1", "fd00::1", "fe80::1%eth0", "0.0.0.0",
      "224.0.0.1", "::ffff:10.0.0.1"],
 )  # fmt: skip
 def test_a_host_with_a_private_address_is_not_called(secret: Path, address: str) -> None:
