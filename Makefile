@@ -221,15 +221,15 @@ test: test-parts test-stack ## Set up and run all tests but the slow proofs [TES
 # Of two runs on one terminal only whole lines: those of a file, when it is done.
 PYTEST = .venv-dev/bin/python -m pytest
 WHOLE_LINES = 2>&1 | sed -u ""
-ON_THE_STACK = browser contract/clients contract/experiments contract/service contract/shops
-WITHOUT_IT = chart contract/models contract/pictures contract/stores unit
+ON_THE_STACK = browser contract
+WITHOUT_IT = chart unit
 test-parts test-stack: private SHELL = bash
 test-parts test-stack: private .SHELLFLAGS = -o pipefail -c
 
-test-parts: .venv-dev/.ready .venv-triton/.ready ## The part of the tests that needs no whole stack [TEST_OPTIONS=]
+test-parts: .venv-dev/.ready .venv-triton/.ready ## The part of the tests that starts no servers of ours [TEST_OPTIONS=]
 	nice -n 5 $(PYTEST) $(WITHOUT_IT:%=tests/%) $(TEST_OPTIONS) $(WHOLE_LINES)
 
-test-stack: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## The part that asks the whole stack [TEST_OPTIONS=]
+test-stack: .venv-dev/.ready .venv-triton/.ready .venv-clients/.ready ## The part that asks real servers and stores [TEST_OPTIONS=]
 	$(PYTEST) $(ON_THE_STACK:%=tests/%) $(TEST_OPTIONS) $(WHOLE_LINES)
 
 unit: .venv-dev/.ready ## Run the unit tests only [TEST_OPTIONS=]
