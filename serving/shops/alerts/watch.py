@@ -7,7 +7,6 @@ has the same id.
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from features.controls.store import Controls
+from serving.background import Background
 from serving.shops.alerts.baseline import Window
 from serving.shops.alerts.declared import LabelAlert, LabelAlerts
 from serving.shops.alerts.judging import Criterion, Judge, State, Verdict
@@ -61,8 +61,11 @@ class Watch:
         self._clock = clock
         self._zone = ZoneInfo(declared.time_zone)
         self._followed: dict[str, _Followed] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        # Replicas begin at different times, so that they do not all judge at once.
+        self._thread = Background(
+            "alerts", self._turn, _EVERY_S, _LOG, "alerts are not judged",
+            first_s=random.uniform(0, _EVERY_S),
+        )  # fmt: skip
 
     def start(self) -> None:
         """Look from now on; a shop that declares nothing has no thread."""
@@ -71,9 +74,7 @@ class Watch:
 
     def stop(self) -> None:
         """End."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
         for key in self._followed:
             LABEL_ALERT_FIRING.labels(self._shop, key).set(0)
 
@@ -176,16 +177,9 @@ class Watch:
     def _at(self) -> str:
         return _iso(self._clock())
 
-    def _run(self) -> None:
-        """Replicas begin at different times, so that they do not all judge at once."""
-        wait_s = random.uniform(0, _EVERY_S)
-        while not self._stop.wait(wait_s):
-            wait_s = _EVERY_S
-            try:
-                self.look()
-                self.tell()
-            except Exception:
-                _LOG.exception("alerts are not judged; trying again")
+    def _turn(self) -> None:
+        self.look()
+        self.tell()
 
 
 def criterion(declared: LabelAlerts, alert: LabelAlert) -> Criterion:

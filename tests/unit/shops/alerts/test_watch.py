@@ -204,7 +204,7 @@ def test_a_store_that_is_away_loses_nothing(street: Street) -> None:
 def test_a_shop_without_alerts_has_no_thread() -> None:
     watch = Watch("main", LabelAlerts(), FakeControls())
     watch.start()
-    assert not watch._thread.is_alive()
+    assert not watch._thread.running
     watch.stop()
 
 
@@ -217,9 +217,9 @@ def running(street: Street) -> Iterator[Watch]:
 
 
 def test_it_ends_when_it_is_stopped(running: Watch) -> None:
-    assert running._thread.is_alive()
+    assert running._thread.running
     running.stop()
-    assert not running._thread.is_alive()
+    assert not running._thread.running
 
 
 def test_one_of_many_alerts_is_sent_whatever_place_it_has() -> None:
