@@ -30,6 +30,7 @@ _LOG = logging.getLogger("vitrine.alerts")
 ALERTS = "alert"  # documents, by key
 _EVERY_S = 10.0
 _MOST_WAITING = 16  # of one alert
+_HALF = 0.5  # the rise that an alert should see: half as much again
 
 
 class _Followed:
@@ -121,6 +122,9 @@ class Watch:
                 return  # another replica was first: it is read the next time
             if document["state"] != started.get("state"):
                 _LOG.warning("%s: %s", alert.key, document["state"])
+            if _enough(document) is False and _enough(started) is None:
+                _LOG.warning("%s: too little for windows of a %s: many rises by half are missed",
+                             alert.key, alert.window)  # fmt: skip
             started = document
         LABEL_ALERT_FIRING.labels(self._shop, alert.key).set(
             float(started["state"] == State.FIRING)
@@ -196,11 +200,22 @@ def _stands(document: Mapping[str, Any] | None) -> dict[str, Any]:
     if document is None:
         return {
             "state": State.LEARNING.value, "since": None, "judged": None, "learnt": 0.0,
-            "found_from": None, "waiting": 0, "delivery": None,
+            "found_from": None, "enough": None, "waiting": 0, "delivery": None,
         }  # fmt: skip
     told = {name: document[name] for name in ("state", "since", "judged", "learnt", "delivery")}
     found_from = document["found_from"]
-    return {**told, "found_from": found_from, "waiting": len(document["waiting"])}
+    return {
+        **told, "found_from": found_from, "enough": _enough(document),
+        "waiting": len(document["waiting"]),
+    }  # fmt: skip
+
+
+def _enough(document: Mapping[str, Any]) -> bool | None:
+    """Whether a rise by half is found; None while it learns."""
+    if document.get("state", State.LEARNING) == State.LEARNING:
+        return None
+    found_from = document["found_from"]  # null: not even twenty times as much
+    return found_from is not None and found_from <= _HALF
 
 
 def _iso(at_s: float) -> str:
