@@ -56,13 +56,22 @@ class RedisControls:
     def add(
         self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
     ) -> None:
-        minutes, counted = self._minutes(name), self._minute(name, minute)
+        self.add_all(name, {minute: counts}, kept)
+
+    def add_all(
+        self, name: str, counts: Mapping[int, Mapping[str, float]], kept: int = KEPT_MINUTES
+    ) -> None:
+        if not counts:
+            return
+        minutes = self._minutes(name)
         with told_when_full(), self._client.pipeline(transaction=True) as pipe:
-            for field, amount in counts.items():
-                pipe.hincrbyfloat(counted, field, amount)
-            pipe.expire(counted, kept * 60)
-            pipe.zadd(minutes, {str(minute): minute})
-            pipe.zremrangebyscore(minutes, "-inf", minute - kept)
+            for minute, of_minute in counts.items():
+                counted = self._minute(name, minute)
+                for field, amount in of_minute.items():
+                    pipe.hincrbyfloat(counted, field, amount)
+                pipe.expire(counted, kept * 60)
+                pipe.zadd(minutes, {str(minute): minute})
+            pipe.zremrangebyscore(minutes, "-inf", max(counts) - kept)
             pipe.expire(minutes, kept * 60)
             pipe.execute()
 

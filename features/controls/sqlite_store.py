@@ -64,14 +64,25 @@ class SqliteControls:
     def add(
         self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
     ) -> None:
+        self.add_all(name, {minute: counts}, kept)
+
+    def add_all(
+        self, name: str, counts: Mapping[int, Mapping[str, float]], kept: int = KEPT_MINUTES
+    ) -> None:
+        if not counts:
+            return
         with self._file.write() as connection:
             connection.executemany(
                 "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (name, minute, field) "
                 "DO UPDATE SET amount = amount + excluded.amount",
-                [(name, minute, field, amount) for field, amount in counts.items()],
+                [
+                    (name, minute, field, amount)
+                    for minute, of_minute in counts.items()
+                    for field, amount in of_minute.items()
+                ],
             )
             connection.execute(
-                "DELETE FROM tallies WHERE name = ? AND minute <= ?", (name, minute - kept)
+                "DELETE FROM tallies WHERE name = ? AND minute <= ?", (name, max(counts) - kept)
             )
 
     def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:

@@ -49,6 +49,12 @@ class Tallies(Protocol):
         """
         ...
 
+    def add_all(
+        self, name: str, counts: Mapping[int, Mapping[str, float]], kept: int = KEPT_MINUTES
+    ) -> None:
+        """The same of several minutes, all or none; what is `kept` before the last is forgotten."""
+        ...
+
     def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:
         """What each minute from `since_minute` on counted; those without anything are absent."""
         ...

@@ -28,7 +28,6 @@ RISE_DAYS = {Window.HOUR: 1, Window.DAY: 7}
 EVERY_DAYS = {Window.HOUR: 15, Window.DAY: 45}  # a year full of rises is a usual one
 VOLUMES = {Window.HOUR: (100, 1_000, 3_000, 10_000, 30_000), Window.DAY: (10, 30, 100, 300, 1_000)}
 FOUND = 0.95
-_SEED = 500  # others than those that anything was chosen by
 
 
 def main() -> int:
@@ -38,7 +37,7 @@ def main() -> int:
     findings = []
     with StepProgress(console) as progress:
         task = progress.add_task("years", total=sum(len(each) for each in VOLUMES.values()))
-        for one in _findings(given.years, given.false_alarms):
+        for one in _findings(given.years, given.false_alarms, given.seed):
             findings.append(one)
             progress.advance(task)
     console.print(_table(findings))
@@ -57,21 +56,21 @@ def main() -> int:
     return 0 if kept and found else 1
 
 
-def _findings(years: int, false_alarms: float) -> Iterator[Finding]:
+def _findings(years: int, false_alarms: float, seed: int) -> Iterator[Finding]:
     for window, volumes in VOLUMES.items():
         criterion = Criterion.of(window, false_alarms, 1, 0.2)
         a_day = 24 if window is Window.HOUR else 1
         lasts = RISE_DAYS[window] * a_day
         for place, volume in enumerate(volumes):
-            seeds = range(_SEED + place * years, _SEED + (place + 1) * years)
-            without = [play(simulated(window, volume, seed), criterion) for seed in seeds]
+            seeds = range(seed + place * years, seed + (place + 1) * years)
+            without = [play(simulated(window, volume, one), criterion) for one in seeds]
             planted = [
                 play(
-                    simulated(window, volume, seed, RISE, EVERY_DAYS[window], RISE_DAYS[window]),
+                    simulated(window, volume, one, RISE, EVERY_DAYS[window], RISE_DAYS[window]),
                     criterion,
                     lasts,
                 )
-                for seed in seeds
+                for one in seeds
             ]
             yield finding(window, volume, without, planted, YEAR_DAYS * a_day)
 
@@ -98,6 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--years", type=int, default=10, help="of each volume and window")
     parser.add_argument("--false-alarms", type=float, default=1.0, help="a month, as declared")
+    parser.add_argument("--seed", type=int, default=500, help="none that anything was chosen by")
     parser.add_argument("--out", type=Path, default=Path("build/alerts"))
     return parser.parse_args()
 

@@ -18,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const api = new Api();
 const items = new Items(api);
 const behavior = new Behavior(api, tellProblem);
-const home = new Home(new Shelf($("recommended"), items, behavior, onEvent), $("more-shelves"), items, behavior, onEvent);
+const home = new Home($("recommended-title"), new Shelf($("recommended"), items, behavior, onEvent), $("more-shelves"), items, behavior, onEvent);
 const found = new Results((fields, signal) => ranking("v1/search", fields, signal), items, behavior, onEvent, attempt);
 const searchBox = new SearchBox($("search"), api, search);
 

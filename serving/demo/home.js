@@ -5,15 +5,18 @@ import { Shelf } from "./shelf.js";
 import { shelfTitle } from "./words.js";
 
 export class Home {
+  #title;
   #first;
   #below;
   #items;
   #behavior;
   #onEvent;
+  #top; // the placement of the first shelf
   #others = new Map(); // by placement
 
-  /** `first`: the shelf on top; `below`: where the others go. */
-  constructor(first, below, items, behavior, onEvent) {
+  /** `title`, `first`: of the shelf on top; `below`: where the others go. */
+  constructor(title, first, below, items, behavior, onEvent) {
+    this.#title = title;
     this.#first = first;
     this.#below = below;
     this.#items = items;
@@ -34,7 +37,11 @@ export class Home {
 
   /** Show the shelves' answers; returns how many items of the first changed place or are new. */
   show([first, ...others]) {
-    const changed = this.#first.show(first);
+    // What a shelf shows is not compared with what another one showed in its place.
+    const another = first.body.placement !== this.#top || undefined;
+    this.#top = first.body.placement;
+    this.#title.textContent = shelfTitle(first.body);
+    const changed = this.#first.show(first, another);
     const before = this.#others;
     this.#others = new Map(others.map(({ body }) => [body.placement, before.get(body.placement) ?? this.#made(body.placement)]));
     for (const [placement, { shelf }] of before) {

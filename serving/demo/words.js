@@ -85,7 +85,7 @@ const BECAUSE = {
   viewed: (title) => `Because you looked at ${title}`,
 };
 
-/** What stands above a shelf; a key that has no words stands there itself. */
-export function shelfTitle({ title, because }) {
+/** What stands above a shelf; a key that has no words stands there itself. Of no page: for the shopper. */
+export function shelfTitle({ title = "for_you", because }) {
   return because ? BECAUSE[because.kind](because.title) : (SHELVES[title] ?? title);
 }

@@ -1,6 +1,7 @@
 """Candidates for a request, also with a sentence about what is wanted (`user_context`)."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 from features.behavior.matrix import Shopper
@@ -28,7 +29,7 @@ async def candidates_for(
     """The candidates that meet what is required, and the context with what was understood.
 
     Without a sentence, all that the source has. Where nothing meets one, less is required, in the
-    order of RELAXED_IN_TURN; the context says so.
+    order of RELAXED_IN_TURN and while there is time; the context says so.
     """
     sentence = context.user_context
     if sentence is None:
@@ -38,14 +39,16 @@ async def candidates_for(
         first = await asyncio.get_running_loop().run_in_executor(
             None, lambda: shop.retrieval.understood(sentence)
         )
-    for reading in (first, *first.relaxations()):
-        narrowed = _narrowed(source, reading)
+    reading = first  # stays where less would not have helped, or the time is up
+    for less in (first, *first.relaxations()):
+        narrowed = _narrowed(source, less)
         candidates = await sources.candidates(shop, narrowed, context, states, stages)
         # Of a search, what earlier pages have shown was found as well.
         if len(candidates) or (candidates.found is not None and candidates.found.total):
+            reading = less
             break
-    else:
-        reading = first  # less would not have helped
+        if time.monotonic() >= context.deadline_s:
+            break
     leanings = tuple(boost for wish in reading.leanings for boost in _boosts(wish))
     return candidates, replace(context, understood=reading, leanings=leanings)
 

@@ -18,6 +18,9 @@ from serving.search.pictures.index import PictureIndex
 from serving.search.relevance import Matches
 
 _DEPTH = 400  # places of each list that take part
+# Of "because you bought": how much an item is spoken for, as a share of the strongest, and how many
+# texts are near. Of weaker neighbours half go together by chance (docs/placements.md).
+_SPOKEN_FOR, _NEAR = 0.5, 25
 _LOOKS = 0.5  # weight of what looks alike, beside what is taken together and reads alike
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 
@@ -145,10 +148,12 @@ class Recommender:
         return self._fuse([], keep, limit)
 
     def alike(self, seed_item_ids: tuple[str, ...], keep: BoolArray, limit: int) -> Retrieved:
-        """Items taken together with the seeds, and that read like them; none in their stead."""
+        """Items clearly taken together with the seeds, and that read like them; none in their
+        stead."""
         seeds = self._items.table.rows(seed_item_ids)
         keep[seeds[(seeds >= 0) & (seeds < len(keep))]] = False
-        return self._fuse(self._like(seeds, np.ones(len(seeds))), keep, limit)
+        lists = self._like(seeds, np.ones(len(seeds)), spoken_for=_SPOKEN_FOR, near=_NEAR)
+        return self._fuse(lists, keep, limit)
 
     def popular(self, keep: BoolArray, limit: int) -> Retrieved:
         """Items by demand."""
@@ -165,26 +170,36 @@ class Recommender:
         return self._fuse(lists, keep, limit)
 
     def _like(
-        self, taken: RowArray, weights: DoubleArray, by: Likeness | None = None
+        self,
+        taken: RowArray,
+        weights: DoubleArray,
+        by: Likeness | None = None,
+        spoken_for: float = 0.0,
+        near: int = _DEPTH,
     ) -> list[WeightedList]:
         """Items taken together with, that read like, and that look like those of `taken` by
-        `weights`; by: only one of these."""
+        `weights`; by: only one of these.
+
+        spoken_for: least share of the strongest one's score that what is taken together needs;
+        near: how many of the others
+        """
         lists: list[WeightedList] = []
         if by in (None, Likeness.BEHAVIOR):
             together = neighbor_score(self._items.table, taken, weights)
-            spoken_for = np.flatnonzero(together > 0)
-            best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
+            least = spoken_for * float(together.max(initial=0.0))
+            some = np.flatnonzero((together > 0) & (together >= least))
+            best = some[np.argsort(-together[some], kind="stable")][:_DEPTH]
             lists.append((1.0, best))
         rows, weights = taken[taken >= 0], weights[taken >= 0]
         if by in (None, Likeness.TEXT):
             known, vectors = self._dense.known(rows)
             if known.any():
                 share = weights[known].astype(np.float32)
-                lists.append((0.7, self._dense.nearest(share @ vectors, _DEPTH)))
+                lists.append((0.7, self._dense.nearest(share @ vectors, near)))
         if self._pictures is not None and by in (None, Likeness.IMAGE):
             looks = self._pictures.middle(rows, weights)
             if looks is not None:
-                lists.append((_LOOKS, self._pictures.nearest(looks, _DEPTH)))
+                lists.append((_LOOKS, self._pictures.nearest(looks, near)))
         return lists
 
     def _popular_in(self, state: AnyState, popular: RowArray) -> RowArray:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import FloatArray, IntArray, RowArray
+from features.arrays import BoolArray, FloatArray, IntArray, RowArray
 from features.catalog.table import ItemTable
 from serving.search.words.item_terms import N_FIELDS, Field, ItemTerms, query_key
 from serving.search.words.lexicon import QueryTerm
@@ -99,14 +99,24 @@ class RelevanceModel:
 
 @dataclass(frozen=True, slots=True)
 class Least:
-    """What an answer needs: relevance of its own, and a share of the best one's."""
+    """What an answer needs: relevance of its own, and a share of the best one's.
+
+    cosine: what an item needs beside these that has none of the query's words. R alone does not
+    tell there: it was fitted where something answers, and something is always the nearest.
+    """
 
     relevance: float = 0.0
     of_best: float = 0.0
+    cosine: float = -1.0
 
-    def of(self, values: FloatArray) -> float:
-        """The least relevance of an answer among candidates of `values`, (n,)."""
-        return max(self.relevance, self.of_best * float(values.max(initial=0.0)))
+    def met(self, matches: Matches) -> BoolArray:
+        """Which of `matches` are answers, (n,)."""
+        values, columns = matches.values, matches.columns
+        least = max(self.relevance, self.of_best * float(values.max(initial=0.0)))
+        wordless = (columns[:, COLUMN["any_field"]] == 0) & (values < EXACT_CODE)
+        near = columns[:, COLUMN["cosine"]] >= self.cosine
+        answers: BoolArray = (values >= least) & (near | ~wordless)
+        return answers
 
 
 @dataclass(frozen=True, slots=True)

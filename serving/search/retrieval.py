@@ -124,11 +124,9 @@ class Retrieval:
         rows = rows[self.allowed(rows, filters)]
         matches = self._matcher.matches(asked, table, rows)
         order = np.argsort(-matches.values, kind="stable")
-        least = least or self._models.least
-        n_relevant = int((matches.values >= least.of(matches.values)).sum())
-        below = order[n_relevant : n_relevant + _NEAREST]
+        relevant = (least or self._models.least).met(matches)[order]
+        below, order = order[~relevant][:_NEAREST], order[relevant][:limit]
         nearest = zip(rows[below].tolist(), matches.values[below].tolist(), strict=True)
-        order = order[: min(n_relevant, limit)]
         matches = matches.take(order)
         return Retrieved(rows[order], matches.values, matches, tuple(nearest))
 

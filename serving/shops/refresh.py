@@ -14,6 +14,7 @@ from features.catalog.item_rows import ItemRows
 from features.catalog.store import CatalogChanges
 from features.controls.shops import DEFAULT_SHOP
 from features.events.log import ChangesMissedError, ItemChanges
+from serving.background import Background
 from serving.errors import RankingError
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
@@ -78,7 +79,6 @@ class Refresher:
         self._retrieval = retrieval
         self._suggestions = suggestions
         self._neighbors = neighbors
-        self._interval_s = interval_s
         self._clock = clock
         self._shop = shop
         self._catalog_change = 0
@@ -88,9 +88,8 @@ class Refresher:
         self._unindexed: RowArray = np.zeros(0, np.int64)
         self._unencoded: RowArray = np.zeros(0, np.int64)
         self._ordered_s = -np.inf
-        self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._repeat, args=(work,), name=name, daemon=True)
+            Background(name, work, interval_s, _LOG, "refresh failed", first_s=interval_s)
             for name, work in (("refresh", self.follow), ("index", self.index))
         ]
 
@@ -115,10 +114,8 @@ class Refresher:
 
     def stop(self) -> None:
         """End the threads."""
-        self._stop.set()
         for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout=5)
+            thread.stop()
 
     def follow(self) -> None:
         """Take over what changed since the last time, but for the indexes."""
@@ -212,14 +209,6 @@ class Refresher:
             self._items.set_counters(rows, counted.counts, counted.at_s, counted.first_s)
             self._uncounted.difference_update(item_ids)
             self._suggestions.touch()
-
-    def _repeat(self, work: Callable[[], None]) -> None:
-        while not self._stop.wait(self._interval_s):
-            try:
-                work()
-            except Exception:
-                # A store that is down for a while must not end the refreshing for good.
-                _LOG.exception("refresh failed; trying again")
 
 
 def _last(changes: CounterFeed) -> int:

@@ -36,6 +36,24 @@ def test_the_shelf_fills_from_this_server_alone(window: Window, stack: RunningSt
     assert window.faults == []
 
 
+def test_the_shelf_on_top_is_called_what_it_is_where_the_first_one_is_left_out(
+    window: Window, stack: RunningStack
+) -> None:
+    def without(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json()
+        page["shelves"] = [s for s in page["shelves"] if s["placement"] != "for_you"]
+        route.fulfill(response=answer, json=page)
+
+    title = window.page.locator("#recommended-title")
+    shop(window, stack.sample["user_id"])
+    expect(title).to_have_text("Recommended for you")
+    window.page.route("**/v1/pages/home", without)
+    window.page.reload()
+    expect(title).to_have_text(re.compile("^(Because you|Popular in the shop)"))
+    expect(window.page.locator(SHELF).first).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["/demo", "/docs"])
 def test_the_policy_lets_in_nothing_inline_and_nothing_foreign(window: Window, path: str) -> None:
     policy = window.open(path).headers["content-security-policy"]

@@ -434,10 +434,16 @@ class FakeControls:
     def add(
         self, name: str, minute: int, counts: Mapping[str, float], kept: int = KEPT_MINUTES
     ) -> None:
+        self.add_all(name, {minute: counts}, kept)
+
+    def add_all(
+        self, name: str, counts: Mapping[int, Mapping[str, float]], kept: int = KEPT_MINUTES
+    ) -> None:
         self._fail()
-        counted = self.tallies.setdefault(name, {}).setdefault(minute, {})
-        for each, amount in counts.items():
-            counted[each] = counted.get(each, 0.0) + amount
+        for minute, of_minute in counts.items():
+            counted = self.tallies.setdefault(name, {}).setdefault(minute, {})
+            for each, amount in of_minute.items():
+                counted[each] = counted.get(each, 0.0) + amount
 
     def read(self, name: str, since_minute: int) -> dict[int, dict[str, float]]:
         self._fail()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from serving.errors import InvalidRequestError
 from serving.http.access.auth import Caller
@@ -45,6 +45,14 @@ class ExplainRequest(Wire):
     user_context: UserContext | None = None
     user_id: Id | None = None
     session_id: Id | None = None
+
+    @field_validator("item_ids")
+    @classmethod
+    def _distinct(cls, item_ids: list[str]) -> list[str]:
+        for place, item_id in enumerate(item_ids):
+            if item_id in item_ids[:place]:
+                raise ValueError(f"item_id {item_id!r} stands twice")
+        return item_ids
 
 
 class ItemFacts(Wire):
@@ -93,7 +101,7 @@ class Tools:
         unknown = sorted(arguments.keys() - tool.arguments["properties"].keys())
         if unknown:
             raise InvalidRequestError(f"{unknown[0][:64]}: {tool.name} has no such argument")
-        ranked = await tool.ask(caller, orjson.dumps(arguments), stages)
+        ranked = await tool.ask(caller, _written(arguments), stages)
         content = orjson.loads(orjson.dumps(ranked.body))  # what is not a number is null
         shop = self._shops.of(caller.shop)
         for item in content["items"]:
@@ -151,15 +159,22 @@ class Tools:
 
     async def _explain(self, caller: Caller, arguments: bytes, stages: Stages) -> Ranked:
         asked = _read(ExplainRequest, arguments)
-        body = RankRequest(
-            candidates=[*asked.item_ids],
-            query=asked.query,
-            user_context=asked.user_context,
-            user_id=asked.user_id,
-            session_id=asked.session_id,
-            explain=True,
-        )
-        return await self._rankings.rank(caller, body, stages)
+        ranking = {
+            **asked.model_dump(exclude={"item_ids"}),
+            "candidates": asked.item_ids,
+            "explain": True,
+        }
+        return await self._rankings.rank(caller, _read(RankRequest, _written(ranking)), stages)
+
+
+def _written(arguments: dict[str, Any]) -> bytes:
+    """As JSON. A client may send what has no place there: integers of more than 64 bits."""
+    for name, value in arguments.items():
+        try:
+            orjson.dumps(value)
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequestError(f"{name}: {error}") from None
+    return orjson.dumps(arguments)
 
 
 def _read(model: type[_Model], arguments: bytes) -> _Model:

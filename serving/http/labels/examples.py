@@ -72,7 +72,7 @@ EXAMPLES: dict[str, Example] = {
                         "begins_at": "2026-09-20T00:00:00+00:00", "hours": 24, "count": 171,
                         "expected": 104.2, "chance": 0.00004,
                     },
-                    "learnt": 1.0, "found_from": 0.36, "waiting": 0,
+                    "learnt": 1.0, "found_from": 0.36, "enough": True, "waiting": 0,
                     "delivery": {
                         "id": "2f0c6a7e5a0b4a3c9d1e8f7a6b5c4d3e", "outcome": "delivered",
                         "tries": 1, "error": None, "at": "2026-09-21T00:05:10+00:00",

@@ -127,6 +127,10 @@ class AlertOut(Wire):
         description="The smallest rise that 9 of 10 times is found within two windows, with as "
         "much to count as now: 0.5 = half as much again. null: not known yet, or none."
     )
+    enough: bool | None = Field(
+        description="Whether a rise by half is found so. false: there is too little of the label "
+        "for this window, or it varies too much. null: not known yet."
+    )
     waiting: int = Field(description="Messages that the webhook has not taken yet.")
     delivery: Delivery | None
 

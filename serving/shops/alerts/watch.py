@@ -7,7 +7,6 @@ has the same id.
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from features.controls.store import Controls
+from serving.background import Background
 from serving.shops.alerts.baseline import Window
 from serving.shops.alerts.declared import LabelAlert, LabelAlerts
 from serving.shops.alerts.judging import Criterion, Judge, State, Verdict
@@ -30,6 +30,7 @@ _LOG = logging.getLogger("vitrine.alerts")
 ALERTS = "alert"  # documents, by key
 _EVERY_S = 10.0
 _MOST_WAITING = 16  # of one alert
+_HALF = 0.5  # the rise that an alert should see: half as much again
 
 
 class _Followed:
@@ -61,8 +62,11 @@ class Watch:
         self._clock = clock
         self._zone = ZoneInfo(declared.time_zone)
         self._followed: dict[str, _Followed] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        # Replicas begin at different times, so that they do not all judge at once.
+        self._thread = Background(
+            "alerts", self._turn, _EVERY_S, _LOG, "alerts are not judged",
+            first_s=random.uniform(0, _EVERY_S),
+        )  # fmt: skip
 
     def start(self) -> None:
         """Look from now on; a shop that declares nothing has no thread."""
@@ -71,9 +75,7 @@ class Watch:
 
     def stop(self) -> None:
         """End."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
         for key in self._followed:
             LABEL_ALERT_FIRING.labels(self._shop, key).set(0)
 
@@ -120,6 +122,9 @@ class Watch:
                 return  # another replica was first: it is read the next time
             if document["state"] != started.get("state"):
                 _LOG.warning("%s: %s", alert.key, document["state"])
+            if _enough(document) is False and _enough(started) is None:
+                _LOG.warning("%s: too little for windows of a %s: many rises by half are missed",
+                             alert.key, alert.window)  # fmt: skip
             started = document
         LABEL_ALERT_FIRING.labels(self._shop, alert.key).set(
             float(started["state"] == State.FIRING)
@@ -176,16 +181,9 @@ class Watch:
     def _at(self) -> str:
         return _iso(self._clock())
 
-    def _run(self) -> None:
-        """Replicas begin at different times, so that they do not all judge at once."""
-        wait_s = random.uniform(0, _EVERY_S)
-        while not self._stop.wait(wait_s):
-            wait_s = _EVERY_S
-            try:
-                self.look()
-                self.tell()
-            except Exception:
-                _LOG.exception("alerts are not judged; trying again")
+    def _turn(self) -> None:
+        self.look()
+        self.tell()
 
 
 def criterion(declared: LabelAlerts, alert: LabelAlert) -> Criterion:
@@ -202,11 +200,22 @@ def _stands(document: Mapping[str, Any] | None) -> dict[str, Any]:
     if document is None:
         return {
             "state": State.LEARNING.value, "since": None, "judged": None, "learnt": 0.0,
-            "found_from": None, "waiting": 0, "delivery": None,
+            "found_from": None, "enough": None, "waiting": 0, "delivery": None,
         }  # fmt: skip
     told = {name: document[name] for name in ("state", "since", "judged", "learnt", "delivery")}
     found_from = document["found_from"]
-    return {**told, "found_from": found_from, "waiting": len(document["waiting"])}
+    return {
+        **told, "found_from": found_from, "enough": _enough(document),
+        "waiting": len(document["waiting"]),
+    }  # fmt: skip
+
+
+def _enough(document: Mapping[str, Any]) -> bool | None:
+    """Whether a rise by half is found; None while it learns."""
+    if document.get("state", State.LEARNING) == State.LEARNING:
+        return None
+    found_from = document["found_from"]  # null: not even twenty times as much
+    return found_from is not None and found_from <= _HALF
 
 
 def _iso(at_s: float) -> str:

@@ -1,7 +1,6 @@
 """One shop's answers on one replica: what is kept, and a judge over it that follows."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ import numpy as np
 
 from features.arrays import FloatArray
 from features.full import StoreFullError
+from serving.background import Background
 from serving.errors import RankingError
 from serving.models.contract import VECTOR_SIZE
 from serving.search.answers.answer import Answer
@@ -61,8 +61,9 @@ class Answers:
         self._unread = False  # some pieces have no vector yet
         self.judge = Judge(Collection([], analyzer=self._analyzer), AnswerModel.untrained(profile))
         self._room = WaitingRoom("answers", 2, max_waiting)
-        self._wake, self._stop = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
+        self._thread = Background(
+            "answers", self.follow, _FOLLOWED_S, _LOG, "answers are not followed"
+        )
 
     def start(self) -> None:
         """Follow what is kept. Answers come when their store does; a shop sells without them."""
@@ -70,10 +71,7 @@ class Answers:
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
 
     async def put(self, answers: Mapping[str, Answer]) -> list[str]:
         """Add or replace answers; durable when it returns. The ids that there is no room for.
@@ -85,7 +83,7 @@ class Answers:
     async def delete(self, answer_id: str) -> None:
         """Take an answer away; an unknown one is gone already."""
         await self._room.do(lambda: self._kept.delete(answer_id))
-        self._wake.set()
+        self._thread.wake()
 
     async def all(self) -> dict[str, Answer]:
         """All answers by id, as they were last written."""
@@ -100,7 +98,7 @@ class Answers:
         taken = {key: each for key, each in answers.items() if key not in set(refused)}
         if taken:
             self._kept.put(taken)
-            self._wake.set()
+            self._thread.wake()
         return refused
 
     def follow(self) -> None:
@@ -137,16 +135,6 @@ class Answers:
             return
         self._unread = False
         self.judge = Judge(collection.with_vectors(vectors), self.judge.model)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.follow()
-            except Exception:
-                # What was answered last goes on while the store is down.
-                _LOG.exception("answers are not followed; trying again")
-            self._wake.wait(_FOLLOWED_S)
-            self._wake.clear()
 
 
 def _known(before: Collection, pieces: Sequence[str]) -> FloatArray:

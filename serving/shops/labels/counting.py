@@ -17,13 +17,15 @@ class LabelCounts:
         self._tallies = tallies
 
     def add(self, classifier: str, labels: Iterable[tuple[float, str]]) -> None:
-        """Count (unix seconds, label or UNSURE); durable when it returns. Raises StoreFullError."""
-        hours: dict[int, dict[str, float]] = {}
+        """Count (unix seconds, label or UNSURE), all or none; durable when it returns.
+
+        Raises StoreFullError.
+        """
+        hours: dict[int, dict[str, float]] = {}  # by their first minute
         for at_s, label in labels:
-            counts = hours.setdefault(int(at_s // _HOUR_S), {})
+            counts = hours.setdefault(int(at_s // _HOUR_S) * 60, {})
             counts[label] = counts.get(label, 0.0) + 1.0
-        for hour, counts in sorted(hours.items()):
-            self._tallies.add(_name(classifier), hour * 60, counts, kept=KEPT_HOURS * 60)
+        self._tallies.add_all(_name(classifier), hours, kept=KEPT_HOURS * 60)
 
     def read(self, classifier: str, since_hour: int) -> Hours:
         """Counts by label of each hour (unix seconds // 3600) with any text; UNSURE among them."""

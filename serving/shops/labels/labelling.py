@@ -12,7 +12,7 @@ from serving.shops.labels.classifier import Classifier
 
 
 class Vectors(Protocol):
-    """Texts to unit vectors, as `ranking.turns.TextTurns` gives them."""
+    """Texts to unit vectors, as `ranking.texts.turns.TextTurns` gives them."""
 
     async def vectors(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, VECTOR_SIZE), zeros for what cannot be read; raises a RankingError."""

@@ -1,11 +1,11 @@
 """Keeps a replica's index of pictures behind what workers have found."""
 
 import logging
-import threading
 from typing import Protocol
 
 from features.pictures.pictures import vectors_of
 from features.pictures.store import Row, RowChanges
+from serving.background import Background
 from serving.models.contract import PICTURE_VECTOR_SIZE
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
@@ -32,11 +32,11 @@ class PictureFeed:
         self._changes = changes
         self._items = items
         self._retrieval = retrieval
-        self._interval_s = interval_s
         self._change = 0
         self._early: dict[str, Row] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="pictures", daemon=True)
+        self._thread = Background(
+            "pictures", self.follow, interval_s, _LOG, "pictures are not taken over"
+        )
 
     def start(self) -> None:
         """Begin; pictures count as soon as they are there."""
@@ -44,13 +44,11 @@ class PictureFeed:
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
 
     def follow(self) -> None:
         """Take over what changed since the last time."""
-        while not self._stop.is_set():
+        while not self._thread.stopping:
             changed = self._changes.changed_since(self._change, _CHUNK)
             self._take([*self._early.values(), *changed.rows])
             if changed.change == self._change:
@@ -69,13 +67,3 @@ class PictureFeed:
         if known:
             vectors = vectors_of(known, PICTURE_VECTOR_SIZE)
             self._retrieval.update_pictures(at[at >= 0], vectors)
-
-    def _repeat(self) -> None:
-        while True:
-            try:
-                self.follow()
-            except Exception:
-                # A store that is down for a while must not end the following for good.
-                _LOG.exception("pictures are not taken over; trying again")
-            if self._stop.wait(self._interval_s):
-                return

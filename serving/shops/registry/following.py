@@ -1,13 +1,13 @@
 """A replica follows what is registered: shops are opened, changed and closed while it serves."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from features.controls.shops import Registered, ShopStatus, registered
 from features.controls.store import Documents
+from serving.background import Background
 from serving.shops.registry.opening import OpenShop
 from serving.shops.registry.rounds import Rounds
 from serving.shops.shop import Shops
@@ -50,8 +50,10 @@ class Following:
         self._open: dict[str, tuple[Any, OpenShop]] = {}  # what it was opened by, and it
         self._failed: dict[str, tuple[Any, float]] = {}  # by what, and when to try again
         self._retired: list[tuple[float, OpenShop, bool]] = []  # when to close it; removed?
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shops", daemon=True)
+        self._thread = Background(
+            "shops", self.follow, _FOLLOWED_S, _LOG, "the shops are not followed",
+            first_s=_FOLLOWED_S,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Open all that are registered, then follow; a shop that cannot be opened stops nobody.
@@ -64,9 +66,7 @@ class Following:
 
     def stop(self) -> None:
         """End, and close what was opened."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
         self._rounds.stop()
         for opened in [*(each for _, each in self._open.values()), *(r[1] for r in self._retired)]:
             opened.close()
@@ -82,7 +82,7 @@ class Following:
             if name not in found or found[name].status is ShopStatus.REMOVED:
                 self._retire(name, removed=True)
         for name, entry in found.items():
-            if entry.status is ShopStatus.REMOVED or self._stop.is_set():
+            if entry.status is ShopStatus.REMOVED or self._thread.stopping:
                 continue
             by = _opened_by(entry)
             failed = self._failed.get(name)
@@ -131,14 +131,6 @@ class Following:
 
     def _follow_open(self) -> None:
         self._rounds.take({name: opened for name, (_, opened) in self._open.items()})
-
-    def _run(self) -> None:
-        while not self._stop.wait(_FOLLOWED_S):
-            try:
-                self.follow()
-            except Exception:
-                # What was registered last goes on while the store is down.
-                _LOG.exception("the shops are not followed; trying again")
 
 
 def _opened_by(entry: Registered) -> tuple[Any, ...]:

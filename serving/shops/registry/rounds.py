@@ -1,10 +1,11 @@
 """What keeps many shops of a replica up to date: one thread a kind of work, one shop at a time."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
+from serving.background import Background
 from serving.shops.registry.opening import OpenShop
 from serving.telemetry.metrics import REFRESHED_TIMESTAMP
 
@@ -19,9 +20,8 @@ class Rounds:
 
     def __init__(self, interval_s: float) -> None:
         self._shops: dict[str, OpenShop] = {}  # replaced whole
-        self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._repeat, args=(work, every_s), name=name, daemon=True)
+            Background(name, partial(self._round, work), every_s, _LOG, name, first_s=every_s)
             for name, work, every_s in (
                 ("shops-refresh", self._follow, interval_s),
                 ("shops-index", self._index, interval_s),
@@ -37,10 +37,8 @@ class Rounds:
 
     def stop(self) -> None:
         """End."""
-        self._stop.set()
         for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout=5)
+            thread.stop()
 
     def take(self, shops: dict[str, OpenShop]) -> None:
         """From now on these and no others."""
@@ -60,13 +58,11 @@ class Rounds:
         # The encoder reads a whole new collection at once: that holds no experiment up.
         opened.shop.answers.follow()
 
-    def _repeat(self, work: Callable[[OpenShop], None], every_s: float) -> None:
-        while not self._stop.wait(every_s):
-            shops = self._shops
-            for name, opened in shops.items():
-                try:
-                    work(opened)
-                except Exception:
-                    if self._shops.get(name) is opened:  # else it was closed meanwhile
-                        _LOG.exception("%s: %s failed; trying again", name, work.__name__)
-            REFRESHED_TIMESTAMP.labels(part="shops").set(time.time())
+    def _round(self, work: Callable[[OpenShop], None]) -> None:
+        for name, opened in self._shops.items():
+            try:
+                work(opened)
+            except Exception:
+                if self._shops.get(name) is opened:  # else it was closed meanwhile
+                    _LOG.exception("%s: %s failed; trying again", name, work.__name__)
+        REFRESHED_TIMESTAMP.labels(part="shops").set(time.time())

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from features.controls.store import Controls
+from serving.background import Background
 from serving.errors import RankingError
 from serving.shops.experiments import CANDIDATE, Experiment, Kind
 from serving.shops.rules import Rules
@@ -58,8 +59,10 @@ class Steering:
         self._told_s = time.monotonic()
         # Replicas begin at different times, so that they do not all judge at once.
         self._judged_s = self._told_s + random.uniform(0, _JUDGED_S)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
+        self._thread = Background(
+            "experiments", self.turn, _FOLLOWED_S, _LOG, "experiments are not followed",
+            first_s=_FOLLOWED_S,
+        )  # fmt: skip
 
     @property
     def rules(self) -> Rules:
@@ -73,9 +76,10 @@ class Steering:
 
     def stop(self) -> None:
         """Tell what is left, and end."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        running = self._thread.running
+        self._thread.stop()
+        if running:
+            self.tally.tell(self._controls)
 
     def follow(self) -> None:
         """Take over what was declared and decided since the last time."""
@@ -238,12 +242,3 @@ class Steering:
             self._judged_s = now_s
             self.look()
             self.judge()
-
-    def _run(self) -> None:
-        while not self._stop.wait(_FOLLOWED_S):
-            try:
-                self.turn()
-            except Exception:
-                # What was decided last goes on while the store is down.
-                _LOG.exception("experiments are not followed; trying again")
-        self.tally.tell(self._controls)

@@ -1,10 +1,11 @@
 """Search returns what was asked: a sample of the made queries, over HTTP, at the real stack."""
 
+import httpx
 import numpy as np
 import pytest
 
 from features.datasets.registry import load
-from loadtests.search_quality.asking import Asker, Question
+from loadtests.search_quality.asking import BUDGET_MS, Asker, Question
 from loadtests.search_quality.cases import Case, judged_cases, sampled
 from loadtests.search_quality.measures import measure
 from loadtests.stack import RunningStack
@@ -33,6 +34,15 @@ def test_a_stranger_gets_what_was_asked(stack: RunningStack, cases: list[Case]) 
 
 def test_a_known_shopper_gets_what_was_asked(stack: RunningStack, cases: list[Case]) -> None:
     _enough(stack, cases, stack.sample["user_id"])
+
+
+@pytest.mark.parametrize("query", ["shampoo", "hair conditioner", "running shoes", "laptop"])
+def test_what_the_shop_has_nothing_of_is_no_match(stack: RunningStack, query: str) -> None:
+    body = {"query": query, "budget_ms": BUDGET_MS}
+    headers = {"authorization": f"Bearer {DEV_KEY}"}
+    answer = httpx.post(f"{stack.url}/v1/search", json=body, headers=headers, timeout=30)
+    told = answer.raise_for_status().json()
+    assert ([item["item_id"] for item in told["items"]], told["reason"]) == ([], "no_match")
 
 
 def _enough(stack: RunningStack, cases: list[Case], user_id: str | None) -> None:

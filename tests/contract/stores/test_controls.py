@@ -1,5 +1,6 @@
 """The contract of the controls, over SQLite and over a real Redis."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from redis import Redis
 
 from features.controls.redis_store import RedisControls
+from features.controls.sqlite_store import SqliteControls
 from features.controls.store import KEPT_MINUTES, Controls
 from features.store.backends import open_controls
 from features.store.settings import RedisSettings, StoreSettings
@@ -125,6 +127,23 @@ def test_a_name_may_keep_its_counts_for_longer(controls: Controls) -> None:
     assert list(controls.read("labels/reviews", 0)) == [NOW, NOW + kept - 1]
     controls.add("labels/reviews", NOW + kept, {"Negative": 2}, kept=kept)
     assert list(controls.read("labels/reviews", 0)) == [NOW + kept - 1, NOW + kept]
+
+
+def test_several_minutes_are_counted_at_once(controls: Controls) -> None:
+    controls.add("labels/reviews", NOW, {"Negative": 1})
+    controls.add_all("labels/reviews", {NOW: {"Negative": 2}, NOW + 60: {"Positive": 3}})
+    controls.add_all("labels/reviews", {})
+    assert controls.read("labels/reviews", 0) == {NOW: {"Negative": 3}, NOW + 60: {"Positive": 3}}
+    controls.add_all("labels/reviews", {NOW + 1: {"x": 1}, NOW + KEPT_MINUTES: {"x": 1}})
+    assert list(controls.read("labels/reviews", 0)) == [NOW + 1, NOW + 60, NOW + KEPT_MINUTES]
+
+
+def test_where_one_minute_cannot_be_written_none_is(tmp_path: Path) -> None:
+    controls = SqliteControls(tmp_path / "controls.sqlite")
+    with pytest.raises(sqlite3.IntegrityError):
+        controls.add_all("labels/reviews", {NOW: {"good": 1}, NOW + 60: {"bad": float("nan")}})
+    assert controls.read("labels/reviews", 0) == {}
+    controls.close()
 
 
 @pytest.mark.redis

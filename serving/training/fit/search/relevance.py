@@ -79,8 +79,9 @@ def main() -> None:
         "--texts", nargs="*", type=Path, default=[], help="JSON lines of query, text, relevant"
     )
     parser.add_argument(
-        "--least", nargs=2, type=float, default=(0.1, 0.15),
-        help="relevance that an answer needs: of its own, and as a share of the best one's",
+        "--least", nargs=3, type=float, default=(0.1, 0.15, 0.4),
+        help="what an answer needs: relevance of its own, as a share of the best one's, and the "
+        "cosine of an item that has none of the query's words",
     )  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path("build/data"))
     parser.add_argument("--split", choices=["dev", "test"], help="of the made queries")
@@ -103,7 +104,7 @@ def main() -> None:
         of_texts += judged_pairs(path, encoder)
     model = {
         "data": [Path(source).name for source in (*given.data, *given.texts)],
-        "least": {"relevance": given.least[0], "of_best": given.least[1]},
+        "least": dict(zip(("relevance", "of_best", "cosine"), given.least, strict=True)),
         "items": _fitted(judged),
         "texts": _fitted(of_texts),
     }

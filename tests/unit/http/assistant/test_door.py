@@ -114,6 +114,10 @@ async def test_an_explanation_tells_relevance_and_the_words_that_an_item_meets(u
         ("search", {"query": "milk", "user_context": "x" * 513}, 422, "user_context"),
         ("similar", {"item_id": "no-such"}, 404, "item_id"),
         ("explain", {"item_ids": []}, 422, "item_ids"),
+        ("explain", {"item_ids": ["milk", "oat", "milk"]}, 422, "item_ids: item_id 'milk' stands"),
+        ("explain", {"item_ids": ["milk", 10**30]}, 422, "item_ids"),
+        ("search", {"query": "milk", "limit": 10**30}, 422, "limit"),
+        ("search", {"query": "milk", "filters": {"max_price": -(10**30)}}, 422, "filters"),
         ("recommend", {"seed_item_ids": ["a"], "cart_item_ids": ["b"]}, 422, "seed_item_ids"),
     ],
 )

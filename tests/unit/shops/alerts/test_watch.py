@@ -96,6 +96,26 @@ def test_until_there_is_history_it_learns() -> None:
     assert told["judged"]["expected"] is None
 
 
+@pytest.mark.parametrize(("a_day", "enough"), [(100, True), (6, False)])
+def test_an_alert_with_too_little_to_count_says_so_once(
+    a_day: int, enough: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    street = Street()
+    assert street.standing()["enough"] is None
+    for _ in range(12 * 7):
+        street.day(int(street.random.poisson(a_day)))
+    street.clock.now_s += LATE_S
+    replica = street.replica()
+    replica.look()
+    told = street.standing()
+    assert (told["state"], told["enough"]) == ("calm", enough)
+    assert (told["found_from"] is not None and told["found_from"] <= 0.5) is enough
+    street.day(a_day)
+    replica.look()
+    warned = [line for line in caplog.messages if "too little for windows of a day" in line]
+    assert len(warned) == (0 if enough else 1)
+
+
 def test_a_rise_is_told_once_by_whichever_replica_is_first(street: Street) -> None:
     replicas = [street.replica() for _ in range(3)]
     for replica in replicas:
@@ -204,7 +224,7 @@ def test_a_store_that_is_away_loses_nothing(street: Street) -> None:
 def test_a_shop_without_alerts_has_no_thread() -> None:
     watch = Watch("main", LabelAlerts(), FakeControls())
     watch.start()
-    assert not watch._thread.is_alive()
+    assert not watch._thread.running
     watch.stop()
 
 
@@ -217,9 +237,9 @@ def running(street: Street) -> Iterator[Watch]:
 
 
 def test_it_ends_when_it_is_stopped(running: Watch) -> None:
-    assert running._thread.is_alive()
+    assert running._thread.running
     running.stop()
-    assert not running._thread.is_alive()
+    assert not running._thread.running
 
 
 def test_one_of_many_alerts_is_sent_whatever_place_it_has() -> None:
