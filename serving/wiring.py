@@ -90,7 +90,8 @@ def endpoints(
     controls = open_controls(settings.store)
     # Half as often as the default shop: an event and an item still count within a second.
     rounds = Rounds(2 * settings.refresh_interval_s)
-    Following(controls, shops, keys, opener.registered, rounds).start()
+    admission = Admission(settings.admission)
+    Following(controls, shops, [keys, admission], opener.registered, rounds).start()
     guarded = GuardedRanker(
         GatheredRanker(ranker, settings.ranker),
         Breaker("ranker", settings.breaker),
@@ -103,7 +104,6 @@ def endpoints(
         settings.pipeline,
         _candidate_limits(model, shops),
     )
-    admission = Admission(settings.admission)
     pipeline = RankingPipeline(
         admission,
         shopper_features,

@@ -1,8 +1,11 @@
 """Category paths as a tree of any depth: which items lie in a category, however it was written."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from features.arrays import BoolArray, IntArray
+from features.arrays import BoolArray, FloatArray, IntArray
+from features.catalog.item import CATEGORY_SEPARATOR
 from features.catalog.words import folded
 
 _NONE = -1
@@ -29,7 +32,7 @@ class CategoryTree:
         code = self._written.get(path)
         if code is None:
             code = _NONE
-            for name in _names(path):
+            for name in names_of(path):
                 code = self._below(code, name)
             self._written[path] = code
         return code
@@ -41,7 +44,7 @@ class CategoryTree:
     def inside(self, codes: IntArray, path: str) -> BoolArray:
         """Which of `codes`, int32 (n,), -1 = no category, are `path` or lie below it: (n,)."""
         wanted = _NONE
-        for name in _names(path):
+        for name in names_of(path):
             code = self._codes.get((wanted, name))
             if code is None:
                 return np.zeros(len(codes), bool)
@@ -52,6 +55,20 @@ class CategoryTree:
         if len(codes) <= len(parent):
             return _climb(codes, wanted, parent)
         return _climb(np.arange(len(parent), dtype=np.int32), wanted, parent)[codes]
+
+    def spread(self, values: Mapping[str, float]) -> FloatArray:
+        """The value of each path, or of the next above it that has one: float32 (len(self) + 1,)
+        by code, 0 without any; the last is that of "no category".
+
+        values: by path, its names folded and put together by CATEGORY_SEPARATOR
+        """
+        codes = list(self._codes)  # in the order of their codes: who is above comes first
+        found = np.zeros(len(codes) + 1, np.float32)
+        paths: list[str] = []
+        for code, (parent, name) in enumerate(codes):
+            paths.append(name if parent == _NONE else paths[parent] + CATEGORY_SEPARATOR + name)
+            found[code] = values.get(paths[code], found[parent])
+        return found
 
     def _below(self, parent: int, name: str) -> int:
         code = self._codes.get((parent, name))
@@ -78,6 +95,7 @@ def _climb(codes: IntArray, wanted: int, parent: IntArray) -> BoolArray:
     return found
 
 
-def _names(path: str) -> list[str]:
+def names_of(path: str) -> list[str]:
+    """The names of a path from the top, folded."""
     # Folded as a whole: a full-width ">" separates levels too.
     return [name for part in folded(path).split(">") if (name := part.strip())]

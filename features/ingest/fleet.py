@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from itertools import count
 from typing import NamedTuple
 
+from features.controls.priors import PRIORS
 from features.controls.shops import SHOPS, Registered, ShopStatus, registered
 from features.controls.store import Controls
 from features.events.lease import Lease, LeaseLostError
@@ -43,9 +44,8 @@ class _Member:
     """One shop's ingest, with what keeps its log within bounds and archived."""
 
     def __init__(self, shop: str, settings: IngestSettings, lease: Lease) -> None:
-        self.settings, self.store = settings, settings.store
-        self._lease, self._shop = lease, shop
-        self._turn = threading.Lock()
+        self.settings, self.store, self._lease, self._shop = settings, settings.store, lease, shop
+        self._turn, self._keeping = threading.Lock(), threading.Lock()
         self._open = ExitStack()
         self.closed = False
         self._token: str | None = None
@@ -81,8 +81,18 @@ class _Member:
             self._idle_s = shortest if taken else min(2 * self._idle_s, max(IDLE_S, shortest))
             return self._idle_s
 
+    @property
+    def ended(self) -> bool:
+        """Closed, and with nothing under way."""
+        return self.closed and not self._keeping.locked()
+
     def keep(self, archiving: bool) -> None:
         """Keep the log within its bounds; archiving: and take what was folded to the archive."""
+        with self._keeping:
+            if not self.closed:
+                self._keep(archiving)
+
+    def _keep(self, archiving: bool) -> None:
         try:
             self._lease.check()
             self._trimmer.trim()
@@ -99,6 +109,8 @@ class _Member:
         with self._turn:
             if not self.closed:
                 self.closed = True
+                if self._archiver is not None:
+                    self._archiver.stop()
                 EVENTS_WAITING.labels(self._shop).set(0)
                 self._open.close()
 
@@ -125,6 +137,7 @@ class Fleet:
         self._settings, self._controls, self._lease = settings, controls, lease
         self._clock = clock
         self._members: dict[str, _Member] = {}
+        self._ending: dict[str, _Member] = {}  # of removed shops
         self._due: list[_Due] = []
         self._waits = threading.Condition()  # around `_due`
         self._numbers = count()
@@ -173,10 +186,15 @@ class Fleet:
         member = self._members.get(name)
         if shop.status is ShopStatus.REMOVED:
             if member is not None:
-                self._members.pop(name).close()
-            if self._clock() >= shop.at_ms / 1e3 + GRACE_S:
+                self._ending[name] = self._members.pop(name)
+                member.close()
+            ending = self._ending.get(name)  # a last piece may be on its way to its archive
+            late = self._clock() >= shop.at_ms / 1e3 + GRACE_S
+            if late and (ending is None or ending.ended):
                 self._lease.check()
+                self._ending.pop(name, None)
                 delete_store(self._settings.store.of_shop(shop.space, self._settings.store.prices))
+                self._controls.delete(PRIORS, shop.space)
                 self._controls.delete(SHOPS, name)
                 _log.warning("the shop %s is removed, with all that was kept of it", name)
             return

@@ -46,7 +46,7 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
     leastconn
     option http-buffer-request
     option forwardfor header x-vitrine-peer
-    default-server maxconn 6
+    default-server maxconn 48
     timeout queue 250ms
     timeout connect 250ms
     unique-id-format %[date(0,ms)]
@@ -56,6 +56,10 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
 - name: RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER
   value: |-
     250ms
+    stick-table type binary len 32 size 20k expire 10s store conn_cur
+    http-request track-sc0 req.hdr(authorization),sha2(256) if { req.hdr(authorization) -m found }
+    http-request track-sc0 src,sha2(256) unless { req.hdr(authorization) -m found }
+    http-request set-priority-class sc_conn_cur(0)
     http-response del-header server
     http-response set-header x-request-id %[res.fhdr(x-request-id,1)] if { res.fhdr_cnt(x-request-id) gt 1 }
     default-server

@@ -11,11 +11,9 @@ Prints a table and writes build/reports/shops.json.
 
 import argparse
 import json
-import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +27,11 @@ from features.telemetry.progress import tracked
 from loadtests.bench.clients import Endpoint, closed_loop
 from loadtests.memory import memory_by_process
 from loadtests.ranking_cost import cpu_s_by_pid
+from loadtests.shops.filling import added, candidates, is_encoded, shop_client, until
 from loadtests.stack import RunningStack, fresh_state, run_stack
 from serving.local.machine import free_port
 
 DATA = "grocery"
-PATIENCE_S = 1_800.0
-_WORDS = (
-    "red", "blue", "green", "plain", "large", "small", "fresh", "dried", "sweet", "salted", "dark",
-    "light", "soft", "firm", "apple", "bread", "milk", "cheese", "tea", "coffee", "rice", "bean",
-    "nut", "oil", "soap", "towel", "lamp", "chair", "shirt", "sock", "shoe",
-)  # fmt: skip
 
 
 def main() -> int:
@@ -63,7 +56,7 @@ def main() -> int:
         settled(stack)
         report["many"] = measured(stack, "dev", given)
         keys = report.pop("keys")
-        report["another"] = latency(stack.url, keys[0], _candidates(stack.url, keys[0]), given)
+        report["another"] = latency(stack.url, keys[0], candidates(stack.url, keys[0]), given)
         report["freshness_s"] = freshness(stack.url, keys)
     started_s = time.monotonic()
     for stack in run_stack(state, free_port()):
@@ -81,21 +74,13 @@ def filled(stack: RunningStack, given: argparse.Namespace, console: Console) -> 
     started_s = time.monotonic()
     for number in tracked(range(given.shops), "shops", console):
         name = f"many-{number}"
-        added_s = time.monotonic()
-        stack.client.put(f"/v1/shops/{name}", json={}).raise_for_status()
-        body = {"scopes": ["rank", "events", "items", "admin"], "rate_per_s": 100_000}
-        made = stack.client.put(f"/v1/shops/{name}/keys/all", json=body)
-        keys.append(made.raise_for_status().json()["key"])
-        with shop_client(stack.url, keys[-1]) as client:
-            until(lambda: client.get("/v1/status").status_code == 200)
-            opened_s.append(time.monotonic() - added_s)
-            lines = goods(name, given.items, random.Random(number))
-            taken = client.post("/v1/items/import", content=lines).raise_for_status().json()
-            assert taken["accepted"] == given.items, taken
+        key, open_s = added(stack.url, stack.client, name, given.items, number)
+        keys.append(key)
+        opened_s.append(open_s)
     filled_s = time.monotonic() - started_s
     for key in tracked(keys, "encoded", console):
         with shop_client(stack.url, key) as client:
-            until(lambda: _is_encoded(client, given.items))
+            until(lambda: is_encoded(client, given.items))
     return {
         "keys": keys, "open_s": float(np.median(opened_s)), "open_max_s": max(opened_s),
         "filled_s": filled_s, "encoded_s": time.monotonic() - started_s,
@@ -151,46 +136,6 @@ def settled(stack: RunningStack) -> None:
         time.sleep(3.0)
         if sum(cpu_s_by_pid(top).values()) - before < 0.9:
             return
-
-
-def goods(name: str, n: int, rng: random.Random) -> bytes:
-    """A catalogue as JSON lines, whose texts no other shop has."""
-    lines = []
-    for number in range(n):
-        title = " ".join([name, *rng.choices(_WORDS, k=4), str(number)])
-        item = {
-            "item_id": f"{name}-{number}", "title": title, "brand": rng.choice(_WORDS),
-            "category": f"{rng.choice(_WORDS)} > {rng.choice(_WORDS)}", "price": rng.randint(1, 99),
-        }  # fmt: skip
-        lines.append(json.dumps(item))
-    return "\n".join(lines).encode()
-
-
-@contextmanager
-def shop_client(url: str, key: str) -> Iterator[httpx.Client]:
-    """A client with the key of a shop."""
-    headers = {"authorization": f"Bearer {key}"}
-    with closing(httpx.Client(base_url=url, headers=headers, timeout=60)) as client:
-        yield client
-
-
-def until(condition: Any, every_s: float = 0.1) -> None:
-    """Return as soon as it holds."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(every_s)
-
-
-def _is_encoded(client: httpx.Client, n_items: int) -> bool:
-    status = client.get("/v1/status").json()
-    return bool(status["catalog_items"] == n_items and status["items_to_encode"] == 0)
-
-
-def _candidates(url: str, key: str) -> list[str]:
-    with shop_client(url, key) as client:
-        page = client.get("/v1/items", params={"limit": 8}).json()
-    return [item["item_id"] for item in page["items"]]
 
 
 def _listed(client: httpx.Client) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from serving.local.machine import free_port, free_window
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
-# defaults. HAProxy can repeat only a request that it has whole. A request waits in HAProxy, where
-# it costs the event loop of a replica nothing, and a quarter of a second at most, so that it is
-# still answered within its budget. One that waits longer is refused in the words of our API, not in
-# Serve's (a plain 500). Six at a time keep two processors busy; of more, the last ones would wait
-# for the event loop until the model seems late to them. The header says when the request came, and
+# defaults. HAProxy can repeat only a request that it has whole. A replica takes as many as its
+# admission holds, which works on few at a time, fairly between shops; beyond it a request waits in
+# HAProxy, where it costs the event loop of a replica nothing, and a quarter of a second at most, so
+# that it is still answered within its budget. One that waits longer is refused in the words of our
+# API, not in Serve's (a plain 500). The header says when the request came, and
 # its budget goes on from then (serving/http/middleware.py); another one whose connection it was
 # (serving/http/access/peers.py). A node that is gone answers no connection: HAProxy waits for it at
 # each try, 5 s by default, before it asks the next replica.
@@ -18,7 +18,7 @@ HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
 option forwardfor header x-vitrine-peer
-default-server maxconn 6
+default-server maxconn 48
 timeout queue 250ms
 timeout connect 250ms
 unique-id-format %[date(0,ms)]
@@ -31,9 +31,15 @@ http-error status 503 content-type application/problem+json hdr retry-after 1 lf
 # Serve has no settings for these either: they stand in HAProxy's backend, after the first value of
 # its line of server defaults, the rest of which follows. (HAProxy takes rules for answers only in
 # defaults that have a name, and Serve's have none.) uvicorn names itself in every answer, and Serve
-# puts the request id as it was sent behind ours, which is the one in the logs.
+# puts the request id as it was sent behind ours, which is the one in the logs. Of those who wait,
+# the one comes first whose key, or address when no header has one, has fewest requests under way: a
+# flood stands behind all others. What is counted by is kept as a hash, and for as long as it asks.
 HAPROXY_FAST_INTERVAL = """\
 250ms
+stick-table type binary len 32 size 20k expire 10s store conn_cur
+http-request track-sc0 req.hdr(authorization),sha2(256) if { req.hdr(authorization) -m found }
+http-request track-sc0 src,sha2(256) unless { req.hdr(authorization) -m found }
+http-request set-priority-class sc_conn_cur(0)
 http-response del-header server
 http-response set-header x-request-id %[res.fhdr(x-request-id,1)] \
 if { res.fhdr_cnt(x-request-id) gt 1 }

@@ -53,9 +53,10 @@ def _signals(features: FeatureMatrix, rules: ColdStartRules) -> dict[str, FloatA
         return np.where(known, np.nansum(levels, axis=0), np.nan).astype(np.float32)
 
     interest_window = "30d" if rules.popularity_window == "120d" else rules.popularity_window
-    popularity = column(f"item_purchase_{rules.popularity_window}") + 0.5 * column(
-        f"item_interest_{interest_window}"
-    )
+    sold = column(f"item_purchase_{rules.popularity_window}")  # log(1 + count)
+    if features.prior is not None:
+        sold = np.log(np.exp(sold) + features.prior)  # it fades beside what the shop itself sells
+    popularity = sold + 0.5 * column(f"item_interest_{interest_window}")
     age_days = np.expm1(column("item_age_days"))
     return {
         "popularity": popularity,

@@ -81,16 +81,18 @@ class RankingPipeline:
 
         Raises OverloadedError; never for a dependency.
         """
-        async with self.turn(context, stages):
+        async with self.turn(shop, context, stages):
             shopper = await self.shopper(shop, context, stages)
             resolved = await self.resolve(shop, source, context, shopper, stages)
             slate = self.slate(await self.judge(resolved))
             self.told(resolved, slate)
             return slate
 
-    def turn(self, context: Context, stages: Stages) -> AbstractAsyncContextManager[None]:
-        """The permit to work on a request; raises OverloadedError."""
-        return self._admission.turn(context.deadline_s, stages)
+    def turn(
+        self, shop: Shop, context: Context, stages: Stages
+    ) -> AbstractAsyncContextManager[None]:
+        """The permit to work on a request of a shop; raises OverloadedError."""
+        return self._admission.turn(shop.name, context.deadline_s, stages)
 
     async def shopper(self, shop: Shop, context: Context, stages: Stages) -> ShopperState:
         """Who asks: one read."""
@@ -164,7 +166,7 @@ class RankingPipeline:
         self, shop: Shop, kind: Kind, filters: Filters | None, context: Context, stages: Stages
     ) -> tuple[list[Liked], Reason | None]:
         """Brands or categories, and why they are only the popular ones; raises OverloadedError."""
-        async with self.turn(context, stages):
+        async with self.turn(shop, context, stages):
             shopper = await self.shopper(shop, context, stages)
             source = exclusions.for_shopper(Recommend((), filters), shopper.states, context.at_s)
             with stages.stage(Stage.RETRIEVE):

@@ -74,3 +74,6 @@ class AdmissionSettings(Section):
         description="Worked on at once; others wait for half of what their budget has left, then "
         "are refused.",
     )
+    default_weight: PositiveFloat = Field(
+        1.0, le=100, description="Of the default shop beside registered ones (docs/shops.md)."
+    )

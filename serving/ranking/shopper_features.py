@@ -129,6 +129,7 @@ class ShopperFeatures:
             category=_pick(table.category, rows),
             brand=_pick(table.brand, rows),
             exposure=exposure,
+            prior=shop.items.prior_of(rows),
         )
 
     def tensors(

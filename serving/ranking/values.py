@@ -130,6 +130,8 @@ class FeatureMatrix:
     values:        float32 (n, n_features), columns of matrix.FEATURE_NAMES, NaN = unknown
     category:      int32 (n, levels), -1 = none; brand: int32 (n,), -1 = none
     exposure:      float32 (n,), decayed count of examinations and interactions
+    prior:         float32 (n,), purchases that an item counts for by what its shop's group shares;
+                   None: nothing is shared
     """
 
     rows: RowArray
@@ -137,6 +139,7 @@ class FeatureMatrix:
     category: npt.NDArray[np.int32]
     brand: npt.NDArray[np.int32]
     exposure: FloatArray
+    prior: FloatArray | None = None
 
     def take(self, rows: RowArray) -> "FeatureMatrix":
         """Only the candidates in `rows`."""
@@ -147,6 +150,7 @@ class FeatureMatrix:
             category=self.category[rows],
             brand=self.brand[rows],
             exposure=self.exposure[rows],
+            prior=None if self.prior is None else self.prior[rows],
         )
 
     @property

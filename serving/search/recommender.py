@@ -53,6 +53,7 @@ class IndexedItems(Protocol):
     def table(self) -> ItemTable: ...
     @property
     def counters(self) -> ItemCounters: ...
+    def prior_of(self, rows: RowArray) -> FloatArray | None: ...
 
 
 class Recommender:
@@ -76,6 +77,9 @@ class Recommender:
         n_rows = len(self._items.table)
         rows = np.arange(n_rows)
         demand = self._items.counters.demand(rows, now_s)
+        prior = self._items.prior_of(rows)
+        if prior is not None:
+            demand = demand + prior
         self.demand = demand
         self._popular = np.argsort(-demand, kind="stable")
         # Born as features.behavior.matrix has it; an item of which no time is known is not new.

@@ -4,7 +4,7 @@ Feast reads one row in a third of a millisecond and fifty in four: so shoppers a
 per request, and items live here, refreshed in the background (docs/adr/0003).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ class ItemCache:
         self.counters = ItemCounters(0)
         self.tokens = np.zeros((0, max_tokens), np.int16)
         self.keys = np.zeros(0, np.int64)
+        self._shared: Mapping[str, float] = {}
+        self._prior: FloatArray | None = None  # by code of a path; None: nothing is shared
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
 
@@ -45,7 +47,32 @@ class ItemCache:
         self.tokens[rows] = 0
         self.tokens[rows, : tokens.shape[1]] = tokens
         self.keys[rows] = [content_key(text) for text in texts]
+        if self._prior is not None and len(self._prior) <= len(self.table.category_tree):
+            self._prior = self.table.category_tree.spread(self._shared)
         return rows
+
+    def take_prior(self, purchases: Mapping[str, float]) -> None:
+        """What an item of a category counts for, by folded path, before it has any purchase itself
+        (features/controls/priors.py); empty: nothing. From any thread.
+        """
+        if purchases == self._shared:
+            return
+        self._shared = purchases
+        self._prior = self.table.category_tree.spread(purchases) if purchases else None
+
+    def prior_of(self, rows: RowArray) -> FloatArray | None:
+        """Purchases that items of `rows` count for, float32 (n,), 0 for a row of -1; None: nothing
+        is shared with this shop.
+        """
+        prior = self._prior
+        if prior is None:
+            return None
+        if not len(self.table):
+            return np.zeros(len(rows), np.float32)
+        codes = self.table.path.take(rows)
+        codes[(rows < 0) | (codes >= len(prior))] = -1
+        found: FloatArray = prior[codes]
+        return found
 
     def set_counters(
         self,

@@ -8,7 +8,7 @@ from features.behavior.matrix import Shopper
 from features.controls.store import Documents
 from features.events.event import BehaviorEvent
 from features.events.log import AppendResult, RankingRecord
-from serving.errors import ShopOpeningError
+from serving.errors import ConflictError, ShopOpeningError
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.shops.alerts.watch import Watch
@@ -82,6 +82,7 @@ class Shop:
     classifiers: Classifiers
     label_counts: LabelCounts
     alerts: Watch
+    space: str = ""  # names all that is kept of it (features/controls/shops.py)
     pictures: ShopPictures | None = None  # None: nobody looks at any
 
     @property
@@ -102,6 +103,16 @@ class Shops:
         if shop is None:  # its keys are known here before it is
             raise ShopOpeningError("the shop is being opened", 1)
         return shop
+
+    def now(self, shop: Shop) -> Shop:
+        """The shop for work that goes on with it: as it is open now, which may be anew.
+
+        Raises ConflictError when it was removed: another one of its name is none of it.
+        """
+        there = self._shops.get(shop.name)
+        if there is None or there.space != shop.space:
+            raise ConflictError("the shop was removed meanwhile")
+        return there
 
     def all(self) -> Collection[Shop]:
         """All that are there now."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from features.full import AWAY, StoreFullError
-from serving.errors import LogFullError, OverloadedError, StoreAwayError
+from serving.errors import LogFullError, OverloadedError, ShopOpeningError, StoreAwayError
 
 _T = TypeVar("_T")
 ROOM_AGAIN_S = 10.0  # the log is trimmed every few seconds
@@ -22,12 +22,16 @@ class WaitingRoom:
         self._name = name
         self._max_waiting = max_waiting
         self._waiting = 0
+        self._closed = False
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
 
     async def do(self, work: Callable[[], _T]) -> _T:
         """What `work` returns; raises OverloadedError when too much is under way, LogFullError when
-        there is no room for what it writes, StoreAwayError when the store does not answer.
+        there is no room for what it writes, StoreAwayError when the store does not answer,
+        ShopOpeningError when the shop was removed, or opened anew long ago.
         """
+        if self._closed:
+            raise ShopOpeningError("the shop is closed here", 1)
         if self._waiting >= self._max_waiting:
             raise OverloadedError(f"too much waits for the {self._name}", 1)
         self._waiting += 1
@@ -43,6 +47,7 @@ class WaitingRoom:
 
     def close(self) -> None:
         """Take no more work; what is under way ends."""
+        self._closed = True
         self._threads.shutdown(wait=False)
 
     def _done(self, working: "asyncio.Future[Any]") -> None:

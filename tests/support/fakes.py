@@ -137,7 +137,7 @@ def slate(features: FeatureMatrix, scored: Scores, *item_ids: str, **fields: Any
 
 def matrix(n: int, **columns: Any) -> FeatureMatrix:
     """Features of `n` candidates of which nothing is known but `columns` (by feature name)."""
-    fields = {"category", "brand", "exposure", "rows"}
+    fields = {"category", "brand", "exposure", "rows", "prior"}
     values = np.full((n, len(FEATURE_NAMES)), np.nan, np.float32)
     for name, column in columns.items():
         if name not in fields:
@@ -149,6 +149,7 @@ def matrix(n: int, **columns: Any) -> FeatureMatrix:
         category=given.get("category", np.full((n, 3), -1, np.int32)),
         brand=given.get("brand", np.full(n, -1, np.int32)),
         exposure=given.get("exposure", np.full(n, np.inf, np.float32)),
+        prior=given.get("prior"),
     )
 
 

@@ -44,6 +44,10 @@ class Archiver:
         self._thread.join(timeout=10)
         self._log.close()
 
+    def stop(self) -> None:
+        """End after the piece that is under way."""
+        self._stop.set()
+
     def catch_up(self) -> None:
         """Archive all that was folded, and the rankings; drop what is too old."""
         place = self._archive.place()

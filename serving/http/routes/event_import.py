@@ -20,7 +20,7 @@ from serving.http.openapi import ref
 from serving.http.routes.event_entries import RefusedError, judge_events, kept
 from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines, lines_of
 from serving.http.schemas.events import EventIn, EventsImported, RejectedLine
-from serving.shops.shop import Shop, ShopLog
+from serving.shops.shop import Shop, ShopLog, Shops
 from serving.telemetry.metrics import EVENTS
 
 _EARLIEST_S = 946_684_800.0  # 2000-01-01: what is older is a wrong unit, not a shopper
@@ -87,14 +87,19 @@ class EventImport:
         body = {"required": True, "content": {NDJSON: {"schema": lines_of(EventIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
-    async def answer(self, request: Request, shop: Shop) -> Response:
-        """Keep events as they come. Of a stream that breaks off, what was kept stays."""
+    async def answer(self, request: Request, shop: Shop, shops: Shops) -> Response:
+        """Keep events as they come. Of a stream that breaks off, what was kept stays.
+
+        shops: that `shop` is one of; it may be opened anew meanwhile. Raises ConflictError when it
+        is removed.
+        """
         done: dict[str, Any] = {
             "lines": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "errors": [],
         }  # fmt: skip
         pace = self._paces.setdefault(shop.name, self._new_pace())
         stopped: tuple[str, str] | None = None  # code, detail
         async for batch in batches(lines(request.stream(), self._max_line)):
+            shop = shops.now(shop)
             if not await pace.admits(shop.log):
                 stopped = ("overloaded", "")
                 break

@@ -84,7 +84,7 @@ class EventRoutes:
             if caller.publishable:
                 raise ForbiddenError("an import needs a secret key")
             shop = self._shops.of(caller.shop)
-            return await self._import.answer(request, shop)
+            return await self._import.answer(request, shop, self._shops)
 
     async def take(
         self, shop: Shop, body: EventsRequest, page: Publishable | None = None

@@ -10,7 +10,7 @@ from serving.http.openapi import ref
 from serving.http.routes.item_changes import judge
 from serving.http.schemas.events import RejectedLine
 from serving.http.schemas.items import ImportResponse, ItemIn
-from serving.shops.shop import Shop
+from serving.shops.shop import Shop, Shops
 
 _BATCH_LINES = 500  # written at once
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -37,11 +37,16 @@ class ItemImport:
         body = {"required": True, "content": {NDJSON: {"schema": lines_of(ItemIn)}}}
         self.document: dict[str, Any] = {"requestBody": body, "responses": {"200": answer}}
 
-    async def take(self, stream: AsyncIterator[bytes], shop: Shop) -> ImportResponse:
-        """Write items as they come. Of a stream that breaks off, what was written stays."""
+    async def take(self, stream: AsyncIterator[bytes], shop: Shop, shops: Shops) -> ImportResponse:
+        """Write items as they come. Of a stream that breaks off, what was written stays.
+
+        shops: that `shop` is one of; it may be opened anew meanwhile. Raises ConflictError when it
+        is removed.
+        """
         accepted = rejected = 0
         errors: list[RejectedLine] = []
         async for batch in batches(lines(stream, self._max_line)):
+            shop = shops.now(shop)
             good = [(number, line) for number, line in batch if line is not None]
             prices = shop.items.table.prices
             judged = await asyncio.to_thread(judge, ItemIn, good, prices, self._clock())

@@ -78,7 +78,7 @@ class ItemRoutes:
         async def import_items(request: Request, caller: Annotated[Any, items]) -> Response:
             """Add or replace any number of items, one JSON object a line."""
             shop = self._shops.of(caller.shop)
-            done: ImportResponse = await self._import.take(request.stream(), shop)
+            done: ImportResponse = await self._import.take(request.stream(), shop, self._shops)
             return json_response(done.model_dump())
 
         @app.get("/v1/items/{item_id:id}", openapi_extra=gives(ItemOut))

@@ -37,7 +37,7 @@ class PageComposer:
 
     async def compose(self, shop: Shop, asked: PageAsked, stages: Stages) -> ComposedPage:
         """The page, never later than its deadline; raises OverloadedError."""
-        async with self._pipeline.turn(asked.context, stages):
+        async with self._pipeline.turn(shop, asked.context, stages):
             shopper = await self._pipeline.shopper(shop, asked.context, stages)
             resolved = await self.resolve(shop, asked, shopper, stages)
             with stages.stage(Stage.SCORE):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from features.arrays import RowArray
+from features.arrays import FloatArray, RowArray
 from serving.ranking.request import seeds_of
 from serving.ranking.values import Candidates, FeatureMatrix, Judged, Resolved
 from serving.types import Scores
@@ -83,4 +83,11 @@ def _joined(parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
         category=np.concatenate([part.category for part in parts]),
         brand=np.concatenate([part.brand for part in parts]),
         exposure=np.concatenate([part.exposure for part in parts]),
+        prior=_prior([part.prior for part in parts]),
     )
+
+
+def _prior(parts: Sequence[FloatArray | None]) -> FloatArray | None:
+    """Of one shop: all have one, but for the instant at which it comes or goes."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

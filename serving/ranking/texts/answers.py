@@ -66,7 +66,7 @@ class AnswerRanking:
 
     async def rank(self, shop: Shop, question: Question, stages: Stages) -> Ranked:
         """Raises OverloadedError; else it answers by the deadline, if only that it hands over."""
-        async with self._admission.turn(question.deadline_s, stages):
+        async with self._admission.turn(shop.name, question.deadline_s, stages):
             judge = shop.answers.judge
             with stages.stage(Stage.RETRIEVE):
                 vectors, reason = await self._vectors(judge, question)

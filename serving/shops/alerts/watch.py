@@ -96,8 +96,11 @@ class Watch:
         told = []
         for alert in self._declared.labels:
             document = documents.get(alert.key)
-            known = document if document and document["of"] == _of(alert) else None
-            told.append({"key": alert.key, **_of(alert), "rise": alert.rise, **_stands(known)})
+            stands = _stands(document if document and document["of"] == _of(alert) else None)
+            if document is not None:  # also what an alert of before, of this key, has told
+                stands["waiting"] = len(document["waiting"])
+                stands["delivery"] = document["delivery"]
+            told.append({"key": alert.key, **_of(alert), "rise": alert.rise, **stands})
         return told
 
     def _judge(self, alert: LabelAlert, before: Mapping[str, Any] | None) -> None:
@@ -110,7 +113,8 @@ class Watch:
             self._see(alert, followed, hour)
             followed.looked = hour
         if before is not None and before["of"] != _of(alert):
-            started: Mapping[str, Any] = {}
+            # Declared otherwise: it begins anew, but what has to be told is still to be told.
+            started: Mapping[str, Any] = {name: before[name] for name in ("waiting", "delivery")}
         else:
             started = before or {}
         last, verdict = followed.last, followed.verdict
@@ -202,11 +206,10 @@ def _stands(document: Mapping[str, Any] | None) -> dict[str, Any]:
             "state": State.LEARNING.value, "since": None, "judged": None, "learnt": 0.0,
             "found_from": None, "enough": None, "waiting": 0, "delivery": None,
         }  # fmt: skip
-    told = {name: document[name] for name in ("state", "since", "judged", "learnt", "delivery")}
-    found_from = document["found_from"]
+    told = ("state", "since", "judged", "learnt", "found_from")
     return {
-        **told, "found_from": found_from, "enough": _enough(document),
-        "waiting": len(document["waiting"]),
+        "waiting": 0, "delivery": None, **{name: document[name] for name in told},
+        "enough": _enough(document),
     }  # fmt: skip
 
 

@@ -105,7 +105,8 @@ def check_webhook(url: str | None, settings: AlertSettings) -> None:
 
 def _allowed(url: str, settings: AlertSettings) -> Path:
     """The file of the secret."""
-    if urlsplit(url).hostname not in settings.hosts:
+    # Of a host's name capitals do not count (RFC 4343); `hostname` has none.
+    if urlsplit(url).hostname not in {host.lower() for host in settings.hosts}:
         raise WebhookError("alerts.webhook: its host is not among the settings' alerts.hosts")
     if settings.secret_path is None:
         raise WebhookError("alerts.webhook: the settings have no alerts.secret_path")

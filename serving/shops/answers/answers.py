@@ -73,6 +73,17 @@ class Answers:
         """End the thread."""
         self._thread.stop()
 
+    def load(self) -> None:
+        """Take over what is there; somebody else follows, and has another try."""
+        try:
+            self.follow()
+        except Exception:
+            _LOG.exception("answers are not there yet")
+
+    def close(self) -> None:
+        """Take no more; what is under way ends."""
+        self._room.close()
+
     async def put(self, answers: Mapping[str, Answer]) -> list[str]:
         """Add or replace answers; durable when it returns. The ids that there is no room for.
 

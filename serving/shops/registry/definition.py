@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from features.catalog.prices import Prices
+from features.controls.shops import SHOP_NAME
 from features.yaml_file import problems
 from serving.shops.rule import Rule
 from serving.shops.rules import Rules
@@ -44,3 +45,17 @@ class ShopDefinition(Rule):
         None, ge=1, description="Of all its keys together, by ingress replica; null: no bound."
     )
     paused: bool = Field(False, description="It keeps everything, and its keys get 403.")
+    group: str | None = Field(
+        None, pattern=SHOP_NAME, description="Of shops that are alike (docs/shops.md#groups)."
+    )
+    shares_priors: bool = Field(
+        False,
+        description="Its consent: how much its categories are wanted is told to the shops of its "
+        "group that share, too, and what they tell counts for items that it has not sold yet.",
+    )
+
+    @model_validator(mode="after")
+    def _shares_with_somebody(self) -> "ShopDefinition":
+        if self.shares_priors and self.group is None:
+            raise ValueError("shares_priors: it needs a group to share with")
+        return self

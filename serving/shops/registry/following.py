@@ -1,10 +1,12 @@
 """A replica follows what is registered: shops are opened, changed and closed while it serves."""
 
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from features.controls.priors import PRIORS, prior_of
 from features.controls.shops import Registered, ShopStatus, registered
 from features.controls.store import Documents
 from serving.background import Background
@@ -16,20 +18,22 @@ _LOG = logging.getLogger("vitrine.shops")
 _FOLLOWED_S = 0.5
 _RETIRED_S = 15.0  # longer than any request that began with it
 _AGAIN_S = 10.0
+_PRIORS_S = 10.0
 # What of a definition a shop is opened by; all else counts where it is looked up.
 _OPENED_BY = ("rules", "language", "prices")
 
 
-class Keys(Protocol):
-    """Who may call which shop. `serving.http.access.auth.Keyring` is one."""
+class Follower(Protocol):
+    """What of a definition counts without opening the shop anew: the keys of
+    `serving.http.access.auth.Keyring`, the weights of `serving.ranking.admission.Admission`."""
 
     def follow(self, shops: Mapping[str, Registered]) -> None:
-        """From now on the keys of these shops, beside those of the key file."""
+        """From now on these are registered."""
         ...
 
 
 class Following:
-    """Keeps `shops` and `keys` as they are registered in `documents`.
+    """Keeps `shops` and `followers` as they are registered in `documents`.
 
     open_shop: opens one, loaded or not; raises what cannot be opened. Opening takes a moment, in
     this object's own thread, and what was open before answers until then.
@@ -39,16 +43,17 @@ class Following:
         self,
         documents: Documents,
         shops: Shops,
-        keys: Keys,
+        followers: Sequence[Follower],
         open_shop: Callable[[Registered], OpenShop],
         rounds: Rounds,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._documents, self._shops, self._keys = documents, shops, keys
+        self._documents, self._shops, self._followers = documents, shops, followers
         self._open_shop, self._rounds, self._clock = open_shop, rounds, clock
         self._registered: dict[str, Registered] | None = None
         self._open: dict[str, tuple[Any, OpenShop]] = {}  # what it was opened by, and it
         self._failed: dict[str, tuple[Any, float]] = {}  # by what, and when to try again
+        self._priors_s = -math.inf  # when they were looked at
         self._retired: list[tuple[float, OpenShop, bool]] = []  # when to close it; removed?
         self._thread = Background(
             "shops", self.follow, _FOLLOWED_S, _LOG, "the shops are not followed",
@@ -77,7 +82,9 @@ class Following:
         found = registered(self._documents)
         if found != self._registered:
             self._registered = found
-            self._keys.follow(found)  # first: nobody comes any more for what is closed below
+            self._priors_s = -math.inf  # a consent counts at once, and so does its end
+            for each in self._followers:  # first: nobody comes any more for what is closed below
+                each.follow(found)
         for name in [*self._open]:
             if name not in found or found[name].status is ShopStatus.REMOVED:
                 self._retire(name, removed=True)
@@ -90,6 +97,14 @@ class Following:
                 continue
             if name not in self._open or self._open[name][0] != by:
                 self._take(name, entry, by)
+        if self._clock() >= self._priors_s + _PRIORS_S:
+            self._take_priors(found)
+
+    def _take_priors(self, found: Mapping[str, Registered]) -> None:
+        documents = self._documents.all(PRIORS)
+        for name, (_, opened) in self._open.items():
+            opened.shop.items.take_prior(prior_of(found[name], found, documents))
+        self._priors_s = self._clock()
 
     def _take(self, name: str, entry: Registered, by: Any) -> None:
         try:
@@ -117,6 +132,7 @@ class Following:
         _, opened = self._open.pop(name)
         if removed:
             self._shops.remove(name)
+            opened.refuse()
         self._follow_open()
         opened.shop.alerts.stop()  # it would write beside its successor, or into what is deleted
         self._retired.append((self._clock() + _RETIRED_S, opened, removed))

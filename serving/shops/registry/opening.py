@@ -72,6 +72,7 @@ class OpenShop:
         """Load what is there; somebody else follows."""
         self.refresher.load()
         self.shop.steering.follow()
+        self.shop.answers.load()
         self.shop.alerts.start()
 
     def close(self) -> None:
@@ -81,6 +82,12 @@ class OpenShop:
         self.shop.answers.stop()
         self.shop.alerts.stop()
         self._closing.close()
+
+    def refuse(self) -> None:
+        """Let nobody write any more: the shop was removed, and what is kept is being deleted."""
+        self.shop.intake.close()
+        self.shop.upkeep.close()
+        self.shop.answers.close()
 
     def forget(self) -> None:
         """Delete what this replica alone has kept of a shop that was removed."""
@@ -203,6 +210,7 @@ class Opener:
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),
                 pictures=pictures,
+                space=store.space or "",
                 alerts=Watch(
                     name,
                     rules.alerts,

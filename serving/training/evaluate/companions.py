@@ -49,6 +49,9 @@ class Catalogue:
     counters: ItemCounters
     by_text: dict[str, FloatArray]
 
+    def prior_of(self, rows: RowArray) -> None:
+        """Nothing is shared with it."""
+
     def vectors(self, texts: Sequence[str]) -> FloatArray:
         """A `VectorSource`."""
         return np.stack([self.by_text[text] for text in texts])

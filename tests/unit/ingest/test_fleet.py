@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from features.controls.priors import PRIORS, document_of
 from features.controls.shops import SHOPS, Registered, ShopStatus
 from features.controls.store import Controls
 from features.events.event import BehaviorEvent, EventType
@@ -25,8 +26,8 @@ from tests.support.live_shop import ITEMS, wait_until
 class Installation:
     """A store with registered shops, and a fleet over them that is not started."""
 
-    def __init__(self, state: Path) -> None:
-        self.store = StoreSettings(state=state)
+    def __init__(self, state: Path, archive: str | None = None) -> None:
+        self.store = StoreSettings(state=state, archive=archive)
         self.controls: Controls = open_controls(self.store)
         self.now_s = time.time()
         self.fleet = Fleet(
@@ -104,6 +105,36 @@ def test_a_removed_shop_is_deleted_whole_after_replicas_let_it_go(
     assert not store.state.exists()
     assert set(installation.controls.all(SHOPS)) == {"other"}
     assert other.state.exists()
+
+
+def test_a_removed_shop_is_deleted_after_its_last_piece_is_archived(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "state", archive=str(tmp_path / "archive"))
+    store = installation.add("one")
+    tell(store, click("ann"))
+    installation.fleet.follow()
+    member = installation.fleet._members["one"]
+    while not member.step():
+        pass
+    assert store.archive is not None
+    with member._keeping:  # a piece is on its way to a slow object store
+        installation.remove("one")
+        installation.now_s += GRACE_S + 1
+        installation.fleet.follow()
+        assert store.state.exists()
+    member.keep(archiving=True)  # its turn came just then
+    assert not Path(store.archive).exists()
+    installation.fleet.follow()
+    assert not store.state.exists()
+    assert installation.controls.all(SHOPS) == {}
+
+
+def test_what_a_removed_shop_has_shared_is_deleted_too(installation: Installation) -> None:
+    installation.add("one")
+    installation.controls.put(PRIORS, "one-1", document_of({"hats": (20.0, 1)}, 0))
+    installation.remove("one")
+    installation.now_s += GRACE_S + 1
+    installation.fleet.follow()
+    assert installation.controls.all(PRIORS) == {}
 
 
 def test_a_removal_that_a_crash_broke_off_is_ended_by_the_next_process(

@@ -20,7 +20,7 @@ from serving.http.problems import Problem
 from serving.local.machine import free_port
 from serving.local.ray_environment import HAPROXY_DEFAULTS, HAPROXY_FAST_INTERVAL
 
-ROOM = 6
+ROOM = 48
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
 CONFIGURATION = jinja2.Template(
     """
@@ -50,16 +50,19 @@ class Replica(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     let_go: ClassVar[threading.Event]
+    first: ClassVar[threading.Event]  # of a request with the header x-first
     asked: ClassVar[threading.Semaphore]
     received: ClassVar[list[list[str]]]
     peers: ClassVar[list[list[str]]]
+    keys: ClassVar[list[str | None]]
     request_ids: ClassVar[tuple[str, ...]]
 
     def do_GET(self) -> None:
         self.received.append(self.headers.get_all("x-vitrine-received", []))
         self.peers.append(self.headers.get_all("x-vitrine-peer", []))
+        self.keys.append(self.headers.get("authorization"))
         self.asked.release()
-        self.let_go.wait(30)
+        (self.first if "x-first" in self.headers else self.let_go).wait(30)
         self.send_response(200)
         self.send_header("content-length", "0")
         for request_id in self.request_ids:
@@ -73,12 +76,14 @@ class Replica(BaseHTTPRequestHandler):
 @pytest.fixture
 def replica() -> Iterator[ThreadingHTTPServer]:
     Replica.let_go, Replica.asked = threading.Event(), threading.Semaphore(0)
+    Replica.first, Replica.keys = threading.Event(), []
     Replica.received, Replica.peers, Replica.request_ids = [], [], ()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Replica)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
+    Replica.first.set()
     Replica.let_go.set()
     server.shutdown()
     server.server_close()
@@ -202,3 +207,26 @@ def test_an_answer_names_no_server_and_keeps_its_first_request_id(
     assert answer.status_code == 200
     assert answer.headers.get("x-request-id") == left  # several would be joined by commas
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("quiet", ["Bearer quiet", None])
+def test_of_those_who_wait_a_flood_comes_last(url: str, quiet: str | None) -> None:
+    noisy = {"authorization": "Bearer noisy"}
+    with ThreadPoolExecutor(ROOM + 5) as pool:
+
+        def ask(headers: dict[str, str]) -> None:
+            pool.submit(requests.get, url, headers=headers, timeout=30)
+
+        for number in range(ROOM):
+            ask({**noisy, "x-first": "1"} if number == 0 else noisy)
+        for _ in range(ROOM):
+            assert Replica.asked.acquire(timeout=10)
+        for _ in range(4):
+            ask(noisy)
+        time.sleep(0.05)
+        ask({} if quiet is None else {"authorization": quiet})
+        time.sleep(0.05)
+        Replica.first.set()  # there is room for one
+        assert Replica.asked.acquire(timeout=10)
+        Replica.let_go.set()
+    assert Replica.keys[ROOM] == quiet

@@ -210,6 +210,23 @@ def test_another_label_under_the_same_key_begins_anew(street: Street) -> None:
     assert street.standing()["state"] == "calm"
 
 
+def test_what_waits_is_sent_though_its_alert_is_declared_otherwise(street: Street) -> None:
+    street.day(160)
+    street.replica().look()
+    street.hook.error = "it answered 500"
+    street.replica().tell()
+    street.declared = LabelAlerts.model_validate({"labels": [{**COMPLAINTS, "label": "Positive"}]})
+    for _ in range(2):  # before the other label was judged, and after it
+        told = street.standing()
+        assert (told["waiting"], told["delivery"]["outcome"]) == (1, "failed")
+        street.replica().look()
+    street.clock.now_s += wait_s(1)
+    street.hook.error = None
+    street.replica().tell()
+    assert [message["type"] for _, message in street.hook.taken] == ["alert.firing"]
+    assert street.standing()["waiting"] == 0
+
+
 def test_a_store_that_is_away_loses_nothing(street: Street) -> None:
     replica = street.replica()
     street.day(160)

@@ -140,7 +140,9 @@ def test_a_host_must_be_allowed_by_the_settings(secret: Path) -> None:
     settings = AlertSettings(hosts=["hooks.example"], secret_path=secret)
     with pytest.raises(WebhookError, match=r"alerts\.webhook: its host is not among"):
         check_webhook("https://hooks.example.evil.example/", settings)
-    check_webhook("https://hooks.example/x", settings)
+    for written in (settings, AlertSettings(hosts=["Hooks.EXAMPLE"], secret_path=secret)):
+        check_webhook("https://hooks.example/x", written)
+        check_webhook("https://HOOKS.example/x", written)
     check_webhook(None, AlertSettings())
 
 

@@ -246,3 +246,10 @@ async def test_the_status_is_of_the_shop_of_the_key(service: Service) -> None:
     await service.post("/v1/events", {"events": [view()]})
     assert (await service.call("GET", "/v1/status")).json()["events_logged"] == 1
     assert (await service.call("GET", "/v1/status", key)).json()["events_logged"] == 0
+
+
+async def test_who_shares_needs_a_group(service: Service) -> None:
+    refused = await put(service, shares_priors=True)
+    assert refused.status_code == 422
+    assert problem(refused)["detail"] == "shares_priors: it needs a group to share with"
+    assert (await put(service, shares_priors=True, group="shoes")).status_code == 200

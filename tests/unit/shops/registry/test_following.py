@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from features.controls.priors import PRIORS, document_of
 from features.controls.shops import SHOPS, Registered
 from serving.errors import ShopOpeningError
 from serving.shops.registry.definition import ShopDefinition
@@ -18,11 +19,22 @@ from tests.support.fakes import FakeControls
 
 
 @dataclass
+class Items:
+    """Of a shop, as far as they are looked at here."""
+
+    table: tuple[()] = ()
+    prior: Mapping[str, float] = field(default_factory=dict)
+
+    def take_prior(self, purchases: Mapping[str, float]) -> None:
+        self.prior = purchases
+
+
+@dataclass
 class _Shop:
     """A `Shop`, as far as it is looked at here."""
 
     name: str
-    items: Any = field(default_factory=lambda: type("Items", (), {"table": ()}))
+    items: Items = field(default_factory=Items)
     alerts: Any = field(default_factory=lambda: type("Alerts", (), {"stop": lambda self: None})())
 
 
@@ -49,6 +61,9 @@ class Opened:
     def close(self) -> None:
         self.told.append("close")
 
+    def refuse(self) -> None:
+        self.told.append("refuse")
+
     def forget(self) -> None:
         self.told.append("forget")
 
@@ -65,7 +80,7 @@ class Replica:
         self.keys: list[Mapping[str, Registered]] = []
         self.rounds = Rounds(1.0)
         self.following = Following(
-            self.controls, self.shops, self, self._open, self.rounds, lambda: self.now_s
+            self.controls, self.shops, [self], self._open, self.rounds, lambda: self.now_s
         )
 
     def follow(self, shops: Mapping[str, Registered]) -> None:
@@ -124,7 +139,7 @@ def test_a_removed_shop_is_gone_at_once_and_closed_later(replica: Replica) -> No
         replica.shops.of("outlet")
     replica.now_s += 60
     replica.following.follow()
-    assert replica.opened[0].told == ["load", "close", "forget"]
+    assert replica.opened[0].told == ["load", "refuse", "close", "forget"]
 
 
 def test_a_name_that_is_used_again_is_another_shop(replica: Replica) -> None:
@@ -161,3 +176,34 @@ def test_a_store_that_is_away_takes_no_shop_away(replica: Replica) -> None:
     with pytest.raises(ConnectionError):
         replica.following.follow()
     assert replica.names() == ["default", "outlet"]
+
+
+def prior(replica: Replica, name: str) -> Mapping[str, float]:
+    return cast(_Shop, replica.shops.of(name)).items.prior
+
+
+def test_what_a_group_shares_reaches_those_that_share_too(replica: Replica) -> None:
+    shares = ShopDefinition(group="shoes", shares_priors=True)
+    kept = replica.registry.put("giver", shares)
+    replica.registry.put("taker", shares)
+    replica.registry.put("silent", ShopDefinition(group="shoes"))
+    replica.registry.put("elsewhere", ShopDefinition(group="books", shares_priors=True))
+    replica.controls.put(PRIORS, kept.space, document_of({"boots": (30.0, 10)}, 0))
+    replica.following.follow()
+    assert prior(replica, "taker") == {"boots": 1.0}
+    assert [prior(replica, name) for name in ("giver", "silent", "elsewhere")] == [{}, {}, {}]
+    replica.registry.put("giver", ShopDefinition(group="shoes"))
+    replica.following.follow()
+    assert prior(replica, "taker") == {}, "a consent that is taken back counts at once"
+
+
+def test_new_counts_of_a_group_are_taken_over_within_seconds(replica: Replica) -> None:
+    shares = ShopDefinition(group="shoes", shares_priors=True)
+    kept = replica.registry.put("giver", shares)
+    replica.registry.put("taker", shares)
+    replica.following.follow()
+    assert prior(replica, "taker") == {}
+    replica.controls.put(PRIORS, kept.space, document_of({"boots": (30.0, 10)}, 0))
+    replica.now_s += 10.0
+    replica.following.follow()
+    assert prior(replica, "taker") == {"boots": 1.0}

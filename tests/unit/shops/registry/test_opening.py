@@ -9,8 +9,10 @@ from features.catalog.item import Item
 from features.controls.shops import Registered, ShopStatus
 from features.events.event import BehaviorEvent, EventType
 from features.store.settings import StoreSettings
+from serving.errors import ShopOpeningError
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
+from serving.search.answers.answer import Answer
 from serving.search.settings import RetrievalSettings
 from serving.shops.alerts.settings import AlertSettings
 from serving.shops.pseudonyms import Pseudonyms
@@ -92,6 +94,29 @@ def test_a_shop_that_is_opened_again_has_what_it_had(opener: Opener) -> None:
     again.load()
     assert again.shop.controls.all("kind") == {"key": {"a": 1}}
     again.close()
+
+
+async def test_a_shop_that_is_opened_again_has_its_answers_at_once(opener: Opener) -> None:
+    first = opener.registered(entry("one"))
+    first.load()
+    assert await first.shop.answers.put({"a1": Answer("a1", "How do I return?", "By post.")}) == []
+    first.close()
+    again = opener.registered(entry("one"))
+    again.load()
+    assert len(again.shop.answers.judge.collection.answers) == 1
+    assert again.shop.answers.judge.collection.has_vectors
+    again.close()
+
+
+async def test_a_removed_shop_takes_nothing_any_more(opener: Opener) -> None:
+    opened = opener.registered(entry("one"))
+    opened.load()
+    opened.refuse()
+    event = BehaviorEvent("e1", EventType.CLICK, NOW_S, user_id="ann", item_id="milk")
+    for late in (opened.shop.intake.append([event]), opened.shop.upkeep.edit([("milk", milk)])):
+        with pytest.raises(ShopOpeningError):
+            await late
+    opened.close()
 
 
 def test_files_of_a_removed_shop_are_left_to_ingest(opener: Opener) -> None:
