@@ -15,6 +15,7 @@ from features.behavior.state import SESSION_TTL_S
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
     FOLD_COLUMNS,
+    KIND_COLUMNS,
     ORIGIN_COLUMNS,
     PACKED,
     UNWANTED_COLUMNS,
@@ -105,7 +106,7 @@ def feature_view(name: str, offline: str) -> FeatureView:
 # Feature services: which columns a ranking reads. A version never changes; add one.
 
 RANKER = "ranker_v4"  # in use
-_V3_COLUMNS = [name for name in BEHAVIOR_COLUMNS if name not in FOLD_COLUMNS]
+_V3_COLUMNS = [n for n in BEHAVIOR_COLUMNS if n not in (*FOLD_COLUMNS, *KIND_COLUMNS)]
 _V2_COLUMNS = [name for name in _V3_COLUMNS if name not in ORIGIN_COLUMNS]
 _V1_COLUMNS = [name for name in _V2_COLUMNS if name not in UNWANTED_COLUMNS]
 

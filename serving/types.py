@@ -29,6 +29,7 @@ class Reason(StrEnum):
 
     SHORTLIST = "shortlist"  # the model ranked the best by rules: time was short
     NEW_SHOPPER = "new_shopper"
+    NOT_PERSONAL = "not_personal"  # nobody is known, for the shopper or the request wants it so
     DEADLINE = "deadline"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_OVERLOADED = "model_overloaded"

@@ -10,6 +10,7 @@ from features.behavior.fold import complete, fold
 from features.behavior.shares import Addition, share
 from features.behavior.sign_in import claim, merge
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
+from features.behavior.unwanted import forget_interest
 from features.catalog.counters import Counter, ItemCounters
 from features.catalog.item import ItemFacts
 from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
@@ -65,6 +66,12 @@ class Aggregator:
             for states, key in ((self.users, event.user_id), (self.sessions, event.session_id)):
                 if key and key in states:
                     states[key].applied_seq = max(states[key].applied_seq, seq)
+            return False
+        if event.type is EventType.FORGET:
+            for states, key in ((self.users, event.user_id), (self.sessions, event.session_id)):
+                if key and key in states and seq > states[key].applied_seq:
+                    forget_interest(states[key], event, self._facts)
+                    states[key].applied_seq = seq
             return False
         item = self._facts.get(event.item_id) if event.item_id and with_item else None
         row = self._row_of.get(event.item_id) if event.item_id and with_item else None

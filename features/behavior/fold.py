@@ -13,7 +13,7 @@ import math
 from typing import NamedTuple
 
 from features.behavior.state import BehaviorState, Bounds
-from features.behavior.unwanted import HIDES, WANTS, say, see
+from features.behavior.unwanted import HIDES, WANTS, say, say_of_kinds, see
 from features.catalog.item import ItemFacts
 from features.events.event import BehaviorEvent, EventType
 
@@ -55,6 +55,7 @@ def fold(
     if event.query:
         _keep_newest(state, event.query, at_s, bounds.queries)
     if event.item_id is None:
+        say_of_kinds(state, event, bounds)
         return None
     if event.type is EventType.RETURN:
         return _take_back(state, event, item, bounds)

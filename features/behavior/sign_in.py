@@ -7,7 +7,13 @@ from typing import TypeVar
 from features.behavior.fold import AFFINITY_WEIGHT, growth, learn_taste
 from features.behavior.shares import added
 from features.behavior.state import SESSION_TTL_S, USER_BOUNDS, BehaviorState
-from features.behavior.unwanted import most_shown, newest_marks, say, shown_together
+from features.behavior.unwanted import (
+    most_shown,
+    newest_kinds,
+    newest_marks,
+    say,
+    shown_together,
+)
 from features.catalog.item import ItemFacts
 from features.events.event import EventType
 
@@ -75,6 +81,8 @@ def _merge_unwanted(user: BehaviorState, session: BehaviorState) -> None:
             say(user, item_id, False, seen_s, USER_BOUNDS)
         elif hidden and item_id in user.recent and user.recent[item_id][0] <= at_s:
             del user.recent[item_id]
+    said = newest_marks(user.hidden_kinds, session.hidden_kinds)
+    user.hidden_kinds = newest_kinds(said, USER_BOUNDS)
     shown = shown_together(user.shown, session.shown)
     user.shown = {
         item_id: (at_s, times)

@@ -33,7 +33,7 @@ SESSION_BOUNDS = Bounds(
 
 Shares = dict[str, tuple[float, ...]]  # item -> time, then a level of each Counter
 Marks = dict[str, tuple[float, float]]  # item -> time, and what holds as of then
-_NO_INTERACTION = frozenset({"impression", "search", "hide", "unhide"})
+_NO_INTERACTION = frozenset({"impression", "search", "hide", "unhide", "forget"})
 
 
 @dataclass(slots=True)
@@ -62,6 +62,7 @@ class BehaviorState:
     queries: dict[str, float] = field(default_factory=dict)  # query -> last time
     hidden: Marks = field(default_factory=dict)
     shown: Marks = field(default_factory=dict)
+    hidden_kinds: Marks = field(default_factory=dict)  # of brands and categories: `kind_of`
     given: Shares = field(default_factory=dict)  # to items' counters: features.behavior.shares
     owner: str = ""  # of a session: the user that it was given to; see features.behavior.sign_in
     origin: str = ""  # of a user: the session that it began as, which it stays known by
@@ -83,6 +84,7 @@ class BehaviorState:
             brands=dict(self.brands),
             queries=dict(self.queries),
             hidden=dict(self.hidden),
+            hidden_kinds=dict(self.hidden_kinds),
             shown=dict(self.shown),
             given=dict(self.given),
         )

@@ -35,6 +35,8 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
     "taste": "float64 list",  # landmark, then the three price sums
     "unwanted_items": "string list",  # `hidden`, then `shown`
     "unwanted_values": "float64 list",  # all times, then _HIDDEN, _SHOW or impressions as of then
+    "unwanted_kinds": "string list",
+    "unwanted_kind_values": "float64 list",  # all times, then _HIDDEN or _SHOW
     "given_items": "string list",
     "given_values": "float64 list",  # all times, then all levels of each Counter
     "owner": "string",
@@ -44,6 +46,7 @@ BEHAVIOR_COLUMNS: dict[str, str] = {
 PACKED = "state"  # the column of the online store: all of the above, by `pack`
 FOLD_COLUMNS = ("given_items", "given_values", "owner")  # of no interest to a ranking
 UNWANTED_COLUMNS = ("unwanted_items", "unwanted_values")
+KIND_COLUMNS = ("unwanted_kinds", "unwanted_kind_values")
 ORIGIN_COLUMNS = ("origin",)  # by which experiments know a shopper
 _HIDDEN, _SHOW = -1.0, 0.0  # there are no fewer impressions of an item than one
 _EVENT_TYPES = tuple(kind for kind in EventType if kind not in OF_ANSWERS)
@@ -56,6 +59,7 @@ _NUMBERED = {
     "brand_weights": ("brands", 1),
     "query_times": ("queries", 1),
     "unwanted_values": ("unwanted_items", 2),
+    "unwanted_kind_values": ("unwanted_kinds", 2),
     "given_values": ("given_items", _SHARE),
 }
 _ARRAYS = dict.fromkeys([*_NUMBERED, "taste"], "<f8") | {"counts": "<i8"}  # packed as their bytes
@@ -94,6 +98,11 @@ def state_to_row(state: BehaviorState) -> dict[str, Any]:
             *(at_s for at_s, _ in unwanted),
             *marks,
             *(times for _, times in state.shown.values()),
+        ],
+        "unwanted_kinds": list(state.hidden_kinds),
+        "unwanted_kind_values": [
+            *(at_s for at_s, _ in state.hidden_kinds.values()),
+            *(_HIDDEN if hidden else _SHOW for _, hidden in state.hidden_kinds.values()),
         ],
         "given_items": list(state.given),
         "given_values": [value[part] for part in range(_SHARE) for value in given],
@@ -144,7 +153,8 @@ class StateRow:
         """The row that `pack` has packed."""
         row = msgpack.unpackb(packed)
         for name, dtype in _ARRAYS.items():
-            row[name] = np.frombuffer(row[name], dtype)
+            if name in row:  # an older row lacks some
+                row[name] = np.frombuffer(row[name], dtype)
         return cls(row)
 
     @staticmethod
@@ -203,6 +213,11 @@ class StateRow:
     @cached_property
     def shown(self) -> Marks:
         return {name: mark for name, mark in self._entries("unwanted_values") if mark[1] > 0}
+
+    @cached_property
+    def hidden_kinds(self) -> Marks:
+        marks = self._entries("unwanted_kind_values")
+        return {name: (at_s, float(mark == _HIDDEN)) for name, (at_s, mark) in marks}
 
     @cached_property
     def given(self) -> Shares:

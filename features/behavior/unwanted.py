@@ -1,20 +1,58 @@
-"""What a shopper does not want to see: items that it hid, and items shown to it again and again.
+"""What a shopper does not want to see: items, brands and categories that it hid, and items shown to
+it again and again; and what it does not want to be known for.
 
 Of an item the newest word counts, of user and session together: hidden, or to be shown again. Shown
 counts the impressions since the shopper last took the item up, fading with SHOWN_HALF_LIFE_S.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from features.behavior.state import BehaviorState, Bounds, Marks
 from features.behavior.state_rows import AnyState
 from features.catalog.counters import DAY_S
-from features.events.event import EventType
+from features.catalog.item import CATEGORY_SEPARATOR, ItemFacts, spaced_path
+from features.events.event import BehaviorEvent, EventType
 
 SHOWN_HALF_LIFE_S = 7 * DAY_S
+_NOTHING_KEPT = 1e-6  # a share that is left by rounding alone
+_BRAND, _CATEGORY = "brand:", "category:"
 HIDES = {EventType.HIDE: True, EventType.UNHIDE: False}
 # Who puts an item into the cart wants it after all.
 WANTS = frozenset({EventType.ADD_TO_CART, EventType.PURCHASE})
+
+
+def kind_of(brand: str | None, category: str | None) -> str | None:
+    """What a brand, or a category path, is called among `hidden_kinds`; None: neither."""
+    if brand is not None:
+        return f"{_BRAND}{brand}"
+    return None if category is None else f"{_CATEGORY}{spaced_path(category)}"
+
+
+def say_of_kinds(state: BehaviorState, event: BehaviorEvent, bounds: Bounds) -> None:
+    """Keep whether the shopper hides a brand or a category, unless something newer was said."""
+    kind = kind_of(event.brand, event.category)
+    if kind is not None and event.type in HIDES:
+        word = event.at_s, float(HIDES[event.type])
+        state.hidden_kinds = newest_kinds(newest_marks(state.hidden_kinds, {kind: word}), bounds)
+
+
+def newest_kinds(said: Marks, bounds: Bounds) -> Marks:
+    """As many of these words as are kept, oldest first."""
+    ordered = sorted(said.items(), key=lambda entry: entry[1][0])
+    return dict(ordered[max(len(ordered) - bounds.hidden, 0) :])
+
+
+def hidden_kinds(states: Iterable[AnyState | None]) -> tuple[list[str], list[str]]:
+    """The brands, and the category paths, that the shopper of `states` does not want to see."""
+    said: Marks = {}
+    for state in states:
+        if state is not None and state.hidden_kinds:
+            said = newest_marks(said, state.hidden_kinds)
+    kinds = [kind for kind, (_, hidden) in said.items() if hidden]
+    return (
+        [kind.removeprefix(_BRAND) for kind in kinds if kind.startswith(_BRAND)],
+        [kind.removeprefix(_CATEGORY) for kind in kinds if kind.startswith(_CATEGORY)],
+    )
 
 
 def say(state: BehaviorState, item_id: str, hidden: bool, at_s: float, bounds: Bounds) -> bool:
@@ -108,3 +146,45 @@ def _added(shown: tuple[float, float] | None, more: tuple[float, float]) -> tupl
 def _fade(age_s: float) -> float:
     fade: float = 2.0 ** (-age_s / SHOWN_HALF_LIFE_S)
     return fade
+
+
+def forget_interest(
+    state: BehaviorState, event: BehaviorEvent, facts: Mapping[str, ItemFacts]
+) -> None:
+    """Take a brand, or a category with all below it, out of `state`.
+
+    The affinity goes, and so do the items that speak for it: recent, bought, shown in vain. What
+    the shopper does later teaches it anew. Prices keep what they taught: they name nothing.
+    """
+    path = None if event.category is None else spaced_path(event.category)
+    if event.brand is not None:
+        state.brands.pop(event.brand, None)
+    if path is not None:
+        _forget_category(state.categories, path)
+    for kept in (state.recent, state.bought, state.shown):
+        for item_id in [each for each in kept if _speaks(facts.get(each), event.brand, path)]:
+            del kept[item_id]
+
+
+def _forget_category(categories: dict[str, float], path: str) -> None:
+    weight = categories.get(path, 0.0)
+    for level in [each for each in categories if _within(each, path)]:
+        del categories[level]
+    names = path.split(CATEGORY_SEPARATOR)
+    for depth in range(1, len(names)):
+        above = CATEGORY_SEPARATOR.join(names[:depth])
+        left = categories.get(above, 0.0) - weight
+        if left > _NOTHING_KEPT * weight:
+            categories[above] = left
+        else:
+            categories.pop(above, None)
+
+
+def _within(level: str, path: str) -> bool:
+    return level == path or level.startswith(path + CATEGORY_SEPARATOR)
+
+
+def _speaks(item: ItemFacts | None, brand: str | None, path: str | None) -> bool:
+    if item is None:
+        return False
+    return (brand is not None and item.brand == brand) or path in item.category_levels

@@ -68,6 +68,11 @@ def category_path(category: str) -> str:
     return levels[-1] if levels else ""
 
 
+def spaced_path(category: str) -> str:
+    """A category path as items write it, whole: "A>B >C" is "A > B > C"."""
+    return CATEGORY_SEPARATOR.join(name.strip() for name in category.split(">") if name.strip())
+
+
 def content_key(text: str) -> int:
     """A 63-bit key of an item's text: the same text has the same encoding, whatever its id."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -31,11 +31,14 @@ class EventType(StrEnum):
     HELPFUL = "helpful"  # an answer to a question was
     NOT_HELPFUL = "not_helpful"
     HANDED_OVER = "handed_over"  # a human took the question over
+    FORGET = "forget"  # an interest is to be known no more
 
 
 # Of answers to questions (docs/answers.md), not of items: they are kept, and nothing is folded.
 OF_ANSWERS = frozenset({EventType.HELPFUL, EventType.NOT_HELPFUL, EventType.HANDED_OVER})
 
+# May be of a brand or a category instead of an item.
+OF_KINDS = frozenset({EventType.HIDE, EventType.UNHIDE, EventType.FORGET})
 
 TRANSPORT = "transport"  # marks a field that is none of the behaviour
 
@@ -49,13 +52,16 @@ class BehaviorEvent:
     at_s: float  # when it happened, unix seconds
     user_id: str | None = None
     session_id: str | None = None
-    item_id: str | None = None  # required for every type but search, sign_in and those of answers
+    item_id: str | None = None  # required but of search, sign_in, forget, answers, kinds
     query: str | None = None
     ranking_id: str | None = None  # the ranking that showed the item
     position: int | None = None  # 1-based place in that slate
     value: float | None = None  # money: unit price times quantity, shop currency
     dwell_ms: int | None = None
     answer_id: str | None = None  # the answer that was judged, or that a human gave
+    brand: str | None = None  # of a hide, unhide or forget: not one item, but all of the brand
+    category: str | None = None  # the same of a category path, with all below it
+    consent: int | None = None  # 1: whoever told it says that the shopper had agreed to it
     # W3C trace of the post, when sampled: the write of its features joins it.
     traceparent: str | None = field(default=None, metadata={TRANSPORT: True})
     # Its position when it was first folded, without its item, which the catalogue did not know yet:

@@ -30,10 +30,14 @@ class AppendResult:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A shopper asked to be forgotten. `user_id` is None once the erasure was carried out."""
+    """A shopper asked to be forgotten. `user_id` is None once the erasure was carried out.
+
+    since_s: only what was done from then on is to be forgotten; None: everything
+    """
 
     user_id: str | None
     session_ids: tuple[str, ...] = ()  # the shopper's sessions, as far as the log still knew them
+    since_s: float | None = None
 
 
 LogEntry = BehaviorEvent | Erasure
@@ -158,8 +162,11 @@ class EventLog(Protocol):
         """What `consumer` last published of itself."""
         ...
 
-    def erase_user(self, user_id: str) -> int:
-        """Delete the user's events and rankings, and append the erasure; returns its position."""
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        """Delete the user's events and rankings, and append the erasure; returns its position.
+
+        since_s: only those of this time and later, and only sessions that did something then
+        """
         ...
 
     def finish_erasure(self, seq: int) -> None:

@@ -148,19 +148,19 @@ class RedisEventLog:
         status: bytes | None = self._client.hget(self._key["statuses"], consumer)
         return status
 
-    def erase_user(self, user_id: str) -> int:
-        sessions = set()
-        for kind in _KINDS:
-            for _, _, entry in self._walk(kind):
-                if entry["user_id"] == user_id and entry["session_id"]:
-                    sessions.add(entry["session_id"])
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        from_s = 0.0 if since_s is None else since_s
+        sessions = {
+            entry["session_id"] for kind in _KINDS for _, _, entry in self._walk(kind)
+            if entry["user_id"] == user_id and entry["session_id"] and entry["at_s"] >= from_s
+        }  # fmt: skip
         # First: who asks again when there was no room must find the sessions still there.
-        erasure_seq = self._append_erasure(user_id, sorted(sessions))
+        erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
         for kind in _KINDS:
             for seq, entry_id, entry in self._walk(kind):
                 if kind == "event" and seq >= erasure_seq:
                     break
-                if entry.get("type") == ERASURE:
+                if entry.get("type") == ERASURE or entry["at_s"] < from_s:
                     continue  # an earlier one may know more sessions
                 # What a session did before it signed in was done by the same shopper.
                 guest = entry["user_id"] is None and entry["session_id"] in sessions
@@ -207,7 +207,7 @@ class RedisEventLog:
     def close(self) -> None:
         self._client.close()
 
-    def _append_erasure(self, user_id: str, sessions: Sequence[str]) -> int:
+    def _append_erasure(self, user_id: str, sessions: Sequence[str], since_s: float | None) -> int:
         erasure_id = f"erasure:{uuid.uuid4()}"
         erasure = {
             "event_id": erasure_id,
@@ -215,11 +215,11 @@ class RedisEventLog:
             "user_id": user_id,
             "session_id": None,
             "sessions": sessions,
+            "at_s": self._clock(),
+            "since_s": since_s,
         }
+        entry: list[float | str | bytes] = [self._clock(), erasure_id, orjson.dumps(erasure)]
         with told_when_full():
-            entry: list[float | str | bytes] = [
-                self._clock(), erasure_id, orjson.dumps(erasure)
-            ]  # fmt: skip
             self._append(self._streams.keys("event"), entry)
         return int(self._client.hget(self._key["event_ids"], erasure_id))
 
@@ -230,11 +230,12 @@ class RedisEventLog:
                 seq = seq_of(entry_id)
                 if kind == "event":
                     entry = orjson.loads(values[b"e"])
-                    yield seq, entry["event_id"], entry
+                    # An erasure of an earlier version tells no time.
+                    yield seq, entry["event_id"], {"at_s": 0.0, **entry}
                 else:
                     record = unpack(values[b"e"])
                     ids = {"user_id": record.user_id, "session_id": record.session_id}
-                    yield seq, record.ranking_id, ids
+                    yield seq, record.ranking_id, {**ids, "at_s": record.at_s}
 
 
 def _entry_bytes(event: BehaviorEvent) -> bytes:
@@ -244,5 +245,5 @@ def _entry_bytes(event: BehaviorEvent) -> bytes:
 def _entry(data: bytes) -> LogEntry:
     values = orjson.loads(data)
     if values["type"] == ERASURE:
-        return Erasure(values["user_id"], tuple(values["sessions"]))
+        return Erasure(values["user_id"], tuple(values["sessions"]), values.get("since_s"))
     return event_of(values)

@@ -155,33 +155,35 @@ class SqliteEventLog:
         ).fetchone()
         return row[0] if row else None
 
-    def erase_user(self, user_id: str) -> int:
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        from_s = 0.0 if since_s is None else since_s
         with self._file.write() as connection:
             sessions = [
                 row[0]
                 for row in connection.execute(
                     "SELECT session_id FROM events WHERE user_id = ? AND session_id IS NOT NULL "
-                    "UNION SELECT session_id FROM rankings WHERE user_id = ? "
-                    "AND session_id IS NOT NULL",
-                    (user_id, user_id),
+                    "AND at_s >= ? UNION SELECT session_id FROM rankings WHERE user_id = ? "
+                    "AND session_id IS NOT NULL AND logged_s >= ?",
+                    (user_id, from_s, user_id, from_s),
                 )
             ]
             # But for an earlier erasure, which may know more sessions.
-            connection.execute(
-                "DELETE FROM events WHERE user_id = ? AND type != ?", (user_id, ERASURE)
-            )
-            connection.execute("DELETE FROM rankings WHERE user_id = ?", (user_id,))
-            for table in ("events", "rankings"):
+            no_erasure = f" AND type != '{ERASURE}'"
+            for table, time, also in (("events", "at_s", no_erasure), ("rankings", "logged_s", "")):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE user_id = ? AND {time} >= ?{also}",
+                    (user_id, from_s),
+                )
                 # What a session did before it signed in was done by the same shopper.
                 connection.executemany(
-                    f"DELETE FROM {table} WHERE session_id = ? AND user_id IS NULL",
-                    [(session_id,) for session_id in sessions],
+                    f"DELETE FROM {table} WHERE session_id = ? AND user_id IS NULL AND {time} >= ?",
+                    [(session_id, from_s) for session_id in sessions],
                 )
-            now_s = self._clock()
+            now_s, told = self._clock(), (user_id, json.dumps(sessions), since_s)
             cursor = connection.execute(
-                "INSERT INTO events (event_id, type, at_s, user_id, query, logged_s) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (f"erasure:{uuid.uuid4()}", ERASURE, now_s, user_id, json.dumps(sessions), now_s),
+                "INSERT INTO events (event_id, type, at_s, user_id, query, value, logged_s) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (f"erasure:{uuid.uuid4()}", ERASURE, now_s, *told, now_s),
             )
             seq = cursor.lastrowid
         assert seq is not None

@@ -12,7 +12,8 @@ from features.events.event import BehaviorEvent, EventType
 from features.events.log import ERASURE, Erasure, LogEntry
 
 _SQL_TYPES: dict[type, str] = {EventType: "TEXT", str: "TEXT", int: "INTEGER", float: "REAL"}
-_USER, _QUERY = FIELD_NAMES.index("user_id"), FIELD_NAMES.index("query")
+# Of an erasure: the user, the sessions as JSON, and since when.
+_USER, _QUERY, _VALUE = (FIELD_NAMES.index(name) for name in ("user_id", "query", "value"))
 
 
 def _column(field: EventField) -> str:
@@ -68,7 +69,7 @@ def row_to_entry(row: tuple[Any, ...]) -> LogEntry:
     kind = row[TYPE_PLACE]
     if kind == ERASURE:
         sessions = row[_QUERY]
-        return Erasure(row[_USER], tuple(json.loads(sessions)) if sessions else ())
+        return Erasure(row[_USER], tuple(json.loads(sessions)) if sessions else (), row[_VALUE])
     values = list(row)
     values[TYPE_PLACE] = EventType(kind)
     return BehaviorEvent(*values)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
+from features.controls.choices import Choices
 from features.controls.shops import DEFAULT_SHOP
 from features.events.event import MAX_AHEAD_S, BehaviorEvent
 from features.ingest.status import IngestStatus
@@ -20,17 +21,21 @@ def accept(
     known: Container[str],
     status: IngestStatus,
     shop: str = DEFAULT_SHOP,
+    choices: Choices | None = None,
 ) -> tuple[list[Positioned], IngestStatus]:
     """Those of a batch, arrived by `newest_s`, that are folded, and `status` with its counts.
 
     known: items. The ingress judged the events' times on arrival: whatever it accepted is folded,
     however late that is. One from a far future, which only another writer can have appended, would
-    fade all else.
+    fade all else. choices: who of the shoppers may be learnt from; None: all; the ingress refuses
+    others' events, so these came before the choice.
     """
     accepted, outcomes, unknown = [], Counter[str](), 0
     for seq, event in events:
         if event.at_s - newest_s > MAX_AHEAD_S:
             outcomes["future"] += 1
+        elif choices is not None and not choices.of(event.user_id, event.session_id).learnt:
+            outcomes["objected"] += 1
         else:
             accepted.append((seq, event))
             late = "late" if now_s - event.at_s > LATE_S else "folded"

@@ -9,19 +9,20 @@ delete what you exported when you are done, or name its folder in ingest's `data
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalog.item import Item
+from features.controls.choices import Choices
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.log import every_event
 from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
-from features.store.backends import open_catalog, open_event_log
+from features.store.backends import open_catalog, open_controls, open_event_log
 from features.store.chosen import add_store, store_of
 from features.store.settings import StoreSettings
 
@@ -31,8 +32,13 @@ _ROWS = 10_000  # entries read at once
 def collected(store: StoreSettings) -> Dataset:
     """The catalogue as it is and every event of the archive and the log, in order of time."""
     log, catalog = open_event_log(store), open_catalog(store)
+    learnt = learnt_from(store)
     try:
-        rows = [event_row(event) for event in every_event(log)]
+        rows = [
+            event_row(event)
+            for event in every_event(log)
+            if learnt(event.user_id, event.session_id)
+        ]
         items = pd.DataFrame([_item_row(item) for item in catalog.all()], columns=[*ITEM_COLUMNS])
     finally:
         log.close()
@@ -40,6 +46,8 @@ def collected(store: StoreSettings) -> Dataset:
     events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS])
     if store.archive:
         archived = Archive(store.archive).events()
+        whose = zip(archived["user_id"].tolist(), archived["session_id"].tolist(), strict=True)
+        archived = archived[[learnt(*each) for each in whose]]
         # What is in both is the same event.
         events = pd.concat([archived, conform(events, EVENT_COLUMNS)]).drop_duplicates("event_id")
     events = events.sort_values("at", kind="stable")
@@ -53,6 +61,16 @@ def collected(store: StoreSettings) -> Dataset:
         items=conform(items, ITEM_COLUMNS),
         events=conform(events, EVENT_COLUMNS).reset_index(drop=True),
     )
+
+
+def learnt_from(store: StoreSettings) -> Callable[[str | None, str | None], bool]:
+    """Whether a user and a session may be learnt from, by what they have chosen by now."""
+    controls = open_controls(store)
+    try:
+        choices = Choices(controls).fresh()
+    finally:
+        controls.close()
+    return lambda user_id, session_id: choices.of(user_id, session_id).learnt
 
 
 def _item_row(item: Item) -> dict[str, object]:
@@ -77,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{given.store or store.log_path}: the log holds no event to export", file=sys.stderr)
         return 2
     write_dataset(dataset, given.out)
-    shown = write_rankings(store, given.out / FILE)
+    shown = write_rankings(store, given.out / FILE, learnt_from(store))
     print(
         f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items, {shown} rankings"
     )

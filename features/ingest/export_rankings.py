@@ -5,6 +5,7 @@ and `item_id`, a row says what was shown, with which propensity, to whom it was 
 came of it.
 """
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -42,13 +43,20 @@ SCHEMA = pa.schema(
 )
 
 
-def write_rankings(store: StoreSettings, path: Path) -> int:
-    """Write every ranking that the log still holds; returns how many these are."""
+def write_rankings(
+    store: StoreSettings,
+    path: Path,
+    learnt: Callable[[str | None, str | None], bool] = lambda user_id, session_id: True,
+) -> int:
+    """Write every ranking that the log still holds; returns how many these are.
+
+    learnt: whether a user and a session may be learnt from; others' rankings are left out
+    """
     log = open_event_log(store)
     n = 0
     try:
         with pq.ParquetWriter(path, SCHEMA) as writer:
-            whole = every_ranking(log)
+            whole = (each for each in every_ranking(log) if learnt(each.user_id, each.session_id))
             while rankings := list(islice(whole, _WRITTEN)):
                 n += len(rankings)
                 writer.write_table(table_of(rankings))

@@ -7,13 +7,14 @@ on disk.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from features.behavior.aggregator import uncollected
 from features.catalog.store import Catalog
 from features.catalog.table import ItemTable
+from features.controls.choices import Choices
 from features.controls.shops import DEFAULT_SHOP
 from features.events.event import OF_ANSWERS, BehaviorEvent, EventType
 from features.events.held import HeldEvents
@@ -22,6 +23,7 @@ from features.events.log import Erasure, EventLog, LogEntry
 from features.events.outcomes import Outcomes
 from features.ingest.accepting import accept
 from features.ingest.keeping.erase import Eraser
+from features.ingest.keeping.reset import Past
 from features.ingest.keeping.snapshots import Snapshots
 from features.ingest.settings import IngestSettings
 from features.ingest.status import CONSUMER, IngestStatus
@@ -59,18 +61,20 @@ class Ingest:
         clock: Callable[[], float] = time.time,
         lease: Lease = UNSHARED,
         shop: str = DEFAULT_SHOP,
+        choices: Choices | None = None,
     ) -> None:
+        """choices: of whom nothing may be learnt; None: everybody's events are folded."""
         self.settings, self.lease, self._shop = settings, lease, shop
         self._log, self._catalog, self._offline = log, catalog, offline
         self._eraser, self._clock = eraser, clock
-        self._online = online
+        self._online, self._choices = online, choices
         self._items = ItemTable(prices=settings.store.prices)
         self._catalog_change = 0
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
         self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock, shop)
         self._outcomes = Outcomes(log)
-        self._status = IngestStatus()
+        self._status = IngestStatus().keeping(settings)
         for metric in (EVENTS_WAITING, EVENT_LAG_SECONDS, INGEST_FAILURES):
             metric.labels(shop)  # there from the start: an increase needs a series before
         self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
@@ -145,7 +149,7 @@ class Ingest:
             pass
         self._waiting.expire()
         self._offline.prune(now_s - self.settings.snapshot_retention_s)
-        self._online.prune_sessions(now_s)
+        self._online.prune(now_s)
         if self._erased_since_compaction:
             done = [self._log.compact(), self._online.compact()]
             self._erased_since_compaction = not all(done)
@@ -163,8 +167,9 @@ class Ingest:
         ]
         newest_s = self._log.logged_s(entries[-1][0]) or self._clock()
         accepted, self._status = accept(
-            events, newest_s, self._clock(), self._items.row_of, self._status, self._shop
-        )
+            events, newest_s, self._clock(), self._items.row_of, self._status, self._shop,
+            self._choices and self._choices.fresh(),
+        )  # fmt: skip
         self.lease.check()
         self._waiting.hold(accepted, self._items.row_of)
         self._working.load([event for _, event in accepted])
@@ -192,16 +197,29 @@ class Ingest:
         for seq, entry in entries:
             self.lease.check()
             changed: list[str] = []
-            if isinstance(entry, Erasure) and entry.user_id is not None:
+            if isinstance(entry, Erasure) and entry.user_id and entry.since_s is not None:
+                self._reset(entry.user_id, entry.session_ids, entry.since_s, seq)
+            elif isinstance(entry, Erasure) and entry.user_id is not None:
                 self._snapshots.forget(entry.user_id)
                 changed = self._working.forget(entry.user_id, entry.session_ids, seq)
                 self._snapshots.changed((), changed)
                 self._eraser.erase(entry.user_id, entry.session_ids)
+                if self._choices is not None:
+                    self._choices.forget(entry.user_id, *entry.session_ids)
                 self._log.finish_erasure(seq)
                 self._erased_since_compaction = True
                 total = self._status.erasures_total + 1
                 self._status = replace(self._status, erasures_total=total)
             self._commit(seq, changed)
+
+    def _reset(self, user_id: str, session_ids: Sequence[str], since_s: float, seq: int) -> None:
+        """Forget what was done since then, and nothing from before."""
+        past = Past(self._log, self._offline, self._items.facts, user_id, since_s, seq)
+        self._working.put_back(user_id, session_ids, seq, past.of)
+        self._eraser.erase(user_id, session_ids, since_s)
+        self._snapshots.changed({user_id}, ())
+        self._log.finish_erasure(seq)
+        self._erased_since_compaction = True
 
     def _commit(self, seq: int, changed: list[str]) -> None:
         self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())

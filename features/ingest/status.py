@@ -1,10 +1,12 @@
 """What ingest tells of itself, in the log that it reads."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import orjson
 
+from features.definitions import TTL_S, USER_VIEW
 from features.events.log import EventLog
+from features.ingest.settings import IngestSettings
 
 CONSUMER = "ingest"  # its name among the readers of the log
 
@@ -23,6 +25,20 @@ class IngestStatus:
     erasures_total: int = 0
     failures_total: int = 0
     updated_s: float = 0.0
+    # How long what is kept, enforced every hour: the log; a shopper's features after the last
+    # event; snapshots.
+    retention_s: float = 0.0
+    shopper_retention_s: float = 0.0
+    snapshot_retention_s: float = 0.0
+
+    def keeping(self, settings: IngestSettings) -> "IngestStatus":
+        """The same, with how long the settings have things kept."""
+        return replace(
+            self,
+            retention_s=settings.retention_s,
+            shopper_retention_s=TTL_S[USER_VIEW],
+            snapshot_retention_s=settings.snapshot_retention_s,
+        )
 
     def to_json(self) -> bytes:
         """As it is committed with an offset."""

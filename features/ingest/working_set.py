@@ -1,6 +1,6 @@
 """Ingest's working set: the fold over states that are cached here and kept in the online store."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -114,6 +114,28 @@ class WorkingSet:
             fold.sessions.pop(session_id, None)
         online.delete_user(user_id, session_ids)
         return changed
+
+    def put_back(
+        self,
+        user_id: str,
+        session_ids: Collection[str],
+        seq: int,
+        before: Callable[[BehaviorState], BehaviorState | None],
+    ) -> None:
+        """Have the user known as `before` makes of what is known, and the sessions not at all;
+        `flush` before. Once, through any crash. seq: log position that asks for it.
+        """
+        fold, online = self._fold, self._online
+        known = self.users([user_id]).get(user_id)
+        state = None if known is None else known if known.applied_seq >= seq else before(known)
+        for session_id in session_ids:
+            fold.sessions.pop(session_id, None)
+        fold.users.pop(user_id, None)
+        online.delete_user(user_id, session_ids)
+        if state is not None:
+            fold.users[user_id] = state
+            online.write_users({user_id: state})
+            online.sync()
 
     def users(self, user_ids: Collection[str]) -> dict[str, BehaviorState]:
         """Current states, from here or from the online store."""

@@ -108,11 +108,16 @@ class Archive:
         for batch in self._rankings.batches():
             yield from (unpack(record) for record in batch.column("record").to_pylist())
 
-    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
-        """Leave no row of the user or of the sessions; safe to repeat."""
+    def erase(
+        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+    ) -> None:
+        """Leave no row of the user or of the sessions; safe to repeat.
+
+        since_s: only events of this time and later, and rankings of its day and later
+        """
         with self.lock:
-            self._events.erase(user_id, session_ids)
-            self._rankings.erase(user_id, session_ids)
+            self._events.erase(user_id, session_ids, since_s)
+            self._rankings.erase(user_id, session_ids, since_s)
 
     def delete(self) -> None:
         """Leave nothing; safe to repeat."""

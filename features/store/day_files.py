@@ -48,18 +48,28 @@ class DayFiles:
             with self._files.open_input_file(f"{self._root}/{day}") as file:
                 yield from pq.ParquetFile(file).iter_batches(_ROWS)
 
-    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
-        """Leave no row of the user or of the sessions; safe to repeat."""
+    def erase(
+        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+    ) -> None:
+        """Leave no row of the user or of the sessions; safe to repeat.
+
+        since_s: only in the days from then on, of which an `at` says more where rows have one
+        """
         columns = {"user_id": [user_id], "session_id": sorted(session_ids)}
         for day in self._days():
+            if since_s is not None and day < _day(since_s):
+                continue
             keys = self._read(day, list(columns))
             gone = pa.array([False] * keys.num_rows)
             for column, ids in columns.items():
                 values = pa.array(ids, pa.string())
                 found = pc.is_in(keys[column].cast(pa.string()), value_set=values)
                 gone = pc.or_(gone, found)
-            if pc.any(gone).as_py():
-                self._write(day, self._read(day).filter(pc.invert(gone)))
+            rows = self._read(day) if pc.any(gone).as_py() else None
+            if rows is not None and since_s is not None and "at" in rows.column_names:
+                gone = pc.and_(gone, pc.greater_equal(rows["at"], since_s))
+            if rows is not None:
+                self._write(day, rows.filter(pc.invert(gone)))
 
     def prune(self, before_s: float) -> None:
         """Drop the days that ended before."""

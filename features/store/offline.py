@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.behavior.state import BehaviorState
+from features.behavior.state_rows import StateRow
 from features.definitions import COLUMNS, CREATED, JOIN_KEY, SESSION_VIEW, TIMESTAMP, USER_VIEW
 
 _TIME = pa.timestamp("us", "UTC")
@@ -116,15 +118,30 @@ class OfflineStore:
             for path in files[:-1]:
                 path.unlink()
 
-    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
-        """Rewrite every file that holds a row of the user or of one of the sessions."""
+    def erase(
+        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+    ) -> None:
+        """Rewrite every file that holds a row of the user or of one of the sessions.
+
+        since_s: only rows that have seen events of this time or later
+        """
+        since = None if since_s is None else (TIMESTAMP, _scalar(since_s))
         for view, ids in ((USER_VIEW, {user_id}), (SESSION_VIEW, set(session_ids))):
             for path in self._files(view):
-                erase_rows(path, JOIN_KEY[view], ids)
+                erase_rows(path, JOIN_KEY[view], ids, since)
+
+    def user_before(self, user_id: str, at_s: float) -> BehaviorState | None:
+        """The newest state of a user that has seen nothing of `at_s` and later; None: no such."""
+        wanted = (pc.field(JOIN_KEY[USER_VIEW]) == user_id) & (pc.field(TIMESTAMP) < _scalar(at_s))
+        tables = [pq.read_table(path, filters=wanted) for path in self._files(USER_VIEW)]
+        rows = [row for table in tables for row in table.to_pylist()]
+        if not rows:
+            return None
+        return StateRow(max(rows, key=lambda row: (row["applied_seq"], row[CREATED]))).state()
 
     def prune(self, before_s: float) -> None:
         """Drop snapshots that were written before, however old the events are that they show."""
-        before = pa.scalar(int(before_s * 1e6), pa.int64()).cast(_TIME)
+        before = _scalar(before_s)
         for view in COLUMNS:
             for path in self._files(view):
                 oldest = pc.min(pq.read_table(path, columns=[CREATED])[CREATED])
@@ -137,15 +154,28 @@ class OfflineStore:
         return sorted(path for path in files if path.name != _EMPTY)
 
 
-def erase_rows(path: Path, column: str, ids: Collection[str]) -> bool:
-    """Rewrite a Parquet file without the rows whose `column` is in `ids`; True if it had any."""
+def erase_rows(
+    path: Path, column: str, ids: Collection[str], since: tuple[str, pa.Scalar] | None = None
+) -> bool:
+    """Rewrite a Parquet file without the rows whose `column` is in `ids`; True if it had any.
+
+    since: a column and its least value of such rows; None: all of them
+    """
     values = pa.array(sorted(ids), pa.string())
     keys = pq.read_table(path, columns=[column])[column].combine_chunks().cast(pa.string())
     to_erase = pc.is_in(keys, value_set=values)
+    if since is not None:
+        name, least = since
+        times = pq.read_table(path, columns=[name])[name].combine_chunks()
+        to_erase = pc.and_(to_erase, pc.greater_equal(times, least))
     if not pc.any(to_erase).as_py():
         return False
     _replace(pq.read_table(path).filter(pc.invert(to_erase)), path)
     return True
+
+
+def _scalar(at_s: float) -> pa.Scalar:
+    return pa.scalar(int(at_s * 1e6), pa.int64()).cast(_TIME)
 
 
 def _conformed(table: pa.Table, wanted: pa.Schema) -> pa.Table:

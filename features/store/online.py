@@ -115,9 +115,10 @@ class OnlineFeatures:
         self._rows.delete(USER_VIEW, [user_id])
         self._rows.delete(SESSION_VIEW, session_ids)
 
-    def prune_sessions(self, now_s: float) -> None:
-        """Delete sessions that have been idle for longer than their TTL."""
-        self._rows.prune_sessions(now_s - TTL_S[SESSION_VIEW])
+    def prune(self, now_s: float) -> None:
+        """Delete shoppers and sessions that have been idle for longer than their TTL."""
+        for view in (USER_VIEW, SESSION_VIEW):
+            self._rows.prune(view, now_s - TTL_S[view])
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""

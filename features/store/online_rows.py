@@ -19,7 +19,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
 from features.behavior.state_rows import BEHAVIOR_COLUMNS, PACKED
-from features.definitions import COLUMNS, JOIN_KEY, PACKED_VIEWS, RANKER, SESSION_VIEW, TTL_S
+from features.definitions import COLUMNS, JOIN_KEY, PACKED_VIEWS, RANKER, TTL_S
 from features.sqlite_file import SqliteFile
 
 _KEY_VERSION = 3
@@ -50,7 +50,7 @@ class OnlineRows(Protocol):
         """Bring what was written to the disk, where that is ours to do."""
         ...
 
-    def prune_sessions(self, before_s: float) -> None:
+    def prune(self, view: str, before_s: float) -> None:
         """Delete session rows whose newest event is older."""
         ...
 
@@ -130,10 +130,10 @@ class SqliteRows:
             with wal.open("rb") as file:
                 os.fsync(file.fileno())
 
-    def prune_sessions(self, before_s: float) -> None:
+    def prune(self, view: str, before_s: float) -> None:
         with self._file.write() as connection:
             connection.execute(
-                f"DELETE FROM {self._table(SESSION_VIEW)} WHERE event_ts < ?",
+                f"DELETE FROM {self._table(view)} WHERE event_ts < ?",
                 (_feast_time(datetime.fromtimestamp(before_s, UTC)),),
             )
 
@@ -189,7 +189,7 @@ class RedisRows:
     def sync(self) -> None:
         pass  # `appendfsync` of the server decides
 
-    def prune_sessions(self, before_s: float) -> None:
+    def prune(self, view: str, before_s: float) -> None:
         pass  # they expire
 
     def compact(self) -> bool:

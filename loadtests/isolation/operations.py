@@ -53,6 +53,10 @@ WITH_A_NAME: dict[str, Callable[[str], Call]] = {
         "GET", "/v1/items", params={"cursor": urlsafe_b64encode(name.encode()).decode(), "limit": 2}
     ),
     "user_features": lambda name: Call("GET", f"/v1/users/{_in(name)}/features"),
+    "get_user_preferences": lambda name: Call("GET", f"/v1/users/{_in(name)}/preferences"),
+    "get_session_preferences": lambda name: Call("GET", f"/v1/sessions/{_in(name)}/preferences"),
+    "export_user": lambda name: Call("GET", f"/v1/users/{_in(name)}/export"),
+    "get_erasure": lambda name: Call("GET", f"/v1/erasures/{_in(name)}"),
     "rank_candidates": lambda name: Call(
         "POST",
         "/v1/rank",
@@ -110,6 +114,12 @@ WITH_A_NAME: dict[str, Callable[[str], Call]] = {
         "POST", "/v1/items/import", content=orjson.dumps(_item(name))
     ),
     "delete_item": lambda name: Call("DELETE", f"/v1/items/{_in(name)}"),
+    "put_user_preferences": lambda name: Call(
+        "PUT", f"/v1/users/{_in(name)}/preferences", {"personal": True}
+    ),
+    "put_session_preferences": lambda name: Call(
+        "PUT", f"/v1/sessions/{_in(name)}/preferences", {"personal": True}
+    ),
     "erase_user": lambda name: Call("DELETE", f"/v1/users/{_in(name)}"),
     "get_shop": lambda name: Call("GET", f"/v1/shops/{_in(name)}"),
     "put_shop": lambda name: Call("PUT", f"/v1/shops/{_in(name)}", {}),
@@ -124,6 +134,7 @@ ONCE: dict[str, Callable[[str], Call]] = {
     "put_experiment": lambda name: Call("PUT", f"/v1/experiments/{_in(name)}", _arms(name)),
 }
 WITHOUT_A_NAME: dict[str, Call] = {
+    "list_accesses": Call("GET", "/v1/audit"),
     "list_experiments": Call("GET", "/v1/experiments"),
     "list_placements": Call("GET", "/v1/placements"),
     "list_answers": Call("GET", "/v1/answers"),

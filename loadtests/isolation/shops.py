@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-SCOPES = ["admin", "events", "items", "rank"]
+SCOPES = ["admin", "events", "items", "rank", "shoppers"]
 PATIENCE_S = 60.0
 SHARED = ("both-item", "both-user", "both-session")  # ids that every shop has, with its own meaning
 

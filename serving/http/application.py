@@ -23,6 +23,9 @@ from serving.http.openapi import document
 from serving.http.pages import add_console, add_docs, add_pages, add_snippet
 from serving.http.pictures.routes import add_pictures
 from serving.http.receiving import BodyLimits
+from serving.http.rights.data import DataRoutes
+from serving.http.rights.preferences import Preferences
+from serving.http.rights.routes import PreferenceRoutes
 from serving.http.routes.events import EventRoutes
 from serving.http.routes.experiments import add_experiments
 from serving.http.routes.items import ItemRoutes
@@ -101,6 +104,10 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_pictures(app, endpoints.shops, endpoints.keys)
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
+    preferences = Preferences(endpoints.clock)
+    PreferenceRoutes(endpoints.shops, preferences).add_to(app, endpoints.keys)
+    data = DataRoutes(endpoints.shops, endpoints.status, preferences)
+    data.add_to(app, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_placements(app, endpoints.shops, endpoints.keys)

@@ -7,6 +7,8 @@ from serving.http.labels import examples as label_examples
 from serving.http.labels import schemas as labels
 from serving.http.pictures import examples as picture_examples
 from serving.http.problems import Problem
+from serving.http.rights import examples as right_examples
+from serving.http.rights import schemas as rights
 from serving.http.schemas import (
     events,
     examples,
@@ -52,6 +54,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     items.PictureOut,
     users.MergeRequest,
     users.UserFeatures,
+    *rights.MODELS,
     rerank.TextsRerank,
     rerank.DocumentsRerank,
     rerank.TextScore,
@@ -85,7 +88,12 @@ MODELS: tuple[type[BaseModel], ...] = (
     operations.Accepted,
     Problem,
 )
-EXAMPLES = {**examples.EXAMPLES, **label_examples.EXAMPLES, **picture_examples.EXAMPLES}
+EXAMPLES = {
+    **examples.EXAMPLES,
+    **label_examples.EXAMPLES,
+    **picture_examples.EXAMPLES,
+    **right_examples.EXAMPLES,
+}
 ABOUT = """\
 Ranking for storefronts: search, recommendations and the order of what you offer.
 
@@ -134,8 +142,21 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("/v1/items", "/v1/items/import", "/v1/items/{item_id}", "/v1/items/{item_id}/image"),
     ),
     "Shoppers": (
-        "What is known of a shopper. Scope `admin`.",
-        ("/v1/users/{user_id}", "/v1/users/{user_id}/features"),
+        "What is known of a shopper, what became of an erasure, who looked. Scope `admin`.",
+        (
+            "/v1/users/{user_id}",
+            "/v1/users/{user_id}/features",
+            "/v1/erasures/{receipt}",
+            "/v1/audit",
+        ),
+    ),
+    "Rights": (
+        "What a shopper may ask for and decide. Scope `shoppers`.",
+        (
+            "/v1/users/{user_id}/preferences",
+            "/v1/sessions/{session_id}/preferences",
+            "/v1/users/{user_id}/export",
+        ),
     ),
     "Experiments": (
         "What the shop tries, and by which versions of the ranker. Scope `admin`.",

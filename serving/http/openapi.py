@@ -18,6 +18,7 @@ from serving.http.schemas.examples import Example
 _CONFLICTING = (
     "put_experiment", "delete_experiment", "put_answer", "put_classifier", "put_shop",
     "delete_shop", "put_shop_key", "delete_shop_key", "import_items", "import_events",
+    "put_user_preferences", "put_session_preferences",
 )  # fmt: skip
 _NAMING = ("classify", "post_texts")  # their bodies name what may not be there
 _DONE = {"200": "The answer.", "202": "Taken, and on disk.", "204": "Gone."}

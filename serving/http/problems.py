@@ -52,7 +52,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "this key has no scope 'items'", None),
     "404": ("There is no such item (`unknown_item`), answer (`unknown_answer`), experiment "
             "(`unknown_experiment`), classifier (`unknown_classifier`), page (`unknown_page`), "
-            "picture (`no_picture`), reading (`no_reading`), shop (`unknown_shop`), key "
+            "picture (`no_picture`), reading (`no_reading`), erasure "
+            "(`unknown_receipt`), shop (`unknown_shop`), key "
             "(`unknown_key`) or path (`not_found`); or nobody looks at pictures (`pictures_off`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
     "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",

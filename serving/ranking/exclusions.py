@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from features.behavior.matrix import Shopper
-from features.behavior.unwanted import hidden_items
+from features.behavior.unwanted import hidden_items, hidden_kinds
 from serving.ranking.request import Recommend, Search, Source
 from serving.ranking.values import Known, ShopperState, Unknown
 from serving.search.filters import NO_FILTERS
@@ -25,6 +25,10 @@ def for_shopper(source: Source, states: Shopper, at_s: float) -> Source:
     left_out: set[str] = set()
     if isinstance(source, Recommend) or (isinstance(source, Search) and not source.query):
         left_out = hidden_items((states.user, states.session))
+        kinds = hidden_kinds((states.user, states.session))
+        if any(kinds):
+            filters = filters.without_kinds(*kinds)
+            source = replace(source, filters=filters)
     if filters.bought_within_s is not None:
         left_out |= set(_bought(states, at_s - filters.bought_within_s))
     return replace(source, filters=filters.without(left_out)) if left_out else source

@@ -144,7 +144,7 @@ class RankingPipeline:
         if candidates.sort_key is not None:
             return Route.COLD_START, Reason.SORTED
         if not self._knows_enough(context, resolved.source, resolved.evidence):
-            return Route.COLD_START, Reason.NEW_SHOPPER
+            return Route.COLD_START, context.why_unknown
         return Route.MODEL, None
 
     async def judge(self, resolved: Resolved) -> Judged:
@@ -152,8 +152,8 @@ class RankingPipeline:
         route, reason = self.way(resolved)
         if route is Route.MODEL:
             return await self._by_model(resolved)
-        if reason is Reason.NEW_SHOPPER:
-            return await self._for_new_shopper(resolved)
+        if reason is not None and reason is resolved.context.why_unknown:
+            return await self._for_new_shopper(resolved, reason)
         return self.by_rules(resolved, route, reason)
 
     def told(self, resolved: Resolved, slate: Slate) -> None:
@@ -173,7 +173,7 @@ class RankingPipeline:
                 found = await self._sources.kinds(shop, shopper.states, kind, source.filters)
             if isinstance(shopper, Unavailable):
                 return found, Reason.FEATURES_UNAVAILABLE
-            return found, Reason.NEW_SHOPPER if isinstance(shopper, Unknown) else None
+            return found, context.why_unknown if isinstance(shopper, Unknown) else None
 
     async def _by_model(self, resolved: Resolved) -> Judged:
         """By the model: all candidates, or the best by rules when there is no time for more."""
@@ -184,7 +184,7 @@ class RankingPipeline:
             return self.by_rules(resolved, Route.FALLBACK, Reason.of(error.code))
         return Judged(by.resolved, by.scores, Route.MODEL, by.reason, by.rival)
 
-    async def _for_new_shopper(self, resolved: Resolved) -> Judged:
+    async def _for_new_shopper(self, resolved: Resolved, reason: Reason) -> Judged:
         """By the rules of the arm, or by those of both arms that share the slate."""
         own, teams = resolved.assignment.rules.cold_start, resolved.assignment.teams
         with resolved.stages.stage(Stage.RULES):
@@ -192,7 +192,7 @@ class RankingPipeline:
             rival = scores if teams is not None else None
             if teams is not None and teams[1].rules.cold_start != own:
                 rival = await self._cold_start_scores(resolved, teams[1].rules.cold_start)
-        return Judged(resolved, scores, Route.COLD_START, Reason.NEW_SHOPPER, rival)
+        return Judged(resolved, scores, Route.COLD_START, reason, rival)
 
     async def _cold_start_scores(self, resolved: Resolved, rules: ColdStartRules) -> Scores:
         own = resolved.shop.rules.cold_start  # of the deployment, which knows no arms

@@ -11,7 +11,7 @@ from serving.search.recommender import Likeness
 from serving.search.understanding.wishes import Understood
 from serving.shops.placements.placement import Strategy
 from serving.shops.rules import Boost
-from serving.types import Cause
+from serving.types import Cause, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Context:
     at_s: unix seconds that "now" means; deadline_s: on the monotonic clock
     boosts: beside those of the rules; max_boost: how far all of them together may move an item;
     user_context: a sentence about what is wanted, as the shopper wrote it; understood: what it asks
-    for, and leanings: what of it lifts items, once it was read (wishes.py)
+    for, and leanings: what of it lifts items, once it was read (wishes.py); personal: False: the
+    answer is everybody's: there are no ids, and nothing is left to chance
     """
 
     ranking_id: str
@@ -43,6 +44,12 @@ class Context:
     user_context: str | None = None
     understood: Understood | None = None
     leanings: tuple[Boost, ...] = ()
+    personal: bool = True
+
+    @property
+    def why_unknown(self) -> Reason:
+        """Why rules rank where nothing is known of who asks."""
+        return Reason.NEW_SHOPPER if self.personal else Reason.NOT_PERSONAL
 
     def part(self, n: int) -> slice:
         """The places that are asked for of a slate of `n`."""

@@ -31,6 +31,7 @@ class Filters:
     min_price: float | None = None
     max_price: float | None = None
     exclude_item_ids: tuple[str, ...] = ()
+    exclude_categories: tuple[str, ...] = ()
     available: bool | None = True
     bought_within_s: float | None = None
     also: "Filters | None" = None
@@ -45,6 +46,14 @@ class Filters:
     def without(self, item_ids: Collection[str]) -> "Filters":
         """These filters, and none of `item_ids`."""
         return replace(self, exclude_item_ids=(*self.exclude_item_ids, *item_ids))
+
+    def without_kinds(self, brands: Collection[str], categories: Collection[str]) -> "Filters":
+        """These filters, and nothing of these brands and below these category paths."""
+        return replace(
+            self,
+            exclude_brands=(*self.exclude_brands, *brands),
+            exclude_categories=(*self.exclude_categories, *categories),
+        )
 
     @property
     def asks_of_the_item(self) -> bool:
@@ -80,6 +89,8 @@ def allowed(
         keep[known] &= _wanted(table, attributes, at, filters)
     if filters.exclude_brands:
         keep[known] &= ~table.of_brand(at, *filters.exclude_brands)
+    for path in filters.exclude_categories:
+        keep[known] &= ~table.in_category(at, path)
     if filters.exclude_item_ids:
         keep[known] &= ~np.isin(at, table.rows(filters.exclude_item_ids))
     if filters.also is not None:

@@ -23,8 +23,8 @@ class EventWriter(Protocol):
         """Durable when it returns."""
         ...
 
-    def erase_user(self, user_id: str) -> object:
-        """Forget a user here, and let every reader of the log know."""
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        """Forget a user here, and let every reader of the log know: by the entry at this place."""
         ...
 
 
@@ -58,9 +58,10 @@ class Intake:
                 events = [replace(event, traceparent=traceparent) for event in events]
             return await self._room.do(lambda: self._append(events))
 
-    async def erase_user(self, user_id: str) -> None:
-        """Erase the events, features and rankings of a shopper, by pseudonym."""
-        await self._room.do(lambda: self._log.erase_user(user_id))
+    async def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        """Erase the events, features and rankings of a shopper, by pseudonym; at which position of
+        the log ingest meets it. since_s: only of this time and later."""
+        return await self._room.do(lambda: self._log.erase_user(user_id, since_s))
 
     def close(self) -> None:
         """Take no more; what is under way ends."""

@@ -34,6 +34,15 @@ class Pseudonyms:
         """The pseudonym of a session id; another space than users."""
         return self._of("session", session_id)
 
+    def both(self, user_id: str | None, session_id: str | None) -> tuple[str | None, str | None]:
+        """Of who asks."""
+        return self.user(user_id), self.session(session_id)
+
+    def receipt(self, pseudonym: str, at_ms: int) -> str:
+        """Of an erasure at a time, 32 hex digits; who lacks the secret learns nothing from it."""
+        told = f"erasure:{pseudonym}:{at_ms}".encode()
+        return hmac.new(self._secret, told, hashlib.sha256).hexdigest()[:32]
+
     def _of(self, kind: str, raw: str | None) -> str | None:
         if raw is None:
             return None

@@ -20,6 +20,7 @@ from serving.shops.experiments import Experiment, Holdout, model_versions
 from serving.shops.exploration import Exploration
 from serving.shops.placements.page import Pages, check_pages
 from serving.shops.placements.placement import Placements
+from serving.shops.rights.promises import Promises
 from serving.shops.rule import Rule, overlaid
 from serving.shops.together import check_aims, check_arms, check_together
 
@@ -164,6 +165,7 @@ class Rules(Rule):
     pins: list[Pin] = []
     diversity: Diversity = Diversity()
     fatigue: Fatigue = Fatigue()
+    rights: Promises = Promises()
     exploration: Exploration = Exploration()
     experiments: list[Experiment] = []
     holdout: Holdout = Holdout()

@@ -7,12 +7,13 @@ from typing import Protocol
 from features.behavior.matrix import Shopper
 from features.controls.store import Documents
 from features.events.event import BehaviorEvent
-from features.events.log import AppendResult, RankingRecord
+from features.events.log import AppendResult, LogEntry, RankingRecord
 from serving.errors import ConflictError, ShopOpeningError
 from serving.search.retrieval import Retrieval
 from serving.search.suggest.suggestions import Suggestions
 from serving.shops.alerts.watch import Watch
 from serving.shops.answers.answers import Answers
+from serving.shops.choices.following import ShoppersChoices
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
@@ -20,6 +21,8 @@ from serving.shops.labels.counting import LabelCounts
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.reserve import Reserve
+from serving.shops.rights.audit import Audit
+from serving.shops.rights.erasures import Erasures
 from serving.shops.rules import Rules
 from serving.shops.steering.steering import Steering
 from serving.shops.upkeep import Upkeep
@@ -43,6 +46,14 @@ class ShopLog(Protocol):
 
     def append(self, events: Sequence[BehaviorEvent]) -> AppendResult:
         """Keep events; durable when it returns."""
+        ...
+
+    def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
+        """Up to `limit` entries behind `after_seq`, in order."""
+        ...
+
+    def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
+        """Up to `limit` rankings behind `after_seq`, in order of their own."""
         ...
 
     def append_rankings(self, rankings: Sequence[RankingRecord]) -> None:
@@ -78,6 +89,9 @@ class Shop:
     upkeep: Upkeep
     answers: Answers
     controls: Documents
+    choices: ShoppersChoices
+    audit: Audit
+    erasures: Erasures
     steering: Steering
     classifiers: Classifiers
     label_counts: LabelCounts

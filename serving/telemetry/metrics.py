@@ -187,10 +187,11 @@ SHADOW_SECONDS = Histogram(
 
 EVENTS = Counter(
     "vitrine_events_total",
-    "Behaviour events posted by outcome: accepted, duplicate, rejected (bad), refused (no room).",
+    "Behaviour events posted by outcome: accepted, duplicate, rejected (bad), refused (no room), "
+    "objected (of a shopper who may not be learnt from).",
     ("shop", "outcome"),
 )
-for _outcome in ("accepted", "duplicate", "rejected", "refused"):
+for _outcome in ("accepted", "duplicate", "rejected", "refused", "objected"):
     EVENTS.labels(DEFAULT_SHOP, _outcome)  # there from the start: an increase needs a series before
 KEY_RELOADS = Counter(
     "vitrine_key_reloads_total", "Changes of the key file: taken, or refused.", ("outcome",)

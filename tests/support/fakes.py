@@ -29,7 +29,13 @@ from features.catalog.prices import Prices
 from features.catalog.store import CatalogChanges, Edit
 from features.controls.store import KEPT_MINUTES
 from features.events.event import BehaviorEvent, EventType
-from features.events.log import AppendResult, ChangesMissedError, ItemChanges, RankingRecord
+from features.events.log import (
+    AppendResult,
+    ChangesMissedError,
+    ItemChanges,
+    LogEntry,
+    RankingRecord,
+)
 from features.events.space import Space, Trimmed
 from serving.experiments.assignment import Assignment
 from serving.models.batcher import RankerJob, RankerReply
@@ -299,6 +305,7 @@ class FakeLog:
     events: dict[str, BehaviorEvent] = field(default_factory=dict)
     rankings: list[RankingRecord] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
+    erased_since: list[float | None] = field(default_factory=list)
     error: Exception | None = None
     gate: threading.Event | None = None
 
@@ -318,9 +325,17 @@ class FakeLog:
             raise self.error
         self.rankings.extend(rankings)
 
-    def erase_user(self, user_id: str) -> int:
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
         self.erased.append(user_id)
+        self.erased_since.append(since_s)
         return len(self.erased)
+
+    def read(self, after_seq: int, limit: int) -> list[tuple[int, LogEntry]]:
+        told: list[tuple[int, LogEntry]] = [*enumerate(self.events.values(), 1)]
+        return told[after_seq : after_seq + limit]
+
+    def read_rankings(self, after_seq: int, limit: int) -> list[tuple[int, RankingRecord]]:
+        return [*enumerate(self.rankings, 1)][after_seq : after_seq + limit]
 
     def status(self, consumer: str) -> bytes | None:
         return b'{"lag_s": 0.5}'

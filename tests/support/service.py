@@ -42,6 +42,7 @@ from serving.settings import Settings
 from serving.shops.alerts.watch import Watch
 from serving.shops.answers.answers import Answers
 from serving.shops.answers.kept import KeptAnswers
+from serving.shops.choices.following import ShoppersChoices
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
@@ -50,6 +51,8 @@ from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.registry.registry import Registry
 from serving.shops.reserve import Reserve
+from serving.shops.rights.audit import Audit
+from serving.shops.rights.erasures import Erasures
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop, Shops
 from serving.shops.steering.steering import Steering
@@ -142,6 +145,7 @@ def shop_of(
     suggestions.rebuild(NOW_S)
     log = log or FakeLog()
     controls = controls or FakeControls()
+    pseudonyms = pseudonyms or Pseudonyms(b"0123456789abcdef")
     catalog = FakeCatalog() if catalog is None else catalog  # an empty one is false
     reserve = Reserve(space or FakeSpace(), every_s=0)
     return Shop(
@@ -149,7 +153,7 @@ def shop_of(
         items=items,
         retrieval=retrieval,
         suggestions=suggestions,
-        pseudonyms=pseudonyms or Pseudonyms(b"0123456789abcdef"),
+        pseudonyms=pseudonyms,
         shoppers=shoppers or FakeShoppers(),
         log=log,
         reserve=reserve,
@@ -157,6 +161,9 @@ def shop_of(
         upkeep=Upkeep(catalog, reserve),
         answers=Answers(KeptAnswers(controls), reserve, FakeVectors(items._tokenizer)),
         controls=controls,
+        choices=ShoppersChoices(controls),
+        audit=Audit(controls, lambda: NOW_S),
+        erasures=Erasures(controls, pseudonyms, log.offset, lambda: NOW_S),
         steering=Steering(rules, controls, offered=offered),
         classifiers=Classifiers(controls, EncoderProfile.ENGLISH),
         label_counts=LabelCounts(controls),

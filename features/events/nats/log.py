@@ -115,24 +115,28 @@ class NatsEventLog:
     def status(self, consumer: str) -> bytes | None:
         return last_progress(self._streams, consumer).status
 
-    def erase_user(self, user_id: str) -> int:
-        streams = self._streams
+    def erase_user(self, user_id: str, since_s: float | None = None) -> int:
+        from_s = 0.0 if since_s is None else since_s
         sessions = {
             session_id
             for kind in STREAMS
             for stored in self._of(kind, user_id)
-            if (session_id := _session_of(kind, stored))
+            if (session_id := _session_of(kind, stored, from_s))
         }
         # First: who asks again when there was no room must find the sessions still there.
-        erasure_seq = self._append_erasure(user_id, sorted(sessions))
+        erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
         for kind, stream in STREAMS.items():
             found = list(self._of(kind, user_id))
             # What a session did before it signed in was done by the same shopper.
             for session_id in sessions:
                 found += self._of(kind, None, session_id)
-            streams.erase(
+            self._streams.erase(
                 stream,
-                [each.seq for each in found if kind == "ranking" or each.seq < erasure_seq],
+                [
+                    each.seq
+                    for each in found
+                    if _at_s(kind, each) >= from_s and (kind == "ranking" or each.seq < erasure_seq)
+                ],
             )
         return erasure_seq
 
@@ -183,8 +187,8 @@ class NatsEventLog:
         self._streams.erase("rankings", known.values())
         return entries
 
-    def _append_erasure(self, user_id: str, sessions: Sequence[str]) -> int:
-        erasure = {"type": ERASURE, "user_id": user_id, "sessions": sessions}
+    def _append_erasure(self, user_id: str, sessions: Sequence[str], since_s: float | None) -> int:
+        erasure = {"type": ERASURE, "user_id": user_id, "sessions": sessions, "since_s": since_s}
         subject = self._streams.layout.subject("erasure", str(uuid.uuid4()))
         return self._streams.put_one(subject, orjson.dumps(erasure), self._clock())
 
@@ -198,7 +202,17 @@ def _event_entry(event: BehaviorEvent) -> Entry:
     return Entry(event.event_id, event.user_id, event.session_id, content)
 
 
-def _session_of(kind: Kind, stored: Stored) -> str | None:
+def _at_s(kind: Kind, stored: Stored) -> float:
+    if kind == "ranking":
+        return unpack(stored.content).at_s
+    at_s: float = orjson.loads(stored.content)["at_s"]
+    return at_s
+
+
+def _session_of(kind: Kind, stored: Stored, from_s: float) -> str | None:
+    """Of what was done from then on."""
+    if _at_s(kind, stored) < from_s:
+        return None
     if kind == "ranking":
         return unpack(stored.content).session_id
     session_id: str | None = orjson.loads(stored.content)["session_id"]
@@ -208,5 +222,5 @@ def _session_of(kind: Kind, stored: Stored) -> str | None:
 def _entry(stored: Stored) -> LogEntry:
     values = orjson.loads(stored.content)
     if values["type"] == ERASURE:
-        return Erasure(values["user_id"], tuple(values["sessions"]))
+        return Erasure(values["user_id"], tuple(values["sessions"]), values.get("since_s"))
     return event_of(values)

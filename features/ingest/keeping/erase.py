@@ -25,12 +25,17 @@ class Eraser:
         self._copies = copies
         self._archive = archive
 
-    def erase(self, user_id: str, session_ids: Collection[str]) -> None:
-        """Leave no row of the user or of the sessions; safe to repeat."""
-        self._offline.erase(user_id, session_ids)
+    def erase(
+        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+    ) -> None:
+        """Leave no row of the user or of the sessions; safe to repeat.
+
+        since_s: only what was done from then on; imported data sets are older, and stay
+        """
+        self._offline.erase(user_id, session_ids, since_s)
         if self._archive is not None:
-            self._archive.erase(user_id, session_ids)
-        for folder in self._dataset_folders:
+            self._archive.erase(user_id, session_ids, since_s)
+        for folder in self._dataset_folders if since_s is None else ():
             erase_in_dataset(folder, user_id, session_ids)
         for path in self._copies:
             if path.is_file():

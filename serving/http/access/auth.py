@@ -36,6 +36,7 @@ class Scope(StrEnum):
     EVENTS = "events"
     ITEMS = "items"
     ADMIN = "admin"
+    SHOPPERS = "shoppers"  # what one shopper may ask for and decide, for all of them
     SHOPS = "shops"  # of the installation: which shops there are, and nothing in them
 
 

@@ -23,11 +23,11 @@ from serving.http.schemas.rankings import (
     SearchRequest,
     SearchResponse,
 )
-from serving.http.schemas.wire import Id, Query, UserContext, Wire
+from serving.http.schemas.wire import Id, Personalize, Query, UserContext, Wire
 from serving.shops.shop import Shop, Shops
 from serving.telemetry.stages import Stages
 
-_SHOPPER = ("user_id", "session_id")
+_SHOPPER = ("user_id", "session_id", "personalize")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -45,6 +45,7 @@ class ExplainRequest(Wire):
     user_context: UserContext | None = None
     user_id: Id | None = None
     session_id: Id | None = None
+    personalize: Personalize = True
 
     @field_validator("item_ids")
     @classmethod

@@ -41,6 +41,7 @@ def response(slate: Slate) -> dict[str, Any]:
         "ranking_id": slate.context.ranking_id,
         "route": slate.route.value,
         "reason": slate.reason.value if slate.reason else None,
+        **({} if slate.context.personal else {"personal": False}),
         "model_version": slate.scores.model_version,
         "items": items,
         **({"exclude_bought": slate.exclusion.value} if slate.exclusion else {}),

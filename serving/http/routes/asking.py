@@ -43,15 +43,18 @@ class Contexts:
         return min(given_s, limits.max_budget_s)
 
     def of(self, shop: Shop, body: Asking, stages: Stages) -> Context:
-        """Who asks, when, and until when."""
+        """Who asks, when, and until when; nobody, where the answer is not to be personal."""
         given = body.context
+        user_id, session_id = ids = shop.pseudonyms.both(body.user_id, body.session_id)
+        personal = body.personalize and shop.choices.of(*ids).used
         return Context(
             ranking_id=uuid.uuid4().hex,
             at_s=given.at.timestamp() if given.at else self._clock(),
             # The wait before this process is of the budget, too.
             deadline_s=time.monotonic() - stages.waited_s + self.budget_s(body),
-            user_id=shop.pseudonyms.user(body.user_id),
-            session_id=shop.pseudonyms.session(body.session_id),
+            user_id=user_id if personal else None,
+            session_id=session_id if personal else None,
+            personal=personal,
             locale=given.locale,
             device=given.device,
             page=given.page,

@@ -17,7 +17,7 @@ from serving.errors import LogFullError
 from serving.http.bodies import json_response
 from serving.http.middleware import problem
 from serving.http.openapi import ref
-from serving.http.routes.event_entries import RefusedError, judge_events, kept
+from serving.http.routes.event_entries import OBJECTED, RefusedError, judge_events, kept
 from serving.http.routes.item_import import MOST_ERRORS, NDJSON, batches, lines, lines_of
 from serving.http.schemas.events import EventIn, EventsImported, RejectedLine
 from serving.shops.shop import Shop, ShopLog, Shops
@@ -125,7 +125,7 @@ class EventImport:
                 raise RefusedError("invalid_event", "at: an import tells when it happened")
             if event.at.timestamp() < _EARLIEST_S:
                 raise RefusedError("event_too_old", "at: before the year 2000")
-            return kept(event, shop.pseudonyms, now_s)
+            return kept(event, shop, now_s)
 
         good = [(number, line) for number, line in batch if line is not None]
         judged = await asyncio.to_thread(judge_events, good, keep)
@@ -145,7 +145,9 @@ class EventImport:
         }
         for name, count in counts.items():
             done[name] += count
-            EVENTS.labels(shop.name, name.removesuffix("s")).inc(count)
+        counts["rejected"] -= judged.objected  # apart from what is bad: that tells of a mistake
+        for outcome, count in {**counts, OBJECTED: judged.objected}.items():
+            EVENTS.labels(shop.name, outcome.removesuffix("s")).inc(count)
         done["lines"] = batch[-1][0]
         done["errors"] += [
             RejectedLine(line=number, code=code, detail=detail)

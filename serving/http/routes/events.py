@@ -16,7 +16,7 @@ from serving.http.bodies import json_response, read_body
 from serving.http.dependencies import Scoped
 from serving.http.direct import caller_of, direct
 from serving.http.openapi import takes
-from serving.http.routes.event_entries import RefusedError, judge_events, kept
+from serving.http.routes.event_entries import OBJECTED, RefusedError, judge_events, kept
 from serving.http.routes.event_import import EventImport
 from serving.http.schemas.events import EventIn, EventsRequest, EventsResponse, Rejected
 from serving.shops.shop import Shop, Shops
@@ -106,7 +106,7 @@ class EventRoutes:
                 raise RefusedError(
                     "event_too_old", f"at: more than {MAX_AGE_S / DAY_S:.0f} days ago"
                 )
-            return kept(event, shop.pseudonyms, now_s)
+            return kept(event, shop, now_s)
 
         # As JSON again: strict validation takes a time from JSON, not from Python's str.
         judged = judge_events(enumerate(map(to_json, body.events)), keep)
@@ -114,7 +114,8 @@ class EventRoutes:
             Rejected(index=index, code=code, detail=detail)
             for index, (code, detail) in judged.refused.items()
         ]
-        EVENTS.labels(shop.name, "rejected").inc(len(rejected))
+        EVENTS.labels(shop.name, "rejected").inc(len(rejected) - judged.objected)
+        EVENTS.labels(shop.name, OBJECTED).inc(judged.objected)
         try:
             taken = await shop.intake.append(judged.events)
         except LogFullError:

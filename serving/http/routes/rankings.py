@@ -146,8 +146,9 @@ class RankingRoutes:
         if item_id not in shop.items.table.row_of:
             raise UnknownItemError("item_id: the catalogue has no such item")
         body = RecommendRequest(
-            limit=query.limit, user_id=query.user_id, session_id=query.session_id
-        )
+            limit=query.limit, user_id=query.user_id, session_id=query.session_id,
+            personalize=query.personalize,
+        )  # fmt: skip
         filters = Filters(bought_within_s=math.inf) if query.exclude_bought else None
         source = Recommend((item_id,), filters, by=by, collapse=query.collapse is not None)
         return _ranked(await self._slate(caller, body, None, source, stages))

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, FiniteFloat, model_validator
 
-from features.events.event import OF_ANSWERS, EventType
+from features.events.event import OF_ANSWERS, OF_KINDS, EventType
+from serving.http.schemas.rankings import CategoryPath
 from serving.http.schemas.wire import Id, Query, Wire
 
 # As in a data set, "" is nothing: a guest has no user_id (docs/data.md).
@@ -25,6 +26,15 @@ class EventIn(Wire):
     position: Annotated[int, Field(ge=1, le=10_000)] | None = None
     value: Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)] | None = None
     dwell_ms: Annotated[int, Field(ge=0, le=86_400_000)] | None = None
+    brand: Annotated[Id | None, _Empty] = Field(
+        None, description="Of a hide, unhide or forget: all of the brand, in place of an item."
+    )
+    category: Annotated[CategoryPath | None, _Empty] = Field(
+        None, description="The same of a category path, with all below it."
+    )
+    consent: bool | None = Field(
+        None, description="Whether the shopper agreed to be learnt from; false: it is not kept."
+    )
     answer_id: Annotated[Id | None, _Empty] = Field(
         None, description="That was judged; of a handed_over, that the human gave."
     )
@@ -39,10 +49,17 @@ class EventIn(Wire):
         elif self.type is EventType.SIGN_IN:
             if self.user_id is None or self.session_id is None:
                 raise ValueError("a sign_in needs a user_id and a session_id")
+        elif self.type in OF_KINDS and (self.brand or self.category):
+            if sum(each is not None for each in (self.item_id, self.brand, self.category)) != 1:
+                raise ValueError(f"a {self.type.value} is of an item_id, a brand or a category")
+        elif self.type is EventType.FORGET:
+            raise ValueError("a forget needs a brand or a category")
         elif self.item_id is None:
             raise ValueError(f"a {self.type.value} needs an item_id")
         if self.type is EventType.DWELL and self.dwell_ms is None:
             raise ValueError("a dwell needs dwell_ms")
+        if self.type not in OF_KINDS and (self.brand or self.category):
+            raise ValueError(f"a {self.type.value} has no brand and no category: its item has")
         if self.answer_id is not None and self.type not in OF_ANSWERS:
             raise ValueError(f"a {self.type.value} has no answer_id")
         if self.user_id is None and self.session_id is None:

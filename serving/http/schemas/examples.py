@@ -183,7 +183,6 @@ EXAMPLES: dict[str, Example] = {
     "merge": Example(
         parameters={"user_id": "ann"}, body={"session_id": "s1"}, answer={"accepted": 1}
     ),
-    "erase_user": Example(parameters={"user_id": "ann"}, answer={"accepted": 1}),
     "user_features": Example(
         parameters={"user_id": "ann"},
         answer={

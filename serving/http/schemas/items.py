@@ -7,7 +7,7 @@ from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
 from features.pictures.store import PictureState
 from serving.http.schemas.events import Rejected, RejectedLine
-from serving.http.schemas.wire import COLLAPSE, CollapseBy, Id, Text, Time, Wire
+from serving.http.schemas.wire import COLLAPSE, CollapseBy, Id, Personalize, Text, Time, Wire
 from serving.pictures.problems import PictureProblem
 
 MAX_ATTRIBUTES = 64
@@ -161,3 +161,4 @@ class SimilarQuery(Wire):
     user_id: Id | None = None
     session_id: Id | None = None
     exclude_bought: Annotated[bool, Field(strict=False)] = False
+    personalize: Annotated[Personalize, Field(strict=False)] = True

@@ -9,6 +9,8 @@ from serving.http.schemas.wire import (
     COLLAPSE,
     CollapseBy,
     Id,
+    Personal,
+    Personalize,
     Query,
     Score,
     Time,
@@ -100,6 +102,7 @@ class Asking(Wire):
     context: Context = Context()
     filters: Filters | None = None
     budget_ms: Annotated[int, Field(ge=1, le=5000)] | None = None
+    personalize: Personalize = True
 
 
 class _Ranking(Asking):
@@ -204,6 +207,7 @@ class RankResponse(Wire):
     ranking_id: str
     route: Route
     reason: Reason | None = None
+    personal: Personal = None
     model_version: str | None = Field(
         None, description="Of the ranker; where two versions share the slate, both: 7+8."
     )
@@ -211,12 +215,8 @@ class RankResponse(Wire):
     exclude_bought: Exclusion | None = Field(
         None, description="Whether purchases were left out, where that was asked for."
     )
-    because: BecauseOut | None = Field(
-        None, description="What all of them are like, where the placement has them so."
-    )
-    experiments: list[InExperiment] | None = Field(
-        None, description="The arms that it was ranked by; left out where there is none."
-    )
+    because: BecauseOut | None = Field(None, description="What all are like, in some placements.")
+    experiments: list[InExperiment] | None = Field(None, description="Arms that it was ranked by.")
     understood: UnderstoodOut | None = Field(
         None, description="What `user_context` was read as; left out without one."
     )

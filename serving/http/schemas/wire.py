@@ -37,6 +37,16 @@ Score = Annotated[FiniteFloat, Field(ge=-1e9, le=1e9)]
 Time = Annotated[AwareDatetime, AfterValidator(_plausible)]
 
 
+Personalize = Annotated[
+    bool,
+    Field(description="false: nothing of the shopper is read or kept; the answer is everybody's."),
+]
+Personal = Annotated[
+    bool | None,
+    Field(description="false: by the request or the shopper's choice; left out where it is."),
+]
+
+
 class Wire(BaseModel):
     """Closed and strict: a misspelt field is not ignored in silence, "20" is not a number."""
 

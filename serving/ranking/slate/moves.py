@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from features.arrays import BoolArray, FloatArray
 from features.behavior.matrix import Shopper
-from features.behavior.unwanted import hidden_items, shown_often
+from features.behavior.state_rows import AnyState
+from features.behavior.unwanted import hidden_items, hidden_kinds, shown_often
 from features.catalog.counters import HOUR_S
 from features.catalog.table import ItemTable
 from features.catalog.words import folded, words
@@ -43,8 +44,20 @@ class Moves:
         self._item_ids = candidates.item_ids
         self._features = features
         self._states = [s for s in (shopper.user, shopper.session) if s is not None]
-        self._hidden = hidden_items(self._states)
+        self._hidden = self._hidden_by(self._states)
         self.notes: Notes = {}
+
+    def _hidden_by(self, states: Sequence[AnyState]) -> BoolArray:
+        """Which candidates the shopper has hidden, itself or by brand or category, (n,)."""
+        items, (brands, categories) = hidden_items(states), hidden_kinds(states)
+        hidden = np.zeros(len(self._item_ids), bool)
+        if items:
+            hidden |= np.array([item_id in items for item_id in self._item_ids], bool)
+        if brands:
+            hidden |= self._table.of_brand(self._features.rows, *brands)
+        for path in categories:
+            hidden |= self._table.in_category(self._features.rows, path)
+        return hidden
 
     def boosted(self, values: FloatArray) -> FloatArray:
         """The scores after boosts and fatigue, (n,); `values` itself where no rule asks for any."""
@@ -88,8 +101,8 @@ class Moves:
     def buried(self) -> BoolArray:
         """Which candidates stay behind all others, (n,)."""
         buried = np.zeros(len(self._item_ids), bool)
-        if self._hidden:
-            buried |= np.array([item_id in self._hidden for item_id in self._item_ids], bool)
+        if self._hidden.any():
+            buried |= self._hidden
             _note(self.notes, buried, "hidden by the shopper")
         for bury in self._rules.buries:
             if bury.active(self._now):
@@ -106,7 +119,7 @@ class Moves:
             # Of two pins for one item or one place, the one that names the query is meant.
             for pin in sorted(self._rules.pins, key=lambda pin: pin.query_contains is not None):
                 meant = pin.query_contains is None or _has_words(self._query, pin.query_contains)
-                if pin.item_id in self._hidden or pin.item_id not in index_of:
+                if pin.item_id not in index_of or self._hidden[index_of[pin.item_id]]:
                     continue
                 if meant and pin.active(self._now):
                     pins[index_of[pin.item_id]] = pin

@@ -108,8 +108,10 @@ def drawing(
     plan = _plan(values, move, rules, bounds)
     shown = theirs_shown = scores if candidates.relevance is None else values
     if rival is None:
-        # Drawn anew, an item of the page before could come again.
-        rule = NOTHING_LEFT_TO_CHANCE if context.offset else rules.exploration
+        # Drawn anew, an item of the page before could come again; and what is not personal is the
+        # same for all.
+        sure = context.offset or not context.personal
+        rule = NOTHING_LEFT_TO_CHANCE if sure else rules.exploration
         fill = _exploring(plan, rule, features, bounds, values)
     else:
         theirs = Moves(table, rival.rules, context, candidates, features, shopper)

@@ -34,6 +34,7 @@ from serving.shops.alerts.watch import Watch
 from serving.shops.alerts.webhook import Webhook
 from serving.shops.answers.answers import Answers
 from serving.shops.answers.kept import KeptAnswers
+from serving.shops.choices.following import ShoppersChoices
 from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
@@ -43,6 +44,8 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
 from serving.shops.registry.definition import ShopDefinition
 from serving.shops.reserve import Reserve
+from serving.shops.rights.audit import Audit
+from serving.shops.rights.erasures import Erasures
 from serving.shops.rules import Rules
 from serving.shops.shop import Shop
 from serving.shops.steering.steering import Steering
@@ -63,6 +66,7 @@ class OpenShop:
 
     def start(self) -> None:
         """Load what is there, and follow it with threads of its own."""
+        self.shop.choices.start()
         self.refresher.start()
         self.shop.steering.start()
         self.shop.answers.start()
@@ -70,6 +74,7 @@ class OpenShop:
 
     def load(self) -> None:
         """Load what is there; somebody else follows."""
+        self.shop.choices.follow()
         self.refresher.load()
         self.shop.steering.follow()
         self.shop.answers.load()
@@ -79,6 +84,7 @@ class OpenShop:
         """Give back files, connections and threads; nobody may use the shop then."""
         self.refresher.stop()
         self.shop.steering.stop()
+        self.shop.choices.stop()
         self.shop.answers.stop()
         self.shop.alerts.stop()
         self._closing.close()
@@ -206,6 +212,9 @@ class Opener:
                     Analyzer(language),
                 ),
                 controls=controls,
+                choices=ShoppersChoices(controls),
+                audit=Audit(controls),
+                erasures=Erasures(controls, pseudonyms, log.offset),
                 steering=Steering(rules, controls, offered=offered),
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),

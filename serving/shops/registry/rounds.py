@@ -27,6 +27,7 @@ class Rounds:
                 ("shops-index", self._index, interval_s),
                 ("shops-experiments", self._steer, _STEERED_S),
                 ("shops-answers", self._answer, _STEERED_S),
+                ("shops-choices", self._choose, _STEERED_S),
             )
         ]
 
@@ -57,6 +58,9 @@ class Rounds:
     def _answer(self, opened: OpenShop) -> None:
         # The encoder reads a whole new collection at once: that holds no experiment up.
         opened.shop.answers.follow()
+
+    def _choose(self, opened: OpenShop) -> None:
+        opened.shop.choices.follow()
 
     def _round(self, work: Callable[[OpenShop], None]) -> None:
         for name, opened in self._shops.items():

@@ -72,7 +72,14 @@ from vitrine_client.api.rankings import (
     similar,
 )
 from vitrine_client.api.rerank import rerank, rerank_v1, rerank_v2
-from vitrine_client.api.shoppers import erase_user, user_features
+from vitrine_client.api.rights import (
+    export_user,
+    get_session_preferences,
+    get_user_preferences,
+    put_session_preferences,
+    put_user_preferences,
+)
+from vitrine_client.api.shoppers import erase_user, get_erasure, list_accesses, user_features
 from vitrine_client.api.shops import (
     delete_shop,
     delete_shop_key,
@@ -358,9 +365,29 @@ def shops(client: AuthenticatedClient, example: Example, url: str) -> None:
     ], listed
 
 
+def rights(client: AuthenticatedClient) -> None:
+    shared = models.PreferencesIn(personal=False)
+    put = put_session_preferences.sync("s9", client=client, body=shared)
+    assert not a(models.PreferencesOut, put).profiling
+    assert not a(models.PreferencesOut, get_session_preferences.sync("s9", client=client)).personal
+    put = put_user_preferences.sync("eve", client=client, body=shared)
+    assert not a(models.PreferencesOut, put).personal
+    assert export_user.sync_detailed("eve", client=client).status_code == 200
+    usual = models.PreferencesIn(personal=True)
+    put_user_preferences.sync("eve", client=client, body=usual)
+    put_session_preferences.sync("s9", client=client, body=usual)
+    told = a(models.PreferencesOut, get_user_preferences.sync("eve", client=client))
+    assert told.personal, told
+    assert told.chosen_at is None, told
+
+
 def farewell(client: AuthenticatedClient) -> None:
     for user_id in ("ann", "cleo"):
-        assert a(models.Accepted, erase_user.sync(user_id, client=client)).accepted == 1
+        taken = a(models.ErasureTaken, erase_user.sync(user_id, client=client))
+        told = get_erasure.sync(taken.receipt, client=client, user_id=user_id)
+        assert a(models.ErasureOut, told).of_user
+    looked = a(models.AuditOut, list_accesses.sync(client=client))
+    assert looked.entries[-1].access == "erased", looked
     for item_id in ("milk", "oat"):
         assert delete_item.sync_detailed(item_id, client=client).status_code == 204
     gone = a(models.Problem, get_item.sync("milk", client=client))
@@ -401,6 +428,7 @@ def main(url: str, key: str, document: str) -> None:
         experiment(client, example)
         answers(client, example)
         shops(client, example, url)
+        rights(client)
         try:
             catalogue(client, example)
             shopper(client, example)

@@ -329,11 +329,37 @@ async function rankings(): Promise<void> {
   });
 }
 
+async function rights(): Promise<void> {
+  const user = { path: { user_id: "gil" } };
+  const session = { path: { session_id: "s9" } };
+  for (const personal of [false, true]) {
+    const body = { personal };
+    const put = await client.PUT("/v1/users/{user_id}/preferences", { params: user, body });
+    assert.equal(of(put).profiling, personal);
+    const kept = await client.GET("/v1/users/{user_id}/preferences", { params: user });
+    assert.equal(of(kept).personal, personal);
+    const its = await client.PUT("/v1/sessions/{session_id}/preferences", { params: session, body });
+    assert.equal(of(its).frozen, false);
+    const told = await client.GET("/v1/sessions/{session_id}/preferences", { params: session });
+    assert.equal(of(told).personal, personal);
+  }
+}
+
+async function copy(): Promise<void> {
+  const params = { path: { user_id: "gil" } };
+  const lines = await client.GET("/v1/users/{user_id}/export", { params, parseAs: "text" });
+  assert.match(of(lines), /"kind":"end"/);
+}
+
 async function farewell(): Promise<void> {
   for (const user_id of ["bea", "dora"]) {
     const user = { params: { path: { user_id } } };
-    assert.equal(of(await client.DELETE("/v1/users/{user_id}", user)).accepted, 1);
+    const { receipt } = of(await client.DELETE("/v1/users/{user_id}", user));
+    const params = { path: { receipt }, query: { user_id } };
+    assert.equal(of(await client.GET("/v1/erasures/{receipt}", { params })).of_user, true);
   }
+  const looked = of(await client.GET("/v1/audit"));
+  assert.equal(looked.entries.at(-1)?.access, "erased");
   for (const item_id of ["tea", "cup"]) {
     const gone = await client.DELETE("/v1/items/{item_id}", { params: { path: { item_id } } });
     assert.equal(gone.response.status, 204);
@@ -350,6 +376,8 @@ await labels();
 await experiment();
 await answers();
 await shops();
+await rights();
+await copy();
 try {
   await catalogue();
   await shopper();

@@ -171,6 +171,24 @@ def test_an_erased_user_is_gone_and_the_erasure_stands_in_order(log: EventLog) -
     assert [record.ranking_id for _, record in log.read_rankings(0, 10)] == ["r2"]
 
 
+def test_an_erasure_of_the_last_hour_leaves_what_was_before_it(log: EventLog, clock: Clock) -> None:
+    clock.now_s = long_ago_s = NOW_S - 7_200
+    log.append([replace(event("old"), at_s=long_ago_s)])
+    log.append([replace(event("elsewhere", "u1", "s0"), at_s=long_ago_s)])
+    log.append_rankings([replace(ranking("r-old"), at_s=long_ago_s)])
+    clock.now_s = NOW_S
+    guest = event("guest", user_id=None)
+    log.append([event("new"), guest, event("other", "u2", "s2"), event("no-session", "u1", None)])
+    log.append_rankings([ranking("r-new"), ranking("r-other", "u2", "s2")])
+    seq = log.erase_user("u1", NOW_S - 3_600)
+    assert ids(log) == ["old", "elsewhere", "other"]
+    assert log.read(seq - 1, 1) == [(seq, Erasure("u1", ("s1",), NOW_S - 3_600))]
+    assert [each.ranking_id for _, each in log.read_rankings(0, 10)] == ["r-old", "r-other"]
+    log.finish_erasure(seq)
+    log.erase_user("u1")  # all of it, also over what a reset has left
+    assert ids(log) == ["other"]
+
+
 def test_a_finished_erasure_names_nobody_and_its_position_is_not_used_again(log: EventLog) -> None:
     log.append([event("e1")])
     seq = log.erase_user("u1")

@@ -195,7 +195,7 @@ def test_finished_sessions_are_pruned(
     old = BehaviorState(first_s=NOW_S, last_s=NOW_S - 3 * TTL_S[SESSION_VIEW], counts={"view": 1})
     new = BehaviorState(first_s=NOW_S, last_s=NOW_S, counts={"view": 1})
     online.write_sessions({"old": old, "new": new})
-    online.prune_sessions(NOW_S)
+    online.prune(NOW_S)
     assert list(online.read_sessions(["old", "new"])) == ["new"]
 
 

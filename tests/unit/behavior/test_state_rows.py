@@ -1,5 +1,6 @@
 """The feature row is the state."""
 
+import msgpack
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from features.behavior.column_kinds import COLUMN_KINDS
 from features.behavior.state import BehaviorState
 from features.behavior.state_rows import (
     BEHAVIOR_COLUMNS,
+    KIND_COLUMNS,
     PACKED,
     UNWANTED_COLUMNS,
     StateRow,
@@ -41,6 +43,9 @@ STATES = st.builds(
     queries=MAPS,
     hidden=st.dictionaries(NAMES, st.tuples(NUMBERS, st.sampled_from([0.0, 1.0])), max_size=6),
     shown=st.dictionaries(NAMES, st.tuples(NUMBERS, st.floats(min_value=1.0)), max_size=6),
+    hidden_kinds=st.dictionaries(
+        NAMES, st.tuples(NUMBERS, st.sampled_from([0.0, 1.0])), max_size=6
+    ),
     owner=NAMES,
     given=st.dictionaries(NAMES, st.tuples(*[NUMBERS] * (1 + len(Counter))), max_size=6),
     applied_seq=st.integers(0, 2**60),
@@ -83,9 +88,17 @@ def test_a_row_written_before_an_event_type_existed_can_be_read() -> None:
 def test_a_row_written_before_hides_were_kept_can_be_read() -> None:
     before = BehaviorState(counts={EventType.CLICK: 1}, recent={"a": (1.0, 1.0)})
     row = state_to_row(before)
-    for name in UNWANTED_COLUMNS:
+    for name in (*UNWANTED_COLUMNS, *KIND_COLUMNS):
         del row[name]
     assert StateRow(row).state() == before
+
+
+def test_a_packed_row_that_lacks_what_came_later_can_be_read() -> None:
+    before = BehaviorState(counts={EventType.CLICK: 1}, recent={"a": (1.0, 1.0)})
+    row = msgpack.unpackb(pack(before))
+    for name in KIND_COLUMNS:
+        del row[name]
+    assert StateRow.unpack(msgpack.packb(row)).state() == before
 
 
 def test_a_row_written_before_money_was_kept_can_be_read() -> None:

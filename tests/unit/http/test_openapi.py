@@ -51,6 +51,8 @@ def shop(tokenizer_path: Path, tmp_path: Path) -> Service:
     service.shop.classifiers.put("reviews", Classifier.model_validate(CLASSIFIER))
     service.registry.put("outlet", ShopDefinition.model_validate(DEFINED))
     service.registry.put_key("outlet", "storefront", {**KEY, "sha256": "0" * 64})
+    receipt = EXAMPLES["get_erasure"].parameters["receipt"]
+    service.controls.put("erasures", receipt, {"at_ms": 1_790_000_000_000, "seq": 1})
     return service
 
 
@@ -111,6 +113,11 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/items/{item_id}/image", "get"), ("/v1/items/{item_id}/image", "put"),
         ("/v1/items/{item_id}/image", "delete"),
         ("/v1/users/{user_id}", "delete"), ("/v1/users/{user_id}/features", "get"),
+        ("/v1/users/{user_id}/preferences", "get"), ("/v1/users/{user_id}/preferences", "put"),
+        ("/v1/sessions/{session_id}/preferences", "get"),
+        ("/v1/sessions/{session_id}/preferences", "put"),
+        ("/v1/users/{user_id}/export", "get"), ("/v1/erasures/{receipt}", "get"),
+        ("/v1/audit", "get"),
         ("/v1/users/{user_id}/merge", "post"), ("/", "get"),
         ("/v1/answers/rank", "post"), ("/v1/answers", "get"), ("/v1/answers", "put"),
         ("/v1/answers/{answer_id}", "get"), ("/v1/answers/{answer_id}", "put"),

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from features.behavior.state_rows import (
     FOLD_COLUMNS,
+    KIND_COLUMNS,
     ORIGIN_COLUMNS,
     UNWANTED_COLUMNS,
     state_to_row,
@@ -147,7 +148,7 @@ def test_a_store_of_an_earlier_version_gets_the_columns_that_it_lacks(shop: Shop
     store = open_store(shop.settings.store)
     views = [store.get_feature_view(view) for view in (USER_VIEW, SESSION_VIEW)]
     for view in views:
-        added = {*FOLD_COLUMNS, *UNWANTED_COLUMNS, *ORIGIN_COLUMNS}
+        added = {*FOLD_COLUMNS, *UNWANTED_COLUMNS, *ORIGIN_COLUMNS, *KIND_COLUMNS}
         view.features = [field for field in view.features if field.name not in added]
     store.apply([*views])
     assert not is_current(store)

@@ -9,7 +9,7 @@ from serving.http.schemas.wire import Wire
 from serving.shops.registry.definition import ShopDefinition
 
 KEY_NAME = "^[A-Za-z0-9_.-]{1,64}$"
-ShopScope = Literal["rank", "events", "items", "admin"]
+ShopScope = Literal["rank", "events", "items", "admin", "shoppers"]
 
 
 class KeyIn(Wire):

@@ -12,7 +12,7 @@ from serving.shops.pseudonyms import Pseudonyms
 from tests.support.fakes import FakeLog, FakeShoppers, groceries, state
 from tests.support.service import Service, candidates, ids, problem, shop_of, view
 
-SCOPES = ["admin", "events", "items", "rank"]
+SCOPES = ["admin", "events", "items", "rank", "shoppers"]
 
 
 @pytest.fixture

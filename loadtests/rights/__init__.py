@@ -1,0 +1,1 @@
+"""Proofs of what shoppers may ask for, on the real stack."""

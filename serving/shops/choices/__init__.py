@@ -1,0 +1,1 @@
+"""What shoppers chose about being known, on one replica."""

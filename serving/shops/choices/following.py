@@ -1,0 +1,68 @@
+"""One replica's part in what shoppers chose: it follows, and keeps what is chosen here."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from features.controls.choices import Choice, Choices
+from features.controls.store import Documents
+from serving.shops.waiting_room import WaitingRoom
+
+_LOG = logging.getLogger("vitrine.choices")
+_FOLLOWED_S = 0.5
+
+
+class ShoppersChoices:
+    """Of one shop. `of` is a look-up in this process; the rest waits for the store."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        clock: Callable[[], float] = time.time,
+        max_waiting: int = 64,
+    ) -> None:
+        self._choices, self._clock = Choices(documents), clock
+        self.of = self._choices.of
+        self.follow = self._choices.follow
+        self._room = WaitingRoom("choices", 2, max_waiting)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="choices", daemon=True)
+
+    def start(self) -> None:
+        """Read what was chosen, then follow it; raises when it cannot be read.
+
+        Nobody may be ranked for before: who objects would be known until then.
+        """
+        self.follow()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._stop.set()
+        self._room.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    async def put(self, name: str, choice: Choice) -> None:
+        """Keep what a user or session chose; in force here when it returns.
+
+        Raises LogFullError, StoreAwayError, OverloadedError, as all of these.
+        """
+        await self._room.do(lambda: self._choices.put(name, choice, self._clock()))
+
+    async def told(self, name: str) -> tuple[Choice, float | None]:
+        """What is kept, and since when, unix seconds."""
+        return await self._room.do(lambda: self._choices.told(name))
+
+    async def forget(self, *names: str) -> None:
+        """Keep no choice of these."""
+        await self._room.do(lambda: self._choices.forget(*names))
+
+    def _run(self) -> None:
+        while not self._stop.wait(_FOLLOWED_S):
+            try:
+                self.follow()
+            except Exception:
+                # What was chosen last goes on while the store is down.
+                _LOG.exception("choices are not followed; trying again")
