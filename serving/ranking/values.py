@@ -12,6 +12,7 @@ from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
 from serving.experiments.draw import Asked
+from serving.ranking.explaining.told import Told
 from serving.ranking.request import Context, Source
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
@@ -220,6 +221,7 @@ class Slate:
     -1 = a rule's; None: they were not
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
+    told: candidate index -> reasons and contributions; {} where nobody asked
     """
 
     context: Context
@@ -238,6 +240,7 @@ class Slate:
     teams: npt.NDArray[np.int8] | None = None
     model_s: float | None = None
     reminder: Because | None = None
+    told: Mapping[int, Told] = field(default_factory=dict)
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ class Shop:
     label_counts: LabelCounts
     alerts: Watch
     pictures: ShopPictures | None = None  # None: nobody looks at any
+    language: str = "en"  # ISO 639-1, of what it sells
 
     @property
     def rules(self) -> Rules:

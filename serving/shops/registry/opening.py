@@ -203,6 +203,7 @@ class Opener:
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),
                 pictures=pictures,
+                language=language,
                 alerts=Watch(
                     name,
                     rules.alerts,
