@@ -88,14 +88,26 @@ class Scores:
     """Scores of one request's candidates, higher is better.
 
     values: float32 (n,); parts: float32 (n, n_parts), named by `part_names`, NaN = does not apply
+    contributions: float32 (n, 1 + families), the baseline's score and what each family of columns
+    adds to it; None: it was not asked
     """
 
     values: FloatArray
     parts: FloatArray
     part_names: tuple[str, ...]
     model_version: str | None = None
+    contributions: FloatArray | None = None
 
     def split(self, counts: Sequence[int]) -> list["Scores"]:
         """Of several requests' candidates, one behind the other: each request's; counts: theirs."""
         rows = [slice(end - n, end) for n, end in zip(counts, accumulate(counts), strict=True)]
-        return [replace(self, values=self.values[own], parts=self.parts[own]) for own in rows]
+        told = self.contributions
+        return [
+            replace(
+                self,
+                values=self.values[own],
+                parts=self.parts[own],
+                contributions=None if told is None else told[own],
+            )
+            for own in rows
+        ]

@@ -23,6 +23,7 @@ COPY serving/__init__.py serving/
 COPY serving/training serving/training
 COPY serving/models/__init__.py serving/models/contract.py serving/models/packing.py \
   serving/models/sentencepiece.py serving/models/
+COPY serving/models/columns serving/models/columns
 COPY serving/models/runtime serving/models/runtime
 # By content, not by time: a layer's timestamps are the builder's business.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .

@@ -91,7 +91,7 @@ async function attempt(work, shelf) {
 }
 
 async function ranking(path, fields, signal) {
-  const content = { ...behavior.who, limit: SHELF_ITEMS, explain: true, context: { page: "demo" }, ...fields };
+  const content = { ...behavior.who, limit: SHELF_ITEMS, explain: "features", context: { page: "demo" }, ...fields };
   const answer = await api.call("POST", path, content, signal);
   return { ...answer, query: fields.query ?? "" };
 }
@@ -100,7 +100,7 @@ async function ranking(path, fields, signal) {
 async function ask(signal) {
   let shelves = [];
   try {
-    const content = { ...behavior.who, explain: true, context: { page: "demo" } };
+    const content = { ...behavior.who, explain: "features", context: { page: "demo" } };
     const answer = await api.call("POST", "v1/pages/home", content, signal);
     shelves = answer.body.shelves.map((body) => ({ ...answer, body, query: "" }));
   } catch (error) {

@@ -2,7 +2,6 @@
 
 import { bar, el, hidden } from "./dom.js";
 import { money } from "./items.js";
-import { reasons } from "./reasons.js";
 import { part } from "./words.js";
 
 export class Card {
@@ -36,17 +35,17 @@ export class Card {
   }
 
   /**
-   * Show `ranked` of an answer to `query` at a place of the shelf; `was` is the place before, null for a
+   * Show `ranked` of an answer at a place of the shelf; `was` is the place before, null for a
    * newcomer, undefined at first.
    */
-  show(item, ranked, { rankingId, query, scale }, place, was) {
+  show(item, ranked, { rankingId, scale }, place, was) {
     this.#showItem(item);
     this.place = place;
     this.shown = { item_id: ranked.item_id, ranking_id: rankingId, position: ranked.position };
     this.#place.replaceChildren(hidden("place "), String(place));
     this.#showMove(was, place);
     const { explanation } = ranked;
-    const told = explanation ? reasons(explanation, query) : [];
+    const told = explanation?.reasons ?? [];
     this.#because.textContent = told.slice(0, 2).join(" · ");
     this.#whyBody.replaceChildren(...(explanation ? why(explanation, told, ranked.score, scale) : []));
   }
@@ -93,7 +92,8 @@ export class Card {
 
 /** The reasons, and what the score is made of for those who keep the shop. */
 function why(explanation, told, score, scale) {
-  const parts = Object.entries(explanation.parts).filter(([, value]) => Math.abs(value) > 1e-4);
+  const { contributions, baseline } = explanation;
+  const parts = Object.entries(contributions ?? explanation.parts).filter(([, value]) => Math.abs(value) > 1e-4);
   parts.sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
   return [
     explanation.known_item ? null : el("p", {}, "The catalogue does not know this item."),
@@ -103,6 +103,7 @@ function why(explanation, told, score, scale) {
           "details", { class: "made" },
           el("summary", {}, "How it was scored"),
           el("p", { class: "quiet" }, `Score ${score.toFixed(3)}, made of`),
+          contributions ? el("p", { class: "quiet" }, `${baseline.toFixed(2)} for an item that nobody knows, and`) : null,
           el("ul", { class: "parts" }, ...parts.slice(0, 6).map(([name, value]) => row(name, value, scale))),
         )
       : null,

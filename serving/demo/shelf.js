@@ -111,9 +111,11 @@ export class Shelf {
 }
 
 /** What the cards of an answer have in common. */
-function about({ body, query }) {
-  const parts = body.items.flatMap((each) => Object.values(each.explanation?.parts ?? {}).map(Math.abs));
-  return { rankingId: body.ranking_id, query, scale: Math.max(1e-6, ...parts) };
+function about({ body }) {
+  const parts = body.items.flatMap(({ explanation }) =>
+    Object.values(explanation?.contributions ?? explanation?.parts ?? {}).map(Math.abs),
+  );
+  return { rankingId: body.ranking_id, scale: Math.max(1e-6, ...parts) };
 }
 
 /** Who ranked, with which version, in what time. */

@@ -54,6 +54,10 @@ const PARTS = {
   taste: "Taste",
   bought_before: "Bought before",
   retrieval: "Retrieval",
+  looked_at_lately: "Looked at lately",
+  price: "Price",
+  rule: "The shop's rules",
+  other: "Other",
 };
 
 export const STAGES = {

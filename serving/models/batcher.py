@@ -246,4 +246,5 @@ def unpack(jobs: list[RankerJob], output: RankerScores) -> list[Scores]:
         raise BadModelOutputError(f"scores and parts of {shapes} for {n_rows} rows")
     if not np.isfinite(output.scores).all():
         raise BadModelOutputError("scores that are not finite")
-    return Scores(output.scores, output.parts, PART_NAMES, output.version).split(counts)
+    told = output.contributions
+    return Scores(output.scores, output.parts, PART_NAMES, output.version, told).split(counts)

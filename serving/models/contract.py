@@ -1,7 +1,7 @@
 """What a version of the ranker is asked with and what it answers: each tensor, declared once.
 
 Packing, checks, the model server's configuration, held-out slates and the benchmark are derived
-from these tables. A published version carries a copy of this module: it needs NumPy only.
+from these tables. A published version carries a copy of this module and of columns/: NumPy only.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from serving.models.columns.families import FAMILIES
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
@@ -74,6 +76,7 @@ INPUTS = (
     # NaN = unknown. A version takes the columns that it was trained on, by the names that come
     # along.
     Tensor("FEATURES", "float32", Rows.CANDIDATE, ANY),
+    Tensor("EXPLAINED", "int32", Rows.REQUEST, default=0),  # 1: with CONTRIBUTIONS
 )
 # The histories in the order in which they lie in HISTORY_*.
 HISTORIES = ("USER_HISTORY_COUNTS", "SESSION_HISTORY_COUNTS", "BOUGHT_COUNTS")
@@ -99,6 +102,9 @@ PART_NAMES = tuple(part.name for part in PARTS)
 OUTPUTS = (
     Tensor("SCORES", "float32", Rows.CANDIDATE),
     Tensor("PARTS", "float32", Rows.CANDIDATE, len(PARTS)),  # NaN = does not apply
+    # The baseline's score and what each family of columns adds to it (families.py); left out where
+    # no request of the batch is to be explained.
+    Tensor("CONTRIBUTIONS", "float32", Rows.CANDIDATE, 1 + len(FAMILIES)),
     Tensor("TIMES", "int64", Rows.CALL, 2),  # when the work began and ended, unix nanoseconds
 )
 
@@ -179,11 +185,13 @@ def request_tensors(
     purchases: FloatArray,
     candidates: RowArray,
     features: FloatArray,
+    explained: bool = False,
 ) -> dict[str, Array]:
     """The INPUTS of one request, in serving and in training alike.
 
     texts_of: keys (n,) and tokens (n, any) of catalogue rows; query_tokens (1, any); histories and
-    candidates: rows (n,); purchases float32 (len(bought), 3); features float32 (n_candidates, any)
+    candidates: rows (n,); purchases float32 (len(bought), 3); features float32 (n_candidates, any);
+    explained: whether what each family of columns adds is asked for
     """
     history_keys, history_tokens = texts_of(np.concatenate([user_history, session_history, bought]))
     item_keys, item_tokens = texts_of(candidates)
@@ -199,6 +207,7 @@ def request_tensors(
         "ITEM_KEYS": item_keys,
         "ITEM_TOKENS": item_tokens,
         "FEATURES": features,
+        "EXPLAINED": np.array([explained], np.int32),
     }
 
 

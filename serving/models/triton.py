@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2
 
 from features.arrays import FloatArray
 from serving.errors import BadModelOutputError, RankingError
+from serving.models.columns.families import FAMILIES
 from serving.models.connection import (
     Answer,
     Connection,
@@ -35,12 +36,15 @@ class RankerScores:
     parts: float32 (R, len(PARTS)), see contract.PARTS; NaN: does not apply.
     worked_ns: when the model began and ended by the model server's clock, unix nanoseconds; None:
     the version does not tell.
+    contributions: float32 (R, 1 + len(FAMILIES)), see contract.OUTPUTS; None: nobody asked, or the
+    version does not tell
     """
 
     scores: FloatArray
     parts: FloatArray
     version: str
     worked_ns: tuple[int, int] | None = None
+    contributions: FloatArray | None = None
 
 
 class TritonRanker:
@@ -85,7 +89,7 @@ class TritonRanker:
             if self._inputs == sent:
                 raise
             answer = await self._infer(batch, self._inputs, deadline_s, headers)
-        scores, parts, times = (answer.outputs.get(output.name) for output in OUTPUTS)
+        scores, parts, told, times = (answer.outputs.get(output.name) for output in OUTPUTS)
         n_rows = len(batch["ITEM_KEYS"])
         if scores is None or parts is None:
             raise BadModelOutputError("no scores")
@@ -94,7 +98,9 @@ class TritonRanker:
         if not np.isfinite(scores).all():
             raise BadModelOutputError("scores that are not finite")
         worked_ns = None if times is None else (int(times[0]), int(times[1]))
-        return RankerScores(scores, parts, answer.version, worked_ns)
+        if told is not None and told.shape != (n_rows, 1 + len(FAMILIES)):
+            told = None  # of a version that knows other families
+        return RankerScores(scores, parts, answer.version, worked_ns, told)
 
     async def _infer(
         self,

@@ -1,7 +1,7 @@
 """The whole path of a ranking, in one method, top to bottom."""
 
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager as Held
 from typing import Protocol
 
 from serving.errors import RankingError
@@ -11,6 +11,7 @@ from serving.ranking import exclusions
 from serving.ranking.admission import Admission
 from serving.ranking.assigning import Assigning, count_ranking
 from serving.ranking.cold_start import ColdStartClient, cold_start_scores
+from serving.ranking.explaining.explained import explained
 from serving.ranking.placements.reminder import reminded
 from serving.ranking.request import Context, Recommend, Search, Source, seeds_of
 from serving.ranking.scoring.by_model import ModelScoring
@@ -18,7 +19,6 @@ from serving.ranking.scoring.shadow import Shadow
 from serving.ranking.scoring.teams import scored, shared
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate.because import because_of
 from serving.ranking.slate.policy import Rival, SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.values import (
@@ -84,13 +84,12 @@ class RankingPipeline:
         async with self.turn(shop, context, stages):
             shopper = await self.shopper(shop, context, stages)
             resolved = await self.resolve(shop, source, context, shopper, stages)
-            slate = self.slate(await self.judge(resolved))
+            judged = await self.judge(resolved)
+            slate = self.slate(judged)
             self.told(resolved, slate)
-            return slate
+            return await self.explained(judged, slate) if context.explain else slate
 
-    def turn(
-        self, shop: Shop, context: Context, stages: Stages
-    ) -> AbstractAsyncContextManager[None]:
+    def turn(self, shop: Shop, context: Context, stages: Stages) -> Held[None]:
         """The permit to work on a request of a shop; raises OverloadedError."""
         return self._admission.turn(shop.name, context.deadline_s, stages)
 
@@ -156,6 +155,10 @@ class RankingPipeline:
             return await self._for_new_shopper(resolved, reason)
         return self.by_rules(resolved, route, reason)
 
+    async def explained(self, judged: Judged, slate: Slate) -> Slate:
+        """The slate with what its request asks to be told of it."""
+        return await explained(self, self._scoring, judged, slate, self._settings.relevance_reach)
+
     def told(self, resolved: Resolved, slate: Slate) -> None:
         """Count and keep an answer, and have it compared with shadows; returns at once."""
         count_ranking(resolved.shop, slate)
@@ -216,9 +219,8 @@ class RankingPipeline:
         teams = resolved.assignment.teams
         rivalry = Rival(rival.values, teams[1].rules) if rival is not None and teams else None
         with resolved.stages.stage(Stage.SLATE):
-            table, rows = resolved.shop.items.table, resolved.candidates.rows
             ordered = self._policy.order(
-                table,
+                resolved.shop.items.table,
                 resolved.assignment.rules,
                 resolved.context,
                 resolved.candidates,
@@ -230,12 +232,10 @@ class RankingPipeline:
             )
             if rival is not None and ordered.teams is not None:
                 scores = shared(scores, rival, ordered.order[ordered.teams == 1])
-            told = resolved.context.explain and resolved.context.query is None  # else: it was asked
-            because = because_of(table, resolved.evidence, rows, ordered.order) if told else {}
             return Slate(
                 resolved.context, resolved.assignment, resolved.candidates, resolved.features,
                 scores, ordered.values, ordered.order, ordered.propensity, ordered.notes, route,
-                reason, resolved.exclusion, because, ordered.teams, resolved.stages.model_s,
+                reason, resolved.exclusion, {}, ordered.teams, resolved.stages.model_s,
                 resolved.because,
             )  # fmt: skip
 

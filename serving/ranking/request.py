@@ -14,6 +14,15 @@ from serving.shops.rules import Boost
 from serving.types import Cause, Reason
 
 
+class Explain(StrEnum):
+    """How much an answer tells of itself; the next one tells all of the one before."""
+
+    NO = ""
+    REASONS = "reasons"
+    FEATURES = "features"  # the columns that the ranker read
+    WITHOUT_HISTORY = "without_history"  # where each item would stand for somebody unknown
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a request is about. Ids of user and session are pseudonyms.
@@ -33,7 +42,7 @@ class Context:
     query: str | None = None
     limit: int | None = None
     offset: int = 0  # places of the slate that are left out before it begins
-    explain: bool = False
+    explain: Explain = Explain.NO
     locale: str | None = None
     device: str | None = None
     page: str | None = None  # as the caller says; no page of the rules

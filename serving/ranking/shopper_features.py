@@ -139,9 +139,10 @@ class ShopperFeatures:
         evidence: Evidence,
         features: FeatureMatrix,
         version: str | None = None,
+        explained: bool = False,
     ) -> Tensors:
         """What a version of the ranker reads, no more than it says (contract.INPUTS); None: the
-        one in use."""
+        one in use. explained: whether what families of columns add is asked for."""
         in_use = limits = self._limits.current
         if version is not None and self._candidates is not None:
             limits = self._candidates.of(version)
@@ -159,6 +160,7 @@ class ShopperFeatures:
             purchases,
             features.rows,
             features.values,
+            explained,
         )
 
 

@@ -12,12 +12,13 @@ from features.behavior.history import ItemHistory
 from features.behavior.matrix import COLUMN, Histories, Shopper
 from serving.experiments.assignment import Assignment
 from serving.experiments.draw import Asked
+from serving.ranking.explaining.told import Because, Told
 from serving.ranking.request import Context, Source
 from serving.search.facets import Facets
 from serving.search.relevance import Matches
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
-from serving.types import Cause, Exclusion, Reason, Route, Scores
+from serving.types import Exclusion, Reason, Route, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class Resolved:
     features: FeatureMatrix
     stages: Stages
     exclusion: Exclusion | None = None
-    because: "Because | None" = None  # see Slate.reminder
+    because: Because | None = None  # see Slate.reminder
 
 
 class Judged(NamedTuple):
@@ -195,19 +196,6 @@ class Judged(NamedTuple):
     route: Route
     reason: Reason | None
     rival: Scores | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Because:
-    """An item that the shopper knows and that speaks for another, and what was done with it."""
-
-    item_id: str
-    title: str
-    kind: Cause
-
-    def as_dict(self) -> dict[str, str]:
-        """As JSON has it."""
-        return {"item_id": self.item_id, "title": self.title, "kind": self.kind.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +212,7 @@ class Slate:
     -1 = a rule's; None: they were not
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
+    told: candidate index -> reasons and contributions; {} where nobody asked
     """
 
     context: Context
@@ -242,6 +231,7 @@ class Slate:
     teams: npt.NDArray[np.int8] | None = None
     model_s: float | None = None
     reminder: Because | None = None
+    told: Mapping[int, Told] = field(default_factory=dict)
 
     @property
     def arms(self) -> tuple[str, ...]:

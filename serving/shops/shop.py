@@ -98,6 +98,7 @@ class Shop:
     alerts: Watch
     space: str = ""  # names all that is kept of it (features/controls/shops.py)
     pictures: ShopPictures | None = None  # None: nobody looks at any
+    language: str = "en"  # ISO 639-1, of what it sells
 
     @property
     def rules(self) -> Rules:

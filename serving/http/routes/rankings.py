@@ -24,6 +24,7 @@ from serving.http.routes.asking import (
     placement_of,
     searched,
 )
+from serving.http.schemas.explanation import explain_of
 from serving.http.schemas.items import SimilarQuery
 from serving.http.schemas.kinds import BrandsRequest, CategoriesRequest, LikedResponse
 from serving.http.schemas.rankings import (
@@ -182,7 +183,7 @@ class RankingRoutes:
             query=query,
             limit=body.limit,
             offset=body.offset if isinstance(body, SearchRequest) else 0,
-            explain=body.explain,
+            explain=explain_of(body.explain),
             boosts=boosts_of(body, caller.max_boost),
             max_boost=caller.max_boost,
             placement=body.placement,

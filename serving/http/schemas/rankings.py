@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
-from serving.http.schemas.explanation import BecauseOut, Explanation, UnderstoodOut
+from serving.http.schemas.explanation import BecauseOut, ExplainBy, Explanation, UnderstoodOut
 from serving.http.schemas.wire import (
     COLLAPSE,
     CollapseBy,
@@ -109,7 +109,7 @@ class _Ranking(Asking):
     placement: Name | None = Field(None, description="One of the rules' `placements`.")
     boosts: Annotated[list[Boost], Field(max_length=10)] = []
     user_context: UserContext | None = None
-    explain: bool = False
+    explain: ExplainBy = False
 
 
 class RankRequest(_Ranking):

@@ -8,14 +8,17 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from serving.models.columns.families import FAMILIES, ZERO_WHEN_UNKNOWN, families_of
 from serving.models.contract import HISTORIES, PARTS
 from serving.models.packing import BatchError, checked
+from serving.models.runtime.contributions import TREES, Contributions, Trees
 from serving.models.runtime.scoring import TEXT_FEATURES, text_features
 from serving.models.runtime.text_vectors import open_session, open_texts, row_keys
 
@@ -43,11 +46,17 @@ class Member:
         return part
 
 
-class VersionRanker:
-    """The ranker of one version folder.
+class Judged(NamedTuple):
+    """SCORES (R,), PARTS (R, len(PARTS)), and CONTRIBUTIONS (R, 1 + len(FAMILIES)), NaN for the
+    rows that were not asked for; None: of none, or the version does not tell."""
 
-    `score` takes contract.INPUTS by name and returns SCORES (R,) and PARTS (R, len(PARTS)).
-    """
+    scores: FloatArray
+    parts: FloatArray
+    contributions: FloatArray | None = None
+
+
+class VersionRanker:
+    """The ranker of one version folder; it takes contract.INPUTS by name."""
 
     def __init__(
         self,
@@ -77,11 +86,16 @@ class VersionRanker:
         self._texts = open_texts(
             folder, int(training["max_tokens"]), threads, memory, providers, batch
         )
+        self._contributions = self._told(folder, names)
 
     def score(
         self, batch: Mapping[str, Array], feature_names: str | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """SCORES and PARTS of a batch; raises BatchError.
+        """SCORES and PARTS of a batch; as `judge`."""
+        return self.judge(batch, feature_names)[:2]
+
+    def judge(self, batch: Mapping[str, Array], feature_names: str | None = None) -> Judged:
+        """What a batch is answered; raises BatchError.
 
         `feature_names`: of the columns of FEATURES, separated by commas. This version takes its own
         of them by name, and one that is not among them is unknown: so serving and versions may be
@@ -94,14 +108,43 @@ class VersionRanker:
         features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
         parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
         if len(features) == 0:
-            return np.zeros(0, np.float32), parts
+            return Judged(np.zeros(0, np.float32), parts)
         parts[:, 0] = np.fmax.reduce(text[:, _TEXT_PART], axis=1)
         for column, value in self._unlearnt.items():
             features[:, column] = value
         for member in self._members:
-            raw = self._raw(member.name, features)
-            parts[:, PART_OF[member.name]] = member.contribution(raw)
-        return np.nansum(parts[:, 1:], axis=1, dtype=np.float32), parts
+            parts[:, PART_OF[member.name]] = self._part(member, features)
+        scores: FloatArray = np.nansum(parts[:, 1:], axis=1, dtype=np.float32)
+        asked = np.repeat(np.asarray(batch["EXPLAINED"]) > 0, batch["ROW_COUNTS"])
+        if self._contributions is None or not asked.any():
+            return Judged(scores, parts)
+        told = np.full((len(features), 1 + len(FAMILIES)), np.nan, np.float32)
+        told[asked] = self._contributions.of(features[asked])
+        return Judged(scores, parts, told)
+
+    def _told(self, folder: Path, names: Sequence[str]) -> Contributions | None:
+        """What this version tells contributions from; None of one that was published before any
+        did."""
+        forest = next((m for m in self._members if m.name == "forest"), None)
+        if forest is not None and not (folder / TREES).is_file():
+            return None
+        baseline = np.array([0 if n in ZERO_WHEN_UNKNOWN else np.nan for n in names], np.float32)
+        for column, value in self._unlearnt.items():
+            baseline[column] = value
+        scale = 0.0 if forest is None else forest.weight / forest.std
+        return Contributions(
+            None if forest is None else Trees.read(folder / TREES),
+            scale,
+            0.0 if forest is None else -scale * forest.mean,
+            [partial(self._part, m) for m in self._members if m is not forest],
+            baseline,
+            families_of(names),
+            len(FAMILIES),
+        )
+
+    def _part(self, member: Member, features: FloatArray) -> FloatArray:
+        """What one member adds to the scores, (R,)."""
+        return member.contribution(self._raw(member.name, features))
 
     def _raw(self, member: str, features: FloatArray) -> FloatArray:
         """Scores (R,) of one member; many rows are shared out, each is scored as if alone."""

@@ -46,7 +46,16 @@ class PageComposer:
                 if isinstance(one, Judged):
                     stages.batch_of(one.resolved.stages)
             with stages.stage(Stage.SLATE):
-                return self.order(asked, judged)
+                page = self.order(asked, judged)
+            return await self._explained(page) if asked.context.explain else page
+
+    async def _explained(self, page: ComposedPage) -> ComposedPage:
+        async def told(shelf: ShelfShown | ShelfOmitted) -> ShelfShown | ShelfOmitted:
+            if isinstance(shelf, ShelfOmitted):
+                return shelf
+            return replace(shelf, slate=await self._pipeline.explained(shelf.judged, shelf.slate))
+
+        return replace(page, shelves=tuple(await asyncio.gather(*map(told, page.shelves))))
 
     async def resolve(
         self, shop: Shop, asked: PageAsked, shopper: ShopperState, stages: Stages
@@ -160,4 +169,4 @@ class PageComposer:
         except Exception:
             _LOG.exception("the shelf %s was not ordered", shelf.placement)
             return ShelfOmitted(shelf, Omission.FAILED)
-        return ShelfShown(shelf, slate)
+        return ShelfShown(shelf, slate, left)

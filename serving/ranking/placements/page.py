@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from serving.ranking.placements.placed import both
 from serving.ranking.request import Context, Recommend, Search, Source
-from serving.ranking.values import Slate
+from serving.ranking.values import Judged, Slate
 from serving.search.filters import Filters
 from serving.shops.placements.page import Page, Shelf
 from serving.shops.placements.placement import Placement, Strategy
@@ -55,6 +55,7 @@ class ShelfShown:
 
     shelf: Shelf
     slate: Slate
+    judged: Judged  # what the slate was made of
 
 
 @dataclass(frozen=True, slots=True)

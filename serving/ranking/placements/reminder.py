@@ -6,9 +6,9 @@ from dataclasses import replace
 from features.behavior.matrix import Shopper
 from features.behavior.unwanted import hidden_items
 from features.catalog.table import ItemTable
+from serving.ranking.explaining.told import Because
 from serving.ranking.request import Recommend, Source
 from serving.ranking.slate.because import cause
-from serving.ranking.values import Because
 from serving.shops.placements.placement import Strategy
 from serving.types import Cause
 

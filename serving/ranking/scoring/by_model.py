@@ -1,6 +1,7 @@
 """Scores by the model, within a budget: of all candidates, or of the best when time is short."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from serving.ranking.request import Context
 from serving.ranking.scoring.shortlist import with_rest
 from serving.ranking.settings import PipelineSettings
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.values import FeatureMatrix, Resolved
+from serving.ranking.values import NOBODY, FeatureMatrix, Resolved, Unknown
 from serving.telemetry.stages import current_traceparent
 from serving.types import Reason, Scores
 
@@ -52,14 +53,26 @@ class ModelScoring:
         return scores, reason
 
     async def ask(
-        self, resolved: Resolved, features: FeatureMatrix, budget_s: float, version: str | None
+        self,
+        resolved: Resolved,
+        features: FeatureMatrix,
+        budget_s: float,
+        version: str | None,
+        explained: bool = False,
     ) -> RankerReply:
         """The answer of one version (None: the one in use) for `features`; or a RankingError."""
         tensors = self._features.tensors(
-            resolved.shop, resolved.context, resolved.evidence, features, version
+            resolved.shop, resolved.context, resolved.evidence, features, version, explained
         )
         job = RankerJob(tensors, current_traceparent(), version)
         return await self._ranker.score(job, budget_s)
+
+    def of_nobody(self, resolved: Resolved) -> Resolved:
+        """The request as somebody makes it whom the shop does not know."""
+        shop, context = resolved.shop, resolved.context
+        evidence = self._features.evidence(shop, context, NOBODY, resolved.source)
+        features = self._features.matrix(shop, context, resolved.candidates, evidence)
+        return replace(resolved, shopper=Unknown(), evidence=evidence, features=features)
 
     def budget_s(self, context: Context) -> float:
         """What the model may take so that rules still make the deadline; raises when nothing is."""

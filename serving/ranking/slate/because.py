@@ -8,7 +8,8 @@ from features.arrays import DoubleArray, RowArray
 from features.behavior.fold import AFFINITY_WEIGHT
 from features.catalog.table import ItemTable
 from features.events.event import EventType
-from serving.ranking.values import Because, Evidence
+from serving.ranking.explaining.told import Because
+from serving.ranking.values import Evidence
 from serving.types import Cause
 
 _LEAST_WEIGHT = 0.01  # of a pair in the neighbour tables: one that is weaker is chance

@@ -220,6 +220,7 @@ class Opener:
                 label_counts=LabelCounts(controls),
                 pictures=pictures,
                 space=store.space or "",
+                language=language,
                 alerts=Watch(
                     name,
                     rules.alerts,

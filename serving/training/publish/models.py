@@ -29,6 +29,7 @@ from serving.training.publish.base_model import (
 from serving.training.publish.candidates import offer
 from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.execution import execution_of
+from serving.training.publish.explaining.trees import add_trees
 from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
 from serving.training.publish.repository import (
     PublishError,
@@ -83,6 +84,7 @@ def publish_ranker(
         add_code(folder, RANKER)
         for name in ("training.json", *(f"{member}.onnx" for member in training["blend"])):
             shutil.copyfile(bundle / name, folder / name)
+        add_trees(folder)
         texts = read_texts(item_texts) if item_texts else []
         tokens = tokenize(base / "tokenizer.json", texts, training["max_tokens"])
         try:

@@ -45,6 +45,20 @@ async def test_scores_are_those_of_the_published_version(
     assert time.time_ns() - 60 * 10**9 < began_ns < ended_ns < time.time_ns()
 
 
+async def test_contributions_come_for_what_is_to_be_explained_and_add_up(
+    ranker: TritonRanker,
+) -> None:
+    request = batch((6, 4))
+    plain = await ranker.score(request, BUDGET_S)
+    assert plain.contributions is None
+    asked = {**request, "EXPLAINED": np.array([0, 1], np.int32)}
+    told = await ranker.score(asked, BUDGET_S)
+    np.testing.assert_array_equal(told.scores, plain.scores)
+    assert told.contributions is not None
+    assert np.isnan(told.contributions[:6]).all()
+    np.testing.assert_allclose(told.contributions[6:].sum(axis=1), told.scores[6:], atol=1e-4)
+
+
 async def test_features_are_taken_by_name(ranker: TritonRanker, server: ModelServer) -> None:
     request = batch((6,))
     expected = await ranker.score(request, BUDGET_S)

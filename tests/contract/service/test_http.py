@@ -234,7 +234,7 @@ def test_recommend_and_similar_answer_with_items(stack: RunningStack) -> None:
 
 def test_filters_hold(stack: RunningStack) -> None:
     cheap = post(stack, "/v1/recommend", user_id=stack.sample["user_id"], limit=30,
-                 filters={"max_price": 2.0}, explain=True).json()  # fmt: skip
+                 filters={"max_price": 2.0}, explain="features").json()  # fmt: skip
     assert cheap["items"]
     prices = [item["explanation"]["features"]["item_log_price"] for item in cheap["items"]]
     assert max(prices) <= np.log(2.0) + 1e-6

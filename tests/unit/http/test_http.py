@@ -67,7 +67,7 @@ async def test_a_deadline_that_the_model_cannot_meet_is_met_by_rules(shop: Servi
 
 
 async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Service) -> None:
-    body = {"user_id": "ann", "candidates": candidates("milk", "who"), "explain": True}
+    body = {"user_id": "ann", "candidates": candidates("milk", "who"), "explain": "features"}
     items = (await shop.post("/v1/rank", body)).json()["items"]
     told = {item["item_id"]: item["explanation"] for item in items}
     assert told["milk"]["known_item"] is True
@@ -75,6 +75,8 @@ async def test_an_explanation_tells_known_and_unknown_items_apart(shop: Service)
     assert set(told["milk"]["features"]) <= set(FEATURE_NAMES)
     assert set(told["milk"]["parts"]) == set(PART_NAMES) - {"text"}
     assert isinstance(told["milk"]["text_match"], float)
+    told = (await shop.post("/v1/rank", {**body, "explain": True})).json()["items"]
+    assert [item["explanation"]["features"] for item in told] == [{}, {}]
     plain = (await shop.post("/v1/rank", {**body, "explain": False})).json()
     assert "explanation" not in plain["items"][0]
 

@@ -12,6 +12,7 @@ from serving.http.dependencies import Scoped
 from serving.http.openapi import takes
 from serving.http.routes.answers import response
 from serving.http.routes.asking import Contexts, filters_of
+from serving.http.schemas.explanation import explain_of
 from serving.http.schemas.pages.page import PageRequest, PageResponse
 from serving.ranking.placements.composer import PageComposer
 from serving.ranking.placements.page import ComposedPage, PageAsked, ShelfOmitted, ShelfShown
@@ -43,7 +44,12 @@ class PageRoutes:
                 raise UnknownPageError("name: the rules declare no such page")
             query = (body.query or "").strip() or None
             context = self._contexts.of(shop, body, stages)
-            context = replace(context, query=query, explain=body.explain, page=context.page or name)
+            context = replace(
+                context,
+                query=query,
+                explain=explain_of(body.explain),
+                page=context.page or name,
+            )
             asked = PageAsked(
                 name, page, context, tuple(body.seed_item_ids), tuple(body.cart_item_ids),
                 filters_of(body.filters),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from serving.http.schemas.explanation import ExplainBy
 from serving.http.schemas.rankings import Asking, RankResponse
 from serving.http.schemas.wire import Id, Query, Wire
 from serving.ranking.placements.page import Omission
@@ -19,7 +20,7 @@ class PageRequest(Asking):
     cart_item_ids: Annotated[list[Id], Field(max_length=50)] = Field(
         [], description="For shelves of what goes with the cart."
     )
-    explain: bool = False
+    explain: ExplainBy = False
 
 
 class ShelfOut(RankResponse):

@@ -31,11 +31,12 @@ class TritonPythonModel(Answering):
         self._ranker = VersionRanker(FOLDER, **encoder_options(parameters))
 
     def outputs(self, request: Any) -> dict[str, npt.NDArray[Any]]:
-        """Scores, their parts, and when the work began and ended: unix nanoseconds."""
+        """Scores, what they are made of, and when the work began and ended: unix nanoseconds."""
         started_ns = time.time_ns()
         inputs = ((t.name, pb_utils.get_input_tensor_by_name(request, t.name)) for t in INPUTS)
         batch = {name: tensor.as_numpy() for name, tensor in inputs if tensor is not None}
         named = json.loads(request.parameters() or "{}").get("feature_names")
-        scores, parts = self._ranker.score(batch, named)
+        scores, parts, contributions = self._ranker.judge(batch, named)
         times = np.array([started_ns, time.time_ns()], np.int64)
-        return {"SCORES": scores, "PARTS": parts, "TIMES": times}
+        outputs: dict[str, npt.NDArray[Any]] = {"SCORES": scores, "PARTS": parts, "TIMES": times}
+        return outputs if contributions is None else {**outputs, "CONTRIBUTIONS": contributions}

@@ -45,7 +45,7 @@ async def test_orders_and_facets_are_in_the_shops_currency(shop: Service) -> Non
 
 
 async def test_a_feature_is_in_the_shops_currency(shop: Service) -> None:
-    body = {"candidates": [{"item_id": "jpy"}, {"item_id": "free"}], "explain": True}
+    body = {"candidates": [{"item_id": "jpy"}, {"item_id": "free"}], "explain": "features"}
     items = (await shop.post("/v1/rank", body)).json()["items"]
     features = {item["item_id"]: item["explanation"]["features"] for item in items}
     assert features["jpy"]["item_log_price"] == pytest.approx(0.993, abs=1e-3)

@@ -8,8 +8,9 @@ import pytest
 from features.behavior.matrix import Shopper
 from features.catalog.table import ItemTable
 from features.events.event import EventType
+from serving.ranking.explaining.told import Because
 from serving.ranking.slate.because import because_of
-from serving.ranking.values import Because, Evidence
+from serving.ranking.values import Evidence
 from serving.types import Cause
 from tests.support.fakes import GROCERIES, state
 

@@ -1,0 +1,1 @@
+"""The columns that a score follows from, as a person knows them."""
