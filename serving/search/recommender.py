@@ -18,7 +18,6 @@ from serving.search.pictures.index import PictureIndex
 from serving.search.relevance import Matches
 
 _DEPTH = 400  # places of each list that take part
-_LOOKS = 0.5  # weight of what looks alike, beside what is taken together and reads alike
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 
 
@@ -43,6 +42,16 @@ class Retrieved:
     below: tuple[tuple[int, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LikenessWeights:
+    """What each list of items like some counts: taken together with them, reading and looking like
+    them. One that is asked for alone is not weighed."""
+
+    behavior: float = 1.0
+    text: float = 0.7
+    image: float = 0.5
+
+
 class IndexedItems(Protocol):
     """The catalogue of a replica, as far as retrieval reads it."""
 
@@ -59,8 +68,13 @@ class Recommender:
     """
 
     def __init__(
-        self, items: IndexedItems, dense: DenseIndex, pictures: PictureIndex | None = None
+        self,
+        items: IndexedItems,
+        dense: DenseIndex,
+        pictures: PictureIndex | None = None,
+        weights: LikenessWeights | None = None,
     ) -> None:
+        self._weights = weights or LikenessWeights()
         self._items = items
         self._dense = dense
         self._pictures = pictures
@@ -174,17 +188,18 @@ class Recommender:
             together = neighbor_score(self._items.table, taken, weights)
             spoken_for = np.flatnonzero(together > 0)
             best = spoken_for[np.argsort(-together[spoken_for], kind="stable")][:_DEPTH]
-            lists.append((1.0, best))
+            lists.append((self._weights.behavior, best))
         rows, weights = taken[taken >= 0], weights[taken >= 0]
         if by in (None, Likeness.TEXT):
             known, vectors = self._dense.known(rows)
             if known.any():
                 share = weights[known].astype(np.float32)
-                lists.append((0.7, self._dense.nearest(share @ vectors, _DEPTH)))
+                near = self._dense.nearest(share @ vectors, _DEPTH)
+                lists.append((self._weights.text, near))
         if self._pictures is not None and by in (None, Likeness.IMAGE):
             looks = self._pictures.middle(rows, weights)
             if looks is not None:
-                lists.append((_LOOKS, self._pictures.nearest(looks, _DEPTH)))
+                lists.append((self._weights.image, self._pictures.nearest(looks, _DEPTH)))
         return lists
 
     def _popular_in(self, state: AnyState, popular: RowArray) -> RowArray:

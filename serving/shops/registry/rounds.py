@@ -27,6 +27,7 @@ class Rounds:
                 ("shops-index", self._index, interval_s),
                 ("shops-experiments", self._steer, _STEERED_S),
                 ("shops-answers", self._answer, _STEERED_S),
+                ("shops-pictures", self._look, interval_s),
             )
         ]
 
@@ -59,6 +60,10 @@ class Rounds:
     def _answer(self, opened: OpenShop) -> None:
         # The encoder reads a whole new collection at once: that holds no experiment up.
         opened.shop.answers.follow()
+
+    def _look(self, opened: OpenShop) -> None:
+        if opened.pictures is not None:
+            opened.pictures.follow()
 
     def _repeat(self, work: Callable[[OpenShop], None], every_s: float) -> None:
         while not self._stop.wait(every_s):
