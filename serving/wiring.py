@@ -1,5 +1,6 @@
 """One ingress replica, constructed: the shops' stores and indexes, the path, the endpoints."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from features.ingest.status import CONSUMER
 from features.pictures.pictures import Pictures
 from features.store.backends import open_controls, open_pictures
+from features.store.settings import StoreSettings
 from features.telemetry.spans import span_processors
 from serving.errors import InvalidRequestError
 from serving.http.access.key_file import watched_keys
@@ -28,7 +30,6 @@ from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.models.triton import published_limits
 from serving.pictures.encoder import TritonPictures
-from serving.pictures.settings import PictureSettings
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import ColdStartClient
 from serving.ranking.pipeline import RankingPipeline
@@ -46,7 +47,6 @@ from serving.settings import Settings
 from serving.shops.alerts.settings import AlertSettings
 from serving.shops.alerts.webhook import WebhookError, check_webhook
 from serving.shops.experiments import CANDIDATE
-from serving.shops.pictures.feed import PictureFeed
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.registry.definition import ShopDefinition
@@ -77,13 +77,10 @@ def endpoints(
         settings.refresh_interval_s,
         tokenizer,
         text_vectors,
+        _pictures(settings),
     )
-    pictures = None if settings.pictures is None else _pictures(settings, settings.pictures)
-    default = opener.default(read_rules(settings.rules_path), pictures)
+    default = opener.default(read_rules(settings.rules_path))
     default.start()
-    if pictures is not None:
-        shop, every_s = default.shop, settings.refresh_interval_s
-        PictureFeed(pictures.stored, shop.items, shop.retrieval, every_s).start()
     shops = Shops([default.shop])
     access = settings.access
     keys = watched_keys(access.keys_path)
@@ -186,10 +183,15 @@ def _named(shops: Shops) -> set[str]:
     return {version for shop in shops.all() for version in shop.rules.ranker_versions}
 
 
-def _pictures(settings: Settings, looked_at: PictureSettings) -> ShopPictures:
-    return ShopPictures(
-        Pictures(open_pictures(settings.store)),
-        TritonPictures(settings.model, looked_at.model),
-        Breaker("pictures", settings.breaker),
-        looked_at,
-    )
+def _pictures(settings: Settings) -> Callable[[StoreSettings], ShopPictures] | None:
+    """Makes the pictures of a shop: one model and one breaker for all; None: nobody looks."""
+    looked_at = settings.pictures
+    if looked_at is None:
+        return None
+    encoder = TritonPictures(settings.model, looked_at.model)
+    breaker = Breaker("pictures", settings.breaker)
+
+    def of_store(store: StoreSettings) -> ShopPictures:
+        return ShopPictures(Pictures(open_pictures(store)), encoder, breaker, looked_at)
+
+    return of_store

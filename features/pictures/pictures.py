@@ -154,10 +154,10 @@ def _gone(item_id: str) -> Row:
     return Row(item_id, "", PictureState.GONE)
 
 
-def vectors_of(rows: Sequence[Row], size: int) -> npt.NDArray[np.float32]:
-    """float32 (n, size); zeros of what has no vector, or one of another size."""
+def vectors_of(rows: Sequence[Row], encoder: str, size: int) -> npt.NDArray[np.float32]:
+    """float32 (n, size) by `encoder`; zeros of what has no vector, or another encoder's."""
     out = np.zeros((len(rows), size), np.float32)
     for place, row in zip(out, rows, strict=True):
-        if row.state is PictureState.READY and len(row.vector) == 2 * size:
+        if row.state is PictureState.READY and row.encoder == encoder:
             place[:] = np.frombuffer(row.vector, np.float16)
     return out

@@ -129,7 +129,7 @@ FEATURES = dashboard(
             "Pictures", "By state, and what workers found that looked at them. Many waiting and "
             "none found ready: the worker or its model is down (docs/pictures.md).",
             {
-                "{{state}}": "max by (state) (vitrine_pictures)",
+                "{{state}}": "sum by (state) (max by (shop, state) (vitrine_pictures))",
                 "found {{outcome}}": "sum by (outcome) "
                 "(increase(vitrine_pictures_looked_at_total[$__rate_interval]))",
             },

@@ -52,6 +52,25 @@
 {{- end }}
 {{- end }}
 
+{{- define "vitrine.toPictures" -}}
+{{- $fetch := .Values.pictures.settings.fetch | default dict -}}
+{{- if $fetch.hosts -}}
+- to:
+    {{- if $fetch.private }}
+    - ipBlock: {cidr: 0.0.0.0/0}
+    - ipBlock: {cidr: "::/0"}
+    {{- else }}
+    # A second lock beside the worker's own: no address of a private network.
+    - ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]}
+    - ipBlock: {cidr: "::/0", except: ["fc00::/7", "fe80::/10"]}
+    {{- end }}
+  ports:
+    {{- range .Values.pictures.ports }}
+    - {port: {{ . }}}
+    {{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "vitrine.toTraces" -}}
 {{- if include "vitrine.collected" . -}}
 - to:

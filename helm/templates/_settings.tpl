@@ -95,6 +95,10 @@ alerts:
   private_addresses: {{ .privateAddresses }}
 {{- end }}
 {{- end }}
+{{- if .Values.pictures.enabled }}
+pictures:
+  {{- .Values.pictures.settings | toYaml | nindent 2 }}
+{{- end }}
 {{- /* A merge takes false for "not given". */}}
 pages: {{ get .Values.serving.settings "pages" | default (and (ne .Values.demo.data "") (not (hasKey .Values.serving.settings "pages"))) }}
 {{- end }}
@@ -102,6 +106,11 @@ pages: {{ get .Values.serving.settings "pages" | default (and (ne .Values.demo.d
 {{- define "vitrine.ingestSettings" -}}
 {{- $own := dict "store" (include "vitrine.store" . | fromYaml) -}}
 {{- mergeOverwrite $own (deepCopy .Values.ingest.settings) | toYaml -}}
+{{- end }}
+
+{{- define "vitrine.pictureSettings" -}}
+{{- $settings := include "vitrine.settings" . | fromYaml -}}
+{{- pick $settings "store" "model" "pictures" | toYaml -}}
 {{- end }}
 
 {{- /*

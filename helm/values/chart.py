@@ -22,6 +22,7 @@ from helm.values.workloads import (
     ModelServer,
     Nats,
     Neighbors,
+    Pictures,
     Pseudonyms,
     Publish,
     Redis,
@@ -52,6 +53,7 @@ class Chart(Values):
     webhooks: Webhooks
     model_server: ModelServer
     ingest: Ingest
+    pictures: Pictures
     setup: Setup
     demo: Demo
     neighbors: Neighbors

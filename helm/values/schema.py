@@ -14,7 +14,7 @@ from serving.settings import Settings
 TARGET = CHART / "values.schema.json"
 # What the chart sets itself: where things lie and how its parts find each other.
 CHARTS_OWN = {
-    "Settings": ("store", "rules_path", "objective_path"),
+    "Settings": ("store", "pictures", "rules_path", "objective_path"),
     "AccessSettings": ("keys_path", "pseudonym_key_path"),
     "ModelSettings": (
         "grpc_address",
@@ -35,6 +35,8 @@ _SHARED = (
     "NatsSettings",
     "StoreSettings",
     "Prices",
+    "PictureSettings",
+    "FetchSettings",
 )  # the same in both settings, and the chart
 
 

@@ -18,6 +18,7 @@ from helm.values.types import (
     text,
 )
 from serving.http.access.auth import ApiKey
+from serving.pictures.settings import PictureSettings
 
 
 class Incremental(Values):
@@ -170,6 +171,13 @@ class ModelServer(Placed):
 
 class Ingest(Placed):
     settings: dict[str, Any]  # of IngestSettings; see `schema`
+
+
+class Pictures(Placed):
+    enabled: bool
+    settings: PictureSettings
+    replicas: Count
+    ports: Annotated[list[Port], Field(min_length=1)]
 
 
 class Setup(Sized):

@@ -9,16 +9,16 @@ core.
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from features.arrays import FloatArray
-from loadtests.pictures.emoji import Emoji, emoji
+from loadtests.pictures.emoji import Emoji
+from loadtests.pictures.gallery import gallery, published_encoder
 from loadtests.pictures.variants import VARIANTS, opened, pixels
 from serving.models.runtime.picture_vectors import PictureEncoder
-from serving.training.publish.pictures.version import publish_pictures
+from serving.search.pictures.index import alike_to
 
 _REPORT = Path("build/reports/pictures.json")
 _SAME_BAR = 0.95
@@ -27,7 +27,7 @@ _SEED = 1
 
 
 def same_again(
-    encoder: PictureEncoder, found: list[Emoji], gallery: FloatArray, asked: list[int]
+    encoder: PictureEncoder, found: list[Emoji], vectors: FloatArray, asked: list[int]
 ) -> dict[str, float]:
     """Of pictures that were changed, the share whose own original is nearest of all."""
     recall: dict[str, float] = {}
@@ -36,12 +36,12 @@ def same_again(
         for place in asked:
             changed = pixels(change(opened(found[place].path.read_bytes())))
             vector = encoder.encode(changed.reshape(1, -1))[0]
-            hits += int((gallery @ vector).argmax() == place)
+            hits += int(alike_to(vectors, vector).argmax() == place)
         recall[name] = hits / len(asked)
     return recall
 
 
-def of_one_kind(found: list[Emoji], gallery: FloatArray, asked: list[int]) -> tuple[float, float]:
+def of_one_kind(found: list[Emoji], vectors: FloatArray, asked: list[int]) -> tuple[float, float]:
     """Of others of a picture's kind, the share among its nearest ten, and by chance: what words
     find where all titles are hidden."""
     kinds = np.array([each.kind for each in found])
@@ -50,7 +50,7 @@ def of_one_kind(found: list[Emoji], gallery: FloatArray, asked: list[int]) -> tu
         others = np.flatnonzero(kinds == kinds[place])
         others = others[others != place]
         if len(others):
-            likes = gallery @ gallery[place]
+            likes = alike_to(vectors, vectors[place])
             likes[place] = -1
             nearest = np.argsort(-likes)[:_NEAREST]
             possible = min(len(others), _NEAREST)
@@ -65,17 +65,12 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--queries", type=int, default=300)
     n_queries = parser.parse_args().queries
-    found = emoji()
-    with tempfile.TemporaryDirectory() as folder:
-        publish_pictures(Path(folder))
-        encoder = PictureEncoder(Path(folder) / "pictures" / "1" / "picture_encoder.onnx", 2)
-    gallery = np.concatenate(
-        [encoder.encode(pixels(each.path.read_bytes()).reshape(1, -1)) for each in found]
-    )
+    encoder = published_encoder()
+    found, vectors = gallery(encoder)
     rng = np.random.default_rng(_SEED)
     asked = rng.choice(len(found), n_queries, replace=False).tolist()
-    again = same_again(encoder, found, gallery, asked)
-    kind, chance = of_one_kind(found, gallery, list(range(len(found))))
+    again = same_again(encoder, found, vectors, asked)
+    kind, chance = of_one_kind(found, vectors, list(range(len(found))))
     print(f"{len(found)} pictures, {len(asked)} asked for")
     for name, recall in again.items():
         verdict = "" if recall >= _SAME_BAR else f"  below {_SAME_BAR}"

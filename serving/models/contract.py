@@ -120,9 +120,10 @@ class EncoderProfile(StrEnum):
 # multilingual encoder's vocabulary is larger than int16 holds.
 VECTOR_SIZE = 384
 PICTURE_SIDE = 224  # pixels; of a picture as its encoder takes it
-PICTURE_VECTOR_SIZE = 1280
+PICTURE_SHAPES = 1280  # the first numbers of a picture's vector; those behind tell its colours
+PICTURE_VECTOR_SIZE = PICTURE_SHAPES + 63
 # Whose vectors of pictures can be compared with each other; another network gets another name.
-PICTURE_ENCODER = "efficientnet-lite0"
+PICTURE_ENCODER = "efficientnet-lite0-colours"
 _TOKENS = (Tensor("TOKENS", "int32", Rows.REQUEST, ANY),)
 _PAIR_TOKENS = (Tensor("TOKENS", "int16", Rows.REQUEST, ANY),)
 MODELS: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {

@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from features.pictures.pictures import Pictures
-from features.store.backends import open_catalog, open_pictures
+from features.store.backends import open_controls
 from features.telemetry.logs import log_json
 from serving.pictures.encoder import TritonPictures
 from serving.pictures.fetching import Fetcher
 from serving.pictures.settings import WorkerSettings
-from serving.pictures.worker import PictureWorker
+from serving.pictures.shops import ShopWorkers
+from serving.pictures.worker import CatalogFeed, PictureWorker
 
 
 async def _work(settings: WorkerSettings) -> None:
@@ -27,11 +29,15 @@ async def _work(settings: WorkerSettings) -> None:
     pictures, fetch = settings.pictures, settings.pictures.fetch
     encoder = TritonPictures(settings.model, pictures.model)
     with (
-        closing(Pictures(open_pictures(settings.store))) as stored,
-        closing(open_catalog(settings.store)) as catalog,
+        closing(open_controls(settings.store)) as controls,
+        ThreadPoolExecutor(1, thread_name_prefix="decode") as decoding,
     ):
         async with Fetcher(fetch, pictures.max_bytes) as fetcher:
-            await PictureWorker(stored, catalog, fetcher, encoder, pictures).run(stop)
+
+            def worker(shop: str, stored: Pictures, catalog: CatalogFeed) -> PictureWorker:
+                return PictureWorker(stored, catalog, fetcher, encoder, pictures, decoding, shop)
+
+            await ShopWorkers(settings.store, controls, worker).run(stop)
             await encoder.close()
 
 

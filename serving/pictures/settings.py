@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, WithJsonSchema
 
 from features.store.settings import StoreSettings
 from serving.models.settings import ModelSettings
@@ -18,7 +18,12 @@ def _host(given: str) -> str:
     return given
 
 
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[
+    str,
+    AfterValidator(_host),
+    # For the chart's schema, which knows no validators.
+    WithJsonSchema({"type": "string", "pattern": f"^{_HOST.pattern}$"}),
+]
 
 
 class FetchSettings(Section):

@@ -1,4 +1,4 @@
-"""Follows the catalogue, and looks at the pictures that nobody has looked at yet.
+"""Follows the catalogue of a shop, and looks at the pictures that nobody has looked at yet.
 
 What waits stands in the store, so a worker that ends loses nothing, and several may run. A picture
 that cannot be had never holds an item back: it is told (`GET /v1/items/{item_id}/image`), counted,
@@ -9,14 +9,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from features.catalog.store import CatalogChanges
+from features.controls.shops import DEFAULT_SHOP
 from features.pictures.pictures import Pictures
 from features.pictures.store import UPLOADED, PictureState, Row
 from serving.errors import RankingError
@@ -43,7 +44,9 @@ class CatalogFeed(Protocol):
 
 
 class PictureWorker:
-    """One worker. Stores are asked in threads, pictures decoded in one: they hold much memory."""
+    """The worker of one shop. Stores are asked in threads, and pictures decoded in those of
+    `decoding`: they hold much memory.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class PictureWorker:
         fetcher: Fetcher,
         encoder: PictureEncoder,
         settings: PictureSettings,
+        decoding: Executor,
+        shop: str = DEFAULT_SHOP,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pictures = pictures
@@ -61,7 +66,8 @@ class PictureWorker:
         self._settings = settings
         self._clock = clock
         self._change = 0
-        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._decoding = decoding
+        self._shop = shop
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. A store that fails is asked again."""
@@ -96,7 +102,7 @@ class PictureWorker:
         n_old = self._pictures.renew(PICTURE_ENCODER, now_s)
         n_old += self._pictures.reconsider(PictureProblem.HOST_NOT_ALLOWED, now_s)
         if n_old:
-            _LOG.info("%d pictures are looked at again", n_old)
+            _LOG.info("%d pictures of %s are looked at again", n_old, self._shop)
 
     def follow(self) -> None:
         """Take over the URLs of what changed in the catalogue, and that items are gone."""
@@ -106,9 +112,7 @@ class PictureWorker:
             urls = {item.item_id: item.image_url for item in changes.upserts}
             self._pictures.expect(urls, self._clock())
         self._change = changes.change
-        counts = self._pictures.counts()
-        for state in (PictureState.WAITING, PictureState.READY, PictureState.FAILED):
-            PICTURES.labels(state=state.value).set(counts.get(state, 0))
+        tell_counts(self._shop, self._pictures.counts())
 
     async def _look(self, row: Row) -> None:
         """At one picture, and tell what came of it."""
@@ -156,3 +160,9 @@ class PictureWorker:
             due_s = self._clock() + wait_s
         await asyncio.to_thread(self._pictures.failed, row, error.problem, due_s)
         PICTURES_LOOKED_AT.labels(outcome=error.problem.value).inc()
+
+
+def tell_counts(shop: str, counts: Mapping[PictureState, int]) -> None:
+    """How many pictures of a shop are in each state, as a metric."""
+    for state in (PictureState.WAITING, PictureState.READY, PictureState.FAILED):
+        PICTURES.labels(shop=shop, state=state.value).set(counts.get(state, 0))

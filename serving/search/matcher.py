@@ -8,6 +8,7 @@ import numpy as np
 from features.arrays import FloatArray, RowArray
 from features.catalog.table import ItemTable
 from serving.search.dense import DenseIndex
+from serving.search.pictures.index import PictureIndex
 from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, RelevanceModel, match_columns
 from serving.search.words.analysis import Analyzer
 from serving.search.words.dictionary import Dictionary
@@ -25,7 +26,8 @@ class Asked:
 
     readings: its words, and those that mean the same, with their terms;
     vector: float32 (VECTOR_SIZE,), None while the encoder is down or most items wait for it;
-    by_words, nearest, exact: int64 (any,), rows that words, the vector and a code find, best first;
+    by_words, nearest, exact, seen: int64 (any,), rows that words, the vector, a code and their
+    pictures find, best first;
     best_cosine: of any item
     """
 
@@ -34,12 +36,13 @@ class Asked:
     by_words: RowArray
     nearest: RowArray
     exact: RowArray
+    seen: RowArray
     best_cosine: float
 
     @property
     def found(self) -> RowArray:
         """All that was found, in the order of rows."""
-        return np.unique(np.concatenate([self.by_words, self.nearest, self.exact]))
+        return np.unique(np.concatenate([self.by_words, self.nearest, self.exact, self.seen]))
 
     @property
     def reference(self) -> RowArray:
@@ -48,7 +51,10 @@ class Asked:
 
 
 class Matcher:
-    """Reads queries and judges items. One thread writes, others read."""
+    """Reads queries and judges items. One thread writes, others read.
+
+    pictures: of the items, where they are looked at
+    """
 
     def __init__(
         self,
@@ -56,7 +62,9 @@ class Matcher:
         dense: DenseIndex,
         model: RelevanceModel,
         synonyms: Iterable[Meaning] = (),
+        pictures: PictureIndex | None = None,
     ) -> None:
+        self._pictures = pictures
         self.lexicon = Lexicon(analyzer)
         self.items = ItemTerms(self.lexicon)
         self._lexical = LexicalIndex(self.lexicon)
@@ -78,13 +86,16 @@ class Matcher:
             for reading in (query, *self._other_readings(query))
         ]
         nearest, best = np.zeros(0, np.int64), 0.0
+        seen = nearest
+        if vector is not None and self._pictures is not None:
+            seen = self._pictures.shown_for(vector, depth)
         if vector is not None:
             nearest = self._dense.nearest(vector, depth)
             _, vectors = self._dense.known(nearest[:1])
             best = float((vectors @ vector).max(initial=0.0))
         exact = self.items.rows_of_code(query)
         by_words = [self._lexical.search(terms, depth) for _, terms in readings]
-        return Asked(readings, vector, _in_turn(by_words), nearest, exact, best)
+        return Asked(readings, vector, _in_turn(by_words), nearest, exact, seen, best)
 
     def _other_readings(self, query: str) -> list[str]:
         """What the merchandiser says that it means, then what its language's dictionary does."""
@@ -117,6 +128,9 @@ class Matcher:
             likely = self._model.probability(read, np.isfinite(cosines[:n_asked]))
             better = likely > values
             values[better], columns[better] = likely[better], read[better]
+        if asked.vector is not None and self._pictures is not None:
+            # What a title does not say its picture may show: the surer of both counts.
+            values = np.maximum(values, self._pictures.likely_for(asked.vector, at[:n_asked]))
         values[np.isin(at[:n_asked], asked.exact)] = EXACT_CODE
         if known.all():
             return Matches(values, columns)

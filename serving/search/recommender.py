@@ -21,7 +21,6 @@ _DEPTH = 400  # places of each list that take part
 # Of "because you bought": how much an item is spoken for, as a share of the strongest, and how many
 # texts are near. Of weaker neighbours half go together by chance (docs/placements.md).
 _SPOKEN_FOR, _NEAR = 0.5, 25
-_LOOKS = 0.5  # weight of what looks alike, beside what is taken together and reads alike
 _CATEGORY_REACH = 10_000  # of the most popular, when a category is looked for
 
 
@@ -46,6 +45,16 @@ class Retrieved:
     below: tuple[tuple[int, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LikenessWeights:
+    """What each list of items like some counts: taken together with them, reading and looking like
+    them. One that is asked for alone is not weighed."""
+
+    behavior: float = 1.0
+    text: float = 0.7
+    image: float = 0.5
+
+
 class IndexedItems(Protocol):
     """The catalogue of a replica, as far as retrieval reads it."""
 
@@ -63,8 +72,13 @@ class Recommender:
     """
 
     def __init__(
-        self, items: IndexedItems, dense: DenseIndex, pictures: PictureIndex | None = None
+        self,
+        items: IndexedItems,
+        dense: DenseIndex,
+        pictures: PictureIndex | None = None,
+        weights: LikenessWeights | None = None,
     ) -> None:
+        self._weights = weights or LikenessWeights()
         self._items = items
         self._dense = dense
         self._pictures = pictures
@@ -193,17 +207,17 @@ class Recommender:
             least = spoken_for * float(together.max(initial=0.0))
             some = np.flatnonzero((together > 0) & (together >= least))
             best = some[np.argsort(-together[some], kind="stable")][:_DEPTH]
-            lists.append((1.0, best))
+            lists.append((self._weights.behavior, best))
         rows, weights = taken[taken >= 0], weights[taken >= 0]
         if by in (None, Likeness.TEXT):
             known, vectors = self._dense.known(rows)
             if known.any():
                 share = weights[known].astype(np.float32)
-                lists.append((0.7, self._dense.nearest(share @ vectors, near)))
+                lists.append((self._weights.text, self._dense.nearest(share @ vectors, near)))
         if self._pictures is not None and by in (None, Likeness.IMAGE):
             looks = self._pictures.middle(rows, weights)
             if looks is not None:
-                lists.append((_LOOKS, self._pictures.nearest(looks, near)))
+                lists.append((self._weights.image, self._pictures.nearest(looks, near)))
         return lists
 
     def _popular_in(self, state: AnyState, popular: RowArray) -> RowArray:

@@ -58,9 +58,10 @@ class Retrieval:
         self._source = source
         self._models = models or usual_models()
         self._dense = DenseIndex()
-        self._matcher = Matcher(analyzer or Analyzer(), self._dense, self._models.items, synonyms)
-        self._attributes = AttributeIndex()
         self.pictures = PictureIndex() if pictures else None
+        words, model = analyzer or Analyzer(), self._models.items
+        self._matcher = Matcher(words, self._dense, model, synonyms, self.pictures)
+        self._attributes = AttributeIndex()
         self._recommender = Recommender(items, self._dense, self.pictures)
         self._reader = Reader(items.table, self._attributes, self._matcher.items)
 
@@ -192,9 +193,8 @@ class Retrieval:
         matches = self.matches(query, vector, rows)
         both = together(matches.values, self.pictures.likeness(rows, looks))
         order = np.argsort(-both, kind="stable")[:limit]
-        return Retrieved(
-            rows[order], both[order], Matches(both[order], matches.columns[order])
-        )  # fmt: skip
+        best = Matches(both[order], matches.columns[order])
+        return Retrieved(rows[order], best.values, best)
 
     def collapsed(self, found: Retrieved) -> Retrieved:
         """Of what shows the same picture, only the first."""

@@ -3,7 +3,7 @@
 from prometheus_client import Counter, Gauge
 
 PICTURES = Gauge(
-    "vitrine_pictures", "Pictures of items by state: waiting, ready, failed.", ("state",),
+    "vitrine_pictures", "Pictures of items by state: waiting, ready, failed.", ("shop", "state"),
     multiprocess_mode="mostrecent",
 )  # fmt: skip
 PICTURES_LOOKED_AT = Counter(

@@ -72,6 +72,7 @@ FLOWS = [
     ("head", "worker", 10002), ("worker", "worker", 30000), ("worker", "collector", 4318),
     ("ingest", "collector", 4318), ("model-server", "collector", 4318), ("test", "worker", 8000),
     ("loadtest", "worker", 8000), ("loadtest", "loadtest", 5557),
+    ("pictures", "model-server", 8001), ("pictures", "redis", 6379),
 ]  # fmt: skip
 NO_FLOWS = [
     ("ingest", "model-server", 8000), ("worker", "model-server", 8000), ("loadtest", "redis", 6379),
@@ -80,6 +81,7 @@ NO_FLOWS = [
     ("removal", "redis", 6379), ("removal", "head", 8265),
     ("readings", "model-server", 8000), ("readings", "worker", 8000),
     ("model-server", "nats", 4222), ("loadtest", "nats", 4222), ("publish", "nats", 4222),
+    ("pictures", "model-server", 8000), ("pictures", "worker", 8000), ("pictures", "nats", 4222),
     ("worker", "nats", 6222), ("worker", "nats", 8222), ("nats", "redis", 6379),
     # Ray's state is out of reach of whatever fills the log.
     ("head", "redis", 6379), ("worker", "head-redis", 6379), ("ingest", "head-redis", 6379),
@@ -89,6 +91,7 @@ WHOLE: Json = {
     "training": {"enabled": True},
     "tracing": {"enabled": True},
     "loadtest": {"enabled": True},
+    "pictures": {"enabled": True, "settings": {"fetch": {"hosts": ["cdn.example.com"]}}},
     "nats": {"enabled": True, "bundled": {"replicas": 3}},
     "rules": {
         "experiments": [{"key": "one", "status": "running", "arms": [{"key": "a"}, {"key": "b"}]}]
@@ -206,8 +209,30 @@ def test_prometheus_is_sent_to_ports_that_there_are() -> None:
         for _, pod in every_pod(found)
     }
     monitors = [each for each in found if each["kind"] == "PodMonitor"]
-    assert len(monitors) == 3
+    assert len(monitors) == 4
     for monitor in monitors:
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         assert endpoint["port"] in ports[component(monitor["spec"]["selector"]["matchLabels"])]
         assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+
+
+@pytest.mark.parametrize(
+    ("fetch", "cidrs"),
+    [
+        ({}, []),
+        ({"hosts": ["cdn.example.com"]}, ["10.0.0.0/8", "169.254.0.0/16", "fc00::/7"]),
+        ({"hosts": ["cdn.example.com"], "private": True}, []),
+    ],
+)
+def test_pictures_are_fetched_from_no_private_network_unless_they_may(
+    fetch: Json, cidrs: list[str]
+) -> None:
+    found = render({"pictures": {"enabled": True, "settings": {"fetch": fetch}, "ports": [8443]}})
+    rules = one(found, "NetworkPolicy", "vitrine-pictures")["spec"]["egress"]
+    outside = [rule for rule in rules if any("ipBlock" in peer for peer in rule.get("to", []))]
+    assert len(outside) == len(fetch.get("hosts", []))
+    for rule in outside:
+        assert rule["ports"] == [{"port": 8443}]
+        excepted = [cidr for peer in rule["to"] for cidr in peer["ipBlock"].get("except", [])]
+        assert {*cidrs} <= {*excepted}
+        assert bool(excepted) == bool(cidrs)

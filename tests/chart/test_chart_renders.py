@@ -103,6 +103,10 @@ OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
         {("Service", "vitrine-loadtest"), ("NetworkPolicy", "vitrine-loadtest"),
          ("Deployment", "vitrine-loadtest-master"), ("Deployment", "vitrine-loadtest-worker")},
     ),
+    "pictures": (
+        {"pictures": {"enabled": True}},
+        {("Deployment", "vitrine-pictures"), ("NetworkPolicy", "vitrine-pictures")},
+    ),
     "keda": (
         {"modelServer": {"autoscaling": {"kind": "keda"}}},
         {("ScaledObject", "vitrine-model-server")},

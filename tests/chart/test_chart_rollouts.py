@@ -45,6 +45,16 @@ def test_what_changes_the_application_leaves_triton_alone(change: Json) -> None:
     assert model_server(before) == model_server(after)
 
 
+def test_from_where_pictures_are_fetched_restarts_their_worker_and_not_triton() -> None:
+    def shown(*hosts: str) -> list[Json]:
+        return render({"pictures": {"enabled": True, "settings": {"fetch": {"hosts": hosts}}}})
+
+    before, after = shown(), shown("cdn.example.com")
+    assert model_server(before) == model_server(after)
+    workers = [one(found, "Deployment", "vitrine-pictures") for found in (before, after)]
+    assert workers[0]["spec"]["template"] != workers[1]["spec"]["template"]
+
+
 def test_a_new_chart_without_another_image_restarts_no_pod() -> None:
     text = yaml.safe_dump([pod for _, pod in every_pod(render(profile("ha"), "--skip-tests"))])
     assert "helm.sh/chart" not in text

@@ -18,6 +18,7 @@ from helm.tools.paths import CHART, ROOT
 from helm.tools.rendering import RefusedError
 from serving.local.ray_environment import ray_environment
 from serving.local.tritonserver import Installation, server_command
+from serving.pictures.settings import WorkerSettings
 from serving.settings import ReplicaSettings, Settings
 from serving.shops.rules import Rules
 from tests.support.chart.rendering import (
@@ -275,7 +276,7 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     assert modules == {
         "serving.cluster.setup", "serving.cluster.train",
         "serving.telemetry.node_metrics", "serving.training.publish", "features.ingest",
-        "features.ingest.neighbor_job", "serving.experiments.report",
+        "features.ingest.neighbor_job", "serving.experiments.report", "serving.pictures",
     }  # fmt: skip
     shared = source_of("features.store.chosen") + source_of("serving.experiments.worth")
     for command in run:
@@ -366,3 +367,29 @@ def test_a_change_of_bounds_alone_builds_nothing_anew() -> None:
     version = get_app_code_version(application)
     application.deployments[0].autoscaling_config = {"min_replicas": 2, "initial_replicas": None}
     assert get_app_code_version(application) == version
+
+
+def test_the_worker_of_pictures_and_the_application_are_told_the_same_of_them() -> None:
+    fetch = {"hosts": ["cdn.example.com", "*.shop.example"], "at_once": 4}
+    found = render({"pictures": {"enabled": True, "settings": {"fetch": fetch}}})
+    settings = Settings.model_validate(settings_of(found))
+    files = one(found, "ConfigMap", "vitrine-settings")["data"]
+    worker = WorkerSettings.model_validate_json(files["pictures.json"])
+    assert worker.pictures.fetch.hosts == ("cdn.example.com", "*.shop.example")
+    assert (worker.store, worker.model, worker.pictures) == (
+        settings.store, settings.model, settings.pictures,
+    )  # fmt: skip
+    assert Settings.model_validate(settings_of(render({}))).pictures is None
+    with pytest.raises(RefusedError, match="hosts"):
+        render({"pictures": {"settings": {"fetch": {"hosts": ["http://cdn.example.com"]}}}})
+
+
+def test_the_model_server_publishes_loads_and_watches_the_encoder_of_pictures() -> None:
+    for enabled in (False, True):
+        found = render({"pictures": {"enabled": enabled}})
+        pod = one(found, "Deployment", "vitrine-model-server")["spec"]["template"]
+        (publish,), (triton,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+        probe = triton["livenessProbe"]["exec"]["command"][-1]
+        assert ("--pictures" in publish["command"]) == enabled
+        assert ("--load-model=pictures" in triton["command"]) == enabled
+        assert ("encoder ranker pictures;" in probe) == enabled

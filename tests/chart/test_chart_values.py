@@ -121,6 +121,7 @@ EVERYTHING: Json = {
     "tracing": {"enabled": True},
     "loadtest": {"enabled": True},
     "modelServer": {"gpu": {"enabled": True}, "autoscaling": {"kind": "keda"}},
+    "pictures": {"enabled": True, "settings": {"fetch": {"hosts": ["cdn.example.com"]}}},
 }
 SURROUNDINGS: dict[str, Json] = {
     "everything": EVERYTHING,
@@ -141,7 +142,7 @@ CANDIDATES: tuple[Any, ...] = (
     "multilingual", "USD",
     "none", "1h", "brand", {"changed": "changed"}, ["changed"],
     ["ReadWriteMany"], [{"key": "changed", "operator": "Exists"}],
-    [{"ipBlock": {"cidr": "10.0.0.0/8"}}], {"batch_events": 7},
+    [{"ipBlock": {"cidr": "10.0.0.0/8"}}], {"batch_events": 7}, {"max_bytes": 7}, [7],
     [{"name": "changed", "sha256": "7" * 64, "scopes": ["rank"]}],
     [{"match": {"brand": "changed"}, "lift": 1, "reason": "changed"}],
     [{"match": {"brand": "changed"}, "reason": "changed"}],

@@ -12,12 +12,13 @@ from features.pictures.pictures import Pictures
 from features.pictures.sqlite_store import SqlitePictures
 from serving.errors import ModelUnavailableError
 from serving.models.breaker import Breaker
-from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE
+from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE, EncoderProfile
 from serving.models.settings import BreakerSettings
 from serving.pictures.decoding import pixels_of
 from serving.pictures.problems import Pixels
 from serving.pictures.settings import PictureSettings
 from serving.shops.pictures.feed import PictureFeed
+from serving.shops.pictures.kept import KeptSpaces
 from serving.shops.pictures.shop_pictures import ShopPictures
 from tests.support.fakes import NOW_S
 from tests.support.service import Service
@@ -82,4 +83,8 @@ def look_at(service: Service, item_id: str, content: bytes | None = None) -> Non
         assert kept is not None
         vector = colour_vector(pixels_of(kept, LIMIT, LIMIT)).astype(np.float16)
         pictures.stored.done(row, vector, PICTURE_ENCODER)
-    PictureFeed(pictures.stored, service.items, service.shop.retrieval, 1.0).follow()
+    shop = service.shop
+    spaces = KeptSpaces(shop.controls)
+    PictureFeed(
+        pictures.stored, spaces, service.items, shop.retrieval, EncoderProfile.ENGLISH, 1.0
+    ).follow()

@@ -4,11 +4,13 @@ import logging
 from typing import Protocol
 
 from features.pictures.pictures import vectors_of
-from features.pictures.store import Row, RowChanges
+from features.pictures.store import PictureState, Row, RowChanges
 from serving.background import Background
-from serving.models.contract import PICTURE_VECTOR_SIZE
+from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE
+from serving.search.pictures.joint import JointSpace
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
+from serving.shops.pictures.kept import NONE, KeptSpaces
 
 _LOG = logging.getLogger("vitrine.pictures")
 _CHUNK = 1_000
@@ -23,12 +25,24 @@ class PictureChanges(Protocol):
 
 
 class PictureFeed:
-    """A thread that takes vectors over into the index. What belongs to an item that this replica
-    does not know yet waits for it."""
+    """A thread that takes vectors over into the index, and the joint space in use. What belongs to
+    an item that this replica does not know yet waits for it.
+
+    profile: of the text encoder; a space that was learnt for another one is not used
+    """
 
     def __init__(
-        self, changes: PictureChanges, items: ItemCache, retrieval: Retrieval, interval_s: float
+        self,
+        changes: PictureChanges,
+        spaces: KeptSpaces,
+        items: ItemCache,
+        retrieval: Retrieval,
+        profile: str,
+        interval_s: float,
     ) -> None:
+        self._spaces = spaces
+        self._profile = profile
+        self._version = NONE
         self._changes = changes
         self._items = items
         self._retrieval = retrieval
@@ -48,12 +62,34 @@ class PictureFeed:
 
     def follow(self) -> None:
         """Take over what changed since the last time."""
+        self._follow_space()
         while not self._thread.stopping:
             changed = self._changes.changed_since(self._change, _CHUNK)
             self._take([*self._early.values(), *changed.rows])
             if changed.change == self._change:
                 return
             self._change = changed.change
+
+    def _follow_space(self) -> None:
+        version, index = self._spaces.in_use(), self._retrieval.pictures
+        if version == self._version or index is None:
+            return
+        space = None
+        if version != NONE:
+            try:
+                space = JointSpace.of(self._spaces.versions()[version])
+                if space.profile != self._profile:
+                    raise ValueError(f"learnt for the {space.profile} encoder")
+            except (KeyError, TypeError, ValueError) as error:
+                space = None
+                _LOG.warning("joint space %s is not used: %s", version, error)
+        index.take_joint(space)
+        self._version = version
+
+    @property
+    def n_early(self) -> int:
+        """How many pictures wait for their item."""
+        return len(self._early)
 
     def _take(self, rows: list[Row]) -> None:
         newest = {row.item_id: row for row in rows}
@@ -62,8 +98,8 @@ class PictureFeed:
         self._early = {
             row.item_id: row
             for row, place in zip(newest.values(), at.tolist(), strict=True)
-            if place < 0
+            if place < 0 and row.state is not PictureState.GONE  # of items that may never come
         }
         if known:
-            vectors = vectors_of(known, PICTURE_VECTOR_SIZE)
+            vectors = vectors_of(known, PICTURE_ENCODER, PICTURE_VECTOR_SIZE)
             self._retrieval.update_pictures(at[at >= 0], vectors)

@@ -75,5 +75,11 @@ class ShopPictures:
         vector: FloatArray = vectors[0]
         return vector
 
+    def close(self) -> None:
+        """Give back threads, files and connections of this shop."""
+        self._store.close()
+        self._decoding.close()
+        self.stored.close()
+
     def _pixels(self, content: bytes) -> Pixels:
         return self._decoder.pixels_of(content, self._settings.max_bytes, self._settings.max_pixels)

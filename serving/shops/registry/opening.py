@@ -1,6 +1,7 @@
 """A shop's stores and indexes on a replica, opened for it, and closed when it is gone."""
 
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,6 +40,8 @@ from serving.shops.intake import Intake
 from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
+from serving.shops.pictures.feed import PictureFeed
+from serving.shops.pictures.kept import KeptSpaces
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
@@ -62,6 +65,7 @@ class OpenShop:
     shop: Shop
     refresher: Refresher
     store: StoreSettings
+    pictures: PictureFeed | None = None  # None: nobody looks at any
     _closing: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
@@ -71,6 +75,8 @@ class OpenShop:
         self.shop.steering.start()
         self.shop.answers.start()
         self.shop.alerts.start()
+        if self.pictures is not None:
+            self.pictures.start()
 
     def load(self) -> None:
         """Load what is there; somebody else follows."""
@@ -78,6 +84,8 @@ class OpenShop:
         self.refresher.load()
         self.shop.steering.follow()
         self.shop.answers.load()
+        if self.pictures is not None:
+            self.pictures.follow()
         self.shop.alerts.start()
 
     def close(self) -> None:
@@ -87,6 +95,8 @@ class OpenShop:
         self.shop.choices.stop()
         self.shop.answers.stop()
         self.shop.alerts.stop()
+        if self.pictures is not None:
+            self.pictures.stop()
         self._closing.close()
 
     def refuse(self) -> None:
@@ -105,6 +115,8 @@ class OpenShop:
 class Opener:
     """Opens the shops of one replica. What they share knows nothing of any: the tokenizer, and the
     encoder, whose vectors depend on a text alone.
+
+    pictures: makes those of a shop, from its store; None: nobody looks at any
     """
 
     installation: StoreSettings
@@ -115,14 +127,13 @@ class Opener:
     interval_s: float
     tokenizer: Tokenizer
     encoder: BlockingEncoder
+    pictures: Callable[[StoreSettings], ShopPictures] | None = None
 
-    def default(self, rules: Rules, pictures: ShopPictures | None = None) -> OpenShop:
-        """The one that the settings configure; pictures: None: nobody looks at any."""
+    def default(self, rules: Rules) -> OpenShop:
+        """The one that the settings configure."""
         store, retrieval = self.installation, self.retrieval
         paths = retrieval.vectors_path, retrieval.neighbors_path
-        return self._open(
-            DEFAULT_SHOP, store, rules, retrieval.language, self.pseudonyms, paths, pictures
-        )
+        return self._open(DEFAULT_SHOP, store, rules, retrieval.language, self.pseudonyms, paths)
 
     def registered(self, entry: Registered) -> OpenShop:
         """Another one; raises ValidationError for a definition that cannot be used."""
@@ -146,7 +157,6 @@ class Opener:
         language: str,
         pseudonyms: Pseudonyms,
         paths: tuple[Path, Path],
-        pictures: ShopPictures | None = None,
     ) -> OpenShop:
         """paths: of vectors and of neighbour tables."""
         with ExitStack() as opened:
@@ -164,6 +174,9 @@ class Opener:
             several = {"n_threads": _THREADS} if store.space else {}
             intake = opened.enter_context(closing(Intake(log, reserve, **several)))
             upkeep = opened.enter_context(closing(Upkeep(catalog, reserve, **several)))
+            pictures = None if self.pictures is None else self.pictures(store)
+            if pictures is not None:
+                opened.callback(pictures.close)
             items = ItemCache(self.tokenizer, MAX_TOKENS, store.prices)
             profile, model = self.model.encoder_profile, self.model
             retrieval = Retrieval(
@@ -228,4 +241,10 @@ class Opener:
                     Webhook.of(rules.alerts.webhook, self.alerts),
                 ),
             )
-            return OpenShop(shop, refresher, store, opened.pop_all())
+            feed = None
+            if pictures is not None:
+                feed = PictureFeed(
+                    pictures.stored, KeptSpaces(controls), items, retrieval, profile,
+                    self.interval_s,
+                )  # fmt: skip
+            return OpenShop(shop, refresher, store, feed, opened.pop_all())

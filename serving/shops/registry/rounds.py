@@ -28,6 +28,7 @@ class Rounds:
                 ("shops-experiments", self._steer, _STEERED_S),
                 ("shops-answers", self._answer, _STEERED_S),
                 ("shops-choices", self._choose, _STEERED_S),
+                ("shops-pictures", self._look, interval_s),
             )
         ]
 
@@ -70,3 +71,7 @@ class Rounds:
                 if self._shops.get(name) is opened:  # else it was closed meanwhile
                     _LOG.exception("%s: %s failed; trying again", name, work.__name__)
         REFRESHED_TIMESTAMP.labels(part="shops").set(time.time())
+
+    def _look(self, opened: OpenShop) -> None:
+        if opened.pictures is not None:
+            opened.pictures.follow()

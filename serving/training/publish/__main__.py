@@ -115,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument(
                 "--candidate", action="store_true", help="serve it beside the version in use"
             )
+        if name == "ensure":
+            command.add_argument("--pictures", action="store_true", help="their encoder, too")
         if name in ("ensure", "load"):
             command.add_argument(
                 "--wait", type=float, default=0.0, help="for --item-texts or the server, seconds"

@@ -31,6 +31,7 @@ from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.execution import execution_of
 from serving.training.publish.explaining.trees import add_trees
 from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
+from serving.training.publish.pictures.version import PICTURES, publish_pictures
 from serving.training.publish.repository import (
     PublishError,
     put_in_use,
@@ -160,13 +161,17 @@ def ensure(
     item_texts: Path | None = None,
     wait: float = 0.0,
     profile: EncoderProfile = EncoderProfile.ENGLISH,
+    pictures: bool = False,
     **options: Any,
 ) -> None:
     """Publish the first version of each model that has none; raises PublishError.
 
     wait: seconds to wait for the file `item_texts`, which the set-up job writes; profile: of the
-    encoder.
+    encoder; pictures: whether the encoder of pictures is one of them.
     """
+    if pictures and version_in_use(repository, PICTURES) is None:
+        publish_pictures(repository, threads=options.get("threads", 2))
+        print(f"{PICTURES}: first version published")
     missing = [m for m in (ENCODER, RANKER) if version_in_use(repository, m) is None]
     deadline_s = time.monotonic() + wait
     while missing and item_texts is not None and not item_texts.is_file():

@@ -56,7 +56,8 @@ def test_a_url_waits_is_claimed_once_and_gets_its_vector(pictures: Pictures) -> 
     ready = pictures.get("tea")
     assert ready is not None
     assert (ready.state, ready.encoder, ready.problem) == (State.READY, "net", "")
-    np.testing.assert_array_equal(vectors_of([ready], 8), [VECTOR])
+    np.testing.assert_array_equal(vectors_of([ready], "net", 8), [VECTOR])
+    assert not vectors_of([ready], "other net", 8).any()
     assert pictures.counts() == {State.READY: 1}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from features.arrays import FloatArray
-from serving.models.contract import PICTURE_VECTOR_SIZE
+from serving.models.contract import PICTURE_SHAPES, PICTURE_VECTOR_SIZE
 from serving.search.pictures.index import LEAST, PictureIndex, likeness, together
 
 
@@ -33,6 +33,21 @@ def test_what_looks_alike_comes_best_first_and_nothing_unlike(index: PictureInde
     assert index.like(RED, np.ones(4, bool), 1)[0].tolist() == [0]
 
 
+def test_what_shows_the_same_is_alike_in_any_colour_and_the_same_colour_is_nearest() -> None:
+    made = PictureIndex()
+    rose, red_rose, red_cup = (coloured(shape, shade) for shape, shade in ((0, 0), (0, 1), (1, 1)))
+    made.update(np.arange(3), np.stack([rose, red_rose, red_cup]))
+    rows, alike = made.like(coloured(0, 1), np.ones(3, bool), 3)
+    assert rows.tolist() == [1, 0]  # a cup is no rose, though as red
+    assert alike[0] > 0.99 > alike[1] > 0.9
+
+
+def coloured(shape: int, shade: int) -> FloatArray:
+    out = np.zeros(PICTURE_VECTOR_SIZE, np.float32)
+    out[shape], out[PICTURE_SHAPES + shade] = 1, 0.65
+    return out / np.linalg.norm(out)
+
+
 def test_a_vector_of_zeros_leaves_the_index(index: PictureIndex) -> None:
     index.update(np.array([0]), np.zeros((1, PICTURE_VECTOR_SIZE), np.float32))
     assert index.like(RED, np.ones(3, bool), 10)[0].tolist() == [2]
@@ -59,7 +74,7 @@ def test_the_middle_of_several_lies_nearer_to_what_weighs_more(index: PictureInd
 
 
 def test_likeness_and_relevance_meet_halfway() -> None:
-    alike = likeness(np.array([1.0, 0.62, 0.0], np.float32))
+    alike = likeness(np.array([1.0, 0.70, 0.0], np.float32))
     assert alike[0] > 0.99
     assert alike[1] == pytest.approx(0.5)
     assert alike[2] < 0.001

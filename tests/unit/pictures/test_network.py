@@ -14,6 +14,7 @@ from serving.models.packing import BatchError
 from serving.models.runtime.picture_vectors import PictureEncoder
 from serving.models.runtime.sealed import check_version
 from serving.training.publish.__main__ import main
+from serving.training.publish.pictures.colours import WEIGHT, colours_of, usual_colours
 from serving.training.publish.pictures.network import build_float, evened, layers_of
 from serving.training.publish.pictures.version import drawn_pictures, publish_pictures
 from serving.training.publish.pictures.weights import package_file, read_weights
@@ -51,7 +52,12 @@ def by_torch(state: Tensors, pixels: np.ndarray) -> np.ndarray:
         y = convolved(state, y, f"{block}._project_conv", f"{block}._bn2")
         x = x + y if x.shape == y.shape else y
     x = functional.relu6(convolved(state, x, "_conv_head", "_bn1"))
-    return functional.normalize(x.mean((2, 3))).numpy()
+    shapes = functional.normalize(x.mean((2, 3)).sqrt()).numpy()
+    colours = np.stack([colours_of(each) for each in rows.numpy()]) - usual_colours()
+    colours *= WEIGHT / np.linalg.norm(colours, axis=1, keepdims=True)
+    both: np.ndarray = np.concatenate([shapes, colours], axis=1)
+    both /= np.linalg.norm(both, axis=1, keepdims=True)
+    return both
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from serving.models.contract import PICTURE_VECTOR_SIZE, VECTOR_SIZE
+from serving.search.pictures.joint import JointSpace
 from tests.support.pictures import Colours, base64_of, look_at, png, shown_pictures
 from tests.support.service import Service, ids, problem
 
@@ -120,3 +123,31 @@ async def test_where_nobody_looks_at_pictures_that_is_said(tokenizer_path: Path)
     assert searched.status_code == 422
     assert problem(searched)["detail"].startswith("image: nobody looks at pictures")
     assert "milk" in ids(await shop.post("/v1/recommend", {"limit": 200, "collapse": "image"}))
+
+
+def test_words_find_an_item_by_its_picture_once_the_shop_has_learnt_how(shop: Service) -> None:
+    retrieval, words = shop.shop.retrieval, np.zeros(VECTOR_SIZE, np.float32)
+    words[7] = 1
+    assert retrieval.pictures is not None
+    row = shop.items.table.row_of["bread"]  # the only blue one
+
+    def found() -> dict[int, float]:
+        answer = retrieval.search("azure", words, None, 10)
+        return dict(zip(answer.rows.tolist(), answer.score[: len(answer.rows)], strict=True))
+
+    before = found()
+    text = np.zeros((VECTOR_SIZE, 2), np.float32)
+    text[7, 0] = 1
+    looks = np.zeros((PICTURE_VECTOR_SIZE, 2), np.float32)
+    looks[2, 0] = looks[0, 1] = looks[1, 1] = 1  # blue, and what is not
+    zeros = np.zeros(VECTOR_SIZE, np.float32), np.zeros(PICTURE_VECTOR_SIZE, np.float32)
+    space = JointSpace(text, zeros[0], looks, zeros[1], (12.0, -6.0), "english")
+    retrieval.pictures.take_joint(space)
+    answer = retrieval.search("azure", words, None, 10)
+    assert row not in before
+    assert answer.rows.tolist()[0] == row
+    assert answer.matches is not None
+    assert answer.matches.values[0] > 0.9
+    assert retrieval.matches("azure", words, np.array([row])).values[0] > 0.9
+    retrieval.pictures.take_joint(None)
+    assert found() == before

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ class Desk:
         self.encoder = Colours()
         self.server = server
         fetch = FetchSettings(hosts=hosts, private=True, max_tries=3, total_s=2)
+        self.decoding = ThreadPoolExecutor(1)
         self.settings = PictureSettings(fetch=fetch, interval_s=0.02, max_pixels=10_000)
 
     async def work_until(self, reached: Callable[[], bool]) -> None:
@@ -46,7 +48,7 @@ class Desk:
         ) as fetcher:
             worker = PictureWorker(
                 self.pictures, self.catalog, fetcher, self.encoder, self.settings,
-                lambda: self.now_s,
+                self.decoding, clock=lambda: self.now_s,
             )  # fmt: skip
             running = asyncio.create_task(worker.run(stop))
             await asyncio.to_thread(wait_until, reached)

@@ -1,4 +1,5 @@
-"""Find the ranges of the int8 network on real pictures, and write them beside this module.
+"""Find the ranges of the int8 network and the usual colours of real pictures, and write them beside
+this module.
 
     python -m serving.training.publish.pictures.calibrate --pictures FOLDER
 
@@ -16,6 +17,7 @@ import onnxruntime
 
 from serving.pictures.decoding import pixels_of
 from serving.pictures.problems import Pixels
+from serving.training.publish.pictures.colours import USUAL, colours_of
 from serving.training.publish.pictures.network import Ranges, build_float, evened, layers_of
 from serving.training.publish.pictures.version import RANGES, drawn_pictures
 from serving.training.publish.pictures.weights import package_file, read_weights
@@ -51,7 +53,9 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, required=True, help="a folder of picture files")
     paths = sorted(path for path in parser.parse_args().pictures.rglob("*") if path.is_file())
     chosen = np.random.default_rng(_SEED).choice(len(paths), _N_PICTURES, replace=False)
-    real = (pixels_of(paths[place].read_bytes(), 2**24, 2**26) for place in chosen)
+    real = [pixels_of(paths[place].read_bytes(), 2**24, 2**26) for place in chosen]
+    usual = np.mean([colours_of(pixels) for pixels in real], axis=0)
+    USUAL.write_text(json.dumps([round(float(share), 5) for share in usual]) + "\n")
     ranges = calibrate([*real, *drawn_pictures(_N_DRAWN, _SEED)])
     lines = ",\n".join(
         f'  "{name}": [{low:.4f}, {high:.4f}]' for name, (low, high) in ranges.items()

@@ -1,9 +1,10 @@
 """EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946) as ONNX, without its classifier.
 
 The graph takes PIXELS uint8 (n, SIDE * SIDE * 3), rows of red, green and blue, and gives unit
-vectors float32 (n, PICTURE_VECTOR_SIZE). The int8 one has fixed ranges: pixels go into the first
-product as they come, for (pixel - 127) / 128 is what the network was trained on, and ReLU6 is where
-a range ends.
+vectors float32 (n, PICTURE_VECTOR_SIZE): roots of the features, so that no few channels decide (the
+Hellinger kernel, Arandjelovic and Zisserman 2012), and behind them the colours (colours.py), which
+the features say little of. The int8 one has fixed ranges: pixels go into the first product as they
+come, for (pixel - 127) / 128 is what the network was trained on, and ReLU6 is where a range ends.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper
 from features.arrays import FloatArray
 from serving.models.contract import PICTURE_SIDE, PICTURE_VECTOR_SIZE
 from serving.training.publish.onnx_graph import FUSED, Graph
+from serving.training.publish.pictures.colours import add_colours
 
 _OPSET = 18
 _IR_VERSION = 9
@@ -213,8 +215,10 @@ def _ranged(tensor: str) -> list[str]:
 
 def _model(graph: Graph, features: str, outputs: list[str]) -> bytes:
     pooled = graph.node("GlobalAveragePool", [features], "pooled")
-    vectors = graph.node("Flatten", [pooled], "flat")
-    graph.node("LpNormalization", [vectors], "VECTORS", axis=-1, p=2)
+    shapes = graph.node("Sqrt", [graph.node("Flatten", [pooled], "flat")], "shapes_roots")
+    shapes = graph.node("LpNormalization", [shapes], "shapes", axis=-1, p=2)
+    both = graph.node("Concat", [shapes, add_colours(graph, "planes")], "both", axis=-1)
+    graph.node("LpNormalization", [both], "VECTORS", axis=-1, p=2)
     size = PICTURE_SIDE * PICTURE_SIDE * 3
     taken = helper.make_tensor_value_info("PIXELS", TensorProto.UINT8, ["n", size])
     given = [

@@ -1,8 +1,10 @@
 """A shop is opened over stores of its own, is kept up to date, and gives everything back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.catalog.item import Item
@@ -10,6 +12,7 @@ from features.controls.shops import Registered, ShopStatus
 from features.events.event import BehaviorEvent, EventType
 from features.store.settings import StoreSettings
 from serving.errors import ShopOpeningError
+from serving.models.contract import PICTURE_ENCODER
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
 from serving.search.answers.answer import Answer
@@ -20,6 +23,7 @@ from serving.shops.registry.opening import Opener, OpenShop
 from serving.shops.registry.rounds import Rounds
 from tests.support.fakes import NOW_S, FakeVectors
 from tests.support.live_shop import wait_until
+from tests.support.pictures import colour_vector, png, shown_pictures
 
 
 @pytest.fixture
@@ -117,6 +121,30 @@ async def test_a_removed_shop_takes_nothing_any_more(opener: Opener) -> None:
         with pytest.raises(ShopOpeningError):
             await late
     opened.close()
+
+
+def test_each_shop_has_pictures_of_its_own(opener: Opener, tmp_path: Path) -> None:
+    with_pictures = replace(opener, pictures=lambda store: shown_pictures(store.state))
+    opened = [with_pictures.registered(entry(name)) for name in ("one", "other")]
+    rounds = Rounds(0.05)
+    rounds.take({each.shop.name: each for each in opened})
+    rounds.start()
+    for each in opened:
+        each.shop.items.table.upsert([Item("milk", "Milk")])
+    one, other = (each.shop for each in opened)
+    assert one.pictures is not None
+    assert one.retrieval.pictures is not None
+    assert other.retrieval.pictures is not None
+    one.pictures.stored.put("milk", png((255, 0, 0)), NOW_S)
+    (row,) = one.pictures.stored.claim(NOW_S, 1)
+    pixels = np.full((4, 4, 3), 255, np.uint8)
+    one.pictures.stored.done(row, colour_vector(pixels).astype(np.float16), PICTURE_ENCODER)
+    milk_row, index = np.array([0]), one.retrieval.pictures
+    wait_until(lambda: bool(index.known(milk_row)[0].all()))
+    assert not other.retrieval.pictures.known(milk_row)[0].any()
+    rounds.stop()
+    for each in opened:
+        each.close()
 
 
 def test_files_of_a_removed_shop_are_left_to_ingest(opener: Opener) -> None:
