@@ -123,7 +123,7 @@ class ModelServer:
         stub.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(installation.stub, stub)
         backend = installation.packages / "pytriton/tritonserver/backends/python"
-        for file in backend.iterdir():
+        for file in filter(Path.is_file, backend.iterdir()):  # whoever compiled one left a folder
             shutil.copy(file, stub.parent / file.name)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:

@@ -73,13 +73,19 @@ class Publishing:
         triton_python: Path,
         log: Path,
         profile: EncoderProfile,
+        niceness: int = 0,
     ) -> None:
         """bundle: of the ranker; profile: of the encoder."""
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
         self._processes = [
             subprocess.Popen(
-                _command(triton_python, model, models, texts, extra),
+                [
+                    "nice",
+                    "-n",
+                    str(niceness),
+                    *_command(triton_python, model, models, texts, extra),
+                ],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log.open("ab"),

@@ -21,7 +21,7 @@ from serving.local.models import Publishing, PublishingError, bundle_for
 from serving.local.state_folder import DEV_KEY, Prepared, Sample, store_for
 from serving.models.contract import EncoderProfile
 from serving.shops.pseudonyms import Pseudonyms
-from serving.shops.seeding import read_source, seed, write_item_texts
+from serving.shops.seeding import BESIDE, read_source, seed, write_item_texts
 
 _HERE = Path(__file__).parent
 _SHOWN = 8  # items to rank
@@ -64,7 +64,7 @@ def prepare(
     # Other processes export, quantize and encode the catalogue while this one replays.
     publishing = Publishing(
         folder / "models", bundle_for(source), texts, triton_python,
-        folder / "logs/publish.log", encoder,
+        folder / "logs/publish.log", encoder, BESIDE,
     )  # fmt: skip
     try:
         pseudonyms = Pseudonyms.from_file(folder / "pseudonym.key")

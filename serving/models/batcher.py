@@ -193,8 +193,9 @@ class Ranker:
         try:
             # The latest deadline: an early caller gives up alone and does not spoil the others.
             budget_s = max(waiting.deadline_s for waiting in batch) - started_s
+            packed = jobs[0].tensors if len(jobs) == 1 and n_requests > 1 else None
             output = await self._model.score(
-                pack([job.tensors for job in jobs]), budget_s, spans.traceparent
+                packed or pack([job.tensors for job in jobs]), budget_s, spans.traceparent
             )
             spans.worked(output.worked_ns)
             replies = unpack(jobs, output)

@@ -164,9 +164,10 @@ class FeatureMatrix:
     @property
     def deepest_category(self) -> npt.NDArray[np.int32]:
         """The deepest level that each item has, int32 (n,), -1 = none."""
-        depth = (self.category >= 0).sum(axis=1)
-        deepest = self.category[np.arange(len(depth)), np.maximum(depth - 1, 0)]
-        return np.where(depth > 0, deepest, -1).astype(np.int32)
+        deepest = self.category[:, 0].copy()
+        for level in self.category.T[1:]:
+            np.copyto(deepest, level, where=level >= 0)
+        return deepest
 
 
 @dataclass(frozen=True, slots=True)

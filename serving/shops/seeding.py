@@ -1,8 +1,11 @@
 """Fill an empty store from a data set: what a shop knows on its first day."""
 
 import json
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +22,8 @@ from features.store.bootstrap import bootstrap
 from features.store.settings import StoreSettings
 from features.telemetry.progress import StepProgress, waiting
 from serving.shops.pseudonyms import Pseudonyms
+
+BESIDE = 5  # niceness of what is done beside the replay
 
 
 def read_source(source: str, cache: Path, n_items: int) -> tuple[Dataset, ItemTable]:
@@ -45,11 +50,16 @@ def seed(
     console: Console,
 ) -> None:
     """Catalogue, features, snapshots and the item-to-item tables; raises BootstrapError."""
-    with StepProgress(console, transient=True) as progress:
-        bootstrap(pseudonymous(dataset, pseudonyms), store, time.time(), progress)
-    with waiting(console, "finding which items go together"):
-        tables = neighbor_tables(item_interactions(dataset.events, items), len(items))
-        write_neighbors(neighbors, items.item_ids, tables)
+    log = item_interactions(dataset.events, items)
+    # In a process of its own, for SciPy's linear algebra holds Python's lock, and behind the
+    # replay, which takes longer than what is done beside it.
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(BESIDE,)) as pool:
+        found = pool.submit(neighbor_tables, log, len(items))
+        with StepProgress(console, transient=True) as progress:
+            bootstrap(pseudonymous(dataset, pseudonyms), store, time.time(), progress)
+        with waiting(console, "finding which items go together"):
+            write_neighbors(neighbors, items.item_ids, found.result())
 
 
 def pseudonymous(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:

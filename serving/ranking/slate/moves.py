@@ -113,16 +113,17 @@ class Moves:
 
     def layout(self) -> Order:
         """The slate with only the pinned items in it, (n,); FREE elsewhere."""
+        if not self._rules.pins:
+            return np.full(len(self._item_ids), FREE)
         pins: dict[int, Pin] = {}
-        if self._rules.pins:
-            index_of = {item_id: index for index, item_id in enumerate(self._item_ids)}
-            # Of two pins for one item or one place, the one that names the query is meant.
-            for pin in sorted(self._rules.pins, key=lambda pin: pin.query_contains is not None):
-                meant = pin.query_contains is None or _has_words(self._query, pin.query_contains)
-                if pin.item_id not in index_of or self._hidden[index_of[pin.item_id]]:
-                    continue
-                if meant and pin.active(self._now):
-                    pins[index_of[pin.item_id]] = pin
+        index_of = {item_id: index for index, item_id in enumerate(self._item_ids)}
+        # Of two pins for one item or one place, the one that names the query is meant.
+        for pin in sorted(self._rules.pins, key=lambda pin: pin.query_contains is not None):
+            meant = pin.query_contains is None or _has_words(self._query, pin.query_contains)
+            if pin.item_id not in index_of or self._hidden[index_of[pin.item_id]]:
+                continue
+            if meant and pin.active(self._now):
+                pins[index_of[pin.item_id]] = pin
         layout = [FREE] * (len(self._item_ids) - len(pins))
         for index, pin in sorted(pins.items(), key=lambda entry: entry[1].position):
             layout.insert(min(pin.position - 1, len(layout)), index)

@@ -40,10 +40,11 @@ class Frame:
         bounds: Bounds,
     ) -> "Frame":
         """Of one request; all arrays are (n,) over candidates but `ranked`."""
-        relevance, reach = bounds.relevance, bounds.reach
+        relevance, reach, falling = bounds.relevance, bounds.reach, ranked
         if relevance is None:  # nothing was asked: nothing bounds
             relevance, reach = np.zeros(len(kinds), np.float32), np.inf
-        falling = ranked[np.argsort(-relevance[ranked], kind="stable")]
+        else:
+            falling = ranked[np.argsort(-relevance[ranked], kind="stable")]
         pinned = (layout != FREE).any()
         return Frame(
             layout.tolist() if pinned else [], kinds.tolist(), diversity, ranked.tolist(),
@@ -117,6 +118,8 @@ class Places:
 
 def best(frame: Frame) -> Order:
     """The ranked items, at each place the best that may stand there."""
+    if _spread(frame):
+        return np.array(frame.ranked, np.int64)
     places, left = Places(frame), frame.ranked.copy()
     placed: list[int] = []
     while left and places.next < frame.diversity.depth:
@@ -124,3 +127,15 @@ def best(frame: Frame) -> Order:
         left.remove(placed[-1])
         places.put(placed[-1])
     return np.array(placed + left, np.int64)
+
+
+def _spread(frame: Frame) -> bool:
+    """Whether the ranked items keep the rule as they stand: then the walk would change nothing."""
+    if frame.layout:
+        return False
+    rule = frame.diversity
+    kinds = [frame.kinds[index] for index in frame.ranked[: rule.depth]]
+    return all(
+        kind < 0 or kinds[max(place + 1 - rule.window, 0) : place].count(kind) < rule.max_same
+        for place, kind in enumerate(kinds)
+    )

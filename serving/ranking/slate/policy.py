@@ -204,7 +204,9 @@ def _plan(values: FloatArray, move: Moves, rules: Rules, bounds: Bounds) -> _Pla
     buried, layout = move.buried(), move.layout()
     # Pinned and buried items take no part in chance: the one stays, the other stays down.
     free = order if (layout == FREE).all() else order[~np.isin(order, layout)]
-    top, tail = free[~buried[free]], free[buried[free]]
+    top, tail = free, free[:0]
+    if buried.any():
+        top, tail = free[~buried[free]], free[buried[free]]
     frame = Frame.of(layout, move.kinds(), rules.diversity, top, bounds)
     return _Plan(frame, top, tail, layout, buried)
 

@@ -10,11 +10,12 @@ from opentelemetry import trace
 from serving.errors import BadModelOutputError, ModelTimeoutError, ModelUnavailableError
 from serving.models.batcher import RankerJob, RankerReply
 from serving.models.contract import PART_NAMES
+from serving.models.packing import pack
 from serving.models.settings import RankerSettings
 from serving.ranking.scoring.gathered import GatheredRanker
 from serving.types import Scores
-from tests.support.fakes import score_rows
-from tests.unit.models.test_batcher import job, until
+from tests.support.fakes import FakeModel, score_rows
+from tests.unit.models.test_batcher import job, ranker, until
 
 
 class Calls:
@@ -225,3 +226,12 @@ async def test_a_sampled_request_has_a_call_of_its_own_in_its_own_trace() -> Non
     assert calls.sizes == [[1], [3]]
     assert [context.trace_id == 7 for context in calls.spans] == [False, True]
     assert not calls.spans[0].trace_flags.sampled
+
+
+async def test_what_shares_a_call_is_made_one_batch_once() -> None:
+    model = FakeModel()
+    packed = RankerJob(pack([job(3, 1, n_user=2).tensors, job(5, 2, n_bought=1).tensors]))
+    reply = await ranker(model).score(packed, 5.0)
+    assert reply.batch_requests == 2
+    assert len(reply.scores.values) == 8
+    assert model.batches[0] is packed.tensors

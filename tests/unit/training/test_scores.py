@@ -14,7 +14,7 @@ import torch
 
 from features.behavior.matrix import FEATURE_NAMES
 from serving.models.runtime.ranking import Member
-from serving.models.runtime.scoring import TEXT_FEATURES, text_features
+from serving.models.runtime.scoring import TEXT_FEATURES, _best_matches, text_features
 from serving.training.data.slates import Slates
 from serving.training.fit.blending import blend, choose_blend
 from serving.training.fit.bundle import Bundle, write_bundle
@@ -220,3 +220,16 @@ def test_members_that_do_equally_well_are_blended_evenly_and_a_bad_one_is_left_o
     assert metrics["blend"] > max(metrics["head"], metrics["forest"])  # two err less than one
     (head, _), metrics = choose_blend({"head": noisy(0.1), "forest": noisy(50.0)}, slates)
     assert head.weight >= 0.9
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 64])
+def test_the_best_matches_are_those_of_a_sorted_history(n: int) -> None:
+    rng = np.random.default_rng(n)
+    cosines = rng.normal(size=(50, n)).astype(np.float32)
+    cosines[::5] = cosines[::5, :1]  # all alike
+    kept = cosines.copy()
+    largest, mean = _best_matches(cosines)
+    top = np.sort(kept, axis=1)[:, -3:]
+    assert (largest == top[:, -1]).all()
+    np.testing.assert_allclose(mean, top.mean(axis=1), rtol=1e-6)
+    assert (cosines == kept).all()
