@@ -199,6 +199,11 @@ class Publish(Sized):
     bundle: DataName
 
 
+class TrainingOfAnswers(Sized):
+    enabled: bool
+    schedule: Cron
+
+
 class Training(Placed):
     enabled: bool
     schedule: Cron
@@ -207,6 +212,7 @@ class Training(Placed):
     steps: Positive
     release: Literal["use", "candidate"]
     deadline_seconds: Positive
+    answers: TrainingOfAnswers
 
 
 class LoadTest(Sized):
