@@ -207,6 +207,11 @@ class Publish(Sized):
     bundle: DataName
 
 
+class TrainingOfAnswers(Sized):
+    enabled: bool
+    schedule: Cron
+
+
 class Training(Placed):
     enabled: bool
     schedule: Cron
@@ -215,6 +220,7 @@ class Training(Placed):
     steps: Positive
     release: Literal["use", "candidate"]
     deadline_seconds: Positive
+    answers: TrainingOfAnswers
 
 
 class LoadTest(Sized):

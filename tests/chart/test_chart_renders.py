@@ -98,6 +98,10 @@ OPTIONS: dict[str, tuple[Json, set[tuple[str, str]]]] = {
         {"training": {"enabled": True}},
         {("CronJob", "vitrine-training"), ("NetworkPolicy", "vitrine-training")},
     ),
+    "training of answers": (
+        {"training": {"answers": {"enabled": True}}},
+        {("CronJob", "vitrine-training-answers"), ("NetworkPolicy", "vitrine-training")},
+    ),
     "load test": (
         {"loadtest": {"enabled": True}, "demo": {"data": "grocery"}},
         {("Service", "vitrine-loadtest"), ("NetworkPolicy", "vitrine-loadtest"),

@@ -263,7 +263,9 @@ def test_versions_are_those_of_the_project() -> None:
 
 def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     found = [each for name in PROFILES for each in render(profile(name))]
-    found += render({"training": {"enabled": True, "data": "/shared/x"}})
+    found += render(
+        {"training": {"enabled": True, "data": "/shared/x", "answers": {"enabled": True}}}
+    )
     running = {"key": "one", "status": "running", "arms": [{"key": "a"}, {"key": "b"}]}
     found += render({"rules": {"experiments": [running]}})
     run = {
@@ -277,6 +279,7 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
         "serving.cluster.setup", "serving.cluster.train",
         "serving.telemetry.node_metrics", "serving.training.publish", "features.ingest",
         "features.ingest.neighbor_job", "serving.experiments.report", "serving.pictures",
+        "serving.training.fit.answers",
     }  # fmt: skip
     shared = source_of("features.store.chosen") + source_of("serving.experiments.worth")
     for command in run:

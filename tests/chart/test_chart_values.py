@@ -107,7 +107,7 @@ def test_a_name_that_reads_like_something_else_stays_a_name(odd: str) -> None:
 # With everything on, and with everything of one's own: some values mean something in one only.
 EVERYTHING: Json = {
     "demo": {"data": "grocery"},
-    "training": {"enabled": True, "data": "/shared/data"},
+    "training": {"enabled": True, "data": "/shared/data", "answers": {"enabled": True}},
     "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls"},
     "httpRoute": {
         "enabled": True,

@@ -65,7 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(given: argparse.Namespace, store: StoreSettings, kept: KeptAnswers) -> int:
     cases = cases_of(given.pairs, store, kept)
-    version = given.encoder or _encoder_in_use(given.state)
+    models = given.repository or (given.state and given.state / "models")
+    version = given.encoder or _encoder_in_use(models)
     profile = EncoderProfile(json.loads((version / MANIFEST).read_text())["profile"])
     check_enough(cases)
     encoder = Encoder(version, version / "tokenizer.json")
@@ -96,12 +97,12 @@ def cases_of(pairs: list[Path], store: StoreSettings, kept: KeptAnswers) -> Case
     return cases.joined(of_pairs(read)) if read else cases
 
 
-def _encoder_in_use(state: Path | None) -> Path:
+def _encoder_in_use(repository: Path | None) -> Path:
     """Raises CasesError where there is none."""
-    number = None if state is None else version_in_use(state / "models", "encoder")
-    if state is None or number is None:
+    number = None if repository is None else version_in_use(repository, "encoder")
+    if repository is None or number is None:
         raise CasesError("no encoder is published here: name a version's folder with --encoder")
-    return state / "models" / "encoder" / str(number)
+    return repository / "encoder" / str(number)
 
 
 def _list(kept: KeptAnswers) -> int:
@@ -119,7 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_store(parser)
     parser.add_argument("--pairs", type=Path, nargs="+", default=[], help="JSON lines")
-    parser.add_argument("--encoder", type=Path, help="a published version; default: the state's")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--encoder", type=Path, help="a published version; default: the state's")
+    which.add_argument("--repository", type=Path, help="whose encoder in use, of Triton's models")
     parser.add_argument("--language", help="of the words, ISO 639-1; default: as most texts are")
     parser.add_argument("--seed", type=int, default=7)
     what = parser.add_mutually_exclusive_group()
