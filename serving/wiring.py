@@ -28,7 +28,7 @@ from serving.models.latency import LatencyEstimate
 from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.settings import ModelSettings
 from serving.models.tokenizer import Tokenizer
-from serving.models.triton import published_limits
+from serving.models.triton import published_about, published_limits
 from serving.pictures.encoder import TritonPictures
 from serving.ranking.admission import Admission
 from serving.ranking.cold_start import ColdStartClient
@@ -131,6 +131,7 @@ def endpoints(
         ),
         status=Status(shops, shopper_features, guarded, CONSUMER),
         keys=keys,
+        about=partial(published_about, model.grpc_address, model.ranker, model.tls, _LIMITS_S),
         access=access,
         assistant=settings.assistant,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,

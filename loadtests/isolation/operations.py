@@ -137,6 +137,7 @@ WITHOUT_A_NAME: dict[str, Call] = {
     "list_accesses": Call("GET", "/v1/audit"),
     "list_experiments": Call("GET", "/v1/experiments"),
     "list_placements": Call("GET", "/v1/placements"),
+    "transparency": Call("GET", "/v1/transparency"),
     "list_answers": Call("GET", "/v1/answers"),
     "list_classifiers": Call("GET", "/v1/classifiers"),
     "list_alerts": Call("GET", "/v1/alerts"),

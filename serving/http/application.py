@@ -39,6 +39,8 @@ from serving.http.routes.suggest import add_suggest
 from serving.http.routes.users import add_erasure, add_merge, add_user_features
 from serving.http.settings import AccessSettings, AssistantSettings
 from serving.http.status import Status
+from serving.http.transparency.routes import add_transparency
+from serving.models.columns.about import About
 from serving.ranking.texts.rerank import Rerank
 from serving.shops.registry.registry import Registry
 from serving.shops.shop import Shops
@@ -61,6 +63,7 @@ class Endpoints:
     access: AccessSettings
     assistant: AssistantSettings
     clock: Callable[[], float] = time.time
+    about: Callable[[], About] = About  # of the ranker's version in use; blocks
     late_traces: LateTraces | None = None
     max_picture_bytes: int | None = None  # None: nobody looks at pictures
     demo: bool = False  # whether there is a demo shop
@@ -111,6 +114,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_placements(app, endpoints.shops, endpoints.keys)
+    add_transparency(app, endpoints.shops, endpoints.about, endpoints.keys, endpoints.clock)
     add_shops(app, endpoints.registry, endpoints.shops, endpoints.keys)
     add_operations(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_docs(app)

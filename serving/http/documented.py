@@ -24,6 +24,8 @@ from serving.http.schemas import (
 )
 from serving.http.schemas.operator import shops
 from serving.http.schemas.pages import page, placements
+from serving.http.transparency import examples as transparency_examples
+from serving.http.transparency import schemas as transparency
 from serving.shops.experiments import Experiment
 from serving.shops.labels.classifier import Classifier
 from serving.shops.registry.definition import ShopDefinition
@@ -65,6 +67,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     readings.ReadingOut,
     experiments.VersionsOut,
     placements.PlacementsOut,
+    transparency.TransparencyOut,
     experiments.DecisionIn,
     Experiment,
     labels.ClassifyRequest,
@@ -93,6 +96,7 @@ EXAMPLES = {
     **label_examples.EXAMPLES,
     **picture_examples.EXAMPLES,
     **right_examples.EXAMPLES,
+    **transparency_examples.EXAMPLES,
 }
 ABOUT = """\
 Ranking for storefronts: search, recommendations and the order of what you offer.
@@ -169,6 +173,10 @@ TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "Placements": ("What the rules show where. Scope `admin`.", ("/v1/placements",)),
+    "Transparency": (
+        "What counts in a ranking and how much, for shoppers and sellers. Scope `rank`.",
+        ("/v1/transparency",),
+    ),
     "Shops": (
         "The shops of an installation. Scope `shops`, which sees nothing in a shop.",
         (

@@ -14,16 +14,13 @@ from tritonclient.grpc import service_pb2
 
 from features.arrays import FloatArray
 from serving.errors import BadModelOutputError, RankingError
+from serving.models.columns.about import About
 from serving.models.columns.families import FAMILIES
-from serving.models.connection import (
-    Answer,
-    Connection,
-    blocking_server,
-    infer_blocking,
-)
+from serving.models.connection import Answer, Connection, blocking_server, infer_blocking
 from serving.models.contract import OUTPUTS, PARTS, EncoderProfile, Limits, Tensors
 from serving.models.settings import TlsSettings
 
+Parameters = dict[str, str]
 TokenType = type[np.int16] | type[np.int32]
 
 _BLOCKING_S = 60.0
@@ -220,10 +217,19 @@ class TritonCrossEncoder:
 
 def published_limits(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> Limits:
     """Of the version in use, from its configuration; blocks. Raises a RankingError."""
+    return Limits.of(_parameters(address, model, tls, budget_s))
+
+
+def published_about(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> About:
+    """What the version in use tells of itself; blocks. Raises a RankingError."""
+    return About.of(_parameters(address, model, tls, budget_s))
+
+
+def _parameters(address: str, model: str, tls: TlsSettings | None, budget_s: float) -> Parameters:
     with blocking_server(address, tls, budget_s) as server:
         answer = server.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=budget_s)
     parameters = answer.config.parameters
-    return Limits.of({name: parameters[name].string_value for name in parameters})
+    return {name: parameters[name].string_value for name in parameters}
 
 
 def _tokens(tokens: npt.NDArray[np.integer[Any]], dtype: TokenType) -> npt.NDArray[Any]:

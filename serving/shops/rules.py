@@ -112,6 +112,7 @@ class Boost(Timed):
 
     match: Match
     lift: float = Field(ge=-10, le=10)
+    sponsored: bool = Field(False, description="Paid for: told of every item that it lifts.")
 
 
 class Bury(Timed):

@@ -6,6 +6,7 @@ from typing import Any
 from serving.http.schemas.rankings import SearchRequest
 from serving.ranking.request import Search
 from serving.ranking.slate.explain import explain
+from serving.ranking.slate.moves import SPONSORED
 from serving.ranking.values import Slate
 from serving.search.kinds import Liked
 from serving.search.understanding.wishes import Understood
@@ -34,6 +35,9 @@ def response(slate: Slate) -> dict[str, Any]:
         }
         for index, value, relevant, position, propensity in columns
     ]
+    for place, index in enumerate(order):
+        if any(note.startswith(SPONSORED) for note in slate.notes.get(index, ())):
+            items[place]["sponsored"] = True
     if slate.context.explain:
         for place, item in enumerate(items):
             item["explanation"] = explain(slate, place).as_dict()

@@ -106,3 +106,10 @@ class UnderstoodOut(Wire):
 
     wishes: list[WishOut]
     not_used: list[NotUsedOut]
+
+
+class InExperiment(Wire):
+    """An arm that the shopper belongs to."""
+
+    experiment: str
+    variant: str

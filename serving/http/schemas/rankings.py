@@ -4,7 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
-from serving.http.schemas.explanation import BecauseOut, ExplainBy, Explanation, UnderstoodOut
+from serving.http.schemas.explanation import (
+    BecauseOut,
+    ExplainBy,
+    Explanation,
+    InExperiment,
+    UnderstoodOut,
+)
 from serving.http.schemas.wire import (
     COLLAPSE,
     CollapseBy,
@@ -192,13 +198,7 @@ class RankedItem(Wire):
     position: int
     propensity: float | None = None
     explanation: Explanation | None = None
-
-
-class InExperiment(Wire):
-    """An arm that the shopper belongs to."""
-
-    experiment: str
-    variant: str
+    sponsored: bool | None = Field(None, description="True: a boost that was paid for lifts it.")
 
 
 class RankResponse(Wire):

@@ -86,6 +86,7 @@ class VersionRanker:
         self._texts = open_texts(
             folder, int(training["max_tokens"]), threads, memory, providers, batch
         )
+        self.column_names = names
         self._contributions = self._told(folder, names)
 
     def score(
@@ -105,13 +106,11 @@ class VersionRanker:
             batch = {**batch, "FEATURES": self._own_columns(batch["FEATURES"], feature_names)}
         batch = checked(batch, len(self._feature_names))
         text = self._text_features(batch)
-        features = np.concatenate([batch["FEATURES"], text], axis=1, dtype=np.float32)
+        features = self._with_text(batch["FEATURES"], text)
         parts = np.full((len(features), len(PARTS)), np.nan, np.float32)
         if len(features) == 0:
             return Judged(np.zeros(0, np.float32), parts)
         parts[:, 0] = np.fmax.reduce(text[:, _TEXT_PART], axis=1)
-        for column, value in self._unlearnt.items():
-            features[:, column] = value
         for member in self._members:
             parts[:, PART_OF[member.name]] = self._part(member, features)
         scores: FloatArray = np.nansum(parts[:, 1:], axis=1, dtype=np.float32)
@@ -121,6 +120,23 @@ class VersionRanker:
         told = np.full((len(features), 1 + len(FAMILIES)), np.nan, np.float32)
         told[asked] = self._contributions.of(features[asked])
         return Judged(scores, parts, told)
+
+    def columns(self, batch: Mapping[str, Array]) -> FloatArray:
+        """All that the members read of a batch, (R, len(column_names)); raises BatchError."""
+        batch = checked(batch, len(self._feature_names))
+        return self._with_text(batch["FEATURES"], self._text_features(batch))
+
+    def of_columns(self, columns: FloatArray) -> FloatArray:
+        """SCORES (R,) of `columns`."""
+        parts = [self._part(member, columns) for member in self._members]
+        scores: FloatArray = np.sum(parts, axis=0, dtype=np.float32)
+        return scores
+
+    def _with_text(self, features: Array, text: FloatArray) -> FloatArray:
+        columns = np.concatenate([features, text], axis=1, dtype=np.float32)
+        for column, value in self._unlearnt.items():
+            columns[:, column] = value
+        return columns
 
     def _told(self, folder: Path, names: Sequence[str]) -> Contributions | None:
         """What this version tells contributions from; None of one that was published before any

@@ -106,6 +106,9 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "the shop puts it here: {why}", "本店将它放在这里:{why}",
         "der Laden stellt es hierher: {why}",
     ),
+    "sponsored": (
+        "sponsored: {why}", "付费推广:{why}", "gesponsert: {why}",
+    ),
     "boost": ("the shop favours it: {why}", "本店优先展示:{why}", "der Laden bevorzugt es: {why}"),
     "back": (
         "the shop holds it back: {why}", "本店将它后置:{why}", "der Laden stellt es zurück: {why}",

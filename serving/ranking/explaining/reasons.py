@@ -17,6 +17,7 @@ MOST = 3
 # What the rules note of an item (serving/ranking/slate/moves.py), and the phrase for it.
 _NOTES = (
     (re.compile(r"pin at \d+: (?P<why>.*)"), "pin"),
+    (re.compile(r"sponsored boost [^:]*: (?P<why>.*)"), "sponsored"),
     (re.compile(r"boost \+[^:]*: (?P<why>.*)"), "boost"),
     (re.compile(r"boost -[^:]*: (?P<why>.*)"), "back"),
     (re.compile(r"bury: (?P<why>.*)"), "back"),

@@ -20,6 +20,7 @@ from serving.shops.rules import Boost, Fatigue, Match, Pin, Rules
 
 Order = npt.NDArray[np.int64]
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
+SPONSORED = "sponsored "  # begins the note of a boost that was paid for
 FREE = -1  # a place of a layout that no pin takes
 _folded = lru_cache(10_000)(folded)  # a shop has few names and values, and each is met often
 
@@ -95,7 +96,8 @@ class Moves:
             if boost.active(self._now):
                 hit = self._matches(boost.match)
                 lift[hit] += boost.lift
-                _note(self.notes, hit, f"boost {boost.lift:+g}: {boost.reason}")
+                paid = SPONSORED if boost.sponsored else ""
+                _note(self.notes, hit, f"{paid}boost {boost.lift:+g}: {boost.reason}")
         return lift
 
     def buried(self) -> BoolArray:

@@ -1,5 +1,7 @@
 """A version's configuration for the model server, derived from the contract of its tensors."""
 
+from collections.abc import Mapping
+
 from serving.models.contract import MODELS, Limits, Tensor
 from serving.training.publish.execution import CPU, GPU
 
@@ -15,12 +17,17 @@ def memory_of(model: str, precision: str) -> int:
 
 
 def configuration(
-    model: str, precision: str, threads: int, limits: Limits | None, profile: str | None = None
+    model: str,
+    precision: str,
+    threads: int,
+    limits: Limits | None,
+    profile: str | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> str:
     """config.pbtxt of a version, without a version policy.
 
     threads: texts encoded at a time, on a CPU; limits: of the ranker, what it reads of a request;
-    profile: of the encoder.
+    profile: of the encoder; told: what it says of itself (serving/models/columns/about.py).
     """
     on_gpu = precision == "float16"
     where = GPU if on_gpu else CPU
@@ -32,6 +39,7 @@ def configuration(
         "batch": where.batch,
         **(limits.as_dict() if limits else {}),
         **({"profile": profile} if profile else {}),
+        **(told or {}),
     }
     # Batches are formed in front of the model server (serving/models/batcher.py): a second batcher
     # would only add a wait.

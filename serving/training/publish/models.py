@@ -29,6 +29,7 @@ from serving.training.publish.base_model import (
 from serving.training.publish.candidates import offer
 from serving.training.publish.encoders import ENCODER, publish_encoder
 from serving.training.publish.execution import execution_of
+from serving.training.publish.explaining.importance import family_importance
 from serving.training.publish.explaining.trees import add_trees
 from serving.training.publish.parity import ParityError, ParityLimits, with_ndcg
 from serving.training.publish.pictures.version import PICTURES, publish_pictures
@@ -86,6 +87,7 @@ def publish_ranker(
         for name in ("training.json", *(f"{member}.onnx" for member in training["blend"])):
             shutil.copyfile(bundle / name, folder / name)
         add_trees(folder)
+        counts: Mapping[str, float] | None = None
         texts = read_texts(item_texts) if item_texts else []
         tokens = tokenize(base / "tokenizer.json", texts, training["max_tokens"])
         try:
@@ -105,6 +107,7 @@ def publish_ranker(
                     add_item_vectors(folder, keys, tokens, threads, execution)
                 if slates.is_file():  # with the vectors of those of its texts that are for sale
                     parity = with_ndcg(parity, folder, slates, scratch, execution)
+                    counts = family_importance(folder, slates, execution)
                 parity.check(limits or ParityLimits())
         except (ParityError, WeightsError, BatchError, BrokenVersionError) as error:
             raise PublishError(f"{bundle}: {error}") from None
@@ -116,6 +119,7 @@ def publish_ranker(
             "limits": _limits(training).as_dict(),
             "precision": precision,
             "parity": parity and asdict(parity),
+            "importance": counts,
         }
         take = offer if candidate else None
         return put_in_use(repository, RANKER, folder, about, threads, reload_urls, take)

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from serving.models.columns.about import About
 from serving.models.contract import Limits
 from serving.models.runtime.sealed import MANIFEST, BrokenVersionError, check_version
 from serving.training.publish.configuration import configuration
@@ -93,15 +94,16 @@ def put_in_use(
     before = version_in_use(repository, model)
     number = max(versions(repository, model), default=0) + 1
     limits = Limits.of(about["limits"]) if "limits" in about else None
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    told = About(str(number), created, about.get("importance")).parameters()
     (folder / CONFIG).write_text(
-        configuration(model, about["precision"], threads, limits, about.get("profile"))
+        configuration(model, about["precision"], threads, limits, about.get("profile"), told)
     )
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    created = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = {"model": model, "version": number, "created": created, **about, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
     target = repository / model / str(number)

@@ -89,6 +89,7 @@ from vitrine_client.api.shops import (
     put_shop_key,
 )
 from vitrine_client.api.suggestions import suggest
+from vitrine_client.api.transparency import transparency
 from vitrine_client.types import UNSET, File
 
 T = TypeVar("T")
@@ -291,6 +292,9 @@ def operations(client: AuthenticatedClient) -> None:
     assert (unknown.status, unknown.code) == (404, "unknown_experiment")
     placements = a(models.PlacementsOut, list_placements.sync(client=client))
     assert [page.page for page in placements.pages] == ["home"], placements
+    told = a(models.TransparencyOut, transparency.sync(client=client))
+    assert (told.model_version, told.sponsored_rules) == (status.model_version, 0), told
+    assert sum(family.share for family in told.families) in range(98, 103), told
     versions = a(models.VersionsOut, list_versions.sync(client=client))
     assert (versions.in_use, versions.candidates) == (status.model_version, [])
 

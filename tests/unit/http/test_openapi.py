@@ -130,6 +130,7 @@ def test_every_endpoint_is_in_it(document: dict[str, Any]) -> None:
         ("/v1/experiments/{key}", "put"), ("/v1/experiments/{key}", "delete"),
         ("/v1/experiments/{key}/decision", "post"),
         ("/v1/pages/{name}", "post"), ("/v1/placements", "get"),
+        ("/v1/transparency", "get"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/status", "get"),
         ("/v1/classify", "post"), ("/v1/texts", "post"), ("/v1/alerts", "get"),
         ("/v1/classifiers", "get"), ("/v1/classifiers/{name}", "get"),
