@@ -28,7 +28,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from features.behavior.aggregator import Aggregator
+from features.behavior.aggregator import Aggregator, uncollected
 from features.behavior.replay import fold_all, item_table
 from features.behavior.state import BehaviorState
 from features.behavior.state_rows import state_to_row
@@ -145,7 +145,8 @@ def differences(folder: Path, dataset: Dataset) -> dict[str, int]:
     own = pseudonymous(dataset, Pseudonyms.from_file(folder / "pseudonym.key"))
     items = item_table(dataset)
     fold = Aggregator(items.row_of, items.facts)
-    fold_all(fold, behavior_events(own.events))
+    with uncollected():
+        fold_all(fold, behavior_events(own.events))
     with closing(OnlineFeatures(open_store(embedded_store(folder)))) as online:
         keys, users = [*fold.users], 0
         for part in (keys[start : start + _READ] for start in range(0, len(keys), _READ)):

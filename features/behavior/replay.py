@@ -75,7 +75,8 @@ def replay(
         position = int(positions[index])
         at_s = float(times[min(position, len(times) - 1)]) if len(times) else 0.0
         if position > done:
-            fold_all(state, islice(source, position - done), done)
+            with uncollected():
+                fold_all(state, islice(source, position - done), done)
             done = position
             if progress is not None and task is not None:
                 progress.update(task, completed=done)
@@ -87,10 +88,12 @@ def replay(
 
 
 def fold_all(state: Aggregator, events: Iterable[BehaviorEvent], done: int = 0) -> int:
-    """Fold `events`, which follow `done` earlier ones, and return how many are folded now."""
-    with uncollected():
-        for done, event in enumerate(events, start=done + 1):  # noqa: B020
-            state.apply(event, done)
+    """Fold `events`, which follow `done` earlier ones, and return how many are folded now.
+
+    To be called where nothing is collected: see `uncollected`.
+    """
+    for done, event in enumerate(events, start=done + 1):  # noqa: B020
+        state.apply(event, done)
     return done
 
 

@@ -7,6 +7,7 @@ position 1, continues the history.
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from rich.progress import Progress
 
 from features.arrays import LongArray
-from features.behavior.aggregator import Aggregator
+from features.behavior.aggregator import Aggregator, uncollected
 from features.behavior.replay import fold_all, item_table
 from features.behavior.state import BehaviorState
 from features.behavior.state_rows import states_to_columns
@@ -177,7 +178,13 @@ def _replay(
     task = progress.add_task("events", total=len(dataset.events)) if progress else None
     source = behavior_events(dataset.events)
     offline = snapshots._offline
-    with offline.writer(USER_VIEW) as users, offline.writer(ITEM_VIEW) as items:
+    with (
+        offline.writer(USER_VIEW) as users,
+        offline.writer(ITEM_VIEW) as items,
+        ThreadPoolExecutor(1, thread_name_prefix="snapshots") as compressing,
+        uncollected(),
+    ):
+        written: Future[None] | None = None
         done = last = last_items = 0
         for stop in stops.positions.tolist():
             while done < stop:
@@ -185,11 +192,15 @@ def _replay(
                 if progress is not None and task is not None:
                     progress.update(task, completed=done)
             for table in snapshots.users(stops.users(last, stop)):
-                users(table)
+                if written is not None:  # one waits at most: bounds memory, and tells of errors
+                    written.result()
+                written = compressing.submit(users, table)
             if stop in stops.item_positions:
                 items(snapshots.items(stops.items(last_items, stop)))
                 last_items = stop
             last = stop
+        if written is not None:
+            written.result()
 
 
 def _forget_positions(fold: Aggregator, now_s: float) -> dict[str, BehaviorState]:
