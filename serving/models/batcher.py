@@ -218,9 +218,8 @@ class Ranker:
         for waiting, scores in zip(batch, replies, strict=True):
             if not waiting.reply.done():
                 own_s = started_s - waiting.arrived_s
-                waiting.reply.set_result(
-                    RankerReply(scores, own_s, model_s, batch_rows, n_requests)
-                )
+                reply = RankerReply(scores, own_s, model_s, batch_rows, n_requests)
+                waiting.reply.set_result(reply)
 
 
 def _sampled_parent(job: RankerJob) -> Context | None:
