@@ -1,7 +1,7 @@
 """Queries against the catalogue of a replica: what a query means here, and how items match it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,17 +128,22 @@ class Matcher:
             likely = self._model.probability(read, np.isfinite(cosines[:n_asked]))
             better = likely > values
             values[better], columns[better] = likely[better], read[better]
+        seen = None
         if asked.vector is not None and self._pictures is not None:
             # What a title does not say its picture may show: the surer of both counts.
-            values = np.maximum(values, self._pictures.likely_for(asked.vector, at[:n_asked]))
+            likely = self._pictures.likely_for(asked.vector, at[:n_asked])
+            seen = likely > values
+            values[seen] = likely[seen]
         values[np.isin(at[:n_asked], asked.exact)] = EXACT_CODE
         if known.all():
-            return Matches(values, columns)
+            return Matches(values, columns, seen)
         everywhere = Matches(
             np.zeros(len(rows), np.float32), np.zeros((len(rows), columns.shape[1]), np.float32)
         )
         everywhere.values[known], everywhere.columns[known] = values, columns
-        return everywhere
+        if seen is None:
+            return everywhere
+        return replace(everywhere, seen=known & np.isin(rows, at[:n_asked][seen]))
 
 
 def _in_turn(lists: Sequence[RowArray]) -> RowArray:

@@ -54,14 +54,19 @@ EXACT_CODE = 1.0  # the relevance of an item whose id, SKU or barcode is the que
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """How a query and its candidates match. values: float32 (n,), R; columns: (n, COLUMNS)."""
+    """How a query and its candidates match. values: float32 (n,), R; columns: (n, COLUMNS).
+
+    seen: (n,), which of the values are those of their pictures; None: of none
+    """
 
     values: FloatArray
     columns: FloatArray
+    seen: BoolArray | None = None
 
     def take(self, rows: RowArray) -> "Matches":
         """Only the candidates in `rows`."""
-        return Matches(self.values[rows], self.columns[rows])
+        seen = None if self.seen is None else self.seen[rows]
+        return Matches(self.values[rows], self.columns[rows], seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,9 @@ class RelevanceModel:
 class Least:
     """What an answer needs: relevance of its own, and a share of the best one's.
 
-    cosine: what an item needs beside these that has none of the query's words. R alone does not
-    tell there: it was fitted where something answers, and something is always the nearest.
+    cosine: what an item needs beside these that has none of the query's words and is not found by
+    its picture. R alone does not tell there: it was fitted where something answers, and something
+    is always the nearest.
     """
 
     relevance: float = 0.0
@@ -114,6 +120,8 @@ class Least:
         values, columns = matches.values, matches.columns
         least = max(self.relevance, self.of_best * float(values.max(initial=0.0)))
         wordless = (columns[:, COLUMN["any_field"]] == 0) & (values < EXACT_CODE)
+        if matches.seen is not None:
+            wordless &= ~matches.seen
         near = columns[:, COLUMN["cosine"]] >= self.cosine
         answers: BoolArray = (values >= least) & (near | ~wordless)
         return answers
