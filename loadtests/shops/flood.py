@@ -59,11 +59,14 @@ def measured(stack: RunningStack, given: argparse.Namespace, console: Console) -
     operator, weight = stack.client, {"weight": given.weight}
     quiet, _ = added(stack.url, operator, "quiet", N_ITEMS, 1, weight)
     noisy, _ = added(stack.url, operator, "noisy", N_ITEMS, 2)
+    second = another_key(operator, "quiet", "another")
+    with shop_client(stack.url, second) as client:
+        until(lambda: client.get("/v1/status").status_code == 200)
     for key in (quiet, noisy):
         with shop_client(stack.url, key) as client:
             until(lambda client=client: is_encoded(client, N_ITEMS))
     asked, other = _ranking(stack.url, quiet), _ranking(stack.url, noisy)
-    own = _ranking(stack.url, another_key(operator, "quiet", "another"))
+    own = _ranking(stack.url, second)
     seconds = given.seconds
     conditions: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "alone": nullcontext,

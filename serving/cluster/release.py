@@ -1,15 +1,17 @@
 """What is served beside the version in use, before a new candidate is.
 
 A candidate that replicas have taken into use by a decision gets into use in the repository; what no
-experiment and no placement names gives its memory back.
+shop, no experiment and no placement of a shop's rules names gives its memory back.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from features.controls.shops import registered
 from features.controls.store import Controls
 from serving.shops.experiments import Kind
+from serving.shops.registry.definition import rules_of
 from serving.shops.rules import Rules
 from serving.shops.steering.decision import DECISIONS, Action, Decision
 from serving.shops.steering.in_force import in_force
@@ -44,7 +46,8 @@ def make_room(
                 return status
             # It is in use for everybody now; somebody who has decided meanwhile is not overruled.
             controls.swap(DECISIONS, experiment.key, document, _in_use(version).document)
-    named = {int(version) for version in rules.ranker_versions}
+    others = [rules_of(shop) for shop in registered(controls).values()]
+    named = {int(version) for each in (rules, *others) for version in each.ranker_versions}
     for number in offered(repository, _RANKER):
         if number not in named and (
             status := publish(["withdraw", "--version", str(number), *targets])

@@ -56,7 +56,8 @@ PROBLEMS: dict[str, tuple[str, str, str, str | None]] = {
             "(`unknown_receipt`), shop (`unknown_shop`), key "
             "(`unknown_key`) or path (`not_found`); or nobody looks at pictures (`pictures_off`).",
             "unknown_item", "item_id: the catalogue has no such item", None),
-    "409": ("It cannot stand beside what is there; the detail names the field.", "conflict",
+    "409": ("It cannot stand beside what is there; the detail names the field. Or the shop of an "
+            "import was removed meanwhile.", "conflict",
             "key: 'spread' is declared by the rules, and is changed there", None),
     "413": ("The body is too large.", "body_too_large", "a body may have 1048576 bytes", None),
     "415": ("The body is compressed, or is a patch, of a kind that is not known.",

@@ -53,8 +53,8 @@ class Assigning:
         kept = self._assigners.get((shop.name, placement))
         if kept is None or kept[0] is not rules or kept[1] is not standing:
             there = rules if placement is None else rules.placed(placement)
-            ranker = None if placement is None else rules.placements[placement].ranker
-            assigner = Assigner(there, shop.name, standing, ranker)
+            own = None if placement is None else rules.placements[placement].ranker
+            assigner = Assigner(there, shop.name, standing, own or rules.ranker)
             kept = self._assigners[shop.name, placement] = rules, standing, assigner
         return kept[2]
 

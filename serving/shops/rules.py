@@ -6,20 +6,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, model_validator
 
+from features.objective import Objective
 from features.yaml_file import problems, read_yaml
 from serving.shops.alerts.declared import LabelAlerts
 from serving.shops.experiments import Experiment, Holdout, model_versions
 from serving.shops.exploration import Exploration
 from serving.shops.placements.page import Pages, check_pages
-from serving.shops.placements.placement import Placements
+from serving.shops.placements.placement import Placements, Version
 from serving.shops.rights.promises import Promises
 from serving.shops.rule import Rule, overlaid
 from serving.shops.together import check_aims, check_arms, check_together
@@ -173,6 +168,12 @@ class Rules(Rule):
     placements: Placements = {}
     pages: Pages = {}
     alerts: LabelAlerts = LabelAlerts()
+    ranker: Version | None = Field(
+        None, description="Version of the ranker that ranks for this shop; null: the one in use."
+    )
+    objective: Objective | None = Field(
+        None, description="Where worth differs from objective.yaml; it counts in reports."
+    )
 
     @model_validator(mode="after")
     def _one_item_a_place(self) -> "Rules":
@@ -213,8 +214,9 @@ class Rules(Rule):
 
     @property
     def ranker_versions(self) -> list[str]:
-        """The versions of the ranker that running experiments and placements name."""
-        named = {each.ranker for each in self.placements.values() if each.ranker}
+        """The versions of the ranker that are named, also by running experiments, placements."""
+        rankers = (self.ranker, *(each.ranker for each in self.placements.values()))
+        named = {version for version in rankers if version}
         return sorted(named.union(model_versions(self.experiments)), key=int)
 
     def changed(self, sections: Mapping[str, Any]) -> "Rules":
@@ -235,7 +237,8 @@ class Rules(Rule):
 # Built into the indexes when the service starts, what decides which rules these are, or of no
 # ranking.
 _OF_THE_SHOP = (
-    "synonyms", "one_way", "experiments", "holdout", "placements", "pages", "alerts"
+    "synonyms", "one_way", "experiments", "holdout", "placements", "pages", "alerts", "ranker",
+    "objective",
 )  # fmt: skip
 
 

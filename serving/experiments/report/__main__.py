@@ -20,12 +20,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from features.controls.shops import DEFAULT_SHOP
 from features.full import AWAY, StoreFullError
 from features.objective import ObjectiveError
 from features.store.backends import open_controls
 from features.store.chosen import add_store, store_of
 from features.store.kept import open_kept
-from serving.experiments.kpi.published import publish_kpis
 from serving.experiments.report.interleaved import told as interleaved
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import InterleavedReading
@@ -34,7 +34,7 @@ from serving.experiments.report.metrics import CAP, REWARD
 from serving.experiments.report.own_log import data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
-from serving.experiments.report.publish import publish
+from serving.experiments.report.publish import publish_of, publish_registered
 from serving.experiments.report.reading import read
 from serving.experiments.report.result import ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
@@ -44,6 +44,7 @@ from serving.experiments.statistics.planner import Question, plan
 from serving.experiments.statistics.sequence import ALPHA, TUNED_TO
 from serving.experiments.worth import add_objective, objective_of
 from serving.shops.experiments import Kind
+from serving.shops.placements.placement import worth_upon
 from serving.shops.rules import RulesError, read_rules
 from serving.shops.steering.in_force import in_force
 
@@ -101,7 +102,8 @@ def _of(given: argparse.Namespace, console: Console) -> int:
     if given.key not in declared:
         known = ", ".join(declared) or "none"
         raise ExperimentDataError(f"no experiment {given.key!r}; declared: {known}")
-    experiment, objective = declared[given.key], objective_of(given)
+    experiment = declared[given.key]
+    objective = worth_upon(objective_of(given), found.rules.objective)
     how = replace(
         plan_of(experiment, given.cap), looks=given.looks, alpha=given.alpha,
         correction=Correction(given.correction),
@@ -116,16 +118,10 @@ def _of(given: argparse.Namespace, console: Console) -> int:
 
 
 def _publish(given: argparse.Namespace, console: Console) -> int:
-    rules, objective, store = read_rules(_rules(given)), objective_of(given), store_of(given)
-    with open_kept(store) as kept, closing(open_controls(store)) as controls:
-        experiments, now_s = in_force(rules, controls).rules.experiments, time.time()
-        for reading in publish(experiments, kept, controls, objective, now_s):
-            told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
-            console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
-        if rules.placements:
-            for key, found in publish_kpis(rules.placements, kept, controls, objective, now_s):
-                value = "nothing ranked" if found.value is None else f"{found.value:.4g}"
-                console.print(f"{key}: {found.kpi.name} {value}", markup=False)
+    store, objective = store_of(given), objective_of(given)
+    publish_of(store, read_rules(_rules(given)), objective, console)
+    if given.shop == DEFAULT_SHOP:  # all others have their rules where they are registered
+        publish_registered(store, objective, console)
     return 0
 
 

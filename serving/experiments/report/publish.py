@@ -5,12 +5,20 @@ A reading walks log and archive, so a job makes it every few minutes, and never 
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.console import Console
+
+from features.controls.shops import ShopStatus, registered
 from features.controls.store import Documents
 from features.objective import Objective
-from features.store.kept import Kept
+from features.store.backends import open_controls
+from features.store.kept import Kept, open_kept
+from features.store.settings import StoreSettings
+from features.store.shops import shop_store
+from serving.experiments.kpi.published import publish_kpis
 from serving.experiments.published import keep_reading
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import read as read_interleaved
@@ -19,9 +27,43 @@ from serving.experiments.report.reading import read
 from serving.experiments.report.result import ArmReading, ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment, Kind
+from serving.shops.placements.placement import worth_upon
+from serving.shops.registry.definition import rules_of
+from serving.shops.rules import Rules
 from serving.shops.steering.decision import DECISIONS, Action, Decision
+from serving.shops.steering.in_force import in_force
 
 _POINTS = 90  # days that a page can draw
+
+
+def publish_registered(installation: StoreSettings, objective: Objective, console: Console) -> None:
+    """`publish_of` each registered shop, by the rules of its definition."""
+    with closing(open_controls(installation)) as controls:
+        shops = registered(controls).values()
+    for shop in shops:
+        if shop.status is not ShopStatus.REMOVED:
+            console.print(f"shop {shop.name}:", markup=False)
+            publish_of(shop_store(installation, shop), rules_of(shop), objective, console)
+
+
+def publish_of(
+    store: StoreSettings, declared: Rules, objective: Objective, console: Console
+) -> None:
+    """Read all of one shop, keep it in its controls and tell it.
+
+    objective: of the installation, for all that the shop's rules do not name
+    """
+    worth, now_s = worth_upon(objective, declared.objective), time.time()
+    with open_kept(store) as kept, closing(open_controls(store)) as controls:
+        for reading in publish(
+            in_force(declared, controls).rules.experiments, kept, controls, worth, now_s
+        ):
+            told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
+            console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
+        if declared.placements:
+            for key, found in publish_kpis(declared.placements, kept, controls, worth, now_s):
+                value = "nothing ranked" if found.value is None else f"{found.value:.4g}"
+                console.print(f"{key}: {found.kpi.name} {value}", markup=False)
 
 
 def publish(

@@ -24,6 +24,9 @@ Paths = Annotated[
 ]
 
 
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]  # of the ranker
+
+
 class Strategy(StrEnum):
     """Where candidates come from. All but `search` and `given` are a recommendation's."""
 
@@ -126,20 +129,25 @@ class Placement(Rule):
     rules: dict[str, Any] = Field(
         {}, description="Sections of the shop's rules that differ here; arms change these further."
     )
-    ranker: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")] | None = Field(
-        None, description="Version of the ranker that ranks here; null: the version in use."
+    ranker: Version | None = Field(
+        None, description="Version of the ranker that ranks here; null: the shop's."
     )
     objective: Objective | None = Field(
-        None, description="Where worth differs from objective.yaml; it counts in reports."
+        None, description="Where worth differs from the shop's; it counts in reports."
     )
     kpi: Kpi = Kpi()
 
     def objective_upon(self, shops: Objective) -> Objective:
-        """What events are worth here. shops: of objective.yaml, for all that is not named."""
-        if self.objective is None:
-            return shops
-        named = self.objective.model_dump(exclude_unset=True)
-        return Objective.model_validate(overlaid(shops.model_dump(), named))
+        """What events are worth here. shops: for all that is not named."""
+        return worth_upon(shops, self.objective)
+
+
+def worth_upon(usual: Objective, own: Objective | None) -> Objective:
+    """What events are worth where `own` says so, and else as `usual`."""
+    if own is None:
+        return usual
+    named = own.model_dump(exclude_unset=True)
+    return Objective.model_validate(overlaid(usual.model_dump(), named))
 
 
 Placements = dict[Key, Placement]

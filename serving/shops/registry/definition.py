@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from features.catalog.prices import Prices
-from features.controls.shops import SHOP_NAME
+from features.controls.shops import SHOP_NAME, Registered
 from features.yaml_file import problems
 from serving.shops.rule import Rule
 from serving.shops.rules import Rules
@@ -21,6 +21,11 @@ def _are_rules(sections: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise ValueError(problems(error)) from None
     return sections
+
+
+def rules_of(shop: Registered) -> Rules:
+    """A registered shop's rules; raises ValidationError for what another release wrote."""
+    return Rules.model_validate(shop.definition.get("rules", {}))
 
 
 class ShopDefinition(Rule):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from features.controls.shops import SHOPS, Registered, ShopStatus
 from serving.cluster.release import make_room
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
@@ -99,4 +100,10 @@ def test_a_version_that_an_experiment_by_api_names_stays_too(repository: Path) -
         "arms": [{"key": "new", "model_version": "6"}],
     }  # fmt: skip
     Steering(RULES, controls, offered=lambda: ["6"]).declare(Experiment.model_validate(definition))
+    assert room(repository, controls) == (0, ["withdraw 7"])
+
+
+def test_a_version_that_another_shop_names_stays_too(repository: Path) -> None:
+    shop = Registered("outlet", "outlet-1", ShopStatus.ACTIVE, 0, {"rules": {"ranker": "6"}}, {})
+    controls = FakeControls({SHOPS: {"outlet": shop.document}})
     assert room(repository, controls) == (0, ["withdraw 7"])

@@ -53,6 +53,26 @@ async def test_a_version_that_is_late_is_answered_by_rules_as_any_other(shop: Se
     assert (found["route"], found["reason"]) == ("fallback", "deadline")
 
 
+async def test_a_shop_is_ranked_by_the_version_that_its_rules_name(tokenizer_path: Path) -> None:
+    rules = Rules.model_validate(
+        {
+            "exploration": {"share": 0}, "diversity": {"depth": 0}, "ranker": "8",
+            "placements": {"home": {"ranker": "9"}, "cart": {}},
+        }
+    )  # fmt: skip
+    shop = Service(tokenizer_path, rules=rules)
+    shop.scorer.loaded = {"8", "9"}
+    assert rules.ranker_versions == ["8", "9"]
+    for body, version in (
+        ({}, "8"), ({"placement": "cart"}, "8"), ({"placement": "home"}, "9"),
+    ):  # fmt: skip
+        found = (await shop.post("/v1/rank", {**ASK, **body})).json()
+        assert (found["model_version"], found["reason"]) == (version, None)
+    shop.scorer.loaded = set()
+    found = (await shop.post("/v1/rank", ASK)).json()
+    assert (found["route"], found["reason"]) == ("model", "version_not_loaded")
+
+
 class Shadowed:
     """A shop whose requests a candidate ranks as well, and what the metrics say of it."""
 

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from features.controls.shops import SHOPS, Registered, ShopStatus
 from features.events.event import BehaviorEvent, EventType
 from features.events.exposure import Exposure
 from features.events.log import RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.objective import Objective
-from features.store.backends import open_controls
+from features.store.backends import open_controls, open_event_log
 from features.store.kept import Kept
-from features.store.settings import embedded_store
+from features.store.settings import StoreSettings, embedded_store
+from features.store.shops import shop_store
 from serving.experiments.published import kept_readings
 from serving.experiments.report.__main__ import main
 from serving.experiments.report.publish import publish
@@ -199,3 +202,34 @@ def test_what_was_declared_by_api_is_read_as_what_the_rules_declare(
     controls.close()
     assert main(["of", "wider", *named, "--out", str(tmp_path / "out")]) == 0
     assert "wider: Promote new" in capsys.readouterr().out
+
+
+def test_experiments_of_registered_shops_are_read_by_their_own_rules_and_objective(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installation = StoreSettings(state=tmp_path)
+    rules = {
+        "objective": {"purchase": 7},
+        "experiments": [{"key": "wider", "status": "running", "arms": ARMS}],
+    }
+    shop = Registered("outlet", "outlet-1", ShopStatus.ACTIVE, 0, {"rules": rules}, {})
+    gone = Registered("gone", "gone-1", ShopStatus.ACTIVE, 0, {}, {}).now(ShopStatus.REMOVED, 1)
+    with closing(open_controls(installation)) as controls:
+        for entry in (shop, gone):
+            controls.put(SHOPS, entry.name, entry.document)
+    own = shop_store(installation, shop)
+    for each in (installation, own):
+        open_event_log(each).close()
+    filled(own.state)
+    (tmp_path / "rules.yaml").write_text("")
+    store = tmp_path / "store.json"
+    store.write_text(installation.model_dump_json())
+    assert main(["publish", "--store", str(store), "--rules", str(tmp_path / "rules.yaml")]) == 0
+    printed = capsys.readouterr().out
+    assert "shop outlet:\nwider: Promote new" in printed
+    assert "gone" not in printed
+    with closing(open_controls(own)) as controls:
+        told = kept_readings(controls)["wider"]
+    assert told["arms"][0]["deciding"]["control"] == pytest.approx(7.0, abs=0.6)
+    with closing(open_controls(installation)) as controls:
+        assert kept_readings(controls) == {}
