@@ -60,7 +60,9 @@ class DenseIndex:
                 if len(stale):
                     self._index.remove(stale)
                 if keep.any():
-                    self._index.add(part[keep], new[keep])
+                    # So few are added sooner by one thread than by several, which would have to
+                    # begin and, in an index that is empty, to wait for each other.
+                    self._index.add(part[keep], new[keep], threads=1)
                 self._awaited.difference_update(part.tolist())
 
     def remove(self, rows: RowArray) -> None:

@@ -241,7 +241,8 @@ def test_prices_and_stock_wait_for_no_index(encoder: Tokenizer) -> None:
         assert eventually(lambda: table.log_price[table.row_of["milk"]] == np.log(9.0))
         assert not table.available[table.row_of["milk"]]
         Busy.free.set()
-        assert eventually(lambda: replica.nearest("Plum jam") == ["jam"])
+        eventually(lambda: replica.nearest("Plum jam") == ["jam"])
+        assert replica.nearest("Plum jam") == ["jam"], replica.refresher.__dict__
     finally:
         Busy.free.set()
         replica.refresher.stop()
