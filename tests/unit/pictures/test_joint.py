@@ -108,9 +108,9 @@ def test_words_find_pictures_that_came_before_and_after_the_space(
     index.update(np.array([4]), pairs.pictures[[4]])
     for row in (0, 2, 4):
         assert index.shown_for(pairs.texts[row], 1).tolist() == [row]
-        likely = index.likely_for(pairs.texts[row], np.array([0, 2, 4, 7, -1]))
+        likely = index.likely_for(pairs.texts[row], np.array([0, 2, 4, 7]))
         assert likely.argmax() == [0, 2, 4].index(row)
-        assert likely[3:].tolist() == [0, 0]
+        assert likely[3] == 0
     index.update(np.array([0]), np.zeros((1, PICTURE_VECTOR_SIZE), np.float32))
     assert 0 not in index.shown_for(pairs.texts[0], 5)
     index.take_joint(None)
