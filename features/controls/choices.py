@@ -19,7 +19,7 @@ _SHARD = "choices:"  # the kind of a shard's documents
 _DIGITS = 2  # of a pseudonym: its shard
 _HEX = [f"{number:02x}" for number in range(256)]  # all there can be
 _FOLLOWED_S = 0.5
-_ANYWAY_S = 60.0  # a writer that died between a choice and its mark
+_ANYWAY_S = 600.0  # a writer that died between a choice and its mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ class PlacementLabel(_FirstMet[str]):
 INGESTED = Counter(
     "vitrine_ingested_events_total",
     "Events taken from the log by outcome: folded, late (folded as well), "
-    "completed (the rest of one whose item came later), future (ignored).",
+    "completed (the rest of one whose item came later), future (ignored), "
+    "objected (ignored: told before the shopper chose so).",
     ("shop", "outcome"),
 )
 UNKNOWN_ITEMS = Counter(

@@ -93,6 +93,8 @@ class OpenShop:
         self.refresher.stop()
         self.shop.steering.stop()
         self.shop.choices.stop()
+        self.shop.audit.close()
+        self.shop.erasures.close()
         self.shop.answers.stop()
         self.shop.alerts.stop()
         if self.pictures is not None:
