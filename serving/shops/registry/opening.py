@@ -9,12 +9,7 @@ from pathlib import Path
 
 from features.behavior.neighbor_file import NeighborFile
 from features.controls.shops import DEFAULT_SHOP, Registered
-from features.store.backends import (
-    open_catalog,
-    open_controls,
-    open_event_log,
-    open_log_space,
-)
+from features.store.backends import open_catalog, open_controls, open_event_log, open_log_space
 from features.store.feature_store import open_current, open_store
 from features.store.online import OnlineFeatures
 from features.store.settings import SPACES, StoreSettings
