@@ -45,6 +45,7 @@ def batch(
         "ITEM_KEYS": np.array([content_key(text) for text in items], np.int64),
         "ITEM_TOKENS": tokens_of(*items),
         "FEATURES": features,
+        "EXPLAINED": np.zeros(len(counts), np.int32),
     }
 
 
