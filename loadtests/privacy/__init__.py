@@ -1,0 +1,1 @@
+"""What served rankings tell about people to whoever may ask for them."""
