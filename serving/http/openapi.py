@@ -2,6 +2,7 @@
 worked examples and every error."""
 
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -35,11 +36,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         tags=[{"name": name, "description": about} for name, (about, _) in TAGS.items()],
     )
     components = schema.setdefault("components", {})
-    # Events are judged one by one, so our model holds raw values; callers see the true form.
-    components["schemas"] = {**_definitions(MODELS), **_definitions([events.EventsSchema])}
-    # Generators of clients name a class by the title.
-    form = components["schemas"].pop("EventsSchema")
-    components["schemas"]["EventsRequest"] = {**form, "title": "EventsRequest"}
+    components["schemas"] = {**_schemas()}
     components["responses"] = {_name(status): _problem(status) for status in PROBLEMS}
     for path, methods in schema["paths"].items():
         for operation in methods.values():
@@ -137,6 +134,16 @@ def _problem(status: str) -> dict[str, Any]:
 
 def _name(status: str) -> str:
     return HTTPStatus(int(status)).phrase.title().replace(" ", "")
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    """Those of all models by name; they are the same for every application."""
+    # Events are judged one by one, so our model holds raw values; callers see the true form.
+    schemas = {**_definitions(MODELS), **_definitions([events.EventsSchema])}
+    # Generators of clients name a class by the title.
+    schemas["EventsRequest"] = {**schemas.pop("EventsSchema"), "title": "EventsRequest"}
+    return schemas
 
 
 def _definitions(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
