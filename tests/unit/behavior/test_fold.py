@@ -27,7 +27,7 @@ FACTS = {
 
 # A return takes its purchase back only when it comes after it, as a hide takes its item out of the
 # recent ones, and a sign-in tells of what was before it: their order is part of their meaning.
-ORDER_DEPENDENT = (EventType.RETURN, EventType.SIGN_IN, EventType.HIDE)
+ORDER_DEPENDENT = (EventType.RETURN, EventType.SIGN_IN, EventType.HIDE, EventType.FORGET)
 FOLDED = [kind for kind in EventType if kind not in OF_ANSWERS]
 ORDER_FREE = [kind for kind in FOLDED if kind not in ORDER_DEPENDENT]
 
