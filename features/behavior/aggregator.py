@@ -51,6 +51,12 @@ class Aggregator:
         self._items.add(rows.astype(np.int64), counters.astype(np.int32), weights, at_s)
         self._added.clear()
 
+    def sessions_of(self, user_id: str | None) -> list[str]:
+        """The sessions at hand that are the user's."""
+        if not user_id:
+            return []
+        return [key for key, state in self.sessions.items() if state.owner == user_id]
+
     def apply(self, event: BehaviorEvent, seq: int, with_item: bool = True) -> bool:
         """Fold `event`, read from log position `seq`, into every state that it concerns, once.
 
@@ -68,10 +74,12 @@ class Aggregator:
                     states[key].applied_seq = max(states[key].applied_seq, seq)
             return False
         if event.type is EventType.FORGET:
-            for states, key in ((self.users, event.user_id), (self.sessions, event.session_id)):
-                if key and key in states and seq > states[key].applied_seq:
-                    forget_interest(states[key], event, self._facts)
-                    states[key].applied_seq = seq
+            told = [self.users.get(event.user_id or ""), self.sessions.get(event.session_id or "")]
+            told += [self.sessions[key] for key in self.sessions_of(event.user_id)]
+            for known in told:
+                if known is not None and seq > known.applied_seq:
+                    forget_interest(known, event, self._facts)
+                    known.applied_seq = seq
             return False
         item = self._facts.get(event.item_id) if event.item_id and with_item else None
         row = self._row_of.get(event.item_id) if event.item_id and with_item else None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from features.controls.store import Documents
+from features.controls.store import Controls
 
 _MARKS = "choices"  # by shard
 _SHARD = "choices:"  # the kind of a shard's documents
@@ -57,7 +57,7 @@ USUAL = Choice()
 class Choices:
     """The choices of one shop's shoppers, as a process knows them. Blocks, but for `of`."""
 
-    def __init__(self, documents: Documents, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, documents: Controls, clock: Callable[[], float] = time.monotonic) -> None:
         self._documents, self._clock = documents, clock
         self._taking = threading.Lock()
         self._marks: Mapping[str, Any] = {}
@@ -91,26 +91,30 @@ class Choices:
             self.follow()
         return self
 
-    def put(self, name: str, choice: Choice, at_s: float) -> None:
-        """Keep what the user or session chose; durable, and in force here, when it returns.
+    def change(self, name: str, to: Callable[[Choice], Choice], at_s: float) -> None:
+        """Keep what the user or session chose, as `to` makes of what stands; durable, and in force
+        here, when it returns. Of two changes at once none is lost.
 
-        Raises StoreFullError.
+        Raises StoreFullError, and what `to` raises.
         """
-        if choice == USUAL:
-            self._documents.delete(_kind(name), name)
-        else:
-            self._documents.put(_kind(name), name, {**asdict(choice), "at_s": at_s})
-        self._changed(name)
+        while True:
+            before = self._documents.all(_kind(name)).get(name)
+            choice = to(USUAL if before is None else _choice(before))
+            document = {**asdict(choice), "at_s": at_s}
+            if self._documents.swap(_kind(name), name, before, document):
+                break
+        self._changed(name)  # also of the same again: an earlier mark may not have been written
 
     def told(self, name: str) -> tuple[Choice, float | None]:
         """As it is kept, and when that was chosen, unix seconds; None: never."""
         document = self._documents.all(_kind(name)).get(name)
         return (USUAL, None) if document is None else (_choice(document), document["at_s"])
 
-    def forget(self, *names: str) -> None:
-        """Keep nothing of these; for an erasure."""
+    def forget(self, *names: str, until_s: float) -> None:
+        """Keep nothing of these that was chosen by then; for an erasure."""
         for name in names:
-            if name in self._documents.all(_kind(name)):
+            document = self._documents.all(_kind(name)).get(name)
+            if document is not None and document["at_s"] <= until_s:
                 self._documents.delete(_kind(name), name)
                 self._changed(name)
 

@@ -31,10 +31,12 @@ def accept(
     others' events, so these came before the choice.
     """
     accepted, outcomes, unknown = [], Counter[str](), 0
+    if choices is not None and not all(_may(event, choices) for _, event in events):
+        choices.follow()  # before any is dropped: a choice may have been taken back just now
     for seq, event in events:
         if event.at_s - newest_s > MAX_AHEAD_S:
             outcomes["future"] += 1
-        elif choices is not None and not choices.of(event.user_id, event.session_id).learnt:
+        elif choices is not None and not _may(event, choices):
             outcomes["objected"] += 1
         else:
             accepted.append((seq, event))
@@ -51,3 +53,7 @@ def accept(
         future_total=status.future_total + outcomes["future"],
         unknown_item_total=status.unknown_item_total + unknown,
     )
+
+
+def _may(event: BehaviorEvent, choices: Choices) -> bool:
+    return choices.of(event.user_id, event.session_id).learnt

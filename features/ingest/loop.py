@@ -191,7 +191,7 @@ class Ingest:
             EVENT_LAG_SECONDS.labels(self._shop).observe(max(now_s - logged_s, 0.0))
         trace_written([event.traceparent for _, event in events], started_ns)
         self._commit(entries[-1][0], changed)
-        self._outcomes.take([event for _, event in events if _has_outcome(event)], now_s)
+        self._outcomes.take([event for _, event in accepted if _has_outcome(event)], now_s)
 
     def _erase(self, entries: list[tuple[int, LogEntry]]) -> None:
         for seq, entry in entries:
@@ -205,7 +205,8 @@ class Ingest:
                 self._snapshots.changed((), changed)
                 self._eraser.erase(entry.user_id, entry.session_ids)
                 if self._choices is not None:
-                    self._choices.forget(entry.user_id, *entry.session_ids)
+                    asked_s = self._log.logged_s(seq) or self._clock()
+                    self._choices.forget(entry.user_id, *entry.session_ids, until_s=asked_s)
                 self._log.finish_erasure(seq)
                 self._erased_since_compaction = True
                 total = self._status.erasures_total + 1

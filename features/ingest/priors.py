@@ -39,7 +39,7 @@ def category_counts(
     recent = events[
         events["type"].isin(_DEMAND)
         & (events["at"] >= now_s - WITHIN_S)
-        & events["user_id"].notna()
+        & (events["user_id"].fillna("") != "")
         & events["item_id"].isin(paths)
     ]
     told = pd.DataFrame(

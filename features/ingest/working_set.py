@@ -10,7 +10,7 @@ from features.behavior.shares import SHARE_HALF_LIFE_S
 from features.behavior.state import BehaviorState
 from features.catalog.item_rows import ItemRows
 from features.catalog.table import ItemTable
-from features.events.event import BehaviorEvent
+from features.events.event import BehaviorEvent, EventType
 from features.store.online import OnlineFeatures
 
 
@@ -55,6 +55,8 @@ class WorkingSet:
             self._users.add(event.user_id)
         if event.session_id in self._fold.sessions:
             self._sessions.add(event.session_id)
+        if event.type is EventType.FORGET:
+            self._sessions.update(self._fold.sessions_of(event.user_id))
         if with_item and event.item_id in self._items.row_of:
             self._item_ids[event.item_id] = None
         return capped
@@ -131,11 +133,14 @@ class WorkingSet:
         for session_id in session_ids:
             fold.sessions.pop(session_id, None)
         fold.users.pop(user_id, None)
-        online.delete_user(user_id, session_ids)
-        if state is not None:
-            fold.users[user_id] = state
-            online.write_users({user_id: state})
-            online.sync()
+        if state is None:
+            online.delete_user(user_id, session_ids)
+            return
+        # The row is replaced, not deleted and written: a crash in between would leave nothing.
+        fold.users[user_id] = state
+        online.write_users({user_id: state})
+        online.sync()
+        online.delete_sessions(session_ids)
 
     def users(self, user_ids: Collection[str]) -> dict[str, BehaviorState]:
         """Current states, from here or from the online store."""

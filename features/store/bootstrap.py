@@ -156,6 +156,7 @@ class _Snapshots:
         for start in range(0, len(user_ids), _SNAPSHOT_ROWS):
             part = user_ids[start : start + _SNAPSHOT_ROWS]
             columns = states_to_columns(self._fold.users[user_id] for user_id in part)
+            columns["applied_seq"] = [0] * len(part)  # positions of the data set, not of a log
             self.rows += len(part)
             yield snapshot_table(USER_VIEW, part, columns, self._now_s)
 

@@ -137,7 +137,8 @@ class OfflineStore:
         rows = [row for table in tables for row in table.to_pylist()]
         if not rows:
             return None
-        return StateRow(max(rows, key=lambda row: (row["applied_seq"], row[CREATED]))).state()
+        newest = max(rows, key=lambda row: (row["applied_seq"], row[TIMESTAMP], row[CREATED]))
+        return StateRow(newest).state()
 
     def prune(self, before_s: float) -> None:
         """Drop snapshots that were written before, however old the events are that they show."""

@@ -115,6 +115,11 @@ class OnlineFeatures:
         self._rows.delete(USER_VIEW, [user_id])
         self._rows.delete(SESSION_VIEW, session_ids)
 
+    def delete_sessions(self, session_ids: Collection[str]) -> None:
+        """Delete the sessions' rows."""
+        self._lease.check()
+        self._rows.delete(SESSION_VIEW, session_ids)
+
     def prune(self, now_s: float) -> None:
         """Delete shoppers and sessions that have been idle for longer than their TTL."""
         for view in (USER_VIEW, SESSION_VIEW):

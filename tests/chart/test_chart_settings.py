@@ -36,12 +36,13 @@ from tests.support.chart.rendering import (
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Of a machine that runs several stacks: a pod has its ports and files to itself. On a cluster
 # KubeRay hands out the token, Serve's own proxy stays, and the controller looks often, for upgrades
-# wait for it.
+# wait for it. How many threads are best there was not measured.
 MACHINE = (
     "RAY_AUTH_", "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH", "RAY_SERVE_CONTROL_LOOP_INTERVAL_S",
     "RAY_SERVE_DIRECT_INGRESS_", "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC",
     "RAY_SERVE_HAPROXY_SOCKET_PATH", "RAY_SERVE_HAPROXY_SERVER_STATE_",
     "RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT",
+    "RAY_SERVE_HAPROXY_NBTHREAD",
 )  # fmt: skip
 
 

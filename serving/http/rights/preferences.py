@@ -84,8 +84,8 @@ class Preferences:
             )
         if body.forget_last_hour and whose.user_id is None:
             raise InvalidRequestError("forget_last_hour: of a user; begin another session instead")
-        if choice != before:
-            await shop.choices.put(whose.name, choice)
+        if (body.personal, body.profiling, body.frozen) != (None, None, None):
+            await shop.choices.change(whose.name, lambda stands: chosen(stands, body))
         if body.forget_last_hour and whose.user_id is not None:
             await shop.intake.erase_user(whose.user_id, self._clock() - HOUR_S)
         await shop.intake.append(told)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from features.controls.choices import Choice, Choices
-from features.controls.store import Documents
+from features.controls.store import Controls
 from serving.shops.waiting_room import WaitingRoom
 
 _LOG = logging.getLogger("vitrine.choices")
@@ -18,7 +18,7 @@ class ShoppersChoices:
 
     def __init__(
         self,
-        documents: Documents,
+        documents: Controls,
         clock: Callable[[], float] = time.time,
         max_waiting: int = 64,
     ) -> None:
@@ -44,20 +44,17 @@ class ShoppersChoices:
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
-    async def put(self, name: str, choice: Choice) -> None:
-        """Keep what a user or session chose; in force here when it returns.
+    async def change(self, name: str, to: Callable[[Choice], Choice]) -> None:
+        """Keep what a user or session chose, as `to` makes of what stands; in force here when it
+        returns.
 
-        Raises LogFullError, StoreAwayError, OverloadedError, as all of these.
+        Raises LogFullError, StoreAwayError, OverloadedError, as all of these, and what `to` does.
         """
-        await self._room.do(lambda: self._choices.put(name, choice, self._clock()))
+        await self._room.do(lambda: self._choices.change(name, to, self._clock()))
 
     async def told(self, name: str) -> tuple[Choice, float | None]:
         """What is kept, and since when, unix seconds."""
         return await self._room.do(lambda: self._choices.told(name))
-
-    async def forget(self, *names: str) -> None:
-        """Keep no choice of these."""
-        await self._room.do(lambda: self._choices.forget(*names))
 
     def _run(self) -> None:
         while not self._stop.wait(_FOLLOWED_S):

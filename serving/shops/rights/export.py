@@ -26,20 +26,17 @@ class ReadLog(Protocol):
 
 
 def sessions_of(log: ReadLog, user_id: str) -> frozenset[str]:
-    """The sessions that some event or ranking names together with the user. Blocks."""
-    found = {
-        event.session_id
-        for page in _events(log, 0)
-        for _, event in page
-        if event.user_id == user_id and event.session_id
-    }
-    found |= {
-        ranking.session_id
-        for page in _rankings(log, 0)
-        for _, ranking in page
-        if ranking.user_id == user_id and ranking.session_id
-    }
-    return frozenset(found)
+    """The user's sessions; a shared one is its first user's, as in the fold. Blocks."""
+    owners: dict[str, str] = {}
+    for page in _events(log, 0):
+        for _, event in page:
+            if event.user_id and event.session_id:
+                owners.setdefault(event.session_id, event.user_id)
+    for ranked in _rankings(log, 0):
+        for _, ranking in ranked:
+            if ranking.user_id == user_id and ranking.session_id:
+                owners.setdefault(ranking.session_id, user_id)
+    return frozenset(session for session, owner in owners.items() if owner == user_id)
 
 
 def events_of(

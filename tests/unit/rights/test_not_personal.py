@@ -4,9 +4,6 @@ import logging
 from typing import Any
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from features.controls.choices import Choice
@@ -92,14 +89,8 @@ async def test_what_is_kept_of_it_names_no_shopper_and_no_arm(shop: Service) -> 
 
 
 async def test_neither_log_nor_trace_names_the_shopper(
-    shop: Service, caplog: pytest.LogCaptureFixture
+    shop: Service, caplog: pytest.LogCaptureFixture, spans: InMemorySpanExporter
 ) -> None:
-    spans = InMemorySpanExporter()
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):  # else another test has set the process's one
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    provider.add_span_processor(SimpleSpanProcessor(spans))
     caplog.set_level(logging.DEBUG)
     body = {"query": "milk", "user_id": "ann-of-nowhere", "session_id": "cookie-of-nowhere"}
     answer = await shop.post("/v1/search", {**body, "personalize": False})

@@ -22,6 +22,10 @@ from tests.support.service import Service, problem, view
 ANN = "/v1/users/ann@example.org/preferences"
 
 
+def keep(choices: Choices, name: str, choice: Choice, at_s: float = 1.0) -> None:
+    choices.change(name, lambda _: choice, at_s)
+
+
 @pytest.fixture
 def service(tokenizer_path: Any) -> Service:
     return Service(tokenizer_path)
@@ -132,7 +136,7 @@ async def test_a_session_is_not_given_to_who_objects(service: Service) -> None:
 def test_what_came_before_the_choice_is_not_folded_after_it(shop: Shop, ingest: Ingest) -> None:
     shop.log.append([shop.event("u1"), shop.event("u2", session_id="s2")])
     controls = SqliteControls(shop.settings.store.state / "controls.db")
-    Choices(controls).put("u1", Choice(frozen=True), 1.0)
+    keep(Choices(controls), "u1", Choice(frozen=True))
     ingest.drain()
     assert set(shop.online.read_users(["u1", "u2"])) == {"u2"}
     controls.close()
@@ -143,7 +147,7 @@ def test_what_was_known_of_who_is_frozen_stays_as_it_was(shop: Shop, ingest: Ing
     ingest.drain()
     before = shop.user("u1")
     controls = SqliteControls(shop.settings.store.state / "controls.db")
-    Choices(controls).put("u1", Choice(frozen=True), 1.0)
+    keep(Choices(controls), "u1", Choice(frozen=True))
     shop.log.append([shop.event("u1", item_id="i2")])
     assert ingest._choices is not None
     ingest._choices.follow()
@@ -158,7 +162,7 @@ def test_an_erasure_takes_the_choice_along(shop: Shop, ingest: Ingest) -> None:
     shop.log.append([shop.event("u1", session_id="5e")])
     ingest.drain()
     for name in ("u1", "5e", "u2"):
-        choices.put(name, Choice(personal=False), 1.0)
+        keep(choices, name, Choice(personal=False))
     shop.log.erase_user("u1")
     ingest.drain()
     choices.follow()
@@ -171,11 +175,11 @@ def test_what_another_process_chose_is_taken_over(tmp_path: Path) -> None:
     one, two = (SqliteControls(tmp_path / "controls.db") for _ in range(2))
     here, there = Choices(one), Choices(two)
     here.follow()
-    there.put("ab1", Choice(frozen=True), 1.0)
+    keep(there, "ab1", Choice(frozen=True))
     assert here.of("ab1") == USUAL
     here.follow()
     assert here.of("ab1", "cd2", None) == Choice(frozen=True)
-    there.put("ab1", USUAL, 2.0)
+    keep(there, "ab1", USUAL)
     here.follow()
     assert here.of("ab1") == USUAL
     for controls in (one, two):
@@ -195,13 +199,13 @@ def test_a_shard_that_did_not_change_is_not_read(tmp_path: Path) -> None:
     controls, now_s = Counting(), [0.0]
     choices = Choices(controls, lambda: now_s[0])
     choices.follow()
-    choices.put("ab1", Choice(frozen=True), 1.0)
-    choices.put("cd2", Choice(frozen=True), 1.0)
+    keep(choices, "ab1", Choice(frozen=True))
+    keep(choices, "cd2", Choice(frozen=True))
     choices.follow()
     controls.asked.clear()
     choices.follow()
     assert controls.asked == ["choices"]
-    Choices(controls).put("ab3", Choice(personal=False), 1.0)
+    keep(Choices(controls), "ab3", Choice(personal=False))
     controls.asked.clear()
     choices.follow()
     assert controls.asked == ["choices", "choices:ab"]
@@ -235,7 +239,7 @@ def test_nothing_is_trained_on_of_who_is_frozen(shop: Shop, tmp_path: Path) -> N
     shown = [RankingRecord(f"r-{u}", 1.0, "model", ("i1",), u, f"s{u[1]}") for u in ("u1", "u2")]
     shop.log.append_rankings(shown)
     controls = SqliteControls(shop.settings.store.state / "controls.db")
-    Choices(controls).put("u1", Choice(frozen=True), 1.0)
+    keep(Choices(controls), "u1", Choice(frozen=True))
     controls.close()
     store = shop.settings.store
     assert collected(store).events["user_id"].tolist() == ["u2"]
