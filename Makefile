@@ -112,7 +112,7 @@ rollback-answers: .venv-dev/.ready ## Return to the model of answers before this
 	.venv-dev/bin/python -m serving.training.fit.answers --state "$(STATE)/$(notdir $(DATA))" --roll-back
 
 ##@ Measure
-.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs privacy alert-proofs
+.PHONY: measure load chaos bench gpu-check trace-cost autoscaling exploration fairness evaluate evaluate-search evaluate-answers cross-encoder ope experiment plan-experiment experiment-proofs privacy alert-proofs
 
 measure: .venv-dev/.ready ## Latency, freshness and memory of the running stack [DATA= STATE= HOST= PORT=]
 	.venv-dev/bin/python -m loadtests.baseline --url "http://$(HOST):$(PORT)" --folder "$(STATE)/$(notdir $(DATA))"
@@ -142,6 +142,9 @@ autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold i
 
 exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS= OBJECTIVE=]
 	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)") $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
+
+fairness: .venv-dev/.ready ## What a floor of exposure for new items holds and costs [RANKINGS=]
+	.venv-dev/bin/python -m loadtests.fairness $(if $(RANKINGS),--rankings "$(RANKINGS)")
 
 evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]
 	.venv-dev/bin/python -m serving.training.evaluate --data "$(DATA)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CASES),--cases "$(CASES)")

@@ -97,7 +97,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
 def _show(response: dict[str, Any], status: str, example: Example, headers: dict[str, str]) -> None:
     response["description"] = _DONE[status]
     for media in response.get("content", {}).values():
-        media["example"] = example.answer
+        media.setdefault("example", example.answer)
     if headers:
         response["headers"] = {
             name: {"description": about, "schema": {"type": "string"}}

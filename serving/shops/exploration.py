@@ -44,4 +44,23 @@ class Exploration(Rule):
         return self
 
 
+class Floor(Rule):
+    """A share of exposure that some items are to have at least, over many rankings."""
+
+    name: str
+    newer_than_days: float | None = Field(None, gt=0, description="First seen so lately.")
+    brand: str | None = None
+    category: str | None = Field(None, description="A category path or a prefix of one.")
+    share: float = Field(gt=0, le=0.5, description="Of exposure in rankings that offer one.")
+    price: float = Field(0.01, gt=0, le=1, description="Mean NDCG that it may take, at most.")
+    most_lift: float = Field(3.0, gt=0, le=10, description="In spreads of the slate's scores.")
+    depth: int = Field(10, ge=1, le=100, description="Places whose exposure counts.")
+
+    @model_validator(mode="after")
+    def _some_items(self) -> "Floor":
+        if self.newer_than_days is None and not (self.brand or self.category):
+            raise ValueError("a floor needs newer_than_days, brand or category")
+        return self
+
+
 NOTHING_LEFT_TO_CHANCE = Exploration(share=0)

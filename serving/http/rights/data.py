@@ -20,11 +20,18 @@ from serving.http.status import Status
 from serving.shops.rights.audit import Access
 from serving.shops.shop import Shop, Shops
 
+_TABLE = (
+    "kind,cursor,at,type,item_id,query,ranking_id,position,value,session,experiment,variant,more\n"
+    "event,events:812,2026-09-21T14:12:20Z,view,milk,,,,,,,,\n"
+)
 _LINES = {
     "responses": {
         "200": {
             "description": "Lines, as they are found.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {
+                "application/x-ndjson": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}, "example": _TABLE},
+            },
         }
     }
 }

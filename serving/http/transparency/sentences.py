@@ -88,6 +88,11 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "In etwa {share} % der Reihenfolgen entscheidet zum Teil der Zufall, damit auch gezeigt "
         "wird, was kaum jemand gesehen hat.",
     ),
+    "floors": (
+        "{n} rules lift items that would be shown too seldom: {names}.",
+        "有 {n} 条规则会提前展示机会过少的商品:{names}。",
+        "{n} Regeln heben Artikel, die sonst zu selten gezeigt würden: {names}.",
+    ),
     "fatigue": (
         "What you were shown more than {n} times and did not take steps back.",
         "向您展示超过 {n} 次而您未选择的商品会后移。",
@@ -160,6 +165,9 @@ def _of_rules(language: str, rules: Rules) -> Iterator[str]:
     drawn, lifted = rules.exploration.sampling.share, rules.exploration.share
     if share := drawn + (1 - drawn) * lifted:
         yield _say(language, "exploration", share=round(100 * share) or "<1")
+    if rules.floors:
+        names = ", ".join(floor.name for floor in rules.floors)
+        yield _say(language, "floors", n=len(rules.floors), names=names)
     if rules.fatigue.strength > 0:
         yield _say(language, "fatigue", n=round(rules.fatigue.after))
     yield _say(language, "hide")

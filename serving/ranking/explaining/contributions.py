@@ -30,15 +30,17 @@ async def contributions_of(scoring: ModelScoring, judged: Judged, slate: Slate) 
     """The baseline's score and what each family adds to the scores (before rules and relevance) of
     the slate's items, (len(order), 1 + families); NaN where the score is no such sum."""
     out = np.full((len(slate.order), 1 + len(FAMILIES)), np.nan, np.float32)
-    if slate.teams is not None or judged.resolved.candidates.sort_key is not None:
+    resolved = judged.resolved
+    if slate.teams is not None or resolved.candidates.sort_key is not None:
         return out  # of two arms, each item has a score of its own scale; or of none
+    if slate.candidates.relevance is not None and resolved.assignment.rules.floors:
+        return out  # what a floor lifted is not kept, and is in the score
     if judged.route is not Route.MODEL:
         out[:] = 0.0
         for column, name in enumerate(judged.scores.part_names):
             place = 1 + FAMILIES.index(_SIGNALS[name])
             out[:, place] += judged.scores.parts[slate.order, column]
         return out
-    resolved = judged.resolved
     by_model = np.isfinite(judged.scores.parts[slate.order]).any(axis=1)
     rows = slate.order[by_model]
     if len(rows) == 0:

@@ -74,7 +74,9 @@ async def _without_history(
     left to chance; {} where it does not know this one."""
     if not isinstance(resolved.shopper, Known):
         return {}
-    rules = resolved.assignment.rules.model_copy(update={"exploration": NOTHING_LEFT_TO_CHANCE})
+    # Nobody is shown it, so no floor of exposure may take account of it.
+    fixed = {"exploration": NOTHING_LEFT_TO_CHANCE, "floors": ()}
+    rules = resolved.assignment.rules.model_copy(update=fixed)
     nobody = replace(
         scoring.of_nobody(resolved),
         context=replace(resolved.context, limit=None, offset=0, explain=Explain.NO),

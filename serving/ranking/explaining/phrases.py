@@ -117,6 +117,10 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "you were shown it {times} and did not take it", "已向您展示{times},您没有选它",
         "es wurde Ihnen {times} gezeigt, und Sie haben es nicht genommen",
     ),
+    "floor": (
+        "lifted so that items like it are shown often enough", "为保证此类商品得到足够展示而提前",
+        "angehoben, damit solche Artikel oft genug gezeigt werden",
+    ),
     "hidden": ("you hid it", "您隐藏了它", "Sie haben es ausgeblendet"),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from serving.shops.rules import Boost, Fatigue, Match, Pin, Rules
 Order = npt.NDArray[np.int64]
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
 SPONSORED = "sponsored "  # begins the note of a boost that was paid for
+FLOOR = "floor of exposure"  # what lifts items that are to be shown more often
 FREE = -1  # a place of a layout that no pin takes
 _folded = lru_cache(10_000)(folded)  # a shop has few names and values, and each is met often
 
@@ -60,15 +61,20 @@ class Moves:
             hidden |= self._table.in_category(self._features.rows, path)
         return hidden
 
-    def boosted(self, values: FloatArray) -> FloatArray:
-        """The scores after boosts and fatigue, (n,); `values` itself where no rule asks for any."""
+    def boosted(self, values: FloatArray, owed: FloatArray | None = None) -> FloatArray:
+        """The scores after boosts, fatigue and what floors owe (floors.py), (n,); `values` itself
+        where no rule asks for any."""
         tires = self._query is None and self._rules.fatigue.strength > 0
-        if not (self._rules.boosts or self._context.boosts or self._context.leanings or tires):
+        asked = self._rules.boosts or self._context.boosts or self._context.leanings or tires
+        if not asked and owed is None:
             return values
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
         at_most = self._context.max_boost
         lift = self._lift((*self._rules.boosts, *self._context.leanings))
         lift += self._lift(self._context.boosts).clip(-at_most, at_most)
+        if owed is not None:
+            lift += owed
+            _note(self.notes, owed > 0, FLOOR)
         if tires:
             lift -= self._fatigue(self._rules.fatigue)
         return values + lift * np.float32(spread)

@@ -19,6 +19,7 @@ from serving.ranking.request import Context
 from serving.ranking.slate.bounds import Bounds
 from serving.ranking.slate.draws import Draws
 from serving.ranking.slate.exploration import explore
+from serving.ranking.slate.floors import Floors
 from serving.ranking.slate.interleave import NO_TEAM, Teams, team_draft
 from serving.ranking.slate.moves import FREE, Moves, Notes, Order
 from serving.ranking.slate.places import Frame, best
@@ -61,6 +62,7 @@ class SlatePolicy:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
+        self.floors = Floors()
 
     def order(
         self,
@@ -81,10 +83,17 @@ class SlatePolicy:
         arm, with which the order is interleaved instead of explored. Where both order alike, no
         pick is anyone's: it would tell nothing
         """
+        # What is not personal is the same for all. A page behind the first, an order of the
+        # caller's and two arms at once have no floors either.
+        held = rules.floors and context.personal and not context.offset and rival is None
+        floors = rules.floors if held and candidates.sort_key is None else ()
+        owed = self.floors.lift(table, floors, features)
         draw = drawing(
-            table, rules, context, candidates, features, scores, reach, shopper, rival
+            table, rules, context, candidates, features, scores, reach, shopper, rival, owed
         )  # fmt: skip
-        return draw(self._rng)
+        ordered = draw(self._rng)
+        self.floors.shown(table, floors, features, ordered.order, scores, owed)
+        return ordered
 
 
 def drawing(
@@ -97,14 +106,18 @@ def drawing(
     reach: float = 1.0,
     shopper: Shopper = NOBODY,
     rival: Rival | None = None,
+    owed: FloatArray | None = None,
 ) -> Draw:
-    """All of SlatePolicy.order but chance: draws a slate of the request as often as it is asked."""
+    """All of SlatePolicy.order but chance: draws a slate of the request as often as it is asked.
+
+    owed: what floors of exposure lift candidates by, in spreads (n,)
+    """
     bounds = Bounds(candidates.relevance, reach)
     move = Moves(table, rules, context, candidates, features, shopper)
     if candidates.sort_key is not None:
         asked = _as_asked(candidates.sort_key, move, context)
         return lambda rng: asked
-    values = bounds.bounded(move.boosted(scores))
+    values = bounds.bounded(move.boosted(scores, owed))
     plan = _plan(values, move, rules, bounds)
     shown = theirs_shown = scores if candidates.relevance is None else values
     if rival is None:

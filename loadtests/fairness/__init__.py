@@ -1,0 +1,1 @@
+"""What a floor of exposure holds, and what it costs."""
