@@ -231,8 +231,9 @@ async def test_every_example_is_as_it_says_and_works(
     answer = await shop.call(method.upper(), path, **sent)
     (status,) = set(operation["responses"]) & {"200", "202", "204"}
     assert answer.status_code == int(status), answer.text
-    for kind, media in operation["responses"][status].get("content", {}).items():
-        assert answer.headers["content-type"].startswith(kind)
+    told = operation["responses"][status].get("content", {})
+    assert not told or answer.headers["content-type"].partition(";")[0] in told
+    for kind, media in told.items():
         fits(document, media["schema"], media["example"])
         if kind == "application/json":
             fits(document, media["schema"], answer.json())
