@@ -1,35 +1,68 @@
-"""Measure what a floor of exposure for new items holds over many rankings, and what it costs.
+"""Measure whom rankings show and for whom they are good; or what a floor of exposure costs.
 
-    python -m loadtests.fairness
+    python -m loadtests.fairness                # the audit of the grocery data
+    python -m loadtests.fairness --floor        # a floor for new items, held over many rankings
 
-Prints a table; writes build/reports/fairness-floor.json and .png. docs/fairness.md has the shop.
+Prints tables; writes build/reports/fairness.json and .png, or fairness-floor.json and .png.
 """
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
+from features.datasets.format import DatasetError
+from features.datasets.registry import load
+from features.telemetry.progress import StepProgress, waiting
+from loadtests.fairness.audit import audited, cases_of
 from loadtests.fairness.floor import curve, held
-from loadtests.fairness.report import plot_floor, show_floor
+from loadtests.fairness.report import plot_audit, plot_floor, show_audit, show_floor
+from serving.training.fit.bundle import Bundle
+
+BUNDLE = Path("serving/training/bundles/grocery")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 1 when the floor is not held at its price."""
+    """The command line; 1 when the floor is not held at its price, 2 without data or a bundle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--floor", action="store_true")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
+    parser.add_argument("--cache", type=Path, default=Path("build/data"))
+    parser.add_argument("--items", type=int, default=10_000, help="of the catalogue, most bought")
+    parser.add_argument("--cases", type=int, default=1_000)
     parser.add_argument("--rankings", type=int, default=100_000)
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
-    proof = held(given.rankings)
-    points = curve(max(given.rankings // 10, 100))
-    show_floor(proof, points, Console())
-    told = {"held": asdict(proof), "curve": [asdict(each) for each in points]}
-    (given.out / "fairness-floor.json").write_text(json.dumps(told, indent=1))
-    plot_floor(points, given.out / "fairness-floor.png")
-    return int(not proof.kept)
+    torch.set_num_threads(2)
+    console = Console()
+    if given.floor:
+        proof = held(given.rankings)
+        points = curve(max(given.rankings // 10, 100))
+        show_floor(proof, points, console)
+        (given.out / "fairness-floor.json").write_text(
+            json.dumps(
+                {"held": asdict(proof), "curve": [asdict(each) for each in points]}, indent=1
+            )
+        )
+        plot_floor(points, given.out / "fairness-floor.png")
+        return int(not proof.kept)
+    try:
+        with waiting(console, "reading grocery"):
+            dataset = load("grocery", given.cache, given.items)
+        with StepProgress(console) as progress:
+            found = audited(cases_of(dataset, Bundle(given.bundle), given.cases, progress))
+    except (DatasetError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    show_audit(found, console)
+    (given.out / "fairness.json").write_text(json.dumps([asdict(each) for each in found], indent=1))
+    plot_audit(found, given.out / "fairness.png")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A table and a plot of what a floor holds and costs."""
+"""Tables and plots of the audit, and of what a floor costs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,85 @@ from matplotlib import pyplot as plt
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.fairness.audit import Audited
 from loadtests.fairness.floor import Held
+from loadtests.fairness.measures import DEPTH, Interval
+
+
+def told(interval: Interval, digits: int = 3) -> str:
+    """With its 95 % interval."""
+    return f"{interval.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def show_audit(found: Sequence[Audited], console: Console) -> None:
+    """Print each ranker's figures."""
+    table = Table(title=f"all households, the first {DEPTH} places", title_justify="left")
+    for name in ("ranker", f"NDCG@{DEPTH}", "items", "coverage", "Gini", *_kinds(found)):
+        table.add_column(name)
+    for one in found:
+        awrf = [told(each.awrf) for each in one.exposures]
+        table.add_row(
+            one.ranker, told(one.ndcg), str(one.spread.items), f"{one.spread.coverage:.3f}",
+            f"{one.spread.gini:.3f}", *awrf,
+        )  # fmt: skip
+    console.print(table)
+    for one in found:
+        console.print(_of_items(one))
+    for one in found:
+        console.print(_of_shoppers(one))
+
+
+def _kinds(found: Sequence[Audited]) -> list[str]:
+    return [f"AWRF {each.kind}" for each in found[0].exposures]
+
+
+def _of_items(one: Audited) -> Table:
+    table = Table(title=f"{one.ranker}: exposure by group of items", title_justify="left")
+    for name in ("kind", "group", "on offer", "wanted", "exposure", "over offer", "over wanted"):
+        table.add_column(name)
+    for kind in one.exposures:
+        for group in kind.groups:
+            table.add_row(
+                kind.kind, group.name, f"{group.offered:.3f}", f"{group.wanted:.3f}",
+                told(group.exposure), told(group.parity, 2), told(group.of_relevance, 2),
+            )  # fmt: skip
+    return table
+
+
+def _of_shoppers(one: Audited) -> Table:
+    table = Table(title=f"{one.ranker}: NDCG@{DEPTH} by group of households", title_justify="left")
+    for name in ("kind", "group", "households", "rankings", "NDCG", "less that of the others"):
+        table.add_column(name)
+    for kind, groups in one.shoppers.items():
+        for group in groups:
+            table.add_row(
+                kind, group.name, str(group.shoppers), str(group.rankings), told(group.ndcg),
+                told(group.apart),
+            )  # fmt: skip
+    return table
+
+
+def plot_audit(found: Sequence[Audited], path: Path) -> None:
+    """Exposure over what was wanted by group of items, NDCG by group of households; of the first
+    ranker."""
+    one = found[0]
+    items = [(f"{k.kind}: {g.name}", g.of_relevance) for k in one.exposures for g in k.groups]
+    people = [(f"{k}: {g.name}", g.ndcg) for k, groups in one.shoppers.items() for g in groups]
+    figure, axes = plt.subplots(1, 2, figsize=(13, 0.32 * max(len(items), len(people)) + 1.5))
+    sides = ((items, "exposure over what was wanted"), (people, f"NDCG@{DEPTH}"))
+    for axis, (rows, label) in zip(axes, sides, strict=True):
+        for place, (_, interval) in enumerate(rows):
+            axis.plot([interval.low, interval.high], [place, place], color="#4a6fa5")
+            axis.plot(interval.value, place, "o", color="#1d3557")
+        axis.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=8)
+        axis.invert_yaxis()
+        axis.set_xlabel(f"{label}, 95 % interval")
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].axvline(1.0, color="#999", linewidth=1)
+    axes[1].axvline(one.ndcg.value, color="#999", linewidth=1)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def show_floor(proof: Held, points: Sequence[Held], console: Console) -> None:
