@@ -382,7 +382,7 @@ def rights(client: AuthenticatedClient) -> None:
     put_session_preferences.sync("s9", client=client, body=usual)
     told = a(models.PreferencesOut, get_user_preferences.sync("eve", client=client))
     assert told.personal, told
-    assert told.chosen_at is None, told
+    assert (told.personal, told.profiling, told.frozen) == (True, True, False), told
 
 
 def farewell(client: AuthenticatedClient) -> None:
