@@ -22,6 +22,12 @@ from serving.ranking.explaining.reasons import language_of
 from serving.shops.rules import Rules
 from serving.shops.shop import Shops
 
+_FORMS = gives(TransparencyOut)
+_FORMS["responses"]["200"]["content"]["text/html"] = {
+    "schema": {"type": "string"},
+    "example": '<section class="vitrine-transparency" lang="en">...</section>\n',
+}
+
 
 def add_transparency(
     app: FastAPI,
@@ -33,7 +39,7 @@ def add_transparency(
     """Register it; a key needs the scope `rank`. about: of the version in use; blocks, raises a
     RankingError."""
 
-    @app.get("/v1/transparency", openapi_extra=gives(TransparencyOut))
+    @app.get("/v1/transparency", openapi_extra=_FORMS)
     async def transparency(
         query: Annotated[TransparencyQuery, Query()],
         caller: Annotated[Any, Depends(Scoped(keys, Scope.RANK))],
