@@ -18,7 +18,8 @@ from loadtests.isolation.operations import ONCE, WITH_A_NAME, WITHOUT_A_NAME, Ca
 from loadtests.isolation.shops import OwnShop
 
 _PASSING = re.compile(
-    r'"(ranking_id|request_id|receipt|id|score|relevance|variant|logged|folded)":\s*("[^"]*"|[-0-9.e]+|null)'
+    r'"(ranking_id|request_id|receipt|chosen_at|id|score|relevance|variant|logged|folded)":'
+    r'\s*("[^"]*"|[-0-9.e]+|null)'
 )
 # Their answers go by the text, or by what is popular at the moment, whoever is named.
 _BY_TEXT = {
