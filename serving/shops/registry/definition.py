@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from features.catalog.prices import Prices
@@ -9,6 +10,8 @@ from features.controls.shops import SHOP_NAME, Registered
 from features.yaml_file import problems
 from serving.shops.rule import Rule
 from serving.shops.rules import Rules
+
+MOST_PER_S = 1_000_000_000  # of any rate: what is more is a slip, or does not fit into 64 bits
 
 
 class ShopPrices(Prices):
@@ -20,6 +23,10 @@ def _are_rules(sections: dict[str, Any]) -> dict[str, Any]:
         Rules.model_validate(sections)
     except ValidationError as error:
         raise ValueError(problems(error)) from None
+    try:
+        orjson.dumps(sections)
+    except orjson.JSONEncodeError as error:  # a number beyond 64 bits cannot be kept
+        raise ValueError(str(error)) from None
     return sections
 
 
@@ -47,7 +54,10 @@ class ShopDefinition(Rule):
         1.0, gt=0, le=100, description="How much it gets beside others when there is not enough."
     )
     rate_per_s: int | None = Field(
-        None, ge=1, description="Of all its keys together, by ingress replica; null: no bound."
+        None,
+        ge=1,
+        le=MOST_PER_S,
+        description="Of all its keys together, by ingress replica; null: no bound.",
     )
     paused: bool = Field(False, description="It keeps everything, and its keys get 403.")
     group: str | None = Field(

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from serving.http.access.auth import Publishable, Scope
 from serving.http.schemas.wire import Wire
-from serving.shops.registry.definition import ShopDefinition
+from serving.shops.registry.definition import MOST_PER_S, ShopDefinition
 
 KEY_NAME = "^[A-Za-z0-9_.-]{1,64}$"
 ShopScope = Literal["rank", "events", "items", "admin", "shoppers"]
@@ -19,7 +19,9 @@ class KeyIn(Wire):
     model_config = ConfigDict(strict=False)
 
     scopes: frozenset[ShopScope] = Field(min_length=1)
-    rate_per_s: int = Field(1000, ge=1, strict=True, description="By ingress replica.")
+    rate_per_s: int = Field(
+        1000, ge=1, le=MOST_PER_S, strict=True, description="By ingress replica."
+    )
     max_boost: float = Field(
         0.0, ge=0, le=10, description="Of a request's own boosts; 0: it may have none."
     )

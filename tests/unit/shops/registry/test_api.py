@@ -61,6 +61,8 @@ async def test_a_shop_is_added_and_told_with_what_was_left_out(service: Service)
         ({"prices": {"currency": "euro"}}, "prices.currency"),
         ({"weight": 0}, "weight"),
         ({"rate_per_s": 0}, "rate_per_s"),
+        ({"rate_per_s": 2**64}, "rate_per_s"),
+        ({"rules": {"fatigue": {"after": 2**64}}}, "rules"),
         ({"colour": "red"}, "colour"),
     ],
 )
