@@ -67,6 +67,7 @@ async function operations(): Promise<void> {
   const page = of(await client.POST("/v1/pages/{name}", { params: ofPage, body: {} }));
   assert.deepEqual(page.shelves.map(({ placement }) => placement).slice(0, 1), ["for_you"]);
   const told = of(await client.GET("/v1/transparency", { params: {} }));
+  assert(typeof told === "object"); // as HTML it would be a string
   assert.deepEqual([told.model_version, told.sponsored_rules], [status.model_version, 0]);
   const versions = of(await client.GET("/v1/versions"));
   assert.deepEqual([versions.in_use, versions.candidates], [status.model_version, []]);
