@@ -1,12 +1,12 @@
 """One replica's part in what shoppers chose: it follows, and keeps what is chosen here."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
 from features.controls.choices import Choice, Choices
 from features.controls.store import Controls
+from serving.background import Background
 from serving.shops.waiting_room import WaitingRoom
 
 _LOG = logging.getLogger("vitrine.choices")
@@ -26,8 +26,11 @@ class ShoppersChoices:
         self.of = self._choices.of
         self.follow = self._choices.follow
         self._room = WaitingRoom("choices", 2, max_waiting)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="choices", daemon=True)
+        # What was chosen last goes on while the store is down.
+        self._thread = Background(
+            "choices", self.follow, _FOLLOWED_S, _LOG, "choices are not followed",
+            first_s=_FOLLOWED_S,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Read what was chosen, then follow it; raises when it cannot be read.
@@ -39,10 +42,8 @@ class ShoppersChoices:
 
     def stop(self) -> None:
         """End the threads."""
-        self._stop.set()
         self._room.close()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
 
     async def change(self, name: str, to: Callable[[Choice], Choice]) -> None:
         """Keep what a user or session chose, as `to` makes of what stands; in force here when it
@@ -55,11 +56,3 @@ class ShoppersChoices:
     async def told(self, name: str) -> tuple[Choice, float | None]:
         """What is kept, and since when, unix seconds."""
         return await self._room.do(lambda: self._choices.told(name))
-
-    def _run(self) -> None:
-        while not self._stop.wait(_FOLLOWED_S):
-            try:
-                self.follow()
-            except Exception:
-                # What was chosen last goes on while the store is down.
-                _LOG.exception("choices are not followed; trying again")
