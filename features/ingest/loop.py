@@ -81,7 +81,7 @@ class Ingest:
         self._begun = False  # what is cached is what was written
         self._snapshots = Snapshots(offline, self._working)
         self._maintained_s = clock()
-        self._erased_since_compaction = False
+        self._erased_since_compaction = True  # perhaps by a process before this one
 
     def warm_up(self) -> None:
         """Read as a fold does, so that the first event does not wait for what is loaded then."""

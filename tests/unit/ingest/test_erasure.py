@@ -44,6 +44,22 @@ def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
     assert shop.user().n_interactions > 0
 
 
+def test_files_are_rewritten_also_where_ingest_began_anew_after_the_erasure(shop: Shop) -> None:
+    user = "forget-me-4711"
+    shop.log.append(visits(shop, 200))
+    shop.log.append([shop.event(user, at_s=time.time() - n) for n in range(200)])
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+        ingest.maintain()
+        shop.log.erase_user(user)
+        ingest.drain()
+    before = free_pages(shop)
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+        ingest.maintain()
+    assert before > free_pages(shop) == 0
+
+
 def test_an_erased_shopper_takes_back_what_items_were_given(shop: Shop, ingest: Ingest) -> None:
     now_s = time.time()
     shop.log.append([shop.event(f"u{n}", session_id=f"s{n}", at_s=now_s - 60) for n in range(4)])
@@ -93,3 +109,10 @@ def test_a_user_who_comes_back_after_the_erasure_starts_anew(shop: Shop, ingest:
     shop.log.append([shop.event(type=EventType.CLICK)])
     ingest.drain()
     assert shop.user().counts == {"click": 1}
+
+
+def free_pages(shop: Shop) -> int:
+    """Of the log's file, that deleted rows have left."""
+    with closing(sqlite3.connect(shop.settings.store.log_path)) as log:
+        pages: int = log.execute("PRAGMA freelist_count").fetchone()[0]
+    return pages
