@@ -85,6 +85,10 @@ class Choices:
             if anyway:
                 self._read_s = now_s
 
+    def compact(self) -> bool:
+        """Leave no byte of forgotten choices in any file; False when a reader was in the way."""
+        return self._documents.compact()
+
     def fresh(self) -> "Choices":
         """These, not older than half a second."""
         if self._clock() - self._followed_s >= _FOLLOWED_S:

@@ -96,5 +96,8 @@ class SqliteControls:
             found.setdefault(minute, {})[field] = amount
         return found
 
+    def compact(self) -> bool:
+        return self._file.vacuum()
+
     def close(self) -> None:
         self._file.close()

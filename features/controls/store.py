@@ -72,6 +72,10 @@ class Controls(Documents, Tallies, Protocol):
         """
         ...
 
+    def compact(self) -> bool:
+        """Leave no byte of deleted entries in any file; False when a reader was in the way."""
+        ...
+
     def close(self) -> None:
         """Give back files and connections."""
         ...

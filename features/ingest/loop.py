@@ -152,6 +152,7 @@ class Ingest:
         self._online.prune(now_s)
         if self._erased_since_compaction:
             done = [self._log.compact(), self._online.compact()]
+            done += [self._choices.compact()] if self._choices is not None else []
             self._erased_since_compaction = not all(done)
 
     def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:

@@ -466,6 +466,9 @@ class FakeControls:
         counted = self.tallies.get(name, {})
         return {minute: counts for minute, counts in counted.items() if minute >= since_minute}
 
+    def compact(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 

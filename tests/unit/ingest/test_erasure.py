@@ -15,6 +15,7 @@ from features.events.event import EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.loop import Ingest
 from features.ingest.working_set import WorkingSet
+from features.store.backends import open_controls
 from tests.support.live_shop import ITEMS, Shop, visits
 
 
@@ -42,6 +43,24 @@ def test_erasure_leaves_no_trace_of_the_user_in_any_file(shop: Shop) -> None:
     for needle in (user, session):
         assert holding(shop.settings.store.state, needle.encode()) == []
     assert shop.user().n_interactions > 0
+
+
+def test_what_a_shopper_chose_leaves_no_trace_while_a_replica_has_the_file_open(shop: Shop) -> None:
+    user, store = "forget-me-4711", shop.settings.store
+    with closing(open_controls(store)) as replica, open_ingest(shop.settings) as ingest:
+        choice = {"personal": True, "profiling": True, "frozen": False, "at_s": time.time() - 9}
+        replica.put(f"choices:{user[:2]}", user, choice)
+        replica.put("choices", user[:2], {"change": "by a replica"})
+        shop.log.append([shop.event(user)])
+        ingest.drain()
+        assert holding(store.state, user.encode())
+        shop.log.erase_user(user)
+        ingest.drain()
+        assert replica.all(f"choices:{user[:2]}") == {}
+        ingest.maintain()
+        assert [
+            path for path in holding(store.state, user.encode()) if "controls" in str(path)
+        ] == []
 
 
 def test_files_are_rewritten_also_where_ingest_began_anew_after_the_erasure(shop: Shop) -> None:
