@@ -76,10 +76,10 @@ def proven(stack: RunningStack, viewer: TraceViewer, given: argparse.Namespace) 
     choice = {"hide": [{"item_id": items[0]}], "personal": True, "profiling": True}
     put = client.put(f"/v1/users/{USER}/preferences", json=choice)
     assert put.status_code == 200, put.text
+    _folded(client)
     copy = client.get(f"/v1/users/{USER}/export").text
     assert QUERY in copy, "the copy has not what the shopper searched for"
     own |= _named("ranking", _values(copy, "ranking_id"))
-    _folded(client)
     needles = _needles(stack.folder, own)
     folders = [stack.folder.parent, _running_folder(stack)]
     before = {**standing(folders, needles), **_online(client, viewer, needles)}
@@ -98,9 +98,10 @@ def proven(stack: RunningStack, viewer: TraceViewer, given: argparse.Namespace) 
     with opened(IngestSettings(store=store_for(stack.folder, None)), UNSHARED, None) as ingest:
         ingest.maintain()  # as the running one does once an hour
     maintained = {**standing(folders, needles), **_online(client, viewer, needles)}
+    kinds = ("user's pseud", "guest's pseud", "visit's pseud", "query", "event", "ranking")
     failures = [
         f"before the erasure, no {kind} was found: to find none afterwards proves nothing"
-        for kind in ("user's pseudonym", "guest's pseudonym", "visit's pseudonym", "query", "event")
+        for kind in kinds
         if not any(name.startswith(kind) for name in before)
     ]
     if done_s > _ONLINE_S:

@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=10.0, help="of the shop that is measured, /s")
     parser.add_argument("--flood", type=float, default=200.0, help="of the flooded shop, /s")
     parser.add_argument("--weight", type=float, default=1.0, help="of the shop that is measured")
+    parser.add_argument("--limit", type=float, help="rate_per_s of the flooded shop: the floor")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each turn")
     parser.add_argument("--out", type=Path, default=Path("build/reports/flood.json"))
@@ -67,6 +68,8 @@ def measured(stack: RunningStack, given: argparse.Namespace, console: Console) -
             until(lambda client=client: is_encoded(client, N_ITEMS))
     asked, other = _ranking(stack.url, quiet), _ranking(stack.url, noisy)
     own = _ranking(stack.url, second)
+    if given.limit is not None:  # now, for it would have held up the filling
+        operator.put("/v1/shops/noisy", json={"rate_per_s": given.limit}).raise_for_status()
     seconds = given.seconds
     conditions: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "alone": nullcontext,
