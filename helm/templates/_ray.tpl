@@ -46,7 +46,7 @@ redis://{{ include "vitrine.fullname" . }}-head-redis:6379
     leastconn
     option http-buffer-request
     option forwardfor header x-vitrine-peer
-    default-server maxconn 48
+    default-server maxconn 10
     timeout queue 250ms
     timeout connect 250ms
     unique-id-format %[date(0,ms)]

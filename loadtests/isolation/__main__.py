@@ -20,7 +20,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from features.telemetry.progress import tracked
+from features.telemetry.progress import StepProgress
 from loadtests.isolation.fuzz import fuzzed
 from loadtests.isolation.proof import Findings, ask
 from loadtests.isolation.shops import OwnShop, added
@@ -71,8 +71,10 @@ def _asked(
     own: OwnShop, other: OwnShop, n: int, seed: int, console: Console, report: dict[str, Any]
 ) -> Findings:
     before = other.snapshot()
-    names = tracked(fuzzed(other, own, n, seed), f"{own.name} asks for {other.name}'s", console)
-    findings = ask(own, other, names)
+    names = fuzzed(other, own, n, seed)
+    with StepProgress(console, transient=False) as progress:
+        task = progress.add_task(f"{own.name} asks for {other.name}'s", total=len(names))
+        findings = ask(own, other, names, told=lambda: progress.advance(task))
     after = other.snapshot()
     report["changes"] += [
         f"{other.name}: {name} changed" for name in before if before[name] != after[name]

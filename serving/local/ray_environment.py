@@ -6,10 +6,11 @@ from pathlib import Path
 from serving.local.machine import free_port, free_window
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
-# defaults. HAProxy can repeat only a request that it has whole. A replica takes as many as its
-# admission holds, which works on few at a time, fairly between shops; beyond it a request waits in
-# HAProxy, where it costs the event loop of a replica nothing, and a quarter of a second at most, so
-# that it is still answered within its budget. One that waits longer is refused in the words of our
+# defaults. HAProxy can repeat only a request that it has whole. A replica takes four more than the
+# six that its admission works on, so that a turn goes to the shop whose it is; with 48, more answers
+# were late than in time at twice the capacity (docs/bench.md). Beyond it a request waits in HAProxy,
+# where it costs the event loop of a replica nothing, and a quarter of a second at most, so that it
+# is still answered within its budget. One that waits longer is refused in the words of our
 # API, not in Serve's (a plain 500). The header says when the request came, and
 # its budget goes on from then (serving/http/middleware.py); another one whose connection it was
 # (serving/http/access/peers.py). A node that is gone answers no connection: HAProxy waits for it at
@@ -18,7 +19,7 @@ HAPROXY_DEFAULTS = """\
 leastconn
 option http-buffer-request
 option forwardfor header x-vitrine-peer
-default-server maxconn 48
+default-server maxconn 10
 timeout queue 250ms
 timeout connect 250ms
 unique-id-format %[date(0,ms)]
