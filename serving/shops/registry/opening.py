@@ -225,7 +225,7 @@ class Opener:
                 choices=ShoppersChoices(controls),
                 audit=Audit(controls),
                 erasures=Erasures(controls, pseudonyms, log.offset),
-                steering=Steering(rules, controls, offered=offered),
+                steering=Steering(rules, controls, offered=offered, shop=name),
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),
                 pictures=pictures,
