@@ -17,6 +17,7 @@ import psutil
 
 from features.store.feature_store import apply, open_store
 from serving.local.models import ROOT, TRITON_PYTHON
+from serving.local.processes import death_signal
 from serving.local.state_folder import StateFolderError, folder_of, prepared, store_for
 
 START_S = 600.0  # with much other work on the machine; two minutes on a quiet one
@@ -53,7 +54,8 @@ def run_stack(
     environment: Mapping[str, str] | None = None,
     root: Path = ROOT,
 ) -> Iterator[RunningStack]:
-    """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind.
+    """Start, yield when it answers, stop with SIGTERM; nothing of it may stay behind, also when
+    this process is interrupted or killed while it starts.
 
     environment: beside this process's own; root: the checkout whose stack it is.
     """
@@ -68,31 +70,38 @@ def run_stack(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
+            preexec_fn=death_signal(),
         )
-    greeting = _until_answers(process, printed)
-    url = f"http://127.0.0.1:{port}"
-    folder = next(path.parent for path in state.glob("*/prepared.json"))
-    client = httpx.Client(
-        base_url=url, headers={"authorization": "Bearer dev"}, timeout=httpx.Timeout(30)
-    )
-    stack = RunningStack(url, folder, process, greeting, client)
-    started = stack.processes()
+    started: list[psutil.Process] = []
     try:
-        yield stack
-        started += [child for child in stack.processes() if child not in started]
+        greeting = _until_answers(process, printed)
+        url = f"http://127.0.0.1:{port}"
+        folder = next(path.parent for path in state.glob("*/prepared.json"))
+        with httpx.Client(
+            base_url=url, headers={"authorization": "Bearer dev"}, timeout=httpx.Timeout(30)
+        ) as client:
+            stack = RunningStack(url, folder, process, greeting, client)
+            started = stack.processes()
+            yield stack
+            started += [child for child in stack.processes() if child not in started]
     finally:
-        client.close()
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            for child in started:
-                if child.is_running():
-                    child.kill()
-            raise
+        _stop(process, started)
     _, left = psutil.wait_procs(started, timeout=10)
     assert process.returncode == 0
     assert not left, f"still running after the stop: {left}"
+
+
+def _stop(process: subprocess.Popen[bytes], started: list[psutil.Process]) -> None:
+    """started: processes of the stack, which are killed where it does not end by itself."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        top = psutil.Process(process.pid)
+        for child in {top, *top.children(recursive=True), *started}:
+            if child.is_running():
+                child.kill()
+        raise
 
 
 def prepare(state: Path, data: str, n_items: int) -> Path:
@@ -142,6 +151,4 @@ def _until_answers(process: subprocess.Popen[bytes], printed: Path) -> str:
         if "\nsearch:\n" in text and text.endswith("\n\n"):
             return text
         time.sleep(0.1)
-    process.terminate()
-    process.wait(STOP_S)
     raise AssertionError(f"the stack did not start:\n{printed.read_text()}")

@@ -37,8 +37,8 @@ class Outcomes:
     An event may name any ranking_id: a made-up one counts as unknown and is not remembered.
     """
 
-    def __init__(self, rankings: RouteReader) -> None:
-        self._rankings = rankings
+    def __init__(self, rankings: RouteReader, shop: str) -> None:
+        self._rankings, self._shop = rankings, shop
         self._routes: OrderedDict[str, RankingRoute] = OrderedDict()
         self._waiting: deque[tuple[float, BehaviorEvent]] = deque()
         self._versions, self._arms = VersionLabel(), ArmLabel()
@@ -78,6 +78,7 @@ class Outcomes:
             model_version="none" if version is None else self._versions.of(version),
         ).inc()
         for arm in arms:
-            EXPERIMENT_OUTCOMES.labels(*self._arms.of(arm), event.type.value).inc()
+            EXPERIMENT_OUTCOMES.labels(self._shop, *self._arms.of(arm), event.type.value).inc()
         if placement is not None:
-            PLACEMENT_OUTCOMES.labels(self._placements.of(placement), event.type.value).inc()
+            name = self._placements.of(placement)
+            PLACEMENT_OUTCOMES.labels(self._shop, name, event.type.value).inc()

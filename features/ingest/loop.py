@@ -73,7 +73,7 @@ class Ingest:
         self._follow_catalog()
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
         self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock, shop)
-        self._outcomes = Outcomes(log)
+        self._outcomes = Outcomes(log, shop)
         self._status = IngestStatus().keeping(settings)
         for metric in (EVENTS_WAITING, EVENT_LAG_SECONDS, INGEST_FAILURES):
             metric.labels(shop)  # there from the start: an increase needs a series before

@@ -135,10 +135,10 @@ EXPERIMENT_OUTCOMES = Counter(
     "vitrine_experiment_outcomes_total",
     "Events by type and by the arms that the ranking they name belonged to; of one in two "
     "experiments they count in both. An arm is judged by its shoppers, in the experiment's report.",
-    ("experiment", "variant", "type"),
+    ("shop", "experiment", "variant", "type"),
 )
 PLACEMENT_OUTCOMES = Counter(
     "vitrine_placement_outcomes_total",
     "Events by type and by the placement of the ranking that they name.",
-    ("placement", "type"),
+    ("shop", "placement", "type"),
 )

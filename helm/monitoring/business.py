@@ -106,15 +106,15 @@ BUSINESS = dashboard(
         graph(
             "Clicks a ranking by placement", "Of events that name their ranking; over an hour.",
             {
-                "{{placement}}": "sum by (placement) "
+                "{{shop}} {{placement}}": "sum by (shop, placement) "
                 '(increase(vitrine_placement_outcomes_total{type="click"}[1h]))'
-                " / (sum by (placement) (increase(vitrine_placement_rankings_total[1h])) > 0)"
+                " / (sum by (shop, placement) (increase(vitrine_placement_rankings_total[1h])) > 0)"
             },
         ),
         graph(
             "Shelves left out", "Of composed pages, by placement and why.",
             {
-                "{{placement}} {{outcome}}": "sum by (placement, outcome) "
+                "{{shop}} {{placement}} {{outcome}}": "sum by (shop, placement, outcome) "
                 '(rate(vitrine_page_shelves_total{outcome!="shown"}[$__rate_interval]))'
             },
             stack=True,

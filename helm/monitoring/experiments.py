@@ -3,26 +3,26 @@
 from helm.monitoring.experiment_alerts import CANDIDATE_FAILED
 from helm.monitoring.panels import dashboard, graph
 
-_MEAN = "sum by (experiment) (rate(%s_sum[$__rate_interval]))" + (
-    " / sum by (experiment) (rate(%s_count[$__rate_interval]))"
+_MEAN = "sum by (shop, experiment) (rate(%s_sum[$__rate_interval]))" + (
+    " / sum by (shop, experiment) (rate(%s_count[$__rate_interval]))"
 )
 
 
 def _mean(metric: str) -> dict[str, str]:
-    return {"{{experiment}}": _MEAN % (metric, metric)}
+    return {"{{shop}} {{experiment}}": _MEAN % (metric, metric)}
 
 
 def _share_by_arm(matchers: str) -> str:
-    arm = "sum by (experiment, variant) (rate(vitrine_experiment_rankings_total%s"
+    arm = "sum by (shop, experiment, variant) (rate(vitrine_experiment_rankings_total%s"
     whole = arm % "[$__rate_interval]))"
     return f"{arm % (matchers + '[$__rate_interval]))')} / ({whole} > 0)"
 
 
 def _a_ranking(kind: str) -> dict[str, str]:
     done = f'increase(vitrine_experiment_outcomes_total{{type="{kind}"}}[1h])'
-    arm = "sum by (experiment, variant) (%s)"
+    arm = "sum by (shop, experiment, variant) (%s)"
     rankings = arm % "increase(vitrine_experiment_rankings_total[1h])"
-    return {"{{experiment}}/{{variant}}": f"{arm % done} / ({rankings} > 0)"}
+    return {"{{shop}} {{experiment}}/{{variant}}": f"{arm % done} / ({rankings} > 0)"}
 
 
 EXPERIMENTS = dashboard(
@@ -34,7 +34,7 @@ EXPERIMENTS = dashboard(
         graph(
             "Rankings by arm", "Arms of equal weight have lines at one height.",
             {
-                "{{experiment}}/{{variant}}": "sum by (experiment, variant) "
+                "{{shop}} {{experiment}}/{{variant}}": "sum by (shop, experiment, variant) "
                 "(rate(vitrine_experiment_rankings_total[$__rate_interval]))"
             },
             unit="reqps",
@@ -42,7 +42,7 @@ EXPERIMENTS = dashboard(
         graph(
             "Fallbacks by arm", "Share of an arm's rankings that rules made because something was "
             "down or late.",
-            {"{{experiment}}/{{variant}}": _share_by_arm('{route="fallback"}')},
+            {"{{shop}} {{experiment}}/{{variant}}": _share_by_arm('{route="fallback"}')},
             unit="percentunit", limit=CANDIDATE_FAILED, runbook="candidate",
         ),
         graph(
@@ -56,16 +56,16 @@ EXPERIMENTS = dashboard(
         graph(
             "Versions not loaded", "Share of an arm's rankings that the version in use made "
             "instead of the arm's.",
-            {"{{experiment}}/{{variant}}": _share_by_arm('{reason="version_not_loaded"}')},
+            {"{{shop}} {{experiment}}/{{variant}}": _share_by_arm('{reason="version_not_loaded"}')},
             unit="percentunit", limit=CANDIDATE_FAILED, runbook="candidate",
         ),
         graph(
             "Not interleaved", "Share of an interleave's rankings that one arm made alone, by why. "
             "alike: both order alike.",
             {
-                "{{experiment}} {{reason}}": "sum by (experiment, reason) "
-                "(rate(vitrine_not_interleaved_total[$__rate_interval])) / on (experiment) "
-                "group_left () (sum by (experiment) (rate(vitrine_experiment_rankings_total"
+                "{{shop}} {{experiment}} {{reason}}": "sum by (shop, experiment, reason) "
+                "(rate(vitrine_not_interleaved_total[$__rate_interval])) / on (shop, experiment) "
+                "group_left () (sum by (shop, experiment) (rate(vitrine_experiment_rankings_total"
                 '{variant="interleaved"}[$__rate_interval])) > 0)'
             },
             unit="percentunit", stack=True, runbook="candidate",
@@ -74,7 +74,7 @@ EXPERIMENTS = dashboard(
             "Shadow: requests by outcome", "busy: no room was left. not_by_model: there was "
             "nothing to compare with. Others: the candidate's errors.",
             {
-                "{{experiment}} {{outcome}}": "sum by (experiment, outcome) "
+                "{{shop}} {{experiment}} {{outcome}}": "sum by (shop, experiment, outcome) "
                 "(rate(vitrine_shadow_rankings_total[$__rate_interval]))"
             },
             unit="reqps", stack=True, runbook="candidate",
@@ -94,8 +94,9 @@ EXPERIMENTS = dashboard(
         graph(
             "Shadow: time of the model", "95th percentile of the calls for the same requests.",
             {
-                "{{experiment}} {{version}}": "histogram_quantile(0.95, sum by (experiment, "
-                "version, le) (rate(vitrine_shadow_model_seconds_bucket[$__rate_interval])))"
+                "{{shop}} {{experiment}} {{version}}": "histogram_quantile(0.95, sum by (shop, "
+                "experiment, version, le) "
+                "(rate(vitrine_shadow_model_seconds_bucket[$__rate_interval])))"
             },
             unit="s",
         ),

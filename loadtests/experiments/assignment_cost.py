@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.behavior.matrix import Shopper
+from features.controls.shops import DEFAULT_SHOP
 from features.events.log import RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.telemetry.progress import tracked
@@ -112,7 +113,9 @@ def _round(assigner: Assigner, log: SqliteEventLog, number: int) -> list[float]:
     drawn_s = time.process_time()
     for assignment in drawn:
         for exposure in assignment.exposures:
-            EXPERIMENT_RANKINGS.labels(exposure.experiment, exposure.variant, "model", "none").inc()
+            EXPERIMENT_RANKINGS.labels(
+                DEFAULT_SHOP, exposure.experiment, exposure.variant, "model", "none"
+            ).inc()
     counted_s = time.process_time()
     records = [_record(name, each) for name, each in zip(names, drawn, strict=True)]
     made_s = time.process_time()

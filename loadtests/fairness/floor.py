@@ -48,8 +48,10 @@ class Held:
 
     @property
     def kept(self) -> bool:
-        """Whether the floor is held within a point, for a hundredth of NDCG at most."""
-        return self.share >= self.floor - WITHIN and self.lost <= PRICE
+        """Whether the floor is held within a point, for a hundredth of NDCG at most: no less, and
+        no more where it had to lift anything."""
+        most = max(self.floor, self.without) + WITHIN
+        return self.floor - WITHIN <= self.share <= most and self.lost <= PRICE
 
 
 def held(rankings: int, floor: float = SHARE, price: float = PRICE) -> Held:

@@ -75,14 +75,17 @@ def count_ranking(shop: Shop, slate: Slate) -> None:
     reason = slate.reason or "none"
     RANKINGS.labels(shop.name, slate.route.value, reason, variant).inc()
     if slate.context.placement is not None:
-        PLACEMENT_RANKINGS.labels(slate.context.placement, slate.route.value, reason).inc()
+        PLACEMENT_RANKINGS.labels(
+            shop.name, slate.context.placement, slate.route.value, reason
+        ).inc()
     for exposure in exposures:
         EXPERIMENT_RANKINGS.labels(
-            exposure.experiment, exposure.variant, slate.route.value, reason
+            shop.name, exposure.experiment, exposure.variant, slate.route.value, reason
         ).inc()
     if exposures or promoted:
         arms = [(exposure.experiment, exposure.variant) for exposure in exposures]
         arms += [(experiment, PROMOTED + arm) for experiment, arm in promoted]
         shop.steering.tally.ranked(arms, slate.route, slate.reason, slate.model_s)
     if slate.assignment.interleaved is not None and slate.teams is None:
-        NOT_INTERLEAVED.labels(slate.assignment.interleaved, slate.reason or ALIKE).inc()
+        interleaved = slate.assignment.interleaved
+        NOT_INTERLEAVED.labels(shop.name, interleaved, slate.reason or ALIKE).inc()

@@ -43,34 +43,31 @@ RANKINGS = Counter(
 )  # fmt: skip
 EXPERIMENT_RANKINGS = Counter(
     "vitrine_experiment_rankings_total",
-    "Rankings of each declared experiment by arm, route and reason; one in two experiments counts "
-    "in both.",
-    ("experiment", "variant", "route", "reason"),
+    "Rankings of each declared experiment by shop, arm, route and reason; one in two experiments "
+    "counts in both.",
+    ("shop", "experiment", "variant", "route", "reason"),
 )
 PLACEMENT_RANKINGS = Counter(
     "vitrine_placement_rankings_total",
-    "Rankings of each declared placement by route and reason.",
-    ("placement", "route", "reason"),
+    "Rankings of each declared placement by shop, route and reason.",
+    ("shop", "placement", "route", "reason"),
 )
 SHELVES = Counter(
     "vitrine_page_shelves_total",
     "Shelves of composed pages by page, placement and outcome: shown, or why it was left out "
     "(empty, not_asked, deadline, failed).",
-    ("page", "placement", "outcome"),
+    ("shop", "page", "placement", "outcome"),
 )
 EXPERIMENT_DECISIONS = Counter(
     "vitrine_experiment_decisions_total",
     "Decisions on experiments by action (stop, promote, resume) and by whom: admin, policy.",
-    ("action", "by"),
+    ("shop", "action", "by"),
 )
-for _action in ("stop", "promote", "resume"):
-    for _by in ("admin", "policy"):
-        EXPERIMENT_DECISIONS.labels(_action, _by)  # there from the start, as below
 NOT_INTERLEAVED = Counter(
     "vitrine_not_interleaved_total",
     "Rankings of an interleaved experiment that one arm made alone, by why: alike (both order "
     "alike), or a ranking's reason.",
-    ("experiment", "reason"),
+    ("shop", "experiment", "reason"),
 )
 STAGE_SECONDS = Histogram(
     "vitrine_stage_seconds", "Where a ranking's time goes.", ("stage",), buckets=_LATENCY_BUCKETS
@@ -163,26 +160,26 @@ SHADOW_RANKINGS = Counter(
     "vitrine_shadow_rankings_total",
     "Requests drawn for a shadow by outcome: ok, busy (no room), not_by_model (nothing to "
     "compare), version_not_loaded, or the candidate's error.",
-    ("experiment", "outcome"),
+    ("shop", "experiment", "outcome"),
 )
 SHADOW_OVERLAP = Histogram(
     "vitrine_shadow_overlap",
     "Rank-biased overlap, p = .9, of the candidate's order with the one answered: 1 the same.",
-    ("experiment",), buckets=SHARES,
+    ("shop", "experiment"), buckets=SHARES,
 )  # fmt: skip
 SHADOW_TOP_OVERLAP = Histogram(
     "vitrine_shadow_top_overlap", "Share of the first ten places that both have.",
-    ("experiment",), buckets=SHARES,
+    ("shop", "experiment"), buckets=SHARES,
 )  # fmt: skip
 SHADOW_SCORE_SHIFT = Histogram(
     "vitrine_shadow_score_shift",
     "How much higher the candidate scores, in spreads of the scores answered.",
-    ("experiment",), buckets=(-4, -2, -1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4),
+    ("shop", "experiment"), buckets=(-4, -2, -1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4),
 )  # fmt: skip
 SHADOW_SECONDS = Histogram(
     "vitrine_shadow_model_seconds",
     "Calls to the model server for the same requests: live, candidate.",
-    ("experiment", "version"), buckets=_LATENCY_BUCKETS,
+    ("shop", "experiment", "version"), buckets=_LATENCY_BUCKETS,
 )  # fmt: skip
 
 EVENTS = Counter(

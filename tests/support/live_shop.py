@@ -1,11 +1,12 @@
-"""A small shop over the embedded stores, for tests of ingest."""
+"""A small shop over the embedded stores and its ingest; their fixtures."""
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from features.behavior.aggregator import Aggregator
 from features.behavior.state import BehaviorState
@@ -15,6 +16,8 @@ from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
 from features.events.held import HeldEvents
 from features.events.log import EventLog
+from features.ingest.__main__ import open_ingest
+from features.ingest.loop import Ingest
 from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log, open_held_events
 from features.store.feature_store import apply, open_store
@@ -61,6 +64,21 @@ class Shop:
     def close(self) -> None:
         for opened in (self.log, self.held, self.catalog, self.online):
             opened.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """An empty one of the test's own."""
+    shop = Shop(tmp_path)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def ingest(shop: Shop) -> Iterator[Ingest]:
+    """Of `shop`."""
+    with open_ingest(shop.settings) as ingest:
+        yield ingest
 
 
 def visits(shop: Shop, n: int, seed: int = 0) -> list[BehaviorEvent]:

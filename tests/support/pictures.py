@@ -18,7 +18,7 @@ from serving.pictures.decoding import pixels_of
 from serving.pictures.problems import Pixels
 from serving.pictures.settings import PictureSettings
 from serving.shops.pictures.feed import PictureFeed
-from serving.shops.pictures.kept import KeptSpaces
+from serving.shops.pictures.kept import kept_spaces
 from serving.shops.pictures.shop_pictures import ShopPictures
 from tests.support.fakes import NOW_S
 from tests.support.service import Service
@@ -84,7 +84,7 @@ def look_at(service: Service, item_id: str, content: bytes | None = None) -> Non
         vector = colour_vector(pixels_of(kept, LIMIT, LIMIT)).astype(np.float16)
         pictures.stored.done(row, vector, PICTURE_ENCODER)
     shop = service.shop
-    spaces = KeptSpaces(shop.controls)
+    spaces = kept_spaces(shop.controls)
     PictureFeed(
         pictures.stored, spaces, service.items, shop.retrieval, EncoderProfile.ENGLISH, 1.0
     ).follow()

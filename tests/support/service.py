@@ -164,7 +164,7 @@ def shop_of(
         choices=ShoppersChoices(controls),
         audit=Audit(controls, lambda: NOW_S),
         erasures=Erasures(controls, pseudonyms, log.offset, lambda: NOW_S),
-        steering=Steering(rules, controls, offered=offered),
+        steering=Steering(rules, controls, offered=offered, shop=name),
         classifiers=Classifiers(controls, EncoderProfile.ENGLISH),
         label_counts=LabelCounts(controls),
         alerts=Watch(DEFAULT_SHOP, rules.alerts, controls, clock=lambda: NOW_S),

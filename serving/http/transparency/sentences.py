@@ -59,25 +59,25 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "Bei jemandem, den wir nicht kennen, folgt die Reihenfolge aus: {names}.",
     ),
     "boosts": (
-        "The shop favours or holds back some items by {n} rules of its own.",
+        "Rules of the shop's own that favour or hold back some items: {n}.",
         "本店通过 {n} 条自有规则优先或后置部分商品。",
-        "Der Laden bevorzugt oder stellt zurück: {n} eigene Regeln.",
+        "Eigene Regeln des Ladens, die Artikel bevorzugen oder zurückstellen: {n}.",
     ),
     "sponsored": (
-        "{n} of these rules are paid for; what they lift says so (sponsored).",
+        "Paid for among these rules: {n}. What is lifted for pay says so (sponsored).",
         "其中 {n} 条规则为付费推广;受其影响的商品均有标注。",
-        "{n} dieser Regeln sind bezahlt; was sie heben, ist so gekennzeichnet (gesponsert).",
+        "Davon bezahlt: {n}. Was gegen Bezahlung gehoben wird, ist gekennzeichnet (gesponsert).",
     ),
     "unpaid": (
         "None of the shop's rules is paid for.", "本店没有付费推广规则。",
         "Keine Regel des Ladens ist bezahlt.",
     ),
     "pins": (
-        "The shop has put {n} items at fixed places.", "本店将 {n} 件商品固定在特定位置。",
-        "Der Laden hat {n} Artikel an feste Plätze gestellt.",
+        "Items that the shop has put at fixed places: {n}.", "本店将 {n} 件商品固定在特定位置。",
+        "Artikel, die der Laden an feste Plätze gestellt hat: {n}.",
     ),
     "diversity": (
-        "Of one {by}, at most {most} items stand among {window} neighbours near the top.",
+        "Near the top, at most {most} of one {by} stand among {window} neighbours.",
         "在靠前的任意 {window} 个相邻位置中,同一{by}最多出现 {most} 件。",
         "Von einer {by} stehen oben höchstens {most} unter {window} Nachbarn.",
     ),
@@ -89,14 +89,14 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "wird, was kaum jemand gesehen hat.",
     ),
     "floors": (
-        "{n} rules lift items that would be shown too seldom: {names}.",
-        "有 {n} 条规则会提前展示机会过少的商品:{names}。",
-        "{n} Regeln heben Artikel, die sonst zu selten gezeigt würden: {names}.",
+        "Items that would be shown too seldom are lifted: {names}.",
+        "展示机会过少的商品会被提前展示:{names}。",
+        "Artikel, die sonst zu selten gezeigt würden, werden gehoben: {names}.",
     ),
     "fatigue": (
-        "What you were shown more than {n} times and did not take steps back.",
+        "What you were shown more than {n}× and did not take steps back.",
         "向您展示超过 {n} 次而您未选择的商品会后移。",
-        "Was Ihnen mehr als {n}-mal gezeigt wurde und was Sie nicht nahmen, tritt zurück.",
+        "Was Ihnen mehr als {n}× gezeigt wurde und was Sie nicht nahmen, tritt zurück.",
     ),
     "hide": (
         "What you hide stands last.", "您隐藏的商品排在最后。",
@@ -167,7 +167,7 @@ def _of_rules(language: str, rules: Rules) -> Iterator[str]:
         yield _say(language, "exploration", share=round(100 * share) or "<1")
     if rules.floors:
         names = ", ".join(floor.name for floor in rules.floors)
-        yield _say(language, "floors", n=len(rules.floors), names=names)
+        yield _say(language, "floors", names=names)
     if rules.fatigue.strength > 0:
         yield _say(language, "fatigue", n=round(rules.fatigue.after))
     yield _say(language, "hide")

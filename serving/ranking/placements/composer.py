@@ -46,7 +46,7 @@ class PageComposer:
                 if isinstance(one, Judged):
                     stages.batch_of(one.resolved.stages)
             with stages.stage(Stage.SLATE):
-                page = self.order(asked, judged)
+                page = self.order(shop, asked, judged)
             return await self._explained(page) if asked.context.explain else page
 
     async def _explained(self, page: ComposedPage) -> ComposedPage:
@@ -140,7 +140,7 @@ class PageComposer:
         # Each by the rules of its own placement.
         return [self._pipeline.by_rules(shelf, judged.route, judged.reason) for shelf in shelves]
 
-    def order(self, asked: PageAsked, judged: list[Judged | Omission]) -> ComposedPage:
+    def order(self, shop: Shop, asked: PageAsked, judged: list[Judged | Omission]) -> ComposedPage:
         """The shelves from the top, each of what is left."""
         shown: set[str] = set()
         shelves: list[ShelfShown | ShelfOmitted] = []
@@ -150,7 +150,7 @@ class PageComposer:
                 slate = answer.slate
                 shown.update(slate.candidates.item_ids[index] for index in slate.order.tolist())
             outcome = "shown" if isinstance(answer, ShelfShown) else answer.why
-            SHELVES.labels(asked.name, shelf.placement, outcome).inc()
+            SHELVES.labels(shop.name, asked.name, shelf.placement, outcome).inc()
             shelves.append(answer)
         return ComposedPage(asked.context.ranking_id, tuple(shelves))
 

@@ -91,23 +91,25 @@ class Shadow:
         if reply.scores.model_version != draw.model_version:
             _count(shop, draw, Reason.VERSION_NOT_LOADED)
             return
-        _count(shop, draw, "ok", _observe(draw, live, live_s, reply))
+        _count(shop, draw, "ok", _observe(shop, draw, live, live_s, reply))
 
 
-def _observe(draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply) -> float:
+def _observe(
+    shop: Shop, draw: ShadowDraw, live: Scores, live_s: float | None, reply: RankerReply
+) -> float:
     """Returns the overlap of the orders."""
-    key, candidate = draw.experiment.key, reply.scores
+    labels, candidate = (shop.name, draw.experiment.key), reply.scores
     one, other = (np.argsort(-scores.values, kind="stable") for scores in (live, candidate))
     overlap = rank_biased_overlap(one, other)
-    SHADOW_OVERLAP.labels(key).observe(overlap)
-    SHADOW_TOP_OVERLAP.labels(key).observe(top_overlap(one, other))
-    SHADOW_SCORE_SHIFT.labels(key).observe(score_shift(live.values, candidate.values))
-    SHADOW_SECONDS.labels(key, "candidate").observe(reply.model_s)
+    SHADOW_OVERLAP.labels(*labels).observe(overlap)
+    SHADOW_TOP_OVERLAP.labels(*labels).observe(top_overlap(one, other))
+    SHADOW_SCORE_SHIFT.labels(*labels).observe(score_shift(live.values, candidate.values))
+    SHADOW_SECONDS.labels(*labels, "candidate").observe(reply.model_s)
     if live_s is not None:
-        SHADOW_SECONDS.labels(key, "live").observe(live_s)
+        SHADOW_SECONDS.labels(*labels, "live").observe(live_s)
     return overlap
 
 
 def _count(shop: Shop, draw: ShadowDraw, outcome: str, overlap: float = 0.0) -> None:
-    SHADOW_RANKINGS.labels(draw.experiment.key, outcome).inc()
+    SHADOW_RANKINGS.labels(shop.name, draw.experiment.key, outcome).inc()
     shop.steering.tally.compared(draw.experiment.key, outcome, overlap)

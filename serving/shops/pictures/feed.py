@@ -3,6 +3,7 @@
 import logging
 from typing import Protocol
 
+from features.controls.versions import KeptVersions
 from features.pictures.pictures import vectors_of
 from features.pictures.store import PictureState, Row, RowChanges
 from serving.background import Background
@@ -10,7 +11,6 @@ from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE
 from serving.search.pictures.joint import JointSpace
 from serving.search.retrieval import Retrieval
 from serving.shops.items import ItemCache
-from serving.shops.pictures.kept import NONE, KeptSpaces
 
 _LOG = logging.getLogger("vitrine.pictures")
 _CHUNK = 1_000
@@ -34,7 +34,7 @@ class PictureFeed:
     def __init__(
         self,
         changes: PictureChanges,
-        spaces: KeptSpaces,
+        spaces: KeptVersions,
         items: ItemCache,
         retrieval: Retrieval,
         profile: str,
@@ -42,7 +42,7 @@ class PictureFeed:
     ) -> None:
         self._spaces = spaces
         self._profile = profile
-        self._version = NONE
+        self._version = spaces.none
         self._changes = changes
         self._items = items
         self._retrieval = retrieval
@@ -75,9 +75,9 @@ class PictureFeed:
         if version == self._version or index is None:
             return
         space = None
-        if version != NONE:
+        if version != self._spaces.none:
             try:
-                space = JointSpace.of(self._spaces.versions()[version])
+                space = JointSpace.of(self._spaces.all()[version])
                 if space.profile != self._profile:
                     raise ValueError(f"learnt for the {space.profile} encoder")
             except (KeyError, TypeError, ValueError) as error:

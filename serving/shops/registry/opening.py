@@ -36,7 +36,7 @@ from serving.shops.items import ItemCache
 from serving.shops.labels.classifiers import Classifiers
 from serving.shops.labels.counting import LabelCounts
 from serving.shops.pictures.feed import PictureFeed
-from serving.shops.pictures.kept import KeptSpaces
+from serving.shops.pictures.kept import kept_spaces
 from serving.shops.pictures.shop_pictures import ShopPictures
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.refresh import Refresher
@@ -225,7 +225,7 @@ class Opener:
                 choices=ShoppersChoices(controls),
                 audit=Audit(controls),
                 erasures=Erasures(controls, pseudonyms, log.offset),
-                steering=Steering(rules, controls, offered=offered),
+                steering=Steering(rules, controls, offered=offered, shop=name),
                 classifiers=Classifiers(controls, profile),
                 label_counts=LabelCounts(controls),
                 pictures=pictures,
@@ -241,7 +241,7 @@ class Opener:
             feed = None
             if pictures is not None:
                 feed = PictureFeed(
-                    pictures.stored, KeptSpaces(controls), items, retrieval, profile,
+                    pictures.stored, kept_spaces(controls), items, retrieval, profile,
                     self.interval_s,
                 )  # fmt: skip
             return OpenShop(shop, refresher, store, feed, opened.pop_all())

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from features.controls.shops import DEFAULT_SHOP
 from features.controls.store import Controls
 from serving.background import Background
 from serving.errors import RankingError
@@ -43,6 +44,7 @@ class Steering:
         controls: Controls,
         clock: Callable[[], float] = time.time,
         offered: Callable[[], Sequence[str]] = tuple,
+        shop: str = DEFAULT_SHOP,
     ) -> None:
         """offered: asks the model server which versions it has beside the one in use, oldest first;
         raises when it does not answer.
@@ -51,7 +53,10 @@ class Steering:
         self.in_force = self._declared.current
         self.standing = Standing()
         self.tally = Tally(lambda key: self.standing.epoch_ms(key), clock)
-        self._controls = controls
+        self._controls, self._shop = controls, shop
+        for action in Action:
+            for by in ("admin", "policy"):
+                EXPERIMENT_DECISIONS.labels(shop, action.value, by)  # an increase needs one before
         self._clock = clock
         self._offered = offered
         self._by_key = {each.key: each for each in rules.experiments}
@@ -219,7 +224,7 @@ class Steering:
         return control.counts
 
     def _decided(self, key: str, decision: Decision) -> None:
-        EXPERIMENT_DECISIONS.labels(decision.action.value, decision.by).inc()
+        EXPERIMENT_DECISIONS.labels(self._shop, decision.action.value, decision.by).inc()
         # What somebody wrote as the reason is not ours to tell a log.
         why = f": {decision.why}" if decision.by == "policy" else ""
         _LOG.warning("%s: %s by %s%s", key, decision.action.value, decision.by, why)

@@ -140,10 +140,10 @@ async def test_stages_tell_where_the_time_went(shop: Service) -> None:
 async def test_another_version_of_the_model_answers_when_it_is_in_use(shop: Service) -> None:
     kept = KeptAnswers(shop.controls)
     document = shop.shop.answers.judge.model.document
-    version = kept.publish({**document, "least": 0.99, "profile": "english"})
+    version = kept.models.publish({**document, "least": 0.99, "profile": "english"})
     shop.shop.answers.follow()
     told = await asked(shop, "can i return shoes")
     assert (told["model_version"], told["min_confidence"]) == (version, 0.99)
-    assert kept.roll_back() == "untrained"
+    assert kept.models.roll_back() == "untrained"
     shop.shop.answers.follow()
     assert (await asked(shop, "can i return shoes"))["model_version"] == "untrained"

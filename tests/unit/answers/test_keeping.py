@@ -9,7 +9,7 @@ from serving.errors import ModelUnavailableError
 from serving.search.answers.answer import Answer
 from serving.shops.answers import answers as answers_of_a_shop
 from serving.shops.answers.answers import Answers
-from serving.shops.answers.kept import MODELS_KEPT, KeptAnswers, UnknownVersionError
+from serving.shops.answers.kept import KeptAnswers
 from serving.shops.reserve import Reserve
 from tests.support.fakes import FakeControls, FakeSpace, FakeVectors
 from tests.support.service import Service
@@ -150,29 +150,16 @@ def test_without_the_encoder_new_answers_are_found_by_words_and_old_ones_as_befo
 def test_a_document_that_is_no_model_leaves_the_one_in_use(encoder: Any) -> None:
     controls = FakeControls()
     shop, kept = followed(controls, FakeVectors(encoder)), KeptAnswers(controls)
-    kept.publish({"least": 0.5})
+    kept.models.publish({"least": 0.5})
     kept.put({"a": Answer("a", "where is it")})
     shop.follow()
     assert shop.judge.model.version == "untrained"
     assert len(shop.judge.collection.answers) == 1
 
 
-def test_the_last_versions_are_kept_and_the_one_before_comes_back() -> None:
-    kept = KeptAnswers(FakeControls())
-    model = {"least": 0.5}
-    versions = [kept.publish(model) for _ in range(MODELS_KEPT + 2)]
-    assert versions[-1] == kept.in_use() == str(MODELS_KEPT + 2)
-    assert list(kept.models()) == versions[-MODELS_KEPT:]
-    assert kept.roll_back() == versions[-2] == kept.in_use()
-    with pytest.raises(UnknownVersionError, match="untrained"):
-        kept.use("1")
-    kept.use("untrained")
-    assert kept.in_use() == "untrained"
-
-
 def test_a_model_of_another_encoder_does_not_answer(encoder: Any) -> None:
     controls = FakeControls()
     shop, kept = followed(controls, FakeVectors(encoder)), KeptAnswers(controls)
-    kept.publish({**shop.judge.model.document, "profile": "multilingual"})
+    kept.models.publish({**shop.judge.model.document, "profile": "multilingual"})
     shop.follow()
     assert shop.judge.model.version == "untrained"

@@ -11,11 +11,12 @@ from serving.models.contract import VECTOR_SIZE
 from serving.search.answers.answer import Answer
 from serving.search.answers.model import INPUTS, AnswerModel
 from serving.training.fit.answers.candidates import Candidates, Seen
-from serving.training.fit.answers.cases import Case, Cases, CasesError, of_pairs, read_pairs
+from serving.training.fit.answers.cases import Case, Cases, of_pairs, read_pairs
 from serving.training.fit.answers.evaluation import TRAINED, ZERO_SHOT, cross_validated, recall
 from serving.training.fit.answers.fitting import least_for, train
 from serving.training.fit.answers.gate import check_enough, judged
 from serving.training.fit.answers.material import seen_with
+from serving.training.fit.kept.material import MaterialError
 
 ANSWERS = 12
 
@@ -101,9 +102,9 @@ def test_pairs_that_ask_the_same_are_right_for_each_other_through_others(tmp_pat
 def test_a_line_that_is_no_pair_is_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"question": "a", "answer": "b"}\n{"question": "a"}\n')
-    with pytest.raises(CasesError, match="line 2"):
+    with pytest.raises(MaterialError, match="line 2"):
         read_pairs(path)
-    with pytest.raises(CasesError, match="40 are needed"):
+    with pytest.raises(MaterialError, match="40 are needed"):
         check_enough(Cases([], []))
 
 

@@ -44,10 +44,10 @@ class Interleaved:
         return answer.json()
 
     def grown(self, name: str) -> dict[str, float]:
-        """By the last label's value."""
+        """By the value of the last label but the shop."""
         grown = {line: value - self._before.get(line, 0) for line, value in counted().items()}
         return {
-            line.rsplit('="', 1)[1].split('"')[0]: value
+            line.replace(',shop="default"', "").rsplit('="', 1)[1].split('"')[0]: value
             for line, value in grown.items()
             if line.startswith(f"vitrine_{name}{{") and 'experiment="both"' in line and value
         }

@@ -5,7 +5,7 @@ import pytest
 
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from loadtests.fairness.floor import PRICE, SHARE, WITHIN, held
+from loadtests.fairness.floor import PRICE, SHARE, WITHIN, Held, held
 from serving.ranking.slate.floors import Floors
 from serving.ranking.slate.policy import SlatePolicy
 from serving.shops.exploration import Floor
@@ -126,3 +126,14 @@ def test_a_tenth_is_held_in_the_simulated_shop_for_a_hundredth_of_ndcg() -> None
 def test_a_floor_names_what_it_is_for() -> None:
     with pytest.raises(ValueError, match="needs newer_than_days"):
         Floor(name="nothing", share=0.1)
+
+
+@pytest.mark.parametrize(
+    ("share", "without", "kept"),
+    [(0.10, 0.03, True), (0.08, 0.03, False), (0.12, 0.03, False), (0.20, 0.20, True)],
+)
+def test_a_floor_that_lifts_more_than_it_says_is_not_kept(
+    share: float, without: float, kept: bool
+) -> None:
+    found = Held(0.10, 1_000, share, without, ndcg=0.9, ndcg_without=0.9, price=0.0)
+    assert found.kept is kept

@@ -83,8 +83,8 @@ def test_the_shadow_takes_its_share_of_one_page_and_none_of_the_other(tmp_path: 
 def test_what_became_of_the_shadow_is_read_from_the_metrics() -> None:
     text = (
         "# TYPE vitrine_shadow_rankings_total counter\n"
-        'vitrine_shadow_rankings_total{experiment="shadowed",outcome="ok"} 12.0\n'
-        'vitrine_shadow_rankings_total{experiment="shadowed",outcome="busy"} 3.0\n'
+        'vitrine_shadow_rankings_total{shop="default",experiment="shadowed",outcome="ok"} 12.0\n'
+        'vitrine_shadow_rankings_total{shop="default",experiment="shadowed",outcome="busy"} 3.0\n'
         'vitrine_rankings_total{route="model",reason="none",variant="default"} 99.0\n'
     )
     assert counted_in(text) == Counter(ok=12, busy=3)

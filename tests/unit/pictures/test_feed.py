@@ -17,7 +17,7 @@ from serving.models.contract import (
 )
 from serving.search.pictures.joint import JointSpace
 from serving.shops.pictures.feed import PictureFeed
-from serving.shops.pictures.kept import KeptSpaces
+from serving.shops.pictures.kept import kept_spaces
 from tests.support.fakes import NOW_S
 from tests.support.pictures import colour_vector, shown_pictures
 from tests.support.service import Service
@@ -32,7 +32,7 @@ class Replica:
         self.pictures = Pictures(SqlitePictures(folder / "pictures.db"))
         self.service = Service(tokenizer_path, pictures=shown_pictures(folder))
         shop, english = self.service.shop, EncoderProfile.ENGLISH
-        self.spaces = KeptSpaces(shop.controls)
+        self.spaces = kept_spaces(shop.controls)
         self.feed = PictureFeed(
             self.pictures, self.spaces, self.service.items, shop.retrieval, english, 1.0
         )

@@ -9,10 +9,9 @@ from features.arrays import DoubleArray, FloatArray
 from serving.models.contract import PICTURE_VECTOR_SIZE, VECTOR_SIZE
 from serving.search.pictures.index import PictureIndex
 from serving.search.pictures.joint import JointSpace
-from serving.shops.pictures.kept import NONE, SPACES_KEPT, KeptSpaces, UnknownSpaceError
+from serving.training.fit.kept.material import MaterialError
 from serving.training.fit.pictures.fitting import HeldOut, Pairs, cross_validated, curve_of, fit
-from serving.training.fit.pictures.gate import PairsError, check_enough, judged
-from tests.support.fakes import FakeControls
+from serving.training.fit.pictures.gate import check_enough, judged
 
 N_TITLES, EACH = 240, 2
 
@@ -67,7 +66,7 @@ def test_the_gate_is_shut_where_words_say_nothing_of_looks() -> None:
 
 def test_too_few_titles_are_refused(pairs: Pairs) -> None:
     check_enough(pairs)
-    with pytest.raises(PairsError, match="150 different titles"):
+    with pytest.raises(MaterialError, match="150 different titles"):
         check_enough(pairs.part(pairs.titles < 150))
 
 
@@ -115,20 +114,6 @@ def test_words_find_pictures_that_came_before_and_after_the_space(
     assert 0 not in index.shown_for(pairs.texts[0], 5)
     index.take_joint(None)
     assert index.shown_for(pairs.texts[0], 5).tolist() == []
-
-
-def test_versions_are_used_rolled_back_and_dropped() -> None:
-    kept = KeptSpaces(FakeControls())
-    assert kept.in_use() == NONE
-    for number in range(SPACES_KEPT + 1):
-        assert kept.publish({"size": number}) == str(number + 1)
-    assert [*kept.versions()] == ["2", "3", "4"]
-    kept.roll_back()
-    assert kept.in_use() == "3"
-    kept.use(NONE)
-    assert kept.in_use() == NONE
-    with pytest.raises(UnknownSpaceError, match="version 1 is not kept; 2, 3, 4, none are"):
-        kept.use("1")
 
 
 def test_a_curve_is_between_nothing_and_everything(space: JointSpace) -> None:

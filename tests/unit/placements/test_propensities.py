@@ -46,7 +46,7 @@ async def test_the_product_over_a_page_is_how_often_it_comes(tokenizer_path: Pat
     came: Counter[tuple[str, ...]] = Counter()
     told: dict[tuple[str, ...], float] = {}
     for _ in range(N):
-        page = composer.order(asked, judged)
+        page = composer.order(service.shop, asked, judged)
         slates = [each.slate for each in page.shelves if isinstance(each, ShelfShown)]
         items = tuple(
             slate.candidates.item_ids[index] for slate in slates for index in slate.order.tolist()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from features.controls.shops import DEFAULT_SHOP
 from features.events.event import EventType
 from serving.shops.rules import Rules
 from serving.telemetry.metrics import PLACEMENT_RANKINGS
@@ -68,7 +69,7 @@ async def test_a_placement_without_anything_ranks_as_the_shop_does_and_is_told_a
 
 
 async def test_rankings_are_counted_by_placement(shop: Service) -> None:
-    counted = PLACEMENT_RANKINGS.labels("plain", "model", "none")
+    counted = PLACEMENT_RANKINGS.labels(DEFAULT_SHOP, "plain", "model", "none")
     before = counted._value.get()
     await recommended(shop, "plain")
     await recommended(shop, None)

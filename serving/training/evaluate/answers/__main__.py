@@ -16,7 +16,7 @@ from typing import Any
 
 from serving.models.contract import EncoderProfile
 from serving.training.evaluate.answers.plot import draw
-from serving.training.fit.answers.cases import CasesError, of_pairs, read_pairs
+from serving.training.fit.answers.cases import of_pairs, read_pairs
 from serving.training.fit.answers.evaluation import (
     SHARES,
     Held,
@@ -27,6 +27,7 @@ from serving.training.fit.answers.evaluation import (
 )
 from serving.training.fit.answers.gate import check_enough, judged, told
 from serving.training.fit.answers.material import multilingual_encoder, seen_with
+from serving.training.fit.kept.material import MaterialError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         more = dict.fromkeys(pair[end] for pair in others for end in ("one", "other"))
         cases = of_pairs(pairs, list(more))
         check_enough(cases)
-    except CasesError as error:
+    except MaterialError as error:
         print(error, file=sys.stderr)
         return 2
     seen = seen_with(cases, multilingual_encoder(given.cache / "multilingual"), given.language)

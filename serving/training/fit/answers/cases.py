@@ -10,13 +10,10 @@ from typing import Any
 
 from features.events.event import BehaviorEvent, EventType
 from serving.search.answers.answer import Answer
+from serving.training.fit.kept.material import MaterialError
 
 _ENDS = (("question", "answer"), ("sentence1", "sentence2"))  # names of a pair's two texts
 _NO_LETTERS = re.compile(r"\W+")
-
-
-class CasesError(Exception):
-    """There is nothing to train on; the message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,12 @@ class Cases:
 
 def read_pairs(path: Path) -> list[dict[str, Any]]:
     """JSON lines of two texts (question and answer, or sentence1 and sentence2) and a label: 1, the
-    two ask the same; 0, they do not; none, nobody has judged. Raises CasesError."""
+    two ask the same; 0, they do not; none, nobody has judged. Raises MaterialError."""
     pairs = []
     try:
         lines = path.read_text().splitlines()
     except OSError as error:
-        raise CasesError(f"{path}: {error.strerror}") from None
+        raise MaterialError(f"{path}: {error.strerror}") from None
     for number, line in enumerate(lines, start=1):
         try:
             told = json.loads(line)
@@ -82,7 +79,7 @@ def read_pairs(path: Path) -> list[dict[str, Any]]:
             pair = {"one": str(told[one]), "other": str(told[other]),
                     "label": None if label is None else int(label)}  # fmt: skip
         except (ValueError, KeyError, StopIteration, TypeError, AttributeError):
-            raise CasesError(
+            raise MaterialError(
                 f"{path}: line {number} is no object with question and answer"
             ) from None
         pairs.append(pair)

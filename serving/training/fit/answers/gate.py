@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.training.fit.answers.cases import Cases, CasesError
+from serving.training.fit.answers.cases import Cases
 from serving.training.fit.answers.evaluation import (
     ANSWERED,
     BM25,
@@ -23,6 +23,7 @@ from serving.training.fit.answers.evaluation import (
     recall,
 )
 from serving.training.fit.answers.fitting import UNANSWERABLE
+from serving.training.fit.kept.material import MaterialError
 from serving.training.quality import interval
 
 LEAST_GROUPS = 40  # questions with a right answer: of fewer, an interval says nothing
@@ -66,10 +67,12 @@ class Judgement:
 
 
 def check_enough(cases: Cases) -> None:
-    """Raises CasesError when there is too little to judge a model by."""
+    """Raises MaterialError when there is too little to judge a model by."""
     groups = {case.group for case in cases.answerable}
     if len(groups) < LEAST_GROUPS:
-        raise CasesError(f"{len(groups)} questions have a right answer: {LEAST_GROUPS} are needed")
+        raise MaterialError(
+            f"{len(groups)} questions have a right answer: {LEAST_GROUPS} are needed"
+        )
 
 
 def judged(held: Held) -> Judgement:

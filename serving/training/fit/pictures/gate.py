@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from serving.training.fit.kept.material import MaterialError
 from serving.training.fit.pictures.fitting import NEAREST, HeldOut, Pairs
 from serving.training.quality import interval
 
@@ -10,10 +11,6 @@ LEAST_TITLES = 200  # that differ: of fewer nothing is learnt that holds for oth
 _LEAST_GAIN = 2.0  # times what a draw finds, by the lower end of the interval
 
 Figures = tuple[float, float, float]
-
-
-class PairsError(Exception):
-    """There is too little to learn from; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +40,10 @@ class Judgement:
 
 
 def check_enough(pairs: Pairs) -> None:
-    """Raises PairsError."""
+    """Raises MaterialError."""
     n_titles = len(set(pairs.titles.tolist()))
     if n_titles < LEAST_TITLES:
-        raise PairsError(
+        raise MaterialError(
             f"{n_titles} different titles have a picture that was looked at: "
             f"{LEAST_TITLES} are needed"
         )

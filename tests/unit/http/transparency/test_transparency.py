@@ -1,5 +1,6 @@
 """The transparency document says what the version and the rules say, in three languages."""
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,22 @@ def test_shares_are_of_all_that_counts_and_chance_counts_nothing() -> None:
     assert list(found)[:3] == [Family.BOUGHT_BEFORE, Family.POPULARITY, Family.PRICE]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_rule_of_each_kind_is_not_told_as_several(language: str) -> None:
+    rules = {
+        "boosts": [
+            {"match": {"brand": "Meadow"}, "lift": 2.0, "reason": "paid", "sponsored": True}
+        ],
+        "pins": [{"item_id": "milk", "position": 1, "reason": "season"}],
+        "diversity": {"max_same": 1},
+        "floors": [{"name": "new items", "newer_than_days": 30, "share": 0.1}],
+        "fatigue": {"strength": 1.0, "after": 1},
+    }
+    text = " ".join(told(Rules.model_validate(rules), language=language)["sentences"])
+    assert "new items" in text
+    assert not re.search(r"\b1 (rules|items|times|of these rules are|Regeln|dieser Regeln)", text)
+
+
 def test_the_sentences_follow_from_importance_and_rules() -> None:
     found = told(PAID)
     assert found["sentences"][:2] == [
@@ -54,7 +71,7 @@ def test_the_sentences_follow_from_importance_and_rules() -> None:
         "Then how many others look at it and buy it: about 15 %.",
     ]
     text = " ".join(found["sentences"])
-    assert "1 of these rules are paid for" in text
+    assert "Paid for among these rules: 1." in text
     assert "about 10 % of rankings" in text
     assert found["sponsored_rules"] == 1
     quiet = {"exploration": {"share": 0}, "diversity": {"depth": 0}}

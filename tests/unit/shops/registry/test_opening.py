@@ -1,5 +1,6 @@
 """A shop is opened over stores of its own, is kept up to date, and gives everything back."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,17 @@ def test_each_shop_has_pictures_of_its_own(opener: Opener, tmp_path: Path) -> No
     rounds.stop()
     for each in opened:
         each.close()
+
+
+def test_a_shop_that_is_closed_leaves_no_thread_behind(opener: Opener) -> None:
+    before = set(threading.enumerate())
+    with_pictures = replace(opener, pictures=lambda store: shown_pictures(store.state))
+    opened = with_pictures.registered(entry("one"))
+    opened.start()
+    names = {thread.name for thread in set(threading.enumerate()) - before}
+    assert {"pictures", "answers", "experiments"} <= names
+    opened.close()
+    wait_until(lambda: not set(threading.enumerate()) - before)
 
 
 def test_files_of_a_removed_shop_are_left_to_ingest(opener: Opener) -> None:

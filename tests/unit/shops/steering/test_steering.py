@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from features.controls.shops import DEFAULT_SHOP
 from serving.errors import ModelUnavailableError, RankingError
 from serving.shops.rules import Rules
 from serving.shops.steering.counts import LIVE
@@ -65,7 +66,7 @@ class Replicas:
 
 
 def decided(action: str, by: str) -> float:
-    return EXPERIMENT_DECISIONS.labels(action, by)._value.get()  # type: ignore[no-any-return]
+    return EXPERIMENT_DECISIONS.labels(DEFAULT_SHOP, action, by)._value.get()  # type: ignore[no-any-return]
 
 
 def test_a_decision_on_one_replica_is_followed_by_the_others_and_after_a_restart() -> None:
