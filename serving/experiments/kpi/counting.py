@@ -1,31 +1,19 @@
-"""The KPI of each placement: what shoppers did with what it showed.
+"""The KPI of each placement: what shoppers did with what it showed (attribution.py).
 
-An event counts for the ranking that it names, if that showed its item. One that names none counts
-where its item was last shown to the user, or else the session, by whichever ranking before it: a
-placement earns nothing by what another one, or none, showed last. Impressions name their ranking.
+Impressions name their ranking.
 """
 
-from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from features.catalog.counters import HOUR_S
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import RankingRecord
 from features.objective import Objective, label
+from serving.experiments.kpi.attribution import VALUED, Attribution
 from serving.shops.placements.placement import Kpi, Placement
-
-_ShownTo = tuple[str, str, str | None]  # user or session, the pseudonym, the item
-# What an objective may value; a KPI may count others.
-_VALUED = frozenset(
-    {
-        EventType.CLICK, EventType.ADD_TO_CART, EventType.PURCHASE, EventType.RETURN,
-        EventType.DWELL, EventType.HIDE,
-    }
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -68,12 +56,6 @@ class KpiCount:
         }
 
 
-class _Ranking(NamedTuple):
-    at_s: float
-    placement: str | None
-    item_ids: tuple[str, ...]
-
-
 def count(
     placements: Mapping[str, Placement],
     rankings: Iterable[RankingRecord],
@@ -88,25 +70,32 @@ def count(
     the rankings that these may count for, not the log.
     """
     counts = {key: KpiCount(placement.kpi) for key, placement in placements.items()}
-    kinds = _VALUED.union(*(one.kpi.events for one in placements.values()))
-    happened = _Happened()
+    kinds = VALUED.union(*(one.kpi.events for one in placements.values()))
+    impressions: Counter[str] = Counter()  # by ranking
+    happened: list[BehaviorEvent] = []
+    attribution = Attribution()
     for event in events:
-        if since_s <= event.at_s <= until_s:
-            happened.add(event, kinds)
+        if not since_s <= event.at_s <= until_s:
+            continue
+        if event.type is EventType.IMPRESSION and event.ranking_id is not None:
+            impressions[event.ranking_id] += 1
+        if event.type in kinds:
+            happened.append(event)
+            attribution.expect(event)
     for ranking in rankings:
         if since_s <= ranking.at_s <= until_s:
-            happened.shown(ranking)
+            attribution.shown(ranking)
             if ranking.placement in counts:
                 one = counts[ranking.placement]
                 _ranked(one, ranking, until_s)
-                one.impressions += happened.impressions[ranking.ranking_id]
+                one.impressions += impressions[ranking.ranking_id]
     earned: dict[tuple[str, str, str | None], list[float]] = defaultdict(list)
     worth = {key: one.objective_upon(objective) for key, one in placements.items()}
-    for event in happened.events:
-        ranking_id = happened.ranking_of(event)
+    for event in happened:
+        ranking_id = attribution.ranking_of(event)
         if ranking_id is None:
             continue
-        at_s, placement, _ = happened.rankings[ranking_id]
+        at_s, placement, _ = attribution.rankings[ranking_id]
         if placement not in counts:
             continue
         one = counts[placement]
@@ -133,58 +122,3 @@ def _counted(kpi: Kpi, event: BehaviorEvent) -> float:
         return 1.0
     value = event.value or 0.0
     return -value if event.type is EventType.RETURN else value
-
-
-class _Happened:
-    """Events that may count, and then the rankings that these may count for."""
-
-    def __init__(self) -> None:
-        self.events: list[BehaviorEvent] = []
-        self.impressions: Counter[str] = Counter()  # by ranking
-        self.rankings: dict[str, _Ranking] = {}
-        self._named: set[str] = set()
-        self._shown_to: dict[_ShownTo, list[tuple[float, str]]] = {}
-
-    def add(self, event: BehaviorEvent, kinds: frozenset[str]) -> None:
-        """An event, before any ranking."""
-        if event.type is EventType.IMPRESSION and event.ranking_id is not None:
-            self.impressions[event.ranking_id] += 1
-        if event.type not in kinds:
-            return
-        self.events.append(event)
-        if event.ranking_id is not None:
-            self._named.add(event.ranking_id)
-            return
-        for key in _names(event.user_id, event.session_id, event.item_id):
-            self._shown_to.setdefault(key, [])
-
-    def shown(self, ranking: RankingRecord) -> None:
-        """A ranking, of a placement or of none."""
-        told = ranking.ranking_id in self._named
-        for item_id in ranking.item_ids if self._shown_to else ():
-            for key in _names(ranking.user_id, ranking.session_id, item_id):
-                if key in self._shown_to:
-                    insort(self._shown_to[key], (ranking.at_s, ranking.ranking_id))
-                    told = True
-        if told:
-            self.rankings[ranking.ranking_id] = _Ranking(
-                ranking.at_s, ranking.placement, ranking.item_ids
-            )
-
-    def ranking_of(self, event: BehaviorEvent) -> str | None:
-        """The ranking that showed its item; None: none that is known."""
-        if event.ranking_id is not None:
-            named = self.rankings.get(event.ranking_id)
-            shown = named is not None and event.item_id in named.item_ids
-            return event.ranking_id if shown else None
-        for key in _names(event.user_id, event.session_id, event.item_id):
-            before = self._shown_to[key]
-            place = bisect_right(before, event.at_s, key=itemgetter(0))
-            if place:
-                return before[place - 1][1]
-        return None
-
-
-def _names(user_id: str | None, session_id: str | None, item_id: str | None) -> list[_ShownTo]:
-    named = (("user", user_id), ("session", session_id))
-    return [(kind, name, item_id) for kind, name in named if name]

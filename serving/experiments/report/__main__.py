@@ -31,7 +31,7 @@ from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import InterleavedReading
 from serving.experiments.report.interleaved.reading import read as read_interleaved
 from serving.experiments.report.metrics import CAP, REWARD
-from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.own_log import Placed, data_of, plan_of
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.plot import draw
 from serving.experiments.report.publish import publish_of, publish_registered
@@ -104,17 +104,19 @@ def _of(given: argparse.Namespace, console: Console) -> int:
         raise ExperimentDataError(f"no experiment {given.key!r}; declared: {known}")
     experiment = declared[given.key]
     objective = worth_upon(objective_of(given), found.rules.objective)
-    how = replace(
-        plan_of(experiment, given.cap), looks=given.looks, alpha=given.alpha,
-        correction=Correction(given.correction),
-    )  # fmt: skip
     until_s = _until_s(given)
     with open_kept(store) as both:
+        placed = Placed.of(experiment, found.rules.placements, both.events())
+        how = replace(
+            plan_of(experiment, given.cap, placed.placements), looks=given.looks,
+            alpha=given.alpha, correction=Correction(given.correction),
+        )  # fmt: skip
         kept = both.rankings(), both.events()
         if experiment.kind is Kind.INTERLEAVE:
             picks = picks_of(experiment, *kept, objective, until_s)
             return _told(read_interleaved(how, picks, until_s), given, console)
-        return _told(read(how, data_of(experiment, *kept, objective), until_s), given, console)
+        data = data_of(experiment, *kept, objective, placed)
+        return _told(read(how, data, until_s), given, console)
 
 
 def _publish(given: argparse.Namespace, console: Console) -> int:

@@ -103,7 +103,7 @@ class ArmReader:
         self, own: pd.DataFrame, of: Parts | None
     ) -> list[tuple[Metric, pd.DataFrame, str]]:
         """The other metrics of all shoppers, and the deciding one of their first and later days and
-        of each segment."""
+        of each segment; of each placement the part that it earned, of all shoppers."""
         asked = [(metric, own, EVERYBODY) for metric in self.plan.others]
         if of is not None:
             asked.append((self.plan.deciding, of.first, f"first {self.plan.first_days} days"))
@@ -112,6 +112,10 @@ class ArmReader:
             for value, part in own.groupby(column, sort=True):
                 name = f"{column}: {value}"
                 asked.append((self.plan.deciding, part.reset_index(drop=True), name))
+        for placement in self.plan.placements:
+            metric = self.plan.deciding.at(placement)
+            if own[metric.column].any():
+                asked.append((metric, own, f"placement: {placement}"))
         return asked
 
     def _corrected(self, readings: list[MetricReading]) -> list[MetricReading]:

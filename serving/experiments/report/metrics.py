@@ -45,6 +45,10 @@ class Metric(BaseModel):
         """The same with another cap; raises pydantic.ValidationError for one that is none."""
         return Metric.model_validate({**self.model_dump(), "cap": cap})
 
+    def at(self, placement: str) -> "Metric":
+        """The same of what a placement earned: `column_at` of the outcomes."""
+        return self.model_copy(update={"column": column_at(self.column, placement)})
+
     def values(self, shoppers: pd.DataFrame, arms: Sequence[BoolArray]) -> DoubleArray:
         """One value a shopper (n,), whose mean over an arm is the metric there.
 
@@ -104,6 +108,11 @@ def known_at_exposure(done: DoubleArray, exposed_days: DoubleArray) -> DoubleArr
     """
     age = exposed_days[:, None]
     return np.concatenate([done, age, done * age], axis=1)
+
+
+def column_at(column: str, placement: str) -> str:
+    """The column of the outcomes that has only what shoppers did with what a placement showed."""
+    return f"{column} at {placement}"
 
 
 REWARD = Metric(name="reward per shopper", column="reward")

@@ -5,14 +5,24 @@ as, when the arm was drawn by that (docs/adr/0034).
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import RankingRecord
 from features.objective import Objective
-from serving.experiments.report.metrics import CAP, RETURNS, REWARD, GuardRail, Kind, Metric
+from serving.experiments.kpi.attribution import VALUED, Attribution
+from serving.experiments.report.metrics import (
+    CAP,
+    RETURNS,
+    REWARD,
+    GuardRail,
+    Kind,
+    Metric,
+    column_at,
+)
 from serving.experiments.report.plan import Data, Plan
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment
@@ -47,7 +57,45 @@ class _Ranked(NamedTuple):
     names: tuple[_Name, ...]
 
 
-def plan_of(experiment: Experiment, cap: float = CAP) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Placements whose part of the reward is read, and which ranking an event counts for."""
+
+    placements: tuple[str, ...] = ()
+    attribution: Attribution | None = None
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, declared: Iterable[str], events: Iterable[BehaviorEvent]
+    ) -> Self:
+        """Those that the experiment is drawn at, or all that the shop declares; without any,
+        `events` are not read."""
+        aimed = experiment.targeting.placements
+        names = tuple(name for name in declared if name in aimed or not aimed)
+        if not names or experiment.kind is ExperimentKind.INTERLEAVE:
+            return cls()
+        attribution = Attribution()
+        for event in events:
+            if event.type in VALUED:
+                attribution.expect(event)
+        return cls(names, attribution)
+
+    def shown(self, ranking: RankingRecord) -> None:
+        """A ranking of the log, before the events are read again."""
+        if self.attribution is not None:
+            self.attribution.shown(ranking)
+
+    def part(self, event: BehaviorEvent, reward: float) -> dict[str, float]:
+        """The reward once more, for the placement that earned it."""
+        if self.attribution is None or not reward:
+            return {}
+        placement = self.attribution.placement_of(event)
+        if placement not in self.placements:
+            return {}
+        return {column_at(REWARD.column, placement): reward}
+
+
+def plan_of(experiment: Experiment, cap: float = CAP, placements: tuple[str, ...] = ()) -> Plan:
     """How a declared experiment is read: its first arm is control, a shopper's reward is capped,
     and what its guard watches are guard rails.
 
@@ -58,7 +106,7 @@ def plan_of(experiment: Experiment, cap: float = CAP) -> Plan:
     weights = zip((arm.key for arm in experiment.arms), experiment.weights, strict=True)
     return Plan(
         experiment.key, experiment.arms[0].key, dict(weights),
-        deciding=REWARD.capped(cap), segments=("drawn_by",),
+        deciding=REWARD.capped(cap), segments=("drawn_by",), placements=placements,
         guard_rails=(RETURNS, *_rails(experiment.guard)),
     )  # fmt: skip
 
@@ -75,8 +123,11 @@ def data_of(
     rankings: Iterable[RankingRecord],
     events: Iterable[BehaviorEvent],
     objective: Objective,
+    placed: Placed = Placed(),
 ) -> Data:
     """What the log knows of the experiment as it is drawn now (its `bucket_version`).
+
+    placed: made of the same events
 
     Where the shop tells no impressions, what was ranked counts as seen. Raises ExperimentDataError
     when nobody was exposed.
@@ -89,6 +140,7 @@ def data_of(
     versions = {arm.key: arm.model_version for arm in experiment.arms}
     for ranking in rankings:
         shown_s[ranking.ranking_id] = ranking.at_s
+        placed.shown(ranking)
         names = _names(ranking.user_id, ranking.session_id)
         ranked.append(_Ranked(ranking.at_s, len(ranking.item_ids), names))
         for exposure in ranking.exposures:
@@ -111,7 +163,7 @@ def data_of(
     if not exposed:
         raise ExperimentDataError(f"{experiment.key}: log and archive hold no ranking of it")
     outcomes = [
-        _outcome(unit, event, shown_s, objective)
+        _outcome(unit, event, shown_s, objective, placed)
         for event in events
         if (unit := _unit(units, _names(event.user_id, event.session_id)))
     ]
@@ -122,16 +174,18 @@ def data_of(
             if (unit := _unit(units, each.names))
         ]
     outcomes += served
-    table = pd.DataFrame(outcomes, columns=["unit", "at_s", *_COLUMNS])
-    table[list(_COLUMNS)] = table[list(_COLUMNS)].fillna(0.0).astype(float)
+    columns = [*_COLUMNS, *(column_at(REWARD.column, name) for name in placed.placements)]
+    table = pd.DataFrame(outcomes, columns=["unit", "at_s", *columns])
+    table[columns] = table[columns].fillna(0.0).astype(float)
     return Data(pd.DataFrame([*exposed.values()]), table)
 
 
 def _outcome(
-    unit: str, event: BehaviorEvent, shown_s: dict[str, float], objective: Objective
+    unit: str, event: BehaviorEvent, shown_s: dict[str, float], objective: Objective, placed: Placed
 ) -> dict[str, Any]:
     since_s = shown_s.get(event.ranking_id or "", event.at_s)
-    row = {"unit": unit, "at_s": event.at_s, "reward": objective.reward(event, since_s)}
+    reward = objective.reward(event, since_s)
+    row = {"unit": unit, "at_s": event.at_s, "reward": reward, **placed.part(event, reward)}
     if event.type is EventType.PURCHASE:
         row["revenue"] = event.value or 0.0
     if event.type in _COUNTED:

@@ -25,6 +25,7 @@ class Plan:
     others: tuple[Metric, ...] = STANDARD
     guard_rails: tuple[GuardRail, ...] = (RETURNS,)
     segments: tuple[str, ...] = ()  # columns of the exposures
+    placements: tuple[str, ...] = ()  # whose part of the deciding metric is read (Metric.at)
     looks: Looks = "daily"
     alpha: float = ALPHA
     tuned_to: float = TUNED_TO
@@ -51,7 +52,8 @@ class Plan:
     @property
     def metrics(self) -> list[Metric]:
         """All that are read."""
-        return [self.deciding, *self.others, *(rail.metric for rail in self.guard_rails)]
+        rails = [rail.metric for rail in self.guard_rails]
+        return [self.deciding, *map(self.deciding.at, self.placements), *self.others, *rails]
 
     @property
     def columns(self) -> list[str]:

@@ -4,7 +4,7 @@ A reading walks log and archive, so a job makes it every few minutes, and never 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from serving.experiments.kpi.published import publish_kpis
 from serving.experiments.published import keep_reading
 from serving.experiments.report.interleaved.credit import picks_of
 from serving.experiments.report.interleaved.reading import read as read_interleaved
-from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.own_log import Placed, data_of, plan_of
 from serving.experiments.report.reading import read
 from serving.experiments.report.result import ArmReading, ExperimentReading
 from serving.experiments.report.shoppers import ExperimentDataError
@@ -55,9 +55,7 @@ def publish_of(
     """
     worth, now_s = worth_upon(objective, declared.objective), time.time()
     with open_kept(store) as kept, closing(open_controls(store)) as controls:
-        for reading in publish(
-            in_force(declared, controls).rules.experiments, kept, controls, worth, now_s
-        ):
+        for reading in publish(in_force(declared, controls).rules, kept, controls, worth, now_s):
             told = f"{reading['experiment']}: {reading['verdict']['sentence']}"
             console.print(f"{told} (read in {reading['took_s']:.1f} s)", markup=False)
         if declared.placements:
@@ -67,7 +65,7 @@ def publish_of(
 
 
 def publish(
-    experiments: Sequence[Experiment],
+    rules: Rules,
     kept: Kept,
     documents: Documents,
     objective: Objective,
@@ -80,22 +78,22 @@ def publish(
     as the verdict. Raises StoreFullError.
     """
     decided = documents.all(DECISIONS)
-    for experiment in experiments:
+    for experiment in rules.experiments:
         decision = decided.get(experiment.key)
         goes_on = decision is None or Decision.of(decision).action is Action.RESUME
         if experiment.draws and goes_on:
-            document = _document(experiment, kept, objective, read_at_s)
+            document = _document(experiment, rules, kept, objective, read_at_s)
             keep_reading(documents, experiment.key, document)
             yield document
 
 
 def _document(
-    experiment: Experiment, kept: Kept, objective: Objective, read_at_s: float
+    experiment: Experiment, rules: Rules, kept: Kept, objective: Objective, read_at_s: float
 ) -> dict[str, Any]:
     """A ReadingOut of the wire, as JSON has it."""
     started_s = time.perf_counter()
     try:
-        told = _told(_read(experiment, kept, objective, read_at_s))
+        told = _told(_read(experiment, rules, kept, objective, read_at_s))
     except ExperimentDataError as error:
         told = {"verdict": {"word": "cannot be read", "sentence": f"Cannot be read: {error}."}}
     return {
@@ -115,13 +113,15 @@ def _document(
 
 
 def _read(
-    experiment: Experiment, kept: Kept, objective: Objective, read_at_s: float
+    experiment: Experiment, rules: Rules, kept: Kept, objective: Objective, read_at_s: float
 ) -> ExperimentReading:
     rankings, events = kept.rankings(), kept.events()
     if experiment.kind is Kind.INTERLEAVE:
         picks = picks_of(experiment, rankings, events, objective, read_at_s)
         return read_interleaved(plan_of(experiment), picks, read_at_s)
-    return read(plan_of(experiment), data_of(experiment, rankings, events, objective), read_at_s)
+    placed = Placed.of(experiment, rules.placements, kept.events())
+    data = data_of(experiment, rankings, events, objective, placed)
+    return read(plan_of(experiment, placements=placed.placements), data, read_at_s)
 
 
 def _told(reading: ExperimentReading) -> dict[str, Any]:

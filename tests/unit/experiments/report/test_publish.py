@@ -61,7 +61,15 @@ def filled(folder: Path, days: float = 20.0, shares: Sequence[float] = (0.5, 0.5
 def published(folder: Path, *experiments: Experiment, days: float = 20.0) -> FakeControls:
     found = FakeControls()
     log = SqliteEventLog(folder / "events.db")
-    list(publish(experiments, Kept(log, None), found, Objective(), NOW_S + (days + 1) * DAY_S))
+    list(
+        publish(
+            Rules(experiments=experiments),
+            Kept(log, None),
+            found,
+            Objective(),
+            NOW_S + (days + 1) * DAY_S,
+        )
+    )
     log.close()
     return found
 
@@ -110,7 +118,11 @@ def test_what_was_decided_stands_still_until_it_goes_on(tmp_path: Path) -> None:
         ("resume", None, True),
     ):
         steering.decide("wider", Action(action), arm, "")
-        read = list(publish([wider], Kept(log, None), found, Objective(), NOW_S + 21 * DAY_S))
+        read = list(
+            publish(
+                Rules(experiments=[wider]), Kept(log, None), found, Objective(), NOW_S + 21 * DAY_S
+            )
+        )
         assert bool(read) is is_read, action
     log.close()
 

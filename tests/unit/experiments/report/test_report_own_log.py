@@ -1,5 +1,6 @@
 """An experiment is read from what the shop's own log holds of it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from features.objective import Objective
 from features.store.archive import Archive
 from features.store.settings import StoreSettings
 from serving.experiments.report.__main__ import main
-from serving.experiments.report.own_log import data_of, plan_of
+from serving.experiments.report.own_log import Placed, data_of, plan_of
 from serving.experiments.report.reading import read
 from serving.experiments.report.shoppers import ExperimentDataError
 from serving.shops.experiments import Experiment
@@ -239,3 +240,62 @@ def test_what_the_log_has_forgotten_is_read_from_the_archive(tmp_path: Path) -> 
     assert not log.read_rankings(0, 1)
     log.close()
     assert read() == before
+
+
+def test_a_placement_s_part_is_what_shoppers_did_with_what_it_showed_last() -> None:
+    rankings = [
+        replace(ranking("r1", "ann", day=0), placement="home"),
+        replace(ranking("r2", "ann", day=1), placement="cart"),
+        ranking("r3", "ann", day=2),
+    ]
+    events = [
+        event(EventType.PURCHASE, "ann", 0.5),
+        event(EventType.PURCHASE, "ann", 1.5),
+        event(EventType.PURCHASE, "ann", 1.6, ranking_id="r1"),
+        event(EventType.PURCHASE, "ann", 2.5),  # shown last where no placement is
+    ]
+    placed = Placed.of(EXPERIMENT, ["home", "cart"], events)
+    outcomes = data_of(EXPERIMENT, rankings, events, Objective(purchase=1.0), placed).outcomes
+    sums = outcomes[["reward", "reward at home", "reward at cart"]].sum()
+    assert sums.tolist() == [4.0, 2.0, 1.0]
+
+
+def test_an_experiment_is_read_at_the_placements_that_it_is_drawn_at() -> None:
+    aimed = EXPERIMENT.model_validate(
+        {**EXPERIMENT.model_dump(exclude_unset=True), "targeting": {"placements": ["home"]}}
+    )
+    assert Placed.of(aimed, ["home", "cart"], []).placements == ("home",)
+    assert Placed.of(EXPERIMENT, ["home", "cart"], []).placements == ("home", "cart")
+
+
+def test_without_placements_the_log_is_read_once() -> None:
+    def refused() -> Iterator[BehaviorEvent]:
+        raise AssertionError("read")
+        yield
+
+    assert Placed.of(EXPERIMENT, [], refused()) == Placed()
+
+
+def test_the_report_tells_by_placement_what_the_sum_hides() -> None:
+    """The new arm takes from the cart what the home page gains."""
+    draw, rankings = np.random.default_rng(4), []
+    events: list[BehaviorEvent] = []
+    for number in range(2_000):
+        arm, user = ("old", "new")[number % 2], f"u{number}"
+        for place, name in enumerate(("home", "cart")):
+            one = ranking(f"{name}-{number}", user, arm, day=number / 2_000)
+            rankings.append(replace(one, placement=name))
+            gains = (arm == "new") == (place == 0)
+            for _ in range(draw.poisson(2.0 if gains else 1.0)):
+                bought = event(EventType.PURCHASE, user, 1.5, ranking_id=one.ranking_id)
+                events.append(replace(bought, event_id=f"e{len(events)}"))
+    placed = Placed.of(EXPERIMENT, ["home", "cart", "mail"], events)
+    how = replace(plan_of(EXPERIMENT, placements=placed.placements), by_day=False)
+    data = data_of(EXPERIMENT, rankings, events, Objective(), placed)
+    (arm_read,) = read(how, data, NOW_S + 3 * DAY_S).arms
+    told = {each.segment: each for each in arm_read.others if "placement" in each.segment}
+    assert {name: each.finding for name, each in told.items()} == {
+        "placement: home": "better", "placement: cart": "worse",
+    }  # fmt: skip
+    assert all(each.shoppers == (1_000, 1_000) for each in told.values())
+    assert arm_read.deciding.finding == "open"
