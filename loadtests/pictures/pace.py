@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=600)
     n_pictures = parser.parse_args().pictures
     found = emoji()
-    chosen = np.random.default_rng(2).choice(len(found), n_pictures, replace=False)
+    again = n_pictures > len(found)  # there are not so many: each is looked at several times
+    chosen = np.random.default_rng(2).choice(len(found), n_pictures, replace=again)
     contents = [found[place].path.read_bytes() for place in chosen]
     encoder = published_encoder(1)
     encoder.encode(pixels(contents[0]).reshape(1, -1))

@@ -51,6 +51,12 @@ class Assignment:
         return replace(self, rules=team.rules, model_version=team.model_version)
 
     @property
+    def looks_reach(self) -> float:
+        """The exposure below which looks lift an item, by the rules of any team; 0: by none."""
+        own = self.rules.looks.reach
+        return own if self.teams is None else max(own, *(t.rules.looks.reach for t in self.teams))
+
+    @property
     def interleaved(self) -> str | None:
         """The key of the experiment whose arms the teams are."""
         found = (each.experiment for each in self.exposures if each.variant == INTERLEAVED)

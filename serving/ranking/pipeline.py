@@ -117,11 +117,11 @@ class RankingPipeline:
         candidates, context = await candidates_for(
             self._sources, shop, source, context, shopper.states, stages
         )
-        with stages.stage(Stage.FEATURES):
-            evidence = self._features.evidence(shop, context, shopper.states, source)
-            features = self._features.matrix(shop, context, candidates, evidence)
         asked = self._assigning.asked(source, context, shopper)
         assignment = self._assigning.assign(shop, context, shopper, asked)
+        with stages.stage(Stage.FEATURES):
+            evidence = self._features.evidence(shop, context, shopper.states, source)
+            features = self._features.matrix(shop, context, candidates, evidence, assignment)
         return Resolved(
             shop, context, source, shopper, asked, assignment, candidates, evidence, features,
             stages, exclusion, because,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
-from features.arrays import RowArray
+from features.arrays import FloatArray, RowArray
 from features.behavior.fold import fold
 from features.behavior.history import ItemHistory, bought_items
 from features.behavior.matrix import Shopper, behavior_features
@@ -22,6 +22,7 @@ from features.behavior.state import SESSION_BOUNDS, BehaviorState
 from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
 from features.events.event import BehaviorEvent, EventType
+from serving.experiments.assignment import Assignment
 from serving.models.contract import MAX_TOKENS, Tensors, request_tensors
 from serving.models.limits import CandidateLimits, PublishedLimits
 from serving.models.tokenizer import Tokenizer
@@ -36,6 +37,7 @@ from serving.ranking.values import (
     Unavailable,
     Unknown,
 )
+from serving.search.pictures.match import LooksLike, looks_like
 from serving.shops.shop import Shop
 from serving.telemetry.metrics import FEATURE_READ_SECONDS
 
@@ -103,9 +105,18 @@ class ShopperFeatures:
         return Evidence(states, states.histories(table), asking)
 
     def matrix(
-        self, shop: Shop, context: Context, candidates: Candidates, evidence: Evidence
+        self,
+        shop: Shop,
+        context: Context,
+        candidates: Candidates,
+        evidence: Evidence,
+        assignment: Assignment | None = None,
     ) -> FeatureMatrix:
-        """The request's candidates with what is known of them."""
+        """The request's candidates with what is known of them.
+
+        assignment: says whether it counts what an item looks like; None: it does not
+        """
+        reach = assignment.looks_reach if assignment is not None else 0.0
         table, counters = shop.items.table, shop.items.counters
         rows, counts = candidates.rows, None
         exposure = np.full(len(rows), np.inf, np.float32)
@@ -130,6 +141,7 @@ class ShopperFeatures:
             brand=_pick(table.brand, rows),
             exposure=exposure,
             prior=shop.items.prior_of(rows),
+            looks=_looks(shop, rows, exposure, evidence, reach) if reach else None,
         )
 
     def tensors(
@@ -162,6 +174,16 @@ class ShopperFeatures:
             features.values,
             explained,
         )
+
+
+def _looks(
+    shop: Shop, rows: RowArray, exposure: FloatArray, evidence: Evidence, reach: float
+) -> LooksLike | None:
+    """Of the candidates that were seen less than `reach`."""
+    if shop.retrieval.pictures is None:
+        return None
+    histories = evidence.asking.histories(shop.items.table)
+    return looks_like(shop.retrieval.pictures, histories, np.where(exposure < reach, rows, -1))
 
 
 def _unavailable() -> Unavailable:

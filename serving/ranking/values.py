@@ -15,6 +15,7 @@ from serving.experiments.draw import Asked
 from serving.ranking.explaining.told import Because, Told
 from serving.ranking.request import Context, Source
 from serving.search.facets import Facets
+from serving.search.pictures.match import LooksLike
 from serving.search.relevance import Matches
 from serving.shops.shop import Shop
 from serving.telemetry.stages import Stages
@@ -133,6 +134,8 @@ class FeatureMatrix:
     exposure:      float32 (n,), decayed count of examinations and interactions
     prior:         float32 (n,), purchases that an item counts for by what its shop's group shares;
                    None: nothing is shared
+    looks:         what they look like of what the shopper chose; None: no rule asks, or no picture
+                   is known
     """
 
     rows: RowArray
@@ -141,6 +144,7 @@ class FeatureMatrix:
     brand: npt.NDArray[np.int32]
     exposure: FloatArray
     prior: FloatArray | None = None
+    looks: LooksLike | None = None
 
     def take(self, rows: RowArray) -> "FeatureMatrix":
         """Only the candidates in `rows`."""
@@ -152,6 +156,7 @@ class FeatureMatrix:
             brand=self.brand[rows],
             exposure=self.exposure[rows],
             prior=None if self.prior is None else self.prior[rows],
+            looks=self.looks and self.looks.take(rows),
         )
 
     @property

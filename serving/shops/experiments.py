@@ -21,7 +21,7 @@ HOLDOUT = "holdout"  # the experiment that those stand in who are kept out of al
 INTERLEAVED = "interleaved"  # the variant of those who have both arms in one slate
 # What an interleaved arm may change: what its own picks are scored by. The slate that the picks go
 # into is one: its pins, buries and diversity are nobody's, and nothing is explored in it.
-INTERLEAVABLE = ("cold_start", "boosts", "fatigue")
+INTERLEAVABLE = ("cold_start", "boosts", "fatigue", "looks")
 _RESERVED = frozenset({HOLDOUT, "default"})
 _ALMOST = 1e-6  # weights are written with few digits: .333 + .333 + .334
 

@@ -1,4 +1,4 @@
-"""What is left to chance, as the merchandiser says it (docs/rules.md)."""
+"""What gives those items a chance of which little is known, as the rules say it (docs/rules.md)."""
 
 from typing import Literal
 
@@ -42,6 +42,22 @@ class Exploration(Rule):
         if "epsilon" in self.model_fields_set and self.choice != "thompson":
             raise ValueError("epsilon counts only with choice: thompson")
         return self
+
+
+class Looks(Rule):
+    """What hardly anyone has seen steps up when it looks like what its shopper chose."""
+
+    strength: float = Field(
+        0.0, ge=0, le=10, description="Spreads of the slate's scores, at most; 0: off."
+    )
+    max_exposure: float = Field(
+        50.0, gt=0, description="Seen so often (decayed, 30 days), an item is not lifted any more."
+    )
+
+    @property
+    def reach(self) -> float:
+        """The exposure below which it lifts; 0 when it is off."""
+        return self.max_exposure if self.strength > 0 else 0.0
 
 
 class Floor(Rule):

@@ -12,7 +12,7 @@ from features.objective import Objective
 from features.yaml_file import problems, read_yaml
 from serving.shops.alerts.declared import LabelAlerts
 from serving.shops.experiments import Experiment, Holdout, model_versions
-from serving.shops.exploration import Exploration, Floor
+from serving.shops.exploration import Exploration, Floor, Looks
 from serving.shops.placements.page import Pages, check_pages
 from serving.shops.placements.placement import Placements, Version
 from serving.shops.rights.promises import Promises
@@ -162,6 +162,7 @@ class Rules(Rule):
     diversity: Diversity = Diversity()
     floors: tuple[Floor, ...] = ()
     fatigue: Fatigue = Fatigue()
+    looks: Looks = Looks()
     rights: Promises = Promises()
     exploration: Exploration = Exploration()
     experiments: list[Experiment] = []

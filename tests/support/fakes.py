@@ -144,6 +144,7 @@ def slate(features: FeatureMatrix, scored: Scores, *item_ids: str, **fields: Any
 def matrix(n: int, **columns: Any) -> FeatureMatrix:
     """Features of `n` candidates of which nothing is known but `columns` (by feature name)."""
     fields = {"category", "brand", "exposure", "rows", "prior"}
+    looks = columns.pop("looks", None)
     values = np.full((n, len(FEATURE_NAMES)), np.nan, np.float32)
     for name, column in columns.items():
         if name not in fields:
@@ -156,6 +157,7 @@ def matrix(n: int, **columns: Any) -> FeatureMatrix:
         brand=given.get("brand", np.full(n, -1, np.int32)),
         exposure=given.get("exposure", np.full(n, np.inf, np.float32)),
         prior=given.get("prior"),
+        looks=looks,
     )
 
 

@@ -93,6 +93,11 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
         "展示机会过少的商品会被提前展示:{names}。",
         "Artikel, die sonst zu selten gezeigt würden, werden gehoben: {names}.",
     ),
+    "looks": (
+        "What hardly anyone has seen yet steps up when it looks like what you chose.",
+        "几乎无人看过的商品,如果与您选过的商品外观相似,会提前展示。",
+        "Was kaum jemand gesehen hat, rückt vor, wenn es aussieht wie das, was Sie gewählt haben.",
+    ),
     "fatigue": (
         "What you were shown more than {n}× and did not take steps back.",
         "向您展示超过 {n} 次而您未选择的商品会后移。",
@@ -168,6 +173,8 @@ def _of_rules(language: str, rules: Rules) -> Iterator[str]:
     if rules.floors:
         names = ", ".join(floor.name for floor in rules.floors)
         yield _say(language, "floors", names=names)
+    if rules.looks.strength > 0:
+        yield _say(language, "looks")
     if rules.fatigue.strength > 0:
         yield _say(language, "fatigue", n=round(rules.fatigue.after))
     yield _say(language, "hide")

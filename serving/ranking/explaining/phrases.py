@@ -117,6 +117,18 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "you were shown it {times} and did not take it", "已向您展示{times},您没有选它",
         "es wurde Ihnen {times} gezeigt, und Sie haben es nicht genommen",
     ),
+    "looks_bought": (
+        "looks like “{title}”, which you bought", "与您买过的“{title}”外观相似",
+        "sieht aus wie „{title}“, das Sie gekauft haben",
+    ),
+    "looks_cart": (
+        "looks like “{title}”, which you put into the cart", "与您加入过购物车的“{title}”外观相似",
+        "sieht aus wie „{title}“, das Sie in den Warenkorb gelegt haben",
+    ),
+    "looks_viewed": (
+        "looks like “{title}”, which you looked at", "与您看过的“{title}”外观相似",
+        "sieht aus wie „{title}“, das Sie sich angesehen haben",
+    ),
     "floor": (
         "lifted so that items like it are shown often enough", "为保证此类商品得到足够展示而提前",
         "angehoben, damit solche Artikel oft genug gezeigt werden",

@@ -13,6 +13,7 @@ from serving.ranking.explaining.facts import Fact
 from serving.ranking.explaining.phrases import LANGUAGES, phrase
 from serving.ranking.slate.exploration import DRAWN, HARDLY_SEEN
 from serving.ranking.slate.moves import FLOOR
+from serving.types import Cause
 
 MOST = 3
 # What the rules note of an item (serving/ranking/slate/moves.py), and the phrase for it.
@@ -23,6 +24,10 @@ _NOTES = (
     (re.compile(r"boost -[^:]*: (?P<why>.*)"), "back"),
     (re.compile(r"bury: (?P<why>.*)"), "back"),
     (re.compile(r"fatigue [^:]*: shown (?P<times>\d+) times"), "fatigue"),
+    *(
+        (re.compile(rf"looks [^:]*: like (?P<title>.*), {done}$"), f"looks_{done.value}")
+        for done in Cause
+    ),
     (re.compile(FLOOR), "floor"),
     (re.compile(r"hidden by the shopper"), "hidden"),
 )

@@ -22,7 +22,7 @@ class Union:
     def apart(self, judged: Judged, shelves: Sequence[Resolved]) -> Iterator[Judged]:
         """Each shelf with its share of the scores, and with the features that these are of."""
         for shelf, places in zip(shelves, self.places, strict=True):
-            features = self.whole.features.take(places)
+            features = replace(self.whole.features.take(places), looks=shelf.features.looks)
             own = replace(shelf, features=features, stages=judged.resolved.stages)
             yield judged._replace(resolved=own, scores=taken(judged.scores, places))
 

@@ -1,11 +1,13 @@
 """Because you bought X: the item of the shopper's history that speaks most for an item."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from features.arrays import DoubleArray, RowArray
 from features.behavior.fold import AFFINITY_WEIGHT
+from features.behavior.history import ItemHistory
+from features.behavior.state_rows import AnyState
 from features.catalog.table import ItemTable
 from features.events.event import EventType
 from serving.ranking.explaining.told import Because
@@ -63,6 +65,17 @@ def _history(evidence: Evidence) -> Iterator[tuple[int, float, Cause]]:
         ):
             recent.append((row, weight, cause(strength)))
     yield from sorted(recent, key=lambda entry: list(Cause).index(entry[2]))
+
+
+def done_with(states: Sequence[AnyState], table: ItemTable) -> dict[int, Cause]:
+    """By row of the items that `states` keep: the most that was done with each."""
+    done: dict[int, Cause] = {}
+    for history in [ItemHistory.of(state, table) for state in states]:
+        done |= dict.fromkeys(history.bought.tolist(), Cause.BOUGHT)
+        for row, strength in zip(history.recent.tolist(), history.strengths.tolist(), strict=True):
+            if done.get(row) is not Cause.BOUGHT:
+                done[row] = cause(strength)
+    return done
 
 
 def cause(strength: float) -> Cause:

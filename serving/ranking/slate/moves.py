@@ -15,13 +15,17 @@ from features.catalog.counters import HOUR_S
 from features.catalog.table import ItemTable
 from features.catalog.words import folded, words
 from serving.ranking.request import Context
+from serving.ranking.slate.because import done_with
 from serving.ranking.values import Candidates, FeatureMatrix
+from serving.search.pictures.match import LooksLike
+from serving.shops.exploration import Looks
 from serving.shops.rules import Boost, Fatigue, Match, Pin, Rules
 
 Order = npt.NDArray[np.int64]
 Notes = dict[int, list[str]]  # candidate index -> rules that moved it
 SPONSORED = "sponsored "  # begins the note of a boost that was paid for
 FLOOR = "floor of exposure"  # what lifts items that are to be shown more often
+_ALIKE = 0.5  # how much an item looks like another one to be said so
 FREE = -1  # a place of a layout that no pin takes
 _folded = lru_cache(10_000)(folded)  # a shop has few names and values, and each is met often
 
@@ -65,8 +69,9 @@ class Moves:
         """The scores after boosts, fatigue and what floors owe (floors.py), (n,); `values` itself
         where no rule asks for any."""
         tires = self._query is None and self._rules.fatigue.strength > 0
+        looks = self._features.looks if self._rules.looks.strength > 0 else None
         asked = self._rules.boosts or self._context.boosts or self._context.leanings or tires
-        if not asked and owed is None:
+        if not asked and owed is None and looks is None:
             return values
         spread = (float(values.std()) if len(values) else 0.0) or 1.0
         at_most = self._context.max_boost
@@ -75,9 +80,24 @@ class Moves:
         if owed is not None:
             lift += owed
             _note(self.notes, owed > 0, FLOOR)
+        if looks is not None:
+            lift += self._looks_like(looks, self._rules.looks)
         if tires:
             lift -= self._fatigue(self._rules.fatigue)
         return values + lift * np.float32(spread)
+
+    def _looks_like(self, looks: LooksLike, rule: Looks) -> FloatArray:
+        """How far items step up that look like what the shopper chose, in spreads, (n,); the less,
+        the more is known of how they are taken."""
+        unknown = np.clip(1 - self._features.exposure / np.float32(rule.max_exposure), 0, 1)
+        lift: FloatArray = np.float32(rule.strength) * looks.alike * unknown
+        told = (lift > 0) & (looks.alike >= _ALIKE) if self._context.explain else ()
+        done = done_with(self._states, self._table) if len(told) else {}
+        for index in np.flatnonzero(told).tolist():
+            row = int(looks.row[index])
+            note = f"looks +{lift[index]:.2g}: like {self._table.items[row].title}, {done[row]}"
+            self.notes.setdefault(index, []).append(note)
+        return lift
 
     def _fatigue(self, rule: Fatigue) -> FloatArray:
         """How far items step back that were shown in vain, in spreads, (n,).

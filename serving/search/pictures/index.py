@@ -129,16 +129,17 @@ class PictureIndex:
         return first
 
 
-def alike_to(vectors: FloatArray, vector: FloatArray) -> FloatArray:
-    """How alike pictures of vectors (n, d) are to one of (d,), 0..1, (n,).
+def alike_to(vectors: FloatArray, others: FloatArray) -> FloatArray:
+    """How alike pictures of vectors (n, d) are to one of (d,), 0..1, (n,); or to each of (m, d),
+    (n, m).
 
     By what they show, whatever its colour; but what is nearly the same picture is more alike than
     anything else, and there colours count.
     """
-    shapes, shape = vectors[:, :PICTURE_SHAPES], vector[:PICTURE_SHAPES]
-    lengths = np.linalg.norm(shapes, axis=1) * np.linalg.norm(shape)
-    alike = _NEAR_SHARE * likeness(shapes @ shape / np.maximum(lengths, np.float32(1e-9)))
-    cosines = vectors @ vector
+    shapes, their = vectors[:, :PICTURE_SHAPES], others[..., :PICTURE_SHAPES]
+    lengths = np.multiply.outer(np.linalg.norm(shapes, axis=1), np.linalg.norm(their, axis=-1))
+    alike = _NEAR_SHARE * likeness(shapes @ their.T / np.maximum(lengths, np.float32(1e-9)))
+    cosines = vectors @ others.T
     near = cosines >= _NEAR
     alike[near] = _NEAR_SHARE + (1 - _NEAR_SHARE) * cosines[near]
     values: FloatArray = alike.astype(np.float32)

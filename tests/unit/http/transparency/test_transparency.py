@@ -75,10 +75,13 @@ def test_the_sentences_follow_from_importance_and_rules() -> None:
     assert "about 10 % of rankings" in text
     assert found["sponsored_rules"] == 1
     quiet = {"exploration": {"share": 0}, "diversity": {"depth": 0}}
+    looking = {**quiet, "looks": {"strength": 1}}
+    assert "looks like what you chose" in " ".join(told(Rules.model_validate(looking))["sentences"])
     plain = " ".join(told(Rules.model_validate(quiet))["sentences"])
     assert "None of the shop's rules is paid for." in plain
     assert "chance" not in plain
     assert "neighbours" not in plain
+    assert "looks like" not in plain
 
 
 @pytest.mark.parametrize("about", [None, About("2")])

@@ -14,6 +14,7 @@ from serving.models.batcher import RankerJob, RankerReply
 from serving.models.columns.families import FAMILIES
 from serving.shops.rules import Rules
 from tests.support.fakes import FakeRanker, state
+from tests.support.pictures import look_at, shown_pictures
 from tests.support.service import Service, candidates
 
 ITEMS = ("milk", "oat", "butter", "bread", "glass", "dress", "soap")
@@ -85,6 +86,20 @@ async def test_a_rule_adds_to_what_it_lifts_alone(shop: Service) -> None:
     items = (await ranked(shop, query="milk butter"))["items"]
     lifted = {item["item_id"] for item in items if item["explanation"]["contributions"]["rule"] > 0}
     assert lifted == {"milk", "butter"}
+
+
+async def test_what_looks_alike_adds_as_a_rule_does(
+    tokenizer_path: Path, ranker: TellingRanker, tmp_path: Path
+) -> None:
+    pictures, rules = shown_pictures(tmp_path), Rules.model_validate({"looks": {"strength": 1}})
+    shop = Service(tokenizer_path, rules=rules, ranker=ranker, pictures=pictures)
+    shop.catalog.upsert(shop.items.table.items)
+    for item_id in ("oat", "soap"):  # Ann has looked at oat
+        look_at(shop, item_id)
+    items = (await ranked(shop, query="soap"))["items"]
+    by_rule = {each["item_id"]: each["explanation"]["contributions"]["rule"] for each in items}
+    assert by_rule.pop("soap") > 0
+    assert set(by_rule.values()) == {0}
 
 
 async def test_by_rules_the_signals_are_what_adds(shop: Service) -> None:
