@@ -1,8 +1,8 @@
 """What is left to chance, as the merchandiser says it (docs/rules.md)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from serving.shops.rule import Rule
 
@@ -47,7 +47,9 @@ class Exploration(Rule):
 class Floor(Rule):
     """A share of exposure that some items are to have at least, over many rankings."""
 
-    name: str
+    name: str = Field(
+        min_length=1, max_length=64, description="As metrics and GET /v1/transparency call it."
+    )
     newer_than_days: float | None = Field(None, gt=0, description="First seen so lately.")
     brand: str | None = None
     category: str | None = Field(None, description="A category path or a prefix of one.")
@@ -63,4 +65,13 @@ class Floor(Rule):
         return self
 
 
+def _named_apart(floors: tuple[Floor, ...]) -> tuple[Floor, ...]:
+    names = [floor.name for floor in floors]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two floors are called {twice!r}")
+    return floors
+
+
+Floors = Annotated[tuple[Floor, ...], AfterValidator(_named_apart)]
 NOTHING_LEFT_TO_CHANCE = Exploration(share=0)
