@@ -53,6 +53,7 @@ class Floor(Rule):
     newer_than_days: float | None = Field(None, gt=0, description="First seen so lately.")
     brand: str | None = None
     category: str | None = Field(None, description="A category path or a prefix of one.")
+    seller: str | None = Field(None, description="The attribute `seller` of the items.")
     share: float = Field(gt=0, le=0.5, description="Of exposure in rankings that offer one.")
     price: float = Field(0.01, gt=0, le=1, description="Mean NDCG that it may take, at most.")
     most_lift: float = Field(3.0, gt=0, le=10, description="In spreads of the slate's scores.")
@@ -60,8 +61,9 @@ class Floor(Rule):
 
     @model_validator(mode="after")
     def _some_items(self) -> "Floor":
-        if self.newer_than_days is None and not (self.brand or self.category):
-            raise ValueError("a floor needs newer_than_days, brand or category")
+        named = self.brand or self.category or self.seller
+        if self.newer_than_days is None and not named:
+            raise ValueError("a floor needs newer_than_days, brand, category or seller")
         return self
 
 

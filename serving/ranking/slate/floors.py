@@ -17,6 +17,7 @@ from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.matrix import COLUMN
 from features.catalog.table import ItemTable
 from serving.ranking.slate.held import FloorOutcome, Held
+from serving.ranking.slate.moves import having
 from serving.ranking.values import FeatureMatrix
 from serving.shops.exploration import Floor
 
@@ -125,6 +126,8 @@ def members(table: ItemTable, floor: Floor, features: FeatureMatrix) -> BoolArra
         own &= table.of_brand(features.rows, floor.brand)
     if floor.category is not None:
         own &= table.in_category(features.rows, floor.category)
+    if floor.seller is not None:
+        own &= having(table, features.rows, {"seller": (floor.seller,)})
     return own
 
 

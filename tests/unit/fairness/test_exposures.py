@@ -9,10 +9,11 @@ from prometheus_client import REGISTRY
 
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
-from serving.ranking.slate.floors import Account
+from serving.ranking.slate.floors import Account, members
 from serving.ranking.slate.metrics import count_exposure, exposure_by_age
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.values import Slate
+from serving.shops.exploration import Floor
 from serving.shops.rules import Rules
 from serving.telemetry.exposure_metrics import MOST_FLOORS
 from tests.support.fakes import candidates, context, matrix, scores, slate
@@ -126,6 +127,18 @@ def test_a_shop_s_exposure_is_counted_by_age() -> None:
     read = counted("by age")
     assert read("exposure_total", age="new", part="shown") == pytest.approx(2 * WORTH[0])
     assert read("exposure_total", age="older", part="offered") == pytest.approx(WORTH[:2].sum())
+
+
+def test_a_floor_may_be_for_a_seller_however_it_is_written() -> None:
+    sellers = ("Ada's", "ada's ", "Bob", None)
+    table = ItemTable(
+        Item(name, name, attributes={} if seller is None else {"Seller": seller})
+        for name, seller in zip(NAMES, sellers, strict=False)
+    )
+    features = matrix(5, rows=np.array([0, 1, 2, 3, -1]))
+    floor = Floor(name="Ada", seller="ADA'S", share=0.1)
+    assert members(table, floor, features).tolist() == [True, True, False, False, False]
+    assert hash(floor) == hash(floor.model_copy())  # accounts are kept by it
 
 
 def test_two_floors_of_one_name_are_refused() -> None:
