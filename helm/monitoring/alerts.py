@@ -4,6 +4,7 @@ Everything is summed by namespace, so that one Prometheus can watch several inst
 """
 
 from helm.monitoring.experiment_alerts import experiment_alerts
+from helm.monitoring.fairness import fairness_alerts
 from helm.monitoring.label_alerts import label_alerts
 from helm.monitoring.objectives import ASKED, LONG, SHORT, burns, ratios
 from helm.monitoring.panels import Json
@@ -225,5 +226,6 @@ RULES: Json = {
         {"name": "vitrine-events", "rules": _events()},
         {"name": "vitrine-experiments", "rules": experiment_alerts()},
         {"name": "vitrine-labels", "rules": label_alerts()},
+        {"name": "vitrine-fairness", "rules": fairness_alerts()},
     ]
 }

@@ -5,6 +5,7 @@ Every panel answers a question that somebody on call has.
 
 from helm.monitoring.business import BUSINESS
 from helm.monitoring.experiments import EXPERIMENTS
+from helm.monitoring.fairness import FAIRNESS
 from helm.monitoring.features import FEATURES
 from helm.monitoring.objectives import ASKED, BURNS, FAST, OBJECTIVES, errors, slow
 from helm.monitoring.panels import Json, dashboard, graph, number, quantiles
@@ -179,4 +180,5 @@ DASHBOARDS: dict[str, Json] = {
     "features": FEATURES,
     "business": BUSINESS,
     "experiments": EXPERIMENTS,
+    "fairness": FAIRNESS,
 }

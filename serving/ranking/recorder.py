@@ -26,7 +26,7 @@ class Recorder:
 
     def __init__(
         self,
-        observe: Callable[[list[Slate]], None] = lambda _: None,
+        observe: Callable[[str, list[Slate]], None] = lambda *_: None,
         capacity: int = 500_000,
         interval_s: float = 0.2,
     ) -> None:
@@ -73,10 +73,10 @@ class Recorder:
             for shop, shown in by_shop.values():
                 _write(shop, shown)
                 self._tell_sign_ins(shop, shown)
-            try:
-                self._observe(slates)
-            except Exception:
-                _LOG.exception("%d rankings were not observed", len(slates))
+                try:
+                    self._observe(shop.name, shown)
+                except Exception:
+                    _LOG.exception("%d rankings were not observed", len(shown))
             with self._count:
                 self._rows -= sum(_rows(slate) for slate in slates)
             for _, _, traceparent in taken:

@@ -14,6 +14,7 @@ from serving.experiments.assignment import Assignment
 from serving.experiments.draw import Asked
 from serving.ranking.explaining.told import Because, Told
 from serving.ranking.request import Context, Source
+from serving.ranking.slate.held import Held
 from serving.search.facets import Facets
 from serving.search.pictures.match import LooksLike
 from serving.search.relevance import Matches
@@ -218,6 +219,7 @@ class Slate:
     -1 = a rule's; None: they were not
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
+    floors: what each floor of exposure did that the candidates have an item of
     told: candidate index -> reasons and contributions; {} where nobody asked
     """
 
@@ -237,6 +239,7 @@ class Slate:
     teams: npt.NDArray[np.int8] | None = None
     model_s: float | None = None
     reminder: Because | None = None
+    floors: tuple[Held, ...] = ()
     told: Mapping[int, Told] = field(default_factory=dict)
 
     @property

@@ -1,8 +1,8 @@
 """What gives those items a chance of which little is known, as the rules say it (docs/rules.md)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from serving.shops.rule import Rule
 
@@ -63,10 +63,13 @@ class Looks(Rule):
 class Floor(Rule):
     """A share of exposure that some items are to have at least, over many rankings."""
 
-    name: str
+    name: str = Field(
+        min_length=1, max_length=64, description="As metrics and GET /v1/transparency call it."
+    )
     newer_than_days: float | None = Field(None, gt=0, description="First seen so lately.")
     brand: str | None = None
     category: str | None = Field(None, description="A category path or a prefix of one.")
+    seller: str | None = Field(None, description="The attribute `seller` of the items.")
     share: float = Field(gt=0, le=0.5, description="Of exposure in rankings that offer one.")
     price: float = Field(0.01, gt=0, le=1, description="Mean NDCG that it may take, at most.")
     most_lift: float = Field(3.0, gt=0, le=10, description="In spreads of the slate's scores.")
@@ -74,9 +77,19 @@ class Floor(Rule):
 
     @model_validator(mode="after")
     def _some_items(self) -> "Floor":
-        if self.newer_than_days is None and not (self.brand or self.category):
-            raise ValueError("a floor needs newer_than_days, brand or category")
+        named = self.brand or self.category or self.seller
+        if self.newer_than_days is None and not named:
+            raise ValueError("a floor needs newer_than_days, brand, category or seller")
         return self
 
 
+def _named_apart(floors: tuple[Floor, ...]) -> tuple[Floor, ...]:
+    names = [floor.name for floor in floors]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two floors are called {twice!r}")
+    return floors
+
+
+Floors = Annotated[tuple[Floor, ...], AfterValidator(_named_apart)]
 NOTHING_LEFT_TO_CHANCE = Exploration(share=0)

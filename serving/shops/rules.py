@@ -12,7 +12,7 @@ from features.objective import Objective
 from features.yaml_file import problems, read_yaml
 from serving.shops.alerts.declared import LabelAlerts
 from serving.shops.experiments import Experiment, Holdout, model_versions
-from serving.shops.exploration import Exploration, Floor, Looks
+from serving.shops.exploration import Exploration, Floors, Looks
 from serving.shops.placements.page import Pages, check_pages
 from serving.shops.placements.placement import Placements, Version
 from serving.shops.rights.promises import Promises
@@ -160,7 +160,7 @@ class Rules(Rule):
     buries: list[Bury] = []
     pins: list[Pin] = []
     diversity: Diversity = Diversity()
-    floors: tuple[Floor, ...] = ()
+    floors: Floors = ()
     fatigue: Fatigue = Fatigue()
     looks: Looks = Looks()
     rights: Promises = Promises()

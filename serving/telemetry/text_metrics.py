@@ -35,23 +35,23 @@ MOST_LABELLED = 528  # 16 classifiers of 32 labels and unsure: what one shop may
 
 
 class FirstPairs:
-    """Counts by two labels that callers name: the first `most` pairs, all others as 'other'."""
+    """Pairs of labels that callers name: the first `most` are told apart, all others are OTHER."""
 
-    def __init__(self, counter: Counter, most: int) -> None:
-        self._counter = counter
+    def __init__(self, most: int) -> None:
         self._most = most
         self._known: set[tuple[str, str]] = set()
 
-    def count(self, one: str, other: str, n: int) -> None:
-        """`n` more of the pair."""
+    def of(self, one: str, other: str) -> tuple[str, str]:
+        """The pair to count by."""
         pair = (one, other)
-        if pair not in self._known and len(self._known) >= self._most:
-            pair = ("other", "other")
-        else:
+        if pair not in self._known:
+            if len(self._known) >= self._most:
+                return OTHER
             self._known.add(pair)
-        self._counter.labels(*pair).inc(n)
+        return pair
 
 
-LABELLED = FirstPairs(LABELLED_TEXTS, MOST_LABELLED)
+OTHER = ("other", "other")
+LABELLED = FirstPairs(MOST_LABELLED)
 for _outcome in ("delivered", "failed", "given_up"):
     ALERT_MESSAGES.labels(outcome=_outcome)

@@ -46,6 +46,7 @@ def test_the_files_are_what_the_generator_writes() -> None:
         "features",
         "business",
         "experiments",
+        "fairness",
     }
 
 

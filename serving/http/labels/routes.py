@@ -31,7 +31,7 @@ from serving.shops.labels.counting import KEPT_HOURS, UNSURE
 from serving.shops.labels.labelling import Labelled, labelled
 from serving.shops.shop import Shop, Shops
 from serving.shops.waiting_room import WaitingRoom
-from serving.telemetry.text_metrics import LABELLED
+from serving.telemetry.text_metrics import LABELLED, LABELLED_TEXTS
 
 _Name = Annotated[str, Path(pattern=NAME)]
 _EARLY_S = 300.0  # clocks differ
@@ -95,7 +95,7 @@ class LabelRoutes:
             await self._room.do(lambda: shop.label_counts.add(served.name, counted))
             counts = Counter(labels)
             for label, n in counts.items():
-                LABELLED.count(served.name, label or "unsure", n)
+                LABELLED_TEXTS.labels(*LABELLED.of(served.name, label or "unsure")).inc(n)
             unsure = counts.pop(UNSURE, 0)
             answer = {**_by(served), "counted": len(labels), "labels": counts, "unsure": unsure}
             return json_response(answer)

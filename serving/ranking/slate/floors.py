@@ -16,6 +16,8 @@ import numpy as np
 from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.matrix import COLUMN
 from features.catalog.table import ItemTable
+from serving.ranking.slate.held import FloorOutcome, Held
+from serving.ranking.slate.moves import having
 from serving.ranking.values import FeatureMatrix
 from serving.shops.exploration import Floor
 
@@ -42,6 +44,15 @@ class Account:
         """Mean NDCG that it took, by the scores themselves."""
         return self.spent / self.rankings if self.rankings else 0.0
 
+    def lift(self, floor: Floor) -> tuple[float, FloorOutcome]:
+        """What its items are to be lifted by, in spreads, and why."""
+        up = min(max(self.owed * _PER_OWED, 0.0), floor.most_lift)
+        if up == 0.0:
+            return 0.0, FloorOutcome.NOTHING_OWED
+        if self.price > floor.price:
+            return 0.0, FloorOutcome.GAVE_WAY
+        return up, FloorOutcome.LIFTED
+
 
 class Floors:
     """The accounts of a replica's shops. Of one event loop."""
@@ -59,9 +70,8 @@ class Floors:
         """What candidates are lifted by, in spreads (n,); None: nothing is."""
         out = None
         for floor in floors:
-            account = self.account(table, floor)
-            up = min(max(account.owed * _PER_OWED, 0.0), floor.most_lift)
-            if up > 0 and account.price <= floor.price:
+            up, _ = self.account(table, floor).lift(floor)
+            if up > 0:
                 out = np.zeros(len(features.rows), np.float32) if out is None else out
                 out[members(table, floor, features)] += up
         return out
@@ -74,13 +84,19 @@ class Floors:
         order: RowArray,
         scores: FloatArray,
         owed: FloatArray | None,
-    ) -> None:
-        """Keep account of a slate. scores: (n,); owed: what they were lifted by, see `lift`."""
+    ) -> tuple[Held, ...]:
+        """Keep account of a slate, and tell what each floor did that it offers an item of.
+
+        scores: (n,); owed: what they were lifted by, see `lift`. What several floors take together
+        counts for each of them.
+        """
+        told = []
         for floor in floors:
             own = members(table, floor, features)
             if not own.any():
                 continue
             account, top = self.account(table, floor), order[: floor.depth]
+            _, outcome = account.lift(floor)  # as it was before this ranking
             worth = 1.0 / np.log2(np.arange(2, len(top) + 2))
             had, whole = float(worth[own[top]].sum()), float(worth.sum())
             most = floor.most_lift / _PER_OWED  # what is beyond reach is not carried on for ever
@@ -89,7 +105,15 @@ class Floors:
             account.rankings += 1
             account.shown += had
             account.offered += whole
-            account.spent += 0.0 if owed is None else _lost(scores, owed, floor.depth)
+            lost = 0.0 if owed is None else _lost(scores, owed, floor.depth)
+            account.spent += lost
+            told.append(
+                Held(
+                    floor.name, outcome, had, floor.share * whole, whole, lost, floor.price,
+                    account.owed,
+                )
+            )  # fmt: skip
+        return tuple(told)
 
 
 def members(table: ItemTable, floor: Floor, features: FeatureMatrix) -> BoolArray:
@@ -102,6 +126,8 @@ def members(table: ItemTable, floor: Floor, features: FeatureMatrix) -> BoolArra
         own &= table.of_brand(features.rows, floor.brand)
     if floor.category is not None:
         own &= table.in_category(features.rows, floor.category)
+    if floor.seller is not None:
+        own &= having(table, features.rows, {"seller": (floor.seller,)})
     return own
 
 
@@ -114,4 +140,4 @@ def _lost(scores: FloatArray, owed: FloatArray, depth: int) -> float:
     best, own = (
         np.argsort(-each, kind="stable")[: len(worth)] for each in (scores, scores + owed * spread)
     )
-    return float(1.0 - (gain[own] @ worth) / (gain[best] @ worth))
+    return max(float(1.0 - (gain[own] @ worth) / (gain[best] @ worth)), 0.0)  # rounding

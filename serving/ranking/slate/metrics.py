@@ -1,13 +1,26 @@
-"""Metrics of what was ranked, computed after the answer on the recorder's thread."""
+"""Metrics of what was ranked, and of what was seen: after the answer, on the recorder's thread."""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from features.behavior.matrix import COLUMN
 from features.telemetry.ingest_metrics import VersionLabel
+from serving.ranking.slate.held import Held
 from serving.ranking.values import Slate
+from serving.telemetry.exposure_metrics import (
+    EXPOSURE,
+    FLOOR_EXPOSURE,
+    FLOOR_NDCG,
+    FLOOR_OWED,
+    FLOOR_RANKINGS,
+    FLOORS,
+    NEW_DAYS,
+)
 from serving.telemetry.metrics import (
     KENDALL_DISTANCE,
     MODEL_RANKINGS,
@@ -15,10 +28,14 @@ from serving.telemetry.metrics import (
     SCORE_DRIFT,
     TOP_SCORE,
 )
+from serving.telemetry.text_metrics import OTHER
 from serving.types import Route
 
 WINDOW = 1_000  # top scores on either side of the comparison
 _BINS = 10
+DEPTH = 10
+_WORTH = 1.0 / np.log2(np.arange(2, DEPTH + 2))
+_AGE, _NEW = COLUMN["item_age_days"], np.log1p(NEW_DAYS)
 
 
 class RankingMetrics:
@@ -28,8 +45,9 @@ class RankingMetrics:
         self._drift = ScoreDrift(window)
         self._versions = VersionLabel()
 
-    def observe(self, slates: list[Slate]) -> None:
-        """Count `slates`."""
+    def observe(self, shop: str, slates: list[Slate]) -> None:
+        """Count `slates` of a shop."""
+        count_exposure(shop, slates)
         for slate in slates:
             if len(slate.order) == 0:
                 continue
@@ -109,3 +127,47 @@ def kendall_distance(order: npt.NDArray[np.int64]) -> float:
 def _pairs(n: int) -> npt.NDArray[np.bool_]:
     """Of places (n, n), each pair once."""
     return np.triu(np.ones((n, n), bool), 1)
+
+
+class ByAge(NamedTuple):
+    """Exposure by the items' age, (3,) each: new, older, unknown."""
+
+    shown: npt.NDArray[np.float64]
+    offered: npt.NDArray[np.float64]
+
+
+def count_exposure(shop: str, slates: Sequence[Slate]) -> None:
+    """Count answered slates of a shop."""
+    told = exposure_by_age(slates)
+    for age, shown, offered in zip(("new", "older", "unknown"), *told, strict=True):
+        EXPOSURE.labels(shop, age, "shown").inc(shown)
+        EXPOSURE.labels(shop, age, "offered").inc(offered)
+    _count_floors(shop, (held for slate in slates for held in slate.floors))
+
+
+def exposure_by_age(slates: Iterable[Slate]) -> ByAge:
+    """Of the first pages among `slates`, to place DEPTH."""
+    shown, offered = np.zeros(3), np.zeros(3)
+    for slate in slates:
+        top = slate.order[:DEPTH]
+        if slate.context.offset or not len(top):
+            continue
+        age = slate.features.values[:, _AGE]
+        group = np.where(np.isnan(age), 2, age > _NEW)
+        worth = _WORTH[: len(top)]
+        shown += np.bincount(group[top], worth, 3)
+        offered += np.bincount(group, minlength=3) * (worth.sum() / len(group))
+    return ByAge(shown, offered)
+
+
+def _count_floors(shop: str, told: Iterable[Held]) -> None:
+    for held in told:
+        name = FLOORS.of(shop, held.name)
+        FLOOR_RANKINGS.labels(*name, held.outcome.value).inc()
+        FLOOR_EXPOSURE.labels(*name, "shown").inc(held.shown)
+        FLOOR_EXPOSURE.labels(*name, "target").inc(held.target)
+        FLOOR_EXPOSURE.labels(*name, "all").inc(held.whole)
+        FLOOR_NDCG.labels(*name, "taken").inc(held.lost)
+        FLOOR_NDCG.labels(*name, "allowed").inc(held.allowed)
+        if name != OTHER:
+            FLOOR_OWED.labels(*name).set(held.owed)

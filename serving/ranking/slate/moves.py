@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from features.arrays import BoolArray, FloatArray
+from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.matrix import Shopper
 from features.behavior.state_rows import AnyState
 from features.behavior.unwanted import hidden_items, hidden_kinds, shown_often
@@ -177,18 +177,20 @@ class Moves:
         if match.brand is not None:
             hit &= self._table.of_brand(rows, match.brand)
         if match.attributes:
-            hit &= self._having(match.attributes)
+            hit &= having(self._table, rows, match.attributes)
         return hit
 
-    def _having(self, wanted: Mapping[str, Sequence[str]]) -> BoolArray:
-        """Which candidates have one of the values of each name, (n,)."""
-        any_of = [[(_folded(name), _folded(v)) for v in values] for name, values in wanted.items()]
-        hit = np.zeros(len(self._item_ids), bool)
-        for index, row in enumerate(self._features.rows.tolist()):
-            attributes = self._table.items[row].attributes if row >= 0 else {}
-            own = {(_folded(name), _folded(value)) for name, value in attributes.items()}
-            hit[index] = all(not own.isdisjoint(pairs) for pairs in any_of)
-        return hit
+
+def having(table: ItemTable, rows: RowArray, wanted: Mapping[str, Sequence[str]]) -> BoolArray:
+    """Which items of `rows` have one of the values of each attribute, whatever their capitals and
+    spaces, (n,); a row of -1 has none."""
+    any_of = [[(_folded(name), _folded(v)) for v in values] for name, values in wanted.items()]
+    hit = np.zeros(len(rows), bool)
+    for index, row in enumerate(rows.tolist()):
+        attributes = table.items[row].attributes if row >= 0 else {}
+        own = {(_folded(name), _folded(value)) for name, value in attributes.items()}
+        hit[index] = all(not own.isdisjoint(pairs) for pairs in any_of)
+    return hit
 
 
 def _has_words(query: str | None, wanted: str) -> bool:

@@ -20,6 +20,7 @@ from serving.ranking.slate.bounds import Bounds
 from serving.ranking.slate.draws import Draws
 from serving.ranking.slate.exploration import explore
 from serving.ranking.slate.floors import Floors
+from serving.ranking.slate.held import Held
 from serving.ranking.slate.interleave import NO_TEAM, Teams, team_draft
 from serving.ranking.slate.moves import FREE, Moves, Notes, Order
 from serving.ranking.slate.places import Frame, best
@@ -32,7 +33,7 @@ from serving.shops.rules import Rules
 class Ordered(NamedTuple):
     """Indices of the candidates in order (m,), their propensities (m,), what moved whom, what all
     candidates were ordered by (n,), and whose pick each is (m,), where two orders were interleaved:
-    then the second arm's picks have its values and notes.
+    then the second arm's picks have its values and notes. floors: what each of them did.
     """
 
     order: Order
@@ -40,6 +41,7 @@ class Ordered(NamedTuple):
     notes: Notes
     values: FloatArray
     teams: Teams | None = None
+    floors: tuple[Held, ...] = ()
 
 
 Draw = Callable[[np.random.Generator], Ordered]
@@ -92,8 +94,10 @@ class SlatePolicy:
             table, rules, context, candidates, features, scores, reach, shopper, rival, owed
         )  # fmt: skip
         ordered = draw(self._rng)
-        self.floors.shown(table, floors, features, ordered.order, scores, owed)
-        return ordered
+        if not floors:
+            return ordered
+        told = self.floors.shown(table, floors, features, ordered.order, scores, owed)
+        return ordered._replace(floors=told)
 
 
 def drawing(

@@ -34,13 +34,19 @@ NOT_YET = {
     "vitrine_shadow_rankings_total": "and no shadow",
     "vitrine_shadow_score_shift": "and no shadow",
     "vitrine_shadow_top_overlap": "and no shadow",
+    "vitrine_floor_exposure_total": "no floor is declared",
+    "vitrine_floor_ndcg_total": "no floor is declared",
+    "vitrine_floor_owed": "no floor is declared",
+    "vitrine_floor_rankings_total": "no floor is declared",
     "vitrine_labelled_texts_total": "there is no classifier",
     "vitrine_label_alert_firing": "and no alert",
     "vitrine_pictures": "nobody looks at pictures",
     "vitrine_pictures_looked_at_total": "nobody looks at pictures",
 }
 # Panels, and dashboards, that may be empty then.
-QUIET = {"Key file", "Server errors", "Labels", "Pictures", "Shelves left out"}
+QUIET = {"Key file", "Server errors", "Labels", "Pictures", "Shelves left out"} | {
+    f"Floors: {what}" for what in ("exposure held", "NDCG taken", "exposure owed", "what they did")
+}
 UNUSED = "experiments"
 
 

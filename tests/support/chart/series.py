@@ -8,6 +8,7 @@ from types import ModuleType
 from prometheus_client.metrics import Counter, Histogram, MetricWrapperBase
 
 import features.telemetry.ingest_metrics
+import serving.telemetry.exposure_metrics
 import serving.telemetry.metrics
 import serving.telemetry.picture_metrics
 import serving.telemetry.text_metrics
@@ -45,6 +46,7 @@ def every_metric() -> dict[str, MetricWrapperBase]:
     found = {}
     for module in (
         serving.telemetry.metrics,
+        serving.telemetry.exposure_metrics,
         serving.telemetry.text_metrics,
         serving.telemetry.picture_metrics,
         features.telemetry.ingest_metrics,

@@ -72,6 +72,7 @@ class World:
     stages: Stages = field(default_factory=Stages)
     latency: LatencyEstimate = field(default_factory=lambda: LatencyEstimate(lambda: 0.0))
     kept: Kept = field(default_factory=Kept)
+    rules: dict[str, Any] = field(default_factory=dict)  # beside those without chance
 
     async def rank(self, *item_ids: str, **fields: Any) -> Slate:
         """Of the given candidates."""
@@ -81,7 +82,8 @@ class World:
 
     async def slate(self, source: Source, **fields: Any) -> Slate:
         """Of candidates from anywhere."""
-        rules = Rules.model_validate({"exploration": {"share": 0}, "diversity": {"depth": 0}})
+        no_chance = {"exploration": {"share": 0}, "diversity": {"depth": 0}}
+        rules = Rules.model_validate(no_chance | self.rules)
         shop = shop_of(groceries(self.encoder), self.shoppers, rules=rules)
         settings = PipelineSettings(min_shortlist=2)
         retrieval = RetrievalSettings(vectors_path=Path("x"), neighbors_path=Path("x"))
@@ -280,3 +282,12 @@ async def test_an_error_of_our_own_is_not_hidden(world: World) -> None:
     world.scorer.error = KeyError("a bug")
     with pytest.raises(KeyError):
         await world.rank(*ITEMS, user_id="u")
+
+
+async def test_a_slate_tells_what_each_floor_did_and_without_one_nothing(world: World) -> None:
+    assert (await world.rank(*ITEMS, user_id="u")).floors == ()
+    world.rules = {"floors": [{"name": "dairy", "category": "Grocery > Dairy", "share": 0.1}]}
+    (held,) = (await world.rank(*ITEMS, user_id="u")).floors
+    assert held.name == "dairy"
+    assert held.target == pytest.approx(0.1 * held.whole)
+    assert held.shown > 0

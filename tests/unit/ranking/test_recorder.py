@@ -130,7 +130,7 @@ def test_the_recorder_survives_a_failing_metric_and_a_slate_it_cannot_record(
 ) -> None:
     log, observed = SlowLog(), []
 
-    def observe(slates: list[Slate]) -> None:
+    def observe(_: str, slates: list[Slate]) -> None:
         observed.extend(slates)
         raise ValueError("no such label")
 
