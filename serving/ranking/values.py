@@ -213,6 +213,7 @@ class Slate:
     -1 = a rule's; None: they were not
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
+    owed: float32 (n,), what floors of exposure lifted candidates by, in spreads; None: by nothing
     told: candidate index -> reasons and contributions; {} where nobody asked
     """
 
@@ -232,6 +233,7 @@ class Slate:
     teams: npt.NDArray[np.int8] | None = None
     model_s: float | None = None
     reminder: Because | None = None
+    owed: FloatArray | None = None
     told: Mapping[int, Told] = field(default_factory=dict)
 
     @property

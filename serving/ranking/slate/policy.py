@@ -40,6 +40,7 @@ class Ordered(NamedTuple):
     notes: Notes
     values: FloatArray
     teams: Teams | None = None
+    owed: FloatArray | None = None  # what floors lifted all candidates by, in spreads (n,)
 
 
 Draw = Callable[[np.random.Generator], Ordered]
@@ -93,7 +94,7 @@ class SlatePolicy:
         )  # fmt: skip
         ordered = draw(self._rng)
         self.floors.shown(table, floors, features, ordered.order, scores, owed)
-        return ordered
+        return ordered._replace(owed=owed)
 
 
 def drawing(
