@@ -18,6 +18,7 @@ from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rights.erasures import Erased
 from serving.shops.rights.export import events_of, rankings_of, sessions_of
 from serving.shops.rights.promises import Promises
+from serving.shops.rules import Rules
 from tests.support.fakes import NOW_S
 from tests.support.live_shop import Shop
 from tests.support.service import Service, problem, view
@@ -51,6 +52,11 @@ async def lines_of(service: Service, query: str = "") -> list[dict[str, Any]]:
     answer = await service.call("GET", EXPORT + query, "shoppers")
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_no_arm_and_no_placement_changes_what_is_promised() -> None:
+    with pytest.raises(ValueError, match="rights: is the shop's"):
+        Rules().changed({"rights": {"backups_days": 1}})
 
 
 async def test_a_copy_holds_all_of_one_shopper_and_nothing_of_another(service: Service) -> None:
