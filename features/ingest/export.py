@@ -9,21 +9,21 @@ delete what you exported when you are done, or name its folder in ingest's `data
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalog.item import Item
-from features.controls.choices import Choices
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
 from features.events.log import every_event
 from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
-from features.store.backends import open_catalog, open_controls, open_event_log
+from features.store.backends import open_catalog, open_event_log
 from features.store.chosen import add_store, store_of
+from features.store.learnt import learnt_from
 from features.store.settings import StoreSettings
 
 _ROWS = 10_000  # entries read at once
@@ -61,16 +61,6 @@ def collected(store: StoreSettings) -> Dataset:
         items=conform(items, ITEM_COLUMNS),
         events=conform(events, EVENT_COLUMNS).reset_index(drop=True),
     )
-
-
-def learnt_from(store: StoreSettings) -> Callable[[str | None, str | None], bool]:
-    """Whether a user and a session may be learnt from, by what they have chosen by now."""
-    controls = open_controls(store)
-    try:
-        choices = Choices(controls).fresh()
-    finally:
-        controls.close()
-    return lambda user_id, session_id: choices.of(user_id, session_id).learnt
 
 
 def _item_row(item: Item) -> dict[str, object]:

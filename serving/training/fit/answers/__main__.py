@@ -21,7 +21,6 @@ from pathlib import Path
 
 from features.events.event import OF_ANSWERS
 from features.full import StoreFullError
-from features.ingest.export import learnt_from
 from features.store.backends import open_controls
 from features.store.chosen import add_store, store_of
 from features.store.kept import open_kept
@@ -91,13 +90,8 @@ def _train(given: argparse.Namespace, store: StoreSettings, kept: KeptAnswers) -
 
 def cases_of(pairs: list[Path], store: StoreSettings, kept: KeptAnswers) -> Cases:
     """Of feedback on the answers there are, and of pairs."""
-    learnt = learnt_from(store)
     with open_kept(store) as log:
-        feedback = [
-            event
-            for event in log.events()
-            if event.type in OF_ANSWERS and learnt(event.user_id, event.session_id)
-        ]
+        feedback = [event for event in log.events() if event.type in OF_ANSWERS]
     cases = of_feedback(feedback, [*kept.all().values()])
     read = [pair for path in pairs for pair in read_pairs(path)]
     return cases.joined(of_pairs(read)) if read else cases
