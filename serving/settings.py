@@ -80,5 +80,8 @@ class Settings(Section):
     )
     assistant: AssistantSettings = AssistantSettings()
     pages: bool = Field(default=False, description="Serve the demo shop at /demo.")
+    demo_shoppers: list[str] = Field(
+        [], description="Whose choices and data anybody on /demo may see and change, docs/demo.md."
+    )
     random_seed: int | None = Field(None, description="Seed of exploration; null: from the system.")
     deployments: DeploymentsSettings = DeploymentsSettings()

@@ -135,7 +135,9 @@ def endpoints(
         access=access,
         assistant=settings.assistant,
         late_traces=LateTraces(settings.tracing.slow_s, processors) if processors else None,
+        archived=settings.store.archive is not None,
         demo=settings.pages,
+        demo_shoppers=settings.demo_shoppers,
         max_picture_bytes=None if settings.pictures is None else settings.pictures.max_bytes,
     )
 

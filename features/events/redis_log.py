@@ -29,6 +29,7 @@ from features.events.log import (
 )
 from features.events.ranking_codec import pack, unpack
 from features.events.redis_streams import Kind, RedisStreams, seq_of
+from features.events.sharing import Sharing
 from features.full import told_when_full
 
 _SCAN = 1_000  # entries a round trip when the whole stream is walked
@@ -156,15 +157,20 @@ class RedisEventLog:
         }  # fmt: skip
         # First: who asks again when there was no room must find the sessions still there.
         erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
+        sharing = Sharing(
+            (entry["session_id"], entry["at_s"], entry["user_id"] == user_id)
+            for kind in _KINDS for _, _, entry in self._walk(kind)
+            if entry["user_id"] and entry["session_id"] in sessions
+        )  # fmt: skip
         for kind in _KINDS:
             for seq, entry_id, entry in self._walk(kind):
                 if kind == "event" and seq >= erasure_seq:
                     break
                 if entry.get("type") == ERASURE or entry["at_s"] < from_s:
                     continue  # an earlier one may know more sessions
-                # What a session did before it signed in was done by the same shopper.
-                guest = entry["user_id"] is None and entry["session_id"] in sessions
-                if entry["user_id"] == user_id or guest:
+                user, session = entry["user_id"], entry["session_id"]
+                guest = user is None and session in sessions
+                if user == user_id or (guest and sharing.may_be(session, entry["at_s"])):
                     self._streams.delete(kind, [(seq, entry_id)])
         return erasure_seq
 
@@ -210,14 +216,9 @@ class RedisEventLog:
     def _append_erasure(self, user_id: str, sessions: Sequence[str], since_s: float | None) -> int:
         erasure_id = f"erasure:{uuid.uuid4()}"
         erasure = {
-            "event_id": erasure_id,
-            "type": ERASURE,
-            "user_id": user_id,
-            "session_id": None,
-            "sessions": sessions,
-            "at_s": self._clock(),
-            "since_s": since_s,
-        }
+            "event_id": erasure_id, "type": ERASURE, "user_id": user_id, "session_id": None,
+            "sessions": sessions, "at_s": self._clock(), "since_s": since_s,
+        }  # fmt: skip
         entry: list[float | str | bytes] = [self._clock(), erasure_id, orjson.dumps(erasure)]
         with told_when_full():
             self._append(self._streams.keys("event"), entry)

@@ -26,7 +26,9 @@ from features.events.sqlite_rows import (
     SCHEMA,
     add_missing_columns,
     event_to_row,
+    guests_of,
     row_to_entry,
+    sharing_of,
 )
 from features.sqlite_file import SqliteFile
 
@@ -167,6 +169,7 @@ class SqliteEventLog:
                     (user_id, from_s, user_id, from_s),
                 )
             ]
+            sharing = sharing_of(connection, user_id, sessions)
             # But for an earlier erasure, which may know more sessions.
             no_erasure = f" AND type != '{ERASURE}'"
             for table, time, also in (("events", "at_s", no_erasure), ("rankings", "logged_s", "")):
@@ -175,10 +178,9 @@ class SqliteEventLog:
                     (user_id, from_s),
                 )
                 # What a session did before it signed in was done by the same shopper.
-                connection.executemany(
-                    f"DELETE FROM {table} WHERE session_id = ? AND user_id IS NULL AND {time} >= ?",
-                    [(session_id, from_s) for session_id in sessions],
-                )
+                guests = guests_of(connection, table, time, sessions, from_s)
+                gone = [(seq,) for seq, session, at_s in guests if sharing.may_be(session, at_s)]
+                connection.executemany(f"DELETE FROM {table} WHERE seq = ?", gone)
             now_s, told = self._clock(), (user_id, json.dumps(sessions), since_s)
             cursor = connection.execute(
                 "INSERT INTO events (event_id, type, at_s, user_id, query, value, logged_s) "

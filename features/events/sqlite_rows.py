@@ -5,11 +5,13 @@ Every statement names its columns: the order in which a file has them tells its 
 
 import json
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from features.events.codec import EVENT_FIELDS, FIELD_NAMES, TYPE_PLACE, EventField, event_values
 from features.events.event import BehaviorEvent, EventType
 from features.events.log import ERASURE, Erasure, LogEntry
+from features.events.sharing import Sharing
 
 _SQL_TYPES: dict[type, str] = {EventType: "TEXT", str: "TEXT", int: "INTEGER", float: "REAL"}
 # Of an erasure: the user, the sessions as JSON, and since when.
@@ -73,3 +75,27 @@ def row_to_entry(row: tuple[Any, ...]) -> LogEntry:
     values = list(row)
     values[TYPE_PLACE] = EventType(kind)
     return BehaviorEvent(*values)
+
+
+def sharing_of(connection: sqlite3.Connection, user_id: str, sessions: Collection[str]) -> Sharing:
+    """Whom sessions named, and when: the user, or others."""
+    named = (
+        connection.execute(
+            f"SELECT session_id, {time}, user_id = ? FROM {table} WHERE user_id IS NOT NULL "
+            "AND session_id IN (SELECT value FROM json_each(?))",
+            (user_id, json.dumps([*sessions])),
+        )
+        for table, time in (("events", "at_s"), ("rankings", "logged_s"))
+    )
+    return Sharing((session, at_s, bool(own)) for rows in named for session, at_s, own in rows)
+
+
+def guests_of(
+    connection: sqlite3.Connection, table: str, time: str, sessions: Collection[str], from_s: float
+) -> list[tuple[int, str, float]]:
+    """What sessions did without a user: positions, sessions, times from `from_s` on."""
+    return connection.execute(
+        f"SELECT seq, session_id, {time} FROM {table} WHERE user_id IS NULL AND {time} >= ? "
+        "AND session_id IN (SELECT value FROM json_each(?))",
+        (from_s, json.dumps([*sessions])),
+    ).fetchall()

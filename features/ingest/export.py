@@ -3,19 +3,21 @@ together.
 
     python -m features.ingest.export --state .vitrine/grocery --out build/collected
 
-Ids of shoppers are the pseudonyms that are stored. An erasure reaches the log, not a copy of it:
-delete what you exported when you are done, or name its folder in ingest's `dataset_folders`.
+Ids of shoppers are the pseudonyms that are stored. The folder is noted, and an erasure reaches it
+as long as ingest finds it there; a copy elsewhere it does not reach: delete that when you are done.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalog.item import Item
-from features.controls.choices import Choices
+from features.controls.exports import Exports
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
@@ -24,6 +26,7 @@ from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
 from features.store.backends import open_catalog, open_controls, open_event_log
 from features.store.chosen import add_store, store_of
+from features.store.learnt import learnt_from
 from features.store.settings import StoreSettings
 
 _ROWS = 10_000  # entries read at once
@@ -63,16 +66,6 @@ def collected(store: StoreSettings) -> Dataset:
     )
 
 
-def learnt_from(store: StoreSettings) -> Callable[[str | None, str | None], bool]:
-    """Whether a user and a session may be learnt from, by what they have chosen by now."""
-    controls = open_controls(store)
-    try:
-        choices = Choices(controls).fresh()
-    finally:
-        controls.close()
-    return lambda user_id, session_id: choices.of(user_id, session_id).learnt
-
-
 def _item_row(item: Item) -> dict[str, object]:
     named = {name: getattr(item, name) for name in ITEM_COLUMNS if name != "created_at"}
     return {**named, "created_at": item.created_s}
@@ -90,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
+    with closing(open_controls(store)) as controls:
+        Exports(controls).note(given.out, time.time())  # first: who is erased meanwhile is, there
     dataset = collected(store)
     if dataset.events.empty:
         print(f"{given.store or store.log_path}: the log holds no event to export", file=sys.stderr)

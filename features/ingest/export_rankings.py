@@ -5,7 +5,6 @@ and `item_id`, a row says what was shown, with which propensity, to whom it was 
 came of it.
 """
 
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from features.arrays import FloatArray
 from features.events.log import RankingRecord, every_ranking
 from features.store.backends import open_event_log
+from features.store.learnt import Learnt, everybody
 from features.store.settings import StoreSettings
 
 FILE = "rankings.parquet"
@@ -46,7 +46,7 @@ SCHEMA = pa.schema(
 def write_rankings(
     store: StoreSettings,
     path: Path,
-    learnt: Callable[[str | None, str | None], bool] = lambda user_id, session_id: True,
+    learnt: Learnt = everybody,
 ) -> int:
     """Write every ranking that the log still holds; returns how many these are.
 

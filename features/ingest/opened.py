@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from features.controls.choices import Choices
+from features.controls.exports import Exports
 from features.controls.shops import DEFAULT_SHOP
 from features.events.lease import Lease
 from features.ingest.keeping.erase import Eraser
@@ -32,7 +33,7 @@ def opened(
     online = OnlineFeatures(open_current(store), lease)
     analysis = store.state.resolve() / "analysis-online.db"  # see features/repo.py
     offline = OfflineStore(store.offline_path)
-    eraser = Eraser(offline, settings.dataset_folders, [analysis], archive)
+    eraser = Eraser(offline, settings.dataset_folders, [analysis], archive, Exports(controls))
     try:
         yield Ingest(
             log, held, online, catalog, offline, eraser, settings, lease=lease, shop=shop,

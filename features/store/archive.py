@@ -8,6 +8,7 @@ to it writes it anew: for up to some ten million events a day.
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from features.events.event import BehaviorEvent
 from features.events.log import RankingRecord
 from features.events.ranking_codec import pack, unpack
 from features.store.day_files import DayFiles
+from features.store.erasing import sharing_in
 
 _RANKINGS = pa.schema(
     [
@@ -51,8 +53,8 @@ class Archive:
             files, root = FileSystem.from_uri(url)
         else:
             files, root = LocalFileSystem(), str(Path(url).resolve())
-        self._events = DayFiles(files, root, "event_id")
-        self._rankings = DayFiles(files, f"{root}/rankings", "ranking_id")
+        self._events = DayFiles(files, root, "event_id", "at", float)
+        self._rankings = DayFiles(files, f"{root}/rankings", "ranking_id", "record", _shown_s)
 
     def place(self) -> Place | None:
         """Where to go on with events; None when nothing was archived."""
@@ -111,13 +113,17 @@ class Archive:
     def erase(
         self, user_id: str, session_ids: Collection[str], since_s: float | None = None
     ) -> None:
-        """Leave no row of the user or of the sessions; safe to repeat.
+        """Leave no row of the user, nor of a guest of the sessions that may be this one; safe to
+        repeat.
 
         since_s: only events of this time and later, and rankings of its day and later
         """
         with self.lock:
-            self._events.erase(user_id, session_ids, since_s)
-            self._rankings.erase(user_id, session_ids, since_s)
+            both = self._events, self._rankings
+            told = chain.from_iterable(each.keys() for each in both if session_ids)
+            sharing = sharing_in(told, user_id, session_ids)
+            for each in both:
+                each.erase(user_id, session_ids, sharing, since_s)
 
     def delete(self) -> None:
         """Leave nothing; safe to repeat."""
@@ -128,6 +134,10 @@ class Archive:
         """Drop the days that ended before."""
         self._events.prune(before_s)
         self._rankings.prune(before_s)
+
+
+def _shown_s(record: bytes) -> float:
+    return unpack(record).at_s
 
 
 def _telling(ranking: RankingRecord) -> RankingRecord | None:

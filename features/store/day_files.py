@@ -1,12 +1,16 @@
 """Parquet tables in a folder or in object storage, a file a day, and where their writer is."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+
+from features.events.sharing import Sharing
+from features.store.erasing import Keys, to_erase
 
 _PLACE = "place.json"
 _ROWS = 10_000  # read at once
@@ -15,8 +19,12 @@ _ROWS = 10_000  # read at once
 class DayFiles:
     """The tables under `root`; rows have a `key`, a `user_id` and a `session_id`."""
 
-    def __init__(self, files: FileSystem, root: str, key: str) -> None:
+    def __init__(
+        self, files: FileSystem, root: str, key: str, timed: str, at_s: Callable[[Any], float]
+    ) -> None:
+        """timed: a column by whose values `at_s` tells when something was, unix seconds."""
         self._files, self._root, self._key = files, root, key
+        self._timed, self._at_s = timed, at_s
 
     def place(self) -> bytes | None:
         """What `put_place` was given last; None: nothing."""
@@ -49,22 +57,22 @@ class DayFiles:
                 yield from pq.ParquetFile(file).iter_batches(_ROWS)
 
     def erase(
-        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+        self,
+        user_id: str,
+        session_ids: Collection[str],
+        sharing: Sharing,
+        since_s: float | None = None,
     ) -> None:
-        """Leave no row of the user or of the sessions; safe to repeat.
+        """Leave no row of the user, and none of a guest of the sessions that may be this one; safe
+        to repeat.
 
-        since_s: only in the days from then on, of which an `at` says more where rows have one
+        sharing: whom the sessions named; since_s: only in the days from then on, of which an `at`
+        says more where rows have one
         """
-        columns = {"user_id": [user_id], "session_id": sorted(session_ids)}
         for day in self._days():
             if since_s is not None and day < _day(since_s):
                 continue
-            keys = self._read(day, list(columns))
-            gone = pa.array([False] * keys.num_rows)
-            for column, ids in columns.items():
-                values = pa.array(ids, pa.string())
-                found = pc.is_in(keys[column].cast(pa.string()), value_set=values)
-                gone = pc.or_(gone, found)
+            gone = to_erase(self._keys(day), user_id, session_ids, sharing)
             rows = self._read(day) if pc.any(gone).as_py() else None
             if rows is not None and since_s is not None and "at" in rows.column_names:
                 gone = pc.and_(gone, pc.greater_equal(rows["at"], since_s))
@@ -81,6 +89,18 @@ class DayFiles:
         """Delete all tables, and where their writer is; safe to repeat."""
         if self._files.get_file_info(self._root).type is not FileType.NotFound:
             self._files.delete_dir(self._root)
+
+    def keys(self) -> Iterator[Keys]:
+        """Whose the rows are, day by day."""
+        return map(self._keys, self._days())
+
+    def _keys(self, day: str) -> Keys:
+        def times(places: pa.Array) -> Iterable[float]:
+            told = self._read(day, [self._timed])[self._timed]
+            return map(self._at_s, told.take(places).to_pylist())
+
+        keys = self._read(day, ["user_id", "session_id"])
+        return Keys(keys["user_id"], keys["session_id"], times)
 
     def _days(self) -> list[str]:
         selector = FileSelector(self._root, allow_not_found=True)

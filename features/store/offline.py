@@ -169,9 +169,14 @@ def erase_rows(
         name, least = since
         times = pq.read_table(path, columns=[name])[name].combine_chunks()
         to_erase = pc.and_(to_erase, pc.greater_equal(times, least))
-    if not pc.any(to_erase).as_py():
+    return drop_rows(path, to_erase)
+
+
+def drop_rows(path: Path, gone: pa.Array) -> bool:
+    """Rewrite a Parquet file without the rows of which `gone` is true; True if there was any."""
+    if not pc.any(gone).as_py():
         return False
-    _replace(pq.read_table(path).filter(pc.invert(to_erase)), path)
+    _replace(pq.read_table(path).filter(pc.invert(gone)), path)
     return True
 
 

@@ -12,7 +12,7 @@ export class Problem extends Error {
 export class Api {
   key = ""; // in memory only: it is gone with the page
 
-  /** {body, ms, stages}: the answer, the time until it was here, and Server-Timing. */
+  /** {body, text, ms, stages}: the answer, the time until it was here, and Server-Timing. */
   async call(method, path, content, signal) {
     const startedMs = performance.now();
     let response;
@@ -38,7 +38,7 @@ export class Api {
     const ms = performance.now() - startedMs;
     const body = parsed(text);
     if (!response.ok) throw refusal(response, body);
-    return { body, ms, stages: stages(response.headers.get("server-timing") ?? "") };
+    return { body, text, ms, stages: stages(response.headers.get("server-timing") ?? "") };
   }
 }
 

@@ -28,11 +28,13 @@ export class Behavior {
     this.#told.clear();
   }
 
-  /** Tell one event; when this returns, it is on the server's disk. */
+  /** Tell one event; when this returns, it is on the server's disk. false: the shopper objects, and it is not kept. */
   async tell(type, fields, signal) {
     const { body } = await this.#api.call("POST", "v1/events", { events: [this.#event(type, fields)] }, signal);
     const [rejected] = body.rejected;
+    if (rejected?.code === "objected") return false;
     if (rejected) throw new Problem("Event refused", rejected.detail, rejected.code);
+    return true;
   }
 
   /** Tell an impression once `card` is in view; `shown` = {item_id, ranking_id, position}. */

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { money } from "./items.js";
+import { t } from "./language.js";
 
 const MOST = 8; // values of one row
 const MOST_LEVELS = 3;
@@ -14,13 +15,13 @@ export function facets({ facets: counts, prices, total }, filters, currency, onC
   const brands = Object.entries(counts?.brand ?? {}).filter(([, n]) => n < total); // what all have narrows nothing
   return [
     ...categories(counts?.category ?? {}, category, total, within),
-    group("Brand", [
+    group(t("Brand"), [
       brand ? chip("brand", brand, brand, null, true, () => onChange({ ...filters, brand: undefined })) : null,
       ...(brand ? [] : brands.slice(0, MOST)).map(([name, n]) =>
         chip("brand", name, name, n, false, () => onChange({ ...filters, brand: name })),
       ),
     ]),
-    group("Price", price(prices, filters, prices?.currency ?? currency, onChange)),
+    group(t("Price"), price(prices, filters, prices?.currency ?? currency, onChange)),
   ].filter(Boolean);
 }
 
@@ -38,14 +39,14 @@ function categories(counts, chosen, total, within) {
     if (!inside.length) break;
     const [leading, most] = inside[0];
     if (most < total || inside.length > 1) {
-      const label = rows.length || path.length ? `In ${leaf(at)}` : "Category";
+      const label = rows.length || path.length ? t("In {category}", { category: leaf(at) }) : t("Category");
       rows.push(group(label, inside.slice(0, MOST).map(([name, n]) =>
         chip("category", name, leaf(name), n, false, () => within(name)))));
     }
     if (most < LEADS * total) break;
     at = leading;
   }
-  return [group("Category", steps), ...rows];
+  return [group(t("Category"), steps), ...rows];
 }
 
 /** The categories one level below `path`, most frequent first. */
@@ -86,14 +87,15 @@ function price(prices, filters, currency, onChange) {
     ...buttons,
     el(
       "span", { class: "range" },
-      field("min_price", "Lowest price", least, prices?.min), " to ", field("max_price", "Highest price", most, prices?.max),
+      field("min_price", t("Lowest price"), least, prices?.min), t(" to "), field("max_price", t("Highest price"), most, prices?.max),
     ),
   ];
 }
 
 function words(least, most, currency) {
-  if (least === undefined) return `up to ${money(most, currency)}`;
-  return most === undefined ? `${money(least, currency)} or more` : `${money(least, currency)} to ${money(most, currency)}`;
+  if (least === undefined) return t("up to {most}", { most: money(most, currency) });
+  const range = { least: money(least, currency), most: money(most, currency) };
+  return most === undefined ? t("{least} or more", range) : t("{least} to {most}", range);
 }
 
 function chip(facet, value, label, n, pressed, onClick) {

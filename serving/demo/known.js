@@ -1,18 +1,22 @@
-// The side panel: what the ranker knows of the shopper.
+// The side panel: what the ranker reads of the shopper, for those who keep the shop.
 
 import { bar, el } from "./dom.js";
+import { counted, language, t } from "./language.js";
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => `${Math.round(100 * share)} %`;
 
-/** The panel's content for a UserFeatures document; `titles` gives an item's title. */
-export function known(features, titles) {
+/**
+ * The panel's content for a UserFeatures document; `titles` gives an item's title. `told`: what the shopper
+ * cares for stands above already.
+ */
+export function known(features, titles, told) {
   if (!features.known) {
-    return [el("p", { class: "quiet" }, "Nothing yet. This shopper is new; one click changes that.")];
+    return [el("p", { class: "quiet" }, t("Nothing yet. This shopper is new; one click changes that."))];
   }
   return [
     el("dl", { class: "numbers" }, ...numbers(features)),
-    ...block("Interest by category", shares(leaves(features.categories))),
-    ...block("Interest by brand", shares(Object.entries(features.brands).slice(0, 5))),
+    ...(told ? [] : block("Interest by category", shares(leaves(features.categories)))),
+    ...(told ? [] : block("Interest by brand", shares(Object.entries(features.brands).slice(0, 5)))),
     ...block("Latest items", lines(features.recent_items.slice(0, 6).map(titles))),
     ...block("Bought most", lines(features.bought_items.slice(0, 5).map(titles))),
     ...block("Searched for", lines(features.queries.slice(0, 5))),
@@ -22,14 +26,14 @@ export function known(features, titles) {
 function numbers(features) {
   const counts = Object.entries(features.counts).filter(([kind]) => kind !== "impression");
   const entries = [
-    ["Interactions", String(features.interactions)],
-    ...counts.map(([kind, n]) => [kind.replaceAll("_", " "), String(n)]),
+    ["Interactions", features.interactions.toLocaleString(language)],
+    ...counts.map(([kind, n]) => [kind.replaceAll("_", " "), n.toLocaleString(language)]),
     ["typical price", features.typical_price?.toFixed(2)],
-    ["last event", features.age_s === null ? undefined : age(features.age_s)],
+    ["last event", features.age_s === null ? undefined : ago(features.age_s)],
   ];
   return entries
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+    .map(([name, value]) => el("div", {}, el("dt", {}, t(name)), el("dd", {}, value)));
 }
 
 /** The deepest categories only: their parents say the same again. */
@@ -58,12 +62,14 @@ function lines(texts) {
   return texts.length ? el("ol", { class: "lines" }, ...texts.map((text) => el("li", {}, text))) : null;
 }
 
-function block(title, content) {
-  return content ? [el("h3", {}, title), content] : [];
+export function block(title, content) {
+  return content ? [el("h3", {}, t(title)), content] : [];
 }
 
-function age(seconds) {
-  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+/** How long ago something was, in words. */
+export function ago(seconds) {
+  if (seconds < 90) return counted(Math.max(0, Math.round(seconds)), "{n} s ago", "{n} s ago");
+  if (seconds < 5400) return counted(Math.round(seconds / 60), "{n} min ago", "{n} min ago");
+  if (seconds < 172_800) return counted(Math.round(seconds / 3600), "{n} h ago", "{n} h ago");
+  return counted(Math.round(seconds / 86_400), "{n} day ago", "{n} days ago");
 }

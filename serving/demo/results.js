@@ -3,12 +3,18 @@
 import { Card } from "./card.js";
 import { el } from "./dom.js";
 import { facets } from "./facets.js";
+import { counted, t } from "./language.js";
 import { Shelf } from "./shelf.js";
 
 const PAGE = 12;
 const MOST = 200; // of one answer
 const COUNTED = 1000; // when so many are found, there may be more
 const FACETS = ["category", "brand", "price"];
+// By whether filters are on, and by whether the shop was browsed.
+const NOTHING = [
+  ["Sorry, there is nothing for “{query}”.", "Sorry, there is nothing in the shop."],
+  ["Nothing for “{query}” passes these filters.", "Nothing in the shop passes these filters."],
+];
 const $ = (id) => document.getElementById(id);
 
 export class Results {
@@ -66,7 +72,7 @@ export class Results {
   #empty() {
     this.#shelf.clear();
     this.#cursor = null;
-    $("found-title").textContent = this.#asked ? title(this.#asked) : "Results";
+    $("found-title").textContent = this.#asked ? title(this.#asked) : t("Results");
     $("found-count").textContent = "";
     $("more").hidden = true;
     $("nothing").hidden = true;
@@ -129,17 +135,16 @@ export class Results {
     const { query, filters } = this.#asked;
     const narrowed = Object.values(filters).some((value) => value !== undefined);
     const nearest = suggestions ?? [];
-    const what = query ? `for “${query}”` : "in the shop";
-    const way = narrowed
-      ? el("button", { type: "button" }, "Remove the filters")
-      : el("button", { type: "button" }, "Browse all products");
+        const way = narrowed
+      ? el("button", { type: "button" }, t("Remove the filters"))
+      : el("button", { type: "button" }, t("Browse all products"));
     way.addEventListener("click", () => {
       if (!narrowed) $("query").value = "";
       this.#change(narrowed ? { filters: {} } : { query: "" });
     });
     $("nothing").replaceChildren(
-      el("p", {}, narrowed ? `Nothing ${what} passes these filters.` : `Sorry, there is nothing ${what}.`),
-      el("p", { class: "quiet" }, nearest.length ? "This comes nearest:" : "Other words may find it."),
+      el("p", {}, t(NOTHING[Number(narrowed)][Number(!query)], { query })),
+      el("p", { class: "quiet" }, t(nearest.length ? "This comes nearest:" : "Other words may find it.")),
       el("ol", { class: "cards nearest" }, ...nearest.map(({ item_id: itemId }) => this.#offer(itemId))),
       way,
     );
@@ -153,14 +158,14 @@ export class Results {
 }
 
 function title({ query, filters: { category, brand } }) {
-  if (query) return `Results for “${query}”`;
-  return category?.split(" > ").at(-1) ?? brand ?? "All products";
+  if (query) return t("Results for “{query}”", { query });
+  return category?.split(" > ").at(-1) ?? brand ?? t("All products");
 }
 
 function count({ total, items }, { query, sort }) {
-  if (!items.length) return "Nothing found";
-  const products = total === 1 ? "1 product" : `${total.toLocaleString()} products`;
-  const found = query && total >= COUNTED ? `${products} or more` : products;
+  if (!items.length) return t("Nothing found");
+  const products = counted(total, "{n} product", "{n} products");
+  const found = query && total >= COUNTED ? t("{products} or more", { products }) : products;
   // Another order would lead with what hardly matches.
-  return query && sort !== "relevance" ? `${found}; in this order only those that match well` : found;
+  return query && sort !== "relevance" ? t("{found}; in this order only those that match well", { found }) : found;
 }

@@ -2,6 +2,7 @@
 
 import { Card } from "./card.js";
 import { el, hidden } from "./dom.js";
+import { t } from "./language.js";
 import { timeline } from "./timing.js";
 import { REASONS, ROUTES, UNRANKED } from "./words.js";
 
@@ -20,7 +21,7 @@ export class Shelf {
   #list = el("ol", { class: "cards" });
 
   /** `nothing` is said of an empty answer; null: somebody else says it. `tells`: who ranked, and how fast. */
-  constructor(section, items, behavior, onEvent, nothing = "Nothing was found.", tells = true) {
+  constructor(section, items, behavior, onEvent, nothing = t("Nothing was found."), tells = true) {
     this.#section = section;
     this.#items = items;
     this.#behavior = behavior;
@@ -111,11 +112,11 @@ export class Shelf {
 }
 
 /** What the cards of an answer have in common. */
-function about({ body }) {
+function about({ body, stranger }) {
   const parts = body.items.flatMap(({ explanation }) =>
     Object.values(explanation?.contributions ?? explanation?.parts ?? {}).map(Math.abs),
   );
-  return { rankingId: body.ranking_id, scale: Math.max(1e-6, ...parts) };
+  return { rankingId: body.ranking_id, scale: Math.max(1e-6, ...parts), stranger };
 }
 
 /** Who ranked, with which version, in what time. */
@@ -128,12 +129,13 @@ function meta(answer, open) {
       el("span", { class: "badge" }, code),
       " ",
       el("span", {}, words(route, reason)),
-      version ? el("span", { class: "version" }, hidden(", "), `version ${version}`) : null,
+      version ? el("span", { class: "version" }, hidden(", "), t("version {version}", { version })) : null,
     ),
     timeline(answer, open),
   ];
 }
 
 function words(route, reason) {
-  return UNRANKED[reason] ?? [ROUTES[route] ?? route, REASONS[reason] ?? reason].filter(Boolean).join(": ");
+  if (UNRANKED[reason]) return t(UNRANKED[reason]);
+  return [ROUTES[route] ?? route, REASONS[reason] ?? reason].filter(Boolean).map((each) => t(each)).join(t(": "));
 }

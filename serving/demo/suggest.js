@@ -1,6 +1,7 @@
 // The search box: what may be meant is offered while somebody types (an ARIA combobox).
 
 import { el } from "./dom.js";
+import { t } from "./language.js";
 import { KINDS } from "./words.js";
 
 const WAIT_MS = 120; // after the last key
@@ -82,7 +83,7 @@ export class SearchBox {
     if (!suggestions.length) return this.close();
     this.#offered = suggestions;
     const read = corrected ?? typed;
-    this.#note.replaceChildren(...(corrected ? ["Suggestions for ", el("b", {}, corrected)] : []));
+    this.#note.replaceChildren(...(corrected ? [t("Suggestions for"), " ", el("b", {}, corrected)] : []));
     this.#note.hidden = !corrected;
     this.#list.replaceChildren(...suggestions.map((each, n) => option(each, n, read)));
     this.#popup.hidden = false;
@@ -133,7 +134,7 @@ function option({ text, kind, category }, n, typed) {
     "li", { role: "option", id: `suggestion-${n}`, "data-kind": kind, "aria-selected": "false" },
     el("span", { class: "text" }, ...emphasised(text, typed)),
     " ",
-    el("span", { class: "kind" }, above ? `${KINDS[kind]} in ${above}` : KINDS[kind]),
+    el("span", { class: "kind" }, above ? t("{kind} in {above}", { kind: t(KINDS[kind]), above }) : t(KINDS[kind])),
   );
 }
 

@@ -1,6 +1,7 @@
 // Where the time of one answer went.
 
 import { duration, el } from "./dom.js";
+import { t } from "./language.js";
 import { STAGES } from "./words.js";
 
 /** The time of an answer as parts that add up to it, ms by name. */
@@ -33,8 +34,8 @@ export function timeline({ stages, ms }, open) {
     piece.style.flexGrow = spent;
     bar.append(piece);
     const swatch = el("span", { class: "swatch", "data-stage": name, "aria-hidden": "true" });
-    legend.append(el("li", {}, swatch, `${STAGES[name]} `, el("b", {}, duration(spent))));
+    legend.append(el("li", {}, swatch, `${t(STAGES[name])} `, el("b", {}, duration(spent))));
   }
-  const summary = el("summary", {}, bar, el("span", {}, "Answered in ", el("b", {}, duration(ms))));
+  const summary = el("summary", {}, bar, el("span", {}, t("Answered in"), " ", el("b", {}, duration(ms))));
   return el("details", { class: "timing", open }, summary, legend);
 }

@@ -1,4 +1,6 @@
-// Names and numbers of the API in plain words.
+// Names and numbers of the API in plain words; `t` says them in the page's language.
+
+import { t } from "./language.js";
 
 export const ROUTES = {
   model: "Ranked by the model",
@@ -14,6 +16,7 @@ export const REASONS = {
   bad_model_output: "the model gave scores that cannot be used",
   features_unavailable: "the feature store does not answer",
   shortlist: "time was short, so the best by rules only",
+  not_personal: "nothing of the shopper was used",
 };
 
 // Where there was nothing to rank by.
@@ -75,7 +78,7 @@ export const STAGES = {
 };
 
 export function part(name) {
-  return PARTS[name] ?? name.replaceAll("_", " ");
+  return t(PARTS[name] ?? name.replaceAll("_", " "));
 }
 
 const SHELVES = {
@@ -84,12 +87,12 @@ const SHELVES = {
 };
 
 const BECAUSE = {
-  bought: (title) => `Because you bought ${title}`,
-  cart: (title) => `Because you put ${title} into the cart`,
-  viewed: (title) => `Because you looked at ${title}`,
+  bought: "Because you bought {title}",
+  cart: "Because you put {title} into the cart",
+  viewed: "Because you looked at {title}",
 };
 
 /** What stands above a shelf; a key that has no words stands there itself. Of no page: for the shopper. */
 export function shelfTitle({ title = "for_you", because }) {
-  return because ? BECAUSE[because.kind](because.title) : (SHELVES[title] ?? title);
+  return because ? t(BECAUSE[because.kind], { title: because.title }) : t(SHELVES[title] ?? title);
 }

@@ -5,7 +5,7 @@ body is never parsed, and JSON is read once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -24,6 +24,7 @@ from serving.http.pages import add_console, add_docs, add_pages, add_snippet
 from serving.http.pictures.routes import add_pictures
 from serving.http.receiving import BodyLimits
 from serving.http.rights.data import DataRoutes
+from serving.http.rights.demo import DemoRights, DemoShoppers
 from serving.http.rights.preferences import Preferences
 from serving.http.rights.routes import PreferenceRoutes
 from serving.http.routes.events import EventRoutes
@@ -66,7 +67,9 @@ class Endpoints:
     about: Callable[[], About] = About  # of the ranker's version in use; blocks
     late_traces: LateTraces | None = None
     max_picture_bytes: int | None = None  # None: nobody looks at pictures
+    archived: bool = False  # whether there is an archive beside the log
     demo: bool = False  # whether there is a demo shop
+    demo_shoppers: Collection[str] = ()  # that it may act for, beside those that it makes
 
 
 def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
@@ -108,8 +111,9 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_merge(app, endpoints.shops, endpoints.keys, endpoints.clock)
     add_erasure(app, endpoints.shops, endpoints.keys)
     preferences = Preferences(endpoints.clock)
-    PreferenceRoutes(endpoints.shops, preferences).add_to(app, endpoints.keys)
-    data = DataRoutes(endpoints.shops, endpoints.status, preferences)
+    choosing = PreferenceRoutes(endpoints.shops, preferences)
+    choosing.add_to(app, endpoints.keys)
+    data = DataRoutes(endpoints.shops, endpoints.status, preferences, endpoints.archived)
     data.add_to(app, endpoints.keys)
     add_user_features(app, endpoints.shops, endpoints.status, endpoints.keys)
     add_experiments(app, endpoints.shops, endpoints.status, endpoints.keys)
@@ -122,6 +126,8 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     add_home(app, endpoints.demo)
     add_snippet(app)
     if endpoints.demo:
+        shoppers = DemoShoppers(endpoints.shops, endpoints.demo_shoppers)
+        DemoRights(shoppers, choosing, data).add_to(app, endpoints.keys)
         add_pages(app, endpoints.shops, endpoints.keys)
     if endpoints.assistant.enabled:
         # Imported here: the protocol is 19 MiB that only those pay who ask for it.

@@ -7,8 +7,8 @@ from serving.local.machine import free_port, free_window
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
 # defaults. HAProxy can repeat only a request that it has whole. A replica takes four more than the
-# six that its admission works on, so that a turn goes to the shop whose it is; with 48, more answers
-# were late than in time at twice the capacity (docs/bench.md). Beyond it a request waits in HAProxy,
+# six that its admission works on, so that a turn goes to the shop whose it is; with 48 a third of
+# the answers were late at twice the capacity (docs/bench.md). Beyond it a request waits in HAProxy,
 # where it costs the event loop of a replica nothing, and a quarter of a second at most, so that it
 # is still answered within its budget. One that waits longer is refused in the words of our
 # API, not in Serve's (a plain 500). The header says when the request came, and

@@ -24,6 +24,7 @@ from serving.telemetry.settings import LogSettings
 
 DEV_KEY = "dev"
 ALERTS_FILE = "alerts.json"
+_PUBLIC_DATA = ("grocery", "simulated")
 LAYOUT = 1  # raised when a state folder of an older version cannot be served any more
 
 
@@ -139,6 +140,12 @@ def alerts_of(folder: Path) -> AlertSettings:
         raise StateFolderError(f"{path}: {first_problem(error)}") from None
 
 
+def demo_shoppers_of(folder: Path) -> list[str]:
+    """Of public data the shopper of the printed lines; of a shop's own data nobody."""
+    done = prepared(folder)
+    return [done.sample.user_id] if done is not None and done.data in _PUBLIC_DATA else []
+
+
 def settings_for(
     folder: Path,
     tokenizer: Path,
@@ -179,6 +186,7 @@ def settings_for(
         logs=LogSettings(folder=folder / "logs"),
         assistant=AssistantSettings(enabled=assistant),
         pages=True,
+        demo_shoppers=demo_shoppers_of(folder),
         # One ingress replica has nobody to batch with.
         pipeline=PipelineSettings(ranker="ingress" if replicas == 1 else "deployment"),
         pictures=pictures,

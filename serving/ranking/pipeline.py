@@ -236,7 +236,7 @@ class RankingPipeline:
                 resolved.context, resolved.assignment, resolved.candidates, resolved.features,
                 scores, ordered.values, ordered.order, ordered.propensity, ordered.notes, route,
                 reason, resolved.exclusion, {}, ordered.teams, resolved.stages.model_s,
-                resolved.because, ordered.floors,
+                resolved.because, ordered.floors, ordered.owed,
             )  # fmt: skip
 
     def _knows_enough(self, context: Context, source: Source, evidence: Evidence) -> bool:

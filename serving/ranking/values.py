@@ -220,6 +220,7 @@ class Slate:
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
     floors: what each floor of exposure did that the candidates have an item of
+    owed: float32 (n,), what floors of exposure lifted candidates by, in spreads; None: by nothing
     told: candidate index -> reasons and contributions; {} where nobody asked
     """
 
@@ -240,6 +241,7 @@ class Slate:
     model_s: float | None = None
     reminder: Because | None = None
     floors: tuple[Held, ...] = ()
+    owed: FloatArray | None = None
     told: Mapping[int, Told] = field(default_factory=dict)
 
     @property

@@ -43,6 +43,10 @@ class Pseudonyms:
         told = f"erasure:{pseudonym}:{at_ms}".encode()
         return hmac.new(self._secret, told, hashlib.sha256).hexdigest()[:32]
 
+    def demo_mark(self, name: str) -> str:
+        """By which a shopper's id is known as one that the demo shop made, 16 hex digits."""
+        return hmac.new(self._secret, f"demo:{name}".encode(), hashlib.sha256).hexdigest()[:16]
+
     def _of(self, kind: str, raw: str | None) -> str | None:
         if raw is None:
             return None

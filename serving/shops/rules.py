@@ -240,7 +240,7 @@ class Rules(Rule):
 # ranking.
 _OF_THE_SHOP = (
     "synonyms", "one_way", "experiments", "holdout", "placements", "pages", "alerts", "ranker",
-    "objective",
+    "objective", "rights",
 )  # fmt: skip
 
 

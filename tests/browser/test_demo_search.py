@@ -285,7 +285,9 @@ def test_the_reasons_of_an_answer_are_shown_as_they_are(window: Window) -> None:
         answer = route.fetch()
         body = answer.json()
         body["items"][0]["explanation"]["reasons"] = ["the shop puts it here: own brand first"]
-        body["items"][1]["explanation"]["reasons"] = ["you bought it 4 times, last 12 days ago"]
+        body["items"][1]["explanation"]["reasons"] = [
+            "you bought it 4 times, the last time 12 days ago"
+        ]
         route.fulfill(response=answer, json=body)
 
     window.page.route("**/v1/search", ruled)

@@ -187,10 +187,11 @@ class Service:
         ranker: RankerClient | None = None,
         others: Sequence[Shop] = (),
         pictures: ShopPictures | None = None,
+        demo: Sequence[str] | None = None,
         **sections: Any,
     ) -> None:
         """ranker: a real one, instead of `self.scorer`; others: shops beside `self.shop`; pictures:
-        None: nobody looks at any."""
+        None: nobody looks at any; demo: whom the demo shop acts for; None: there is none."""
         settings = settings_of(tokenizer, **sections)
         words = Tokenizer(tokenizer)
         self.items = groceries(words, prices=settings.store.prices)
@@ -245,6 +246,8 @@ class Service:
                 assistant=settings.assistant,
                 clock=clock,
                 late_traces=late_traces,
+                demo=demo is not None,
+                demo_shoppers=demo or (),
             )
         )
 

@@ -32,6 +32,7 @@ from features.events.nats.progress import Progress, last_progress, progress_of
 from features.events.nats.settings import NatsSettings
 from features.events.nats.streams import Entry, NatsStreams, Stored, TakenError
 from features.events.ranking_codec import pack, unpack
+from features.events.sharing import Sharing
 
 
 class NatsEventLog:
@@ -125,16 +126,28 @@ class NatsEventLog:
         }
         # First: who asks again when there was no room must find the sessions still there.
         erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
+        found: list[tuple[Kind, Stored, str]] = [
+            (kind, stored, session_id)
+            for kind in STREAMS for session_id in sessions
+            for stored in self._of(kind, ANY, session_id)
+        ]  # fmt: skip
+        sharing = Sharing(
+            (session_id, _at_s(kind, stored), user == user_id)
+            for kind, stored, session_id in found if (user := _user_of(kind, stored)) is not None
+        )  # fmt: skip
         for kind, stream in STREAMS.items():
-            found = list(self._of(kind, user_id))
+            gone = list(self._of(kind, user_id))
             # What a session did before it signed in was done by the same shopper.
-            for session_id in sessions:
-                found += self._of(kind, None, session_id)
+            gone += [
+                stored for of_kind, stored, session_id in found
+                if of_kind == kind and _user_of(kind, stored) is None
+                and sharing.may_be(session_id, _at_s(kind, stored))
+            ]  # fmt: skip
             self._streams.erase(
                 stream,
                 [
                     each.seq
-                    for each in found
+                    for each in gone
                     if _at_s(kind, each) >= from_s and (kind == "ranking" or each.seq < erasure_seq)
                 ],
             )
@@ -207,6 +220,13 @@ def _at_s(kind: Kind, stored: Stored) -> float:
         return unpack(stored.content).at_s
     at_s: float = orjson.loads(stored.content)["at_s"]
     return at_s
+
+
+def _user_of(kind: Kind, stored: Stored) -> str | None:
+    if kind == "ranking":
+        return unpack(stored.content).user_id
+    user_id: str | None = orjson.loads(stored.content)["user_id"]
+    return user_id
 
 
 def _session_of(kind: Kind, stored: Stored, from_s: float) -> str | None:

@@ -1,17 +1,24 @@
 """Forgetting a shopper in everything that was written besides the log and the online store."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.controls.exports import Exports
 from features.definitions import SESSION_VIEW, USER_VIEW
 from features.store.archive import Archive
-from features.store.offline import OfflineStore, erase_rows
+from features.store.erasing import Keys, sharing_in, to_erase
+from features.store.offline import OfflineStore, drop_rows
 from features.store.online_rows import SqliteRows
 from features.store.settings import PROJECT
 
 
 class Eraser:
-    """Erases in the offline store, the archive, imported data sets and a data scientist's copy."""
+    """Erases in the offline store, the archive, imported and exported data sets, and a data
+    scientist's copy."""
 
     def __init__(
         self,
@@ -19,8 +26,9 @@ class Eraser:
         dataset_folders: Collection[Path] = (),
         copies: Collection[Path] = (),
         archive: Archive | None = None,
+        exports: Exports | None = None,
     ) -> None:
-        self._offline = offline
+        self._offline, self._exports = offline, exports
         self._dataset_folders = dataset_folders
         self._copies = copies
         self._archive = archive
@@ -37,6 +45,8 @@ class Eraser:
             self._archive.erase(user_id, session_ids, since_s)
         for folder in self._dataset_folders if since_s is None else ():
             erase_in_dataset(folder, user_id, session_ids)
+        for folder in self._exports.folders() if self._exports is not None else ():
+            erase_in_dataset(folder, user_id, session_ids, since_s)
         for path in self._copies:
             if path.is_file():
                 copy = SqliteRows(path, PROJECT)
@@ -46,10 +56,23 @@ class Eraser:
                 copy.close()
 
 
-def erase_in_dataset(folder: Path, user_id: str, session_ids: Collection[str]) -> None:
-    """Rewrite the events of an imported data set (its Parquet form) without the shopper."""
-    path = folder / "events.parquet"
-    if path.is_file():
-        erase_rows(path, "user_id", {user_id})
-        if session_ids and path.is_file():
-            erase_rows(path, "session_id", set(session_ids))
+def erase_in_dataset(
+    folder: Path, user_id: str, session_ids: Collection[str], since_s: float | None = None
+) -> None:
+    """Rewrite the events and rankings of a data set (its Parquet form) without the shopper.
+
+    since_s: only what was done from then on
+    """
+    for path in (folder / "events.parquet", folder / "rankings.parquet"):
+        if path.is_file():
+            rows = pq.read_table(path, columns=["user_id", "session_id", "at"])
+            keys = Keys(rows["user_id"], rows["session_id"], _at(rows))
+            sharing = sharing_in([keys], user_id, session_ids)
+            gone = to_erase(keys, user_id, session_ids, sharing)
+            if since_s is not None:
+                gone = pc.and_(gone, pc.greater_equal(rows["at"].combine_chunks(), since_s))
+            drop_rows(path, gone)
+
+
+def _at(rows: pa.Table) -> Callable[[pa.Array], list[float]]:
+    return lambda places: rows["at"].take(places).to_pylist()

@@ -8,6 +8,7 @@ from features.behavior.state import BehaviorState
 from features.catalog.item import ItemFacts
 from features.events.event import MAX_AHEAD_S, BehaviorEvent
 from features.events.log import EventLog
+from features.events.sharing import Sharing
 from features.store.offline import OfflineStore
 
 _WALKED = 1_000  # entries read at once
@@ -40,14 +41,16 @@ class Past(NamedTuple):
             after = before.applied_seq
         else:
             after = _first_since(log, known.first_s - MAX_AHEAD_S, seq)
-        sessions = {
-            event.session_id
+        sharing = Sharing(
+            (event.session_id, event.at_s, event.user_id == user_id)
             for _, event in _events(log, after, seq)
-            if event.user_id == user_id and event.session_id
-        }
+            if event.user_id and event.session_id
+        )
         for at, event in _events(log, after, seq):
             # A session's, too, from before it signed in.
-            if event.user_id == user_id or (event.user_id is None and event.session_id in sessions):
+            session = event.session_id
+            guest = event.user_id is None and session and sharing.surely(session, event.at_s)
+            if event.user_id == user_id or guest:
                 fold.apply(event, at)
         state = fold.users.get(user_id)
         if state is None:

@@ -1,14 +1,14 @@
 """A shopper's copy, what became of an erasure, and who looked at shoppers' data."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Query, Response
 from starlette.responses import StreamingResponse
 
-from serving.http.access.auth import Keyring, Scope
+from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response
 from serving.http.dependencies import PathId, Scoped
 from serving.http.openapi import gives
@@ -40,8 +40,12 @@ _LINES = {
 class DataRoutes:
     """The endpoints."""
 
-    def __init__(self, shops: Shops, status: Status, preferences: Preferences) -> None:
+    def __init__(
+        self, shops: Shops, status: Status, preferences: Preferences, archived: bool = False
+    ) -> None:
+        """archived: the installation has an archive, which copies leave out."""
         self._shops, self._status, self._preferences = shops, status, preferences
+        self._archived = archived
 
     def add_to(self, app: FastAPI, keys: Keyring) -> None:
         """Register them: a copy needs the scope `shoppers`, all else `admin`."""
@@ -61,16 +65,11 @@ class DataRoutes:
             """A copy of all that is kept of a shopper, as JSON lines or CSV.
 
             Preferences and features, then events, rankings and arms of experiments, and a line
-            of the kind `end`. A stream that broke off goes on behind the `cursor` of its last line.
+            of the kind `end`, with what is kept elsewhere (`left_out`). A stream that broke off
+            goes on behind the `cursor` of its last line.
             """
-            shop = self._shops.of(caller.shop)
-            part, seq = export.begun(cursor)
-            await shop.audit.note(caller.name, Access.EXPORT)
-            first = [] if cursor else await self._known(shop, user_id)
-            pseudonym = shop.pseudonyms.user(user_id)
-            assert pseudonym is not None
             written = export.Form(form)
-            lines = _streamed(shop, pseudonym, written, part, seq, first)
+            lines = await self.copy(caller, user_id, written, cursor)
             return StreamingResponse(lines, media_type=written.media)
 
         @app.get("/v1/erasures/{receipt}", openapi_extra=gives(ErasureOut))
@@ -112,6 +111,19 @@ class DataRoutes:
             entries = await shop.audit.of(asked)
             return json_response({"day": asked.isoformat(), "entries": entries})
 
+    async def copy(
+        self, caller: Caller, user_id: str, form: export.Form, cursor: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """A shopper's copy from a cursor on, and a note of it in the audit log."""
+        shop = self._shops.of(caller.shop)
+        part, seq = export.begun(cursor)
+        await shop.audit.note(caller.name, Access.EXPORT)
+        first = [] if cursor else await self._known(shop, user_id)
+        pseudonym = shop.pseudonyms.user(user_id)
+        assert pseudonym is not None
+        found = export.pages(shop.log, pseudonym, part, seq, self._archived)
+        return _streamed(found, form, first)
+
     async def _known(self, shop: Shop, user_id: str) -> list[dict[str, Any]]:
         whose = Whose(shop.pseudonyms.user(user_id), None)
         return [
@@ -121,10 +133,9 @@ class DataRoutes:
 
 
 async def _streamed(
-    shop: Shop, pseudonym: str, form: export.Form, part: str, seq: int, first: list[dict[str, Any]]
+    found: Iterator[list[dict[str, Any]]], form: export.Form, first: list[dict[str, Any]]
 ) -> AsyncIterator[bytes]:
     yield export.head(form) + export.written(first, form)
-    found = export.pages(shop.log, pseudonym, part, seq)
     while (lines := await asyncio.to_thread(next, found, None)) is not None:
         if lines:
             yield export.written(lines, form)

@@ -13,7 +13,7 @@ from features.events.codec import event_record
 from features.events.event import BehaviorEvent
 from features.events.log import RankingRecord
 from serving.errors import InvalidRequestError
-from serving.shops.rights.export import ReadLog, events_of, rankings_of, sessions_of
+from serving.shops.rights.export import ReadLog, events_of, rankings_of, sharing_of
 
 _EVENTS, _RANKINGS = "events", "rankings"
 _OURS = ("user_id", "at_s", "traceparent", "held_seq")  # of an event, what is told otherwise or not
@@ -44,19 +44,22 @@ def begun(cursor: str | None) -> tuple[str, int]:
     return part, int(seq)
 
 
-def pages(log: ReadLog, user_id: str, part: str, seq: int) -> Iterator[list[dict[str, Any]]]:
-    """The lines of the log from a cursor on, as JSON values; the last one says that it is all.
+def pages(
+    log: ReadLog, user_id: str, part: str, seq: int, archived: bool = False
+) -> Iterator[list[dict[str, Any]]]:
+    """The lines of the log from a cursor on, as JSON values; the last one says that it is all, and
+    what else is kept of the shopper.
 
-    Blocks: a page at a time. user_id: a pseudonym
+    Blocks: a page at a time. user_id: a pseudonym; archived: there is an archive beside the log
     """
-    sessions = sessions_of(log, user_id)
+    sharing = sharing_of(log, user_id)
     if part == _EVENTS:
-        for events in events_of(log, user_id, sessions, seq):
+        for events in events_of(log, user_id, sharing, seq):
             yield [_event(at, event) for at, event in events]
         seq = 0
-    for rankings in rankings_of(log, user_id, sessions, seq):
+    for rankings in rankings_of(log, user_id, sharing, seq):
         yield [line for at, ranking in rankings for line in _ranking(at, ranking)]
-    yield [{"kind": "end"}]
+    yield [{"kind": "end", "left_out": ["archive"] if archived else []}]
 
 
 def written(lines: list[dict[str, Any]], form: Form) -> bytes:

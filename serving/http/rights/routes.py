@@ -33,38 +33,40 @@ class PreferenceRoutes:
             user_id: PathId, caller: Annotated[Any, shoppers]
         ) -> Response:
             """What a shopper has chosen, and seems to care for."""
-            return await self._told(caller, user_id, None)
+            return await self.told(caller, user_id, None)
 
         @app.put(user, openapi_extra=taken)
         async def put_user_preferences(
             user_id: PathId, request: Request, caller: Annotated[Any, shoppers]
         ) -> Response:
             """Choose for a shopper: it holds in every ranking within a second."""
-            return await self._chosen(caller, user_id, None, request)
+            return await self.chosen(caller, user_id, None, request)
 
         @app.get(session, openapi_extra=told)
         async def get_session_preferences(
             session_id: PathId, caller: Annotated[Any, shoppers]
         ) -> Response:
             """What a session has chosen, and seems to care for."""
-            return await self._told(caller, None, session_id)
+            return await self.told(caller, None, session_id)
 
         @app.put(session, openapi_extra=taken)
         async def put_session_preferences(
             session_id: PathId, request: Request, caller: Annotated[Any, shoppers]
         ) -> Response:
             """Choose for a session: it holds in every ranking within a second."""
-            return await self._chosen(caller, None, session_id, request)
+            return await self.chosen(caller, None, session_id, request)
 
-    async def _told(self, caller: Caller, user_id: str | None, session_id: str | None) -> Response:
+    async def told(self, caller: Caller, user_id: str | None, session_id: str | None) -> Response:
+        """A PreferencesOut document, and a note of it in the audit log."""
         shop = self._shops.of(caller.shop)
         whose = Whose(*shop.pseudonyms.both(user_id, session_id))
         await shop.audit.note(caller.name, Access.PREFERENCES_READ)
         return json_response(await self._preferences.told(shop, whose))
 
-    async def _chosen(
+    async def chosen(
         self, caller: Caller, user_id: str | None, session_id: str | None, request: Request
     ) -> Response:
+        """Keep the PreferencesIn of the request's body; what stands then, as `told`."""
         body, shop = await read_body(request, PreferencesIn), self._shops.of(caller.shop)
         whose = Whose(*shop.pseudonyms.both(user_id, session_id))
         await shop.audit.note(caller.name, Access.PREFERENCES_CHANGED)

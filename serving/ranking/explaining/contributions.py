@@ -33,8 +33,6 @@ async def contributions_of(scoring: ModelScoring, judged: Judged, slate: Slate) 
     resolved = judged.resolved
     if slate.teams is not None or resolved.candidates.sort_key is not None:
         return out  # of two arms, each item has a score of its own scale; or of none
-    if slate.candidates.relevance is not None and resolved.assignment.rules.floors:
-        return out  # what a floor lifted is not kept, and is in the score
     if judged.route is not Route.MODEL:
         out[:] = 0.0
         for column, name in enumerate(judged.scores.part_names):
@@ -79,7 +77,7 @@ def in_score(found: FloatArray, judged: Judged, slate: Slate, reach: float) -> D
         resolved.shop.items.table, resolved.assignment.rules, resolved.context,
         resolved.candidates, resolved.features, resolved.evidence.asking,
     )  # fmt: skip
-    boosted = move.boosted(scores)
+    boosted = move.boosted(scores, slate.owed)
     told[:, -1] = (boosted - scores)[slate.order]
     spread = float(boosted.std()) or 1.0
     start = (told[:, 0] - float(boosted.mean())) / spread

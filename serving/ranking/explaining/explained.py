@@ -103,7 +103,7 @@ def told_of(found: DoubleArray, judged: Judged, slate: Slate) -> Mapping[int, To
                 for column, family in enumerate(FAMILIES)
                 if adds[column] > 0
             }
-        true = list(facts.of(index, slate.because.get(index)))
+        true = list(facts.of(index, slate.because.get(index), slate.reminder))
         by_name = dict(zip((*FAMILIES, RULE), found[place, 1:].tolist(), strict=True))
         told[index] = Told(
             reasons(true, slate.notes.get(index, ()), weights, language),

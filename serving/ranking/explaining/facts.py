@@ -15,13 +15,14 @@ from features.behavior.state import USER_BOUNDS
 from features.behavior.state_rows import StateRow
 from features.catalog.counters import DAY_S, HALF_LIVES_S
 from features.catalog.item import CATEGORY_SEPARATOR, Item
-from features.catalog.words import words, words_in_order
+from features.catalog.words import folded, words, words_in_order
 from serving.models.columns.families import Family
 from serving.ranking.explaining.told import Because
 from serving.ranking.slate.because import cause
 from serving.ranking.values import Resolved
 from serving.search.relevance import COLUMN as MATCH
 from serving.search.relevance import EXACT_CODE
+from serving.search.words.lexicon import misspelt
 from serving.types import Cause
 
 _RHYTHM = 3  # purchases from which on there is one
@@ -51,8 +52,13 @@ class Facts:
         self._table = resolved.shop.items.table
         self._user, self._session = resolved.evidence.asking.histories(self._table)
 
-    def of(self, index: int, because: Because | None) -> Iterator[Fact]:
-        """All that are true of a candidate, of each family the most telling first."""
+    def of(
+        self, index: int, because: Because | None, reminder: Because | None = None
+    ) -> Iterator[Fact]:
+        """All that are true of a candidate, of each family the most telling first.
+
+        because: what speaks for it; reminder: what the whole slate was asked to be like
+        """
         row = int(self._resolved.candidates.rows[index])
         if row < 0:
             return
@@ -62,8 +68,10 @@ class Facts:
             yield from self._asked(query, item, index)
         yield from self._bought(row)
         yield from self._looked(row)
-        if because is not None:
-            yield Fact(Family.TASTE, f"because_{because.kind.value}", {"title": because.title})
+        if reminder is not None:
+            yield from _goes_with(Family.QUERY_MATCH, reminder, item)
+        elif because is not None:
+            yield from _goes_with(Family.TASTE, because, item)
         yield from _taste(item, values)
         yield from self._price(row)
         yield from _sold(values)
@@ -84,6 +92,8 @@ class Facts:
             yield Fact(Family.BOUGHT_BEFORE, "due", {"every_days": round(rhythm), "days_ago": ago})
         elif full:
             yield Fact(Family.BOUGHT_BEFORE, "bought_often", {"days_ago": ago})
+        elif visits == 1:
+            yield Fact(Family.BOUGHT_BEFORE, "bought_once", {"days_ago": ago})
         else:
             yield Fact(Family.BOUGHT_BEFORE, "bought", {"times": visits, "days_ago": ago})
 
@@ -129,14 +139,25 @@ class Facts:
                 return
         if part := [word for word in words_in_order(query) if word in text]:
             yield Fact(Family.QUERY_MATCH, "part", {**given, "words": ", ".join(part)})
+        elif meant := [near for word in words_in_order(query) if (near := misspelt(word, facts))]:
+            yield Fact(Family.QUERY_MATCH, "spelling", {**given, "words": " ".join(meant)})
         elif matches is not None and float(matches.columns[index, MATCH["cosine"]]) > _CLOSE:
             yield Fact(Family.QUERY_MATCH, "meaning", given)
 
 
+def _goes_with(family: Family, because: Because, item: Item) -> Iterator[Fact]:
+    """Of two with one title, as are sizes of a product, it would say nothing."""
+    if folded(because.title) != folded(item.title):
+        yield Fact(family, f"because_{because.kind.value}", {"title": because.title})
+
+
 def _taste(item: Item, values: FloatArray) -> Iterator[Fact]:
-    """The deepest category of which the shopper takes enough, and the brand."""
+    """The deepest category of which the shopper takes enough, and the brand.
+
+    A category that is divided on is too wide to be a reason: half of a grocer's is "Grocery".
+    """
     levels = item.category_levels
-    for depth in range(len(levels), 0, -1):
+    for depth in range(len(levels), int(len(levels) > 1), -1):
         share = float(values[COLUMN[f"user_category_{depth}"]])
         if share >= _SHARE:
             name = levels[depth - 1].split(CATEGORY_SEPARATOR)[-1]

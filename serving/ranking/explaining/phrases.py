@@ -10,15 +10,19 @@ LANGUAGES = ("en", "zh", "de")
 
 PHRASES: Mapping[str, tuple[str, str, str]] = {
     "bought": (
-        "you bought it {times}, last {ago}", "您买过{times},最近一次是{ago}",
+        "you bought it {times}, the last time {ago}", "您买过{times},最近一次是{ago}",
         "Sie haben es {times} gekauft, zuletzt {ago}",
     ),
+    "bought_once": (
+        "you bought it once, {ago}", "您买过 1 次,是{ago}", "Sie haben es einmal gekauft, {ago}",
+    ),
     "bought_often": (
-        "you bought it before, last {ago}", "您以前买过,最近一次是{ago}",
+        "you bought it before, the last time {ago}", "您以前买过,最近一次是{ago}",
         "Sie haben es schon gekauft, zuletzt {ago}",
     ),
     "due": (
-        "you buy it about every {every}, last {ago}", "您大约每{every}买一次,最近一次是{ago}",
+        "you buy it about every {every}, the last time {ago}",
+        "您大约每{every}买一次,最近一次是{ago}",
         "Sie kaufen es etwa alle {every}, zuletzt {ago}",
     ),
     "viewed_now": (
@@ -26,7 +30,7 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "Sie haben es sich bei diesem Besuch angesehen",
     ),
     "viewed": (
-        "you looked at it, last {ago}", "您看过它,最近一次是{ago}",
+        "you last looked at it {ago}", "您看过它,最近一次是{ago}",
         "Sie haben es sich angesehen, zuletzt {ago}",
     ),
     "cart": (
@@ -97,6 +101,10 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
     "part": (
         "matches “{query}” in part: {words}", "部分符合“{query}”:{words}",
         "passt zum Teil zu „{query}“: {words}",
+    ),
+    "spelling": (
+        "“{query}” is spelt much like “{words}”", "“{query}”与“{words}”拼写相近",
+        "„{query}“ schreibt sich fast wie „{words}“",
     ),
     "meaning": (
         "is close to “{query}” in meaning", "意思与“{query}”相近",
@@ -180,7 +188,7 @@ def _ago(language: str, days: int) -> str:
         less = ("less than a day ago", "不到一天前", "vor weniger als einem Tag")
         return less[LANGUAGES.index(language)]
     if language == "zh":
-        return f"{days} 天前"
+        return f" {days} 天前"
     if language == "de":
         return "vor einem Tag" if days == 1 else f"vor {days} Tagen"
     return "a day ago" if days == 1 else f"{days} days ago"

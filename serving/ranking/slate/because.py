@@ -14,7 +14,8 @@ from serving.ranking.explaining.told import Because
 from serving.ranking.values import Evidence
 from serving.types import Cause
 
-_LEAST_WEIGHT = 0.01  # of a pair in the neighbour tables: one that is weaker is chance
+_LEAST_WEIGHT = 0.01  # of a pair that shoppers took (EASE): one that is weaker is chance
+_LEAST_TOGETHER = 0.05  # of a pair of a basket (cosine): below, one was in all baskets, as bananas
 _LEAST_WORDS = 0.5  # share of the words of two items that both have
 _READ = 32  # items of a history whose words are compared
 
@@ -26,7 +27,8 @@ def because_of(
 
     rows: int64 (n,), of all candidates; order: indices of them. What shoppers took together counts
     first (the neighbour tables), by how much the item counts in this shopper's history; then what
-    reads alike. An item never speaks for itself.
+    reads alike in the same category: of another, "National Brand, 12 oz" may be all that they
+    share. An item never speaks for itself.
     """
     done: dict[int, Cause] = {}
     share = np.zeros(len(table) + 1)  # -1, no source, reads the last
@@ -43,7 +45,9 @@ def because_of(
         if row >= 0 and done:
             source = _together(table, share, row)
             if source is None:
-                source = _alike(words, _words(table, row), row)
+                category = table.items[row].category
+                like = {r: w for r, w in words.items() if table.items[r].category == category}
+                source = _alike(like, _words(table, row), row)
         if source is not None:
             title = table.items[source].title
             found[index] = Because(table.item_ids[source], title, done[source])
@@ -88,13 +92,13 @@ def cause(strength: float) -> Cause:
 def _together(table: ItemTable, share: DoubleArray, row: int) -> int | None:
     """The source of a neighbour table that counts most."""
     best, most = None, 0.0
-    for sources, weights in (
-        (table.neighbors, table.neighbor_weights),
-        (table.basket_neighbors, table.basket_neighbor_weights),
+    for sources, weights, least in (
+        (table.neighbors, table.neighbor_weights, _LEAST_WEIGHT),
+        (table.basket_neighbors, table.basket_neighbor_weights, _LEAST_TOGETHER),
     ):
         if row >= len(sources) or sources.shape[1] == 0:
             continue
-        spoken = np.where(weights[row] >= _LEAST_WEIGHT, weights[row] * share[sources[row]], 0.0)
+        spoken = np.where(weights[row] >= least, weights[row] * share[sources[row]], 0.0)
         place = int(spoken.argmax())
         if spoken[place] > most and sources[row, place] != row:
             best, most = int(sources[row, place]), float(spoken[place])

@@ -42,6 +42,7 @@ class Ordered(NamedTuple):
     values: FloatArray
     teams: Teams | None = None
     floors: tuple[Held, ...] = ()
+    owed: FloatArray | None = None  # what floors lifted all candidates by, in spreads (n,)
 
 
 Draw = Callable[[np.random.Generator], Ordered]
@@ -97,7 +98,7 @@ class SlatePolicy:
         if not floors:
             return ordered
         told = self.floors.shown(table, floors, features, ordered.order, scores, owed)
-        return ordered._replace(floors=told)
+        return ordered._replace(floors=told, owed=owed)
 
 
 def drawing(

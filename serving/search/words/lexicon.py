@@ -1,7 +1,7 @@
 """The terms of a catalogue, and what a query's words mean in it: as written, misspelt, compound."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -15,6 +15,7 @@ from serving.search.words.analysis import MAX_TERMS, Analyzer
 from serving.search.words.stop_words import StopWords
 
 _MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
+_SHORTEST_MISSPELT = {1: 4, 2: 8}  # letters of a word that may be so many edits away
 _COMPOUND = 0.9
 _COMPOUND_OF_TWO = 0.7  # a guess that counts less is less likely than a compound of two words
 _MOST_GUESSES = 8  # unknown words of a query that are guessed at: each is compared with all words
@@ -29,6 +30,15 @@ class QueryTerm:
 
     term: str
     meant: tuple[tuple[int, float], ...]
+
+
+def misspelt(word: str, others: Iterable[str]) -> str | None:
+    """Which of `others` a word may be a misspelling of, as a query is read; None: it is none."""
+    most = sum(len(word) >= shortest for shortest in _SHORTEST_MISSPELT.values())
+    if not most or any(map(str.isdigit, word)) or not _spaced(word):
+        return None
+    found = process.extractOne(word, others, scorer=OSA.distance, score_cutoff=most)
+    return None if found is None else found[0]
 
 
 class Lexicon:
@@ -162,7 +172,7 @@ class Lexicon:
     def _similar_by(self, term: str, distance: int) -> list[str]:
         """Terms so many edits away, most frequent first; no guesses at numbers and short words."""
         n = len(term)
-        if n < (4 if distance == 1 else 8) or any(map(str.isdigit, term)) or not _spaced(term):
+        if n < _SHORTEST_MISSPELT[distance] or any(map(str.isdigit, term)) or not _spaced(term):
             return []
         choices = [
             other for m in range(n - distance, n + distance + 1) for other in self._by_length[m]

@@ -50,7 +50,7 @@ class Erased:
         due = (
             ("events and rankings of the log", True, 0.0),
             ("features online, choices", folded, _ONLINE_S),
-            ("snapshots, archive, data sets that ingest knows", folded, _ONLINE_S),
+            ("snapshots, archive, data sets and exports that ingest finds", folded, _ONLINE_S),
             ("deleted bytes in files, by the next maintenance", False, _FILES_S),
             ("other exports", False, promises.exports_days * _DAY_S),
             ("trained models, by the next retraining", False, promises.retraining_days * _DAY_S),

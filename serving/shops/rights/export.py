@@ -1,7 +1,8 @@
 """What the log holds of one shopper, in its order, a page at a time.
 
-The whole log is walked: a copy is asked for seldom, and may take a month by law. Events of sessions
-from before the sign-in are the shopper's, as in an erasure.
+The whole log is walked: a copy is asked for seldom, and may take a month by law. What a session did
+as a guest is the shopper's unless it may be another's, who used the same session: a copy must tell
+nothing of others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from features.events.event import BehaviorEvent
 from features.events.log import LogEntry, RankingRecord
+from features.events.sharing import Sharing
 
 _WALKED = 1_000  # entries read at once
 
@@ -25,38 +27,43 @@ class ReadLog(Protocol):
         ...
 
 
-def sessions_of(log: ReadLog, user_id: str) -> frozenset[str]:
-    """The user's sessions; a shared one is its first user's, as in the fold. Blocks."""
-    owners: dict[str, str] = {}
-    for page in _events(log, 0):
-        for _, event in page:
-            if event.user_id and event.session_id:
-                owners.setdefault(event.session_id, event.user_id)
-    for ranked in _rankings(log, 0):
-        for _, ranking in ranked:
-            if ranking.user_id == user_id and ranking.session_id:
-                owners.setdefault(ranking.session_id, user_id)
-    return frozenset(session for session, owner in owners.items() if owner == user_id)
+def sharing_of(log: ReadLog, user_id: str) -> Sharing:
+    """Whom the user's sessions named. Blocks."""
+    own = {told.session_id for told in _named(log) if told.user_id == user_id and told.session_id}
+    return Sharing(
+        (told.session_id, told.at_s, told.user_id == user_id)
+        for told in _named(log)
+        if told.session_id in own
+    )
 
 
 def events_of(
-    log: ReadLog, user_id: str, sessions: frozenset[str], after_seq: int
+    log: ReadLog, user_id: str, sharing: Sharing, after_seq: int
 ) -> Iterator[list[tuple[int, BehaviorEvent]]]:
     """Pages of the shopper's events behind a position; a page may be empty. Blocks."""
     for page in _events(log, after_seq):
-        yield [each for each in page if _is_of(each[1], user_id, sessions)]
+        yield [each for each in page if _is_of(each[1], user_id, sharing)]
 
 
 def rankings_of(
-    log: ReadLog, user_id: str, sessions: frozenset[str], after_seq: int
+    log: ReadLog, user_id: str, sharing: Sharing, after_seq: int
 ) -> Iterator[list[tuple[int, RankingRecord]]]:
     """Pages of the rankings that the shopper was answered. Blocks."""
     for page in _rankings(log, after_seq):
-        yield [each for each in page if _is_of(each[1], user_id, sessions)]
+        yield [each for each in page if _is_of(each[1], user_id, sharing)]
 
 
-def _is_of(told: BehaviorEvent | RankingRecord, user_id: str, sessions: frozenset[str]) -> bool:
-    return told.user_id == user_id or (told.user_id is None and told.session_id in sessions)
+def _is_of(told: BehaviorEvent | RankingRecord, user_id: str, sharing: Sharing) -> bool:
+    if told.user_id is not None or told.session_id is None:
+        return told.user_id == user_id
+    return sharing.surely(told.session_id, told.at_s)
+
+
+def _named(log: ReadLog) -> Iterator[BehaviorEvent | RankingRecord]:
+    for page in _events(log, 0):
+        yield from (event for _, event in page if event.user_id)
+    for ranked in _rankings(log, 0):
+        yield from (ranking for _, ranking in ranked if ranking.user_id)
 
 
 def _events(log: ReadLog, seq: int) -> Iterator[Sequence[tuple[int, BehaviorEvent]]]:

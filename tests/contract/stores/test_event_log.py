@@ -189,6 +189,25 @@ def test_an_erasure_of_the_last_hour_leaves_what_was_before_it(log: EventLog, cl
     assert ids(log) == ["other"]
 
 
+def test_an_erasure_leaves_what_another_shopper_did_in_the_same_session(
+    log: EventLog, clock: Clock
+) -> None:
+    told = [("guest-1", None), ("first", "u2"), ("guest-2", None), ("more", "u2"),
+            ("guest-3", None), ("own", "u1"), ("guest-4", None)]  # fmt: skip
+    for place, (name, user) in enumerate(told):
+        at_s = clock.now_s = NOW_S + 60.0 * place
+        log.append([replace(event(name, user), at_s=at_s)])
+        log.append_rankings([replace(ranking(f"r-{name}", user), at_s=at_s)])
+    log.erase_user("u1")
+    # What was done between the two may be of either.
+    assert ids(log) == ["guest-1", "first", "guest-2", "more"]
+    left = [record.ranking_id for _, record in log.read_rankings(0, 20)]
+    assert left == ["r-guest-1", "r-first", "r-guest-2", "r-more"]
+    log.erase_user("u2")
+    assert ids(log) == []
+    assert log.read_rankings(0, 20) == []
+
+
 def test_a_finished_erasure_names_nobody_and_its_position_is_not_used_again(log: EventLog) -> None:
     log.append([event("e1")])
     seq = log.erase_user("u1")

@@ -1,6 +1,7 @@
 """Events outlive the log in the archive, and whoever is erased is erased there too."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,22 @@ def test_whoever_is_erased_is_gone_from_every_day_and_their_sessions_too(shop: S
     assert shop.archived == ["bob-0", "bob-1", "bob-2"]
     told = b"".join(path.read_bytes() for path in (shop.folder / "archive").rglob("*.parquet"))
     assert b"ann" not in told
+
+
+def test_what_another_shopper_did_in_the_same_session_stays_in_the_archive(shop: Shop) -> None:
+    told = [("guest-1", None), ("bob-1", "bob"), ("guest-2", None), ("bob-2", "bob"),
+            ("guest-3", None), ("ann-1", "ann"), ("guest-4", None)]  # fmt: skip
+    for place, (name, user) in enumerate(told):
+        at_s = shop.now_s = NOW_S + place * DAY_S / 2  # sessions go over midnight, too
+        shop.log.append([BehaviorEvent(name, EventType.CLICK, at_s, user, "s")])
+        shown = replace(ranking(f"r-{name}", "", at_s), user_id=user, session_id="s")
+        shop.log.append_rankings([shown])
+        shop.log.commit(CONSUMER, shop.log.last_seq())
+    shop.archiver.catch_up()
+    for _ in range(2):  # it is safe to repeat
+        Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive).erase("ann", ["s"])
+        assert shop.archived == ["guest-1", "bob-1", "guest-2", "bob-2"]
+        assert shop.ranked == ["r-guest-1", "r-bob-1", "r-guest-2", "r-bob-2"]
 
 
 def test_days_are_kept_as_long_as_the_shop_says(shop: Shop) -> None:

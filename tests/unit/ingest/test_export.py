@@ -1,17 +1,22 @@
 """What a shop has collected becomes a data set that reads back as it was."""
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.behavior.replay import item_table
 from features.catalog.item import Item
 from features.datasets.format import read_dataset, write_dataset
 from features.events.event import BehaviorEvent, EventType
+from features.events.log import RankingRecord
 from features.ingest import export, neighbor_job
+from features.ingest.__main__ import open_ingest
 from features.ingest.export import collected
+from features.ingest.settings import IngestSettings
 from features.store.backends import open_catalog, open_event_log
 from features.store.settings import StoreSettings, embedded_store
 
@@ -116,3 +121,37 @@ def test_neighbours_are_found_anew_once_the_log_knows_enough(
         with np.load(out) as found:
             rows = {item_id: row for row, item_id in enumerate(found["item_ids"].tolist())}
             assert found["companions"][rows["oat"], 0] == rows["rye"]
+
+
+def test_an_erasure_reaches_what_was_exported(tmp_path: Path) -> None:
+    now_s = time.time()
+    told = [
+        BehaviorEvent(f"{user}-{ago}", EventType.CLICK, now_s - ago, user, f"s-{user}", "oat")
+        for user in ("ann", "bob") for ago in (9_000, 60)
+    ]  # fmt: skip
+    settings = store(tmp_path / "state", told)
+    log = open_event_log(settings)
+    log.append_rankings(
+        [RankingRecord(f"r-{user}", now_s, "model", ("oat",), user) for user in ("ann", "bob")]
+    )
+    out = tmp_path / "out"
+    assert export.main(["--state", str(tmp_path / "state"), "--out", str(out)]) == 0
+
+    def left() -> tuple[list[str], list[str]]:
+        shown = pd.read_parquet(out / "rankings.parquet")["ranking_id"].tolist()
+        return sorted(read_dataset(out).events["event_id"]), sorted(shown)
+
+    assert left() == (["ann-60", "ann-9000", "bob-60", "bob-9000"], ["r-ann", "r-bob"])
+    with open_ingest(IngestSettings(store=settings)) as ingest:
+        log.erase_user("ann", now_s - 3_600)
+        ingest.drain()
+        assert left() == (["ann-9000", "bob-60", "bob-9000"], ["r-bob"])
+        log.erase_user("ann")
+        ingest.drain()
+        assert left() == (["bob-60", "bob-9000"], ["r-bob"])
+        for path in out.iterdir():  # moved away: what is not there stops nothing
+            path.unlink()
+        out.rmdir()
+        log.erase_user("bob")
+        ingest.drain()
+    log.close()

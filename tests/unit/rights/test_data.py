@@ -13,11 +13,12 @@ from features.events.event import EventType, sign_in
 from features.events.exposure import Exposure
 from features.events.log import RankingRecord
 from features.ingest.loop import Ingest
-from serving.http.rights.export import Form, written
+from serving.http.rights.export import Form, pages, written
 from serving.shops.pseudonyms import Pseudonyms
 from serving.shops.rights.erasures import Erased
-from serving.shops.rights.export import events_of, rankings_of, sessions_of
+from serving.shops.rights.export import events_of, rankings_of, sharing_of
 from serving.shops.rights.promises import Promises
+from serving.shops.rules import Rules
 from tests.support.fakes import NOW_S
 from tests.support.live_shop import Shop
 from tests.support.service import Service, problem, view
@@ -53,6 +54,11 @@ async def lines_of(service: Service, query: str = "") -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
+def test_no_arm_and_no_placement_changes_what_is_promised() -> None:
+    with pytest.raises(ValueError, match="rights: is the shop's"):
+        Rules().changed({"rights": {"backups_days": 1}})
+
+
 async def test_a_copy_holds_all_of_one_shopper_and_nothing_of_another(service: Service) -> None:
     lines = await lines_of(service)
     assert [line["kind"] for line in lines] == [
@@ -70,12 +76,17 @@ async def test_a_copy_holds_all_of_one_shopper_and_nothing_of_another(service: S
     assert str(names.user("ben")) not in str(lines)
 
 
+def test_a_copy_says_that_it_leaves_the_archive_out(shop: Shop) -> None:
+    (line,) = [line for page in pages(shop.log, "u1", "events", 0, archived=True) for line in page]
+    assert line == {"kind": "end", "left_out": ["archive"]}
+
+
 async def test_a_copy_goes_on_behind_the_cursor_of_any_line(service: Service) -> None:
     lines = await lines_of(service)
     told = [line for line in lines if "cursor" in line]
     for place, line in enumerate(told):
         rest = await lines_of(service, f"?cursor={line['cursor']}")
-        assert rest[-1] == {"kind": "end"}
+        assert rest[-1] == {"kind": "end", "left_out": []}
         # An arm comes again with its ranking, for the two share a place.
         assert [each for each in rest[:-1] if each not in told[: place + 1]] == told[place + 1 :]
 
@@ -191,11 +202,21 @@ def test_a_copy_of_the_real_log_is_that_of_an_erasure(shop: Shop, ingest: Ingest
         RankingRecord("r1", NOW_S, "model", ("i1",), "u1", "s5"),
         RankingRecord("r2", NOW_S, "model", ("i1",), "u2", "s2"),
     ])  # fmt: skip
-    sessions = sessions_of(shop.log, "u1")
-    assert sessions == {"s1", "s3", "s5"}
-    told = [each for page in events_of(shop.log, "u1", sessions, 0) for each in page]
+    sharing = sharing_of(shop.log, "u1")
+    told = [each for page in events_of(shop.log, "u1", sharing, 0) for each in page]
     assert [seq for seq, _ in told] == [1, 2, 3, 4, 7]
-    shown = [each for page in rankings_of(shop.log, "u1", sessions, 0) for each in page]
+    shown = [each for page in rankings_of(shop.log, "u1", sharing, 0) for each in page]
     assert [ranking.ranking_id for _, ranking in shown] == ["r1"]
     shop.log.erase_user("u1")
-    assert [each for page in events_of(shop.log, "u1", sessions, 0) for each in page] == []
+    assert [each for page in events_of(shop.log, "u1", sharing, 0) for each in page] == []
+
+
+def test_a_copy_tells_nothing_of_who_used_the_same_session(shop: Shop) -> None:
+    users = [None, "u1", None, "u2", None, "u1", None]
+    shop.log.append([
+        shop.event(user, session_id="s1", at_s=NOW_S + place) for place, user in enumerate(users)
+    ])  # fmt: skip
+    for user, expected in (("u1", [1, 2, 6, 7]), ("u2", [4])):
+        sharing = sharing_of(shop.log, user)
+        told = [seq for page in events_of(shop.log, user, sharing, 0) for seq, _ in page]
+        assert told == expected, user

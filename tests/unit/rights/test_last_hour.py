@@ -69,6 +69,20 @@ def test_what_a_guest_did_before_the_hour_is_still_the_users(shop: Shop, ingest:
     assert without_given(shop.user()) == without_given(before)
 
 
+def test_what_another_did_in_the_same_session_is_not_learnt_by_a_reset(
+    shop: Shop, ingest: Ingest
+) -> None:
+    shop.log.append([*told(shop, 6, 3 * HOUR_S, None), *told(shop, 4, 2.5 * HOUR_S, "u2")])
+    shop.log.append(told(shop, 6, 2 * HOUR_S))
+    ingest.drain()
+    before = shop.user()
+    shop.log.append(told(shop, 4, 600.0))
+    ingest.drain()
+    shop.log.erase_user("u1", time.time() - HOUR_S)
+    ingest.drain()
+    assert shop.user().counts == before.counts
+
+
 def test_who_only_came_in_the_hour_is_not_known_any_more(shop: Shop, ingest: Ingest) -> None:
     shop.log.append(told(shop, 4, 600.0))
     ingest.drain()

@@ -11,10 +11,12 @@ from features.catalog.counters import DAY_S
 from features.controls.choices import USUAL, Choice, Choices
 from features.controls.sqlite_store import SqliteControls
 from features.events.log import RankingRecord
-from features.ingest.export import collected, learnt_from
+from features.ingest.export import collected
 from features.ingest.export_rankings import write_rankings
 from features.ingest.loop import Ingest
 from features.ingest.status import read_status
+from features.store.kept import open_kept
+from features.store.learnt import learnt_from
 from tests.support.fakes import FakeControls
 from tests.support.live_shop import Shop
 from tests.support.service import Service, problem, view
@@ -234,7 +236,7 @@ async def test_an_event_without_consent_is_refused_and_one_with_it_says_so(
     assert [event.consent for event in service.log.events.values()] == [1, None]
 
 
-def test_nothing_is_trained_on_of_who_is_frozen(shop: Shop, tmp_path: Path) -> None:
+def test_nothing_is_trained_on_or_counted_of_who_is_frozen(shop: Shop, tmp_path: Path) -> None:
     shop.log.append([shop.event("u1", session_id="s1"), shop.event("u2", session_id="s2")])
     shown = [RankingRecord(f"r-{u}", 1.0, "model", ("i1",), u, f"s{u[1]}") for u in ("u1", "u2")]
     shop.log.append_rankings(shown)
@@ -244,6 +246,10 @@ def test_nothing_is_trained_on_of_who_is_frozen(shop: Shop, tmp_path: Path) -> N
     store = shop.settings.store
     assert collected(store).events["user_id"].tolist() == ["u2"]
     assert write_rankings(store, tmp_path / "r.parquet", learnt_from(store)) == 1
+    # What experiments' reports, off-policy evaluation, KPIs and the model of answers read.
+    with open_kept(store) as kept:
+        assert [event.user_id for event in kept.events()] == ["u2"]
+        assert [ranking.ranking_id for ranking in kept.rankings()] == ["r-u2"]
 
 
 def test_a_shopper_who_was_not_seen_for_long_is_known_no_more(shop: Shop, ingest: Ingest) -> None:

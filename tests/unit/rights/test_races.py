@@ -14,7 +14,7 @@ from features.events.event import EventType, sign_in
 from features.ingest.export import collected
 from features.ingest.loop import Ingest
 from features.ingest.priors import category_counts
-from serving.shops.rights.export import events_of, sessions_of
+from serving.shops.rights.export import events_of, sharing_of
 from tests.support.fakes import FakeControls
 from tests.support.live_shop import Shop
 from tests.support.service import Service
@@ -90,7 +90,7 @@ def test_a_copy_has_nothing_of_whom_the_device_was_before(shop: Shop) -> None:
     shop.log.append([sign_in(user, "d", time.time()) for user in ("u1", "u2")])
 
     def copied(user: str) -> list[str | None]:
-        pages = events_of(shop.log, user, sessions_of(shop.log, user), 0)
+        pages = events_of(shop.log, user, sharing_of(shop.log, user), 0)
         return [event.query for page in pages for _, event in page]
 
     assert "a secret" in copied("u1")

@@ -226,3 +226,15 @@ def test_an_erased_user_is_in_no_snapshot_and_in_no_imported_event(
     assert (
         len(pd.read_parquet(folder / "events.parquet")) == (dataset.events["user_id"] != "u2").sum()
     )
+
+
+def test_what_another_shopper_did_in_the_same_session_stays_in_a_data_set(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    first = dataset.events.iloc[:4].assign(
+        user_id=["", "u8", "u9", ""], session_id="shared", at=[1.0, 2.0, 3.0, 4.0],
+        event_id=["guest-1", "eight", "nine", "guest-2"],
+    )  # fmt: skip
+    write_dataset(Dataset(dataset.info, dataset.items, first), tmp_path)
+    erase_in_dataset(tmp_path, "u9", ["shared"])
+    assert pd.read_parquet(tmp_path / "events.parquet")["event_id"].tolist() == ["guest-1", "eight"]

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from features.controls.store import Documents
 from features.events.event import OF_ANSWERS
-from features.ingest.export import learnt_from
 from features.store.kept import open_kept
 from features.store.settings import StoreSettings
 from serving.search.answers.model import UNTRAINED
@@ -57,13 +56,8 @@ def _learn(given: argparse.Namespace, store: StoreSettings, documents: Documents
 
 def cases_of(pairs: list[Path], store: StoreSettings, kept: KeptAnswers) -> Cases:
     """Of feedback on the answers there are, and of pairs."""
-    learnt = learnt_from(store)
     with open_kept(store) as log:
-        feedback = [
-            event
-            for event in log.events()
-            if event.type in OF_ANSWERS and learnt(event.user_id, event.session_id)
-        ]
+        feedback = [event for event in log.events() if event.type in OF_ANSWERS]
     cases = of_feedback(feedback, [*kept.all().values()])
     read = [pair for path in pairs for pair in read_pairs(path)]
     return cases.joined(of_pairs(read)) if read else cases

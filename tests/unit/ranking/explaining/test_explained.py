@@ -102,6 +102,24 @@ async def test_what_looks_alike_adds_as_a_rule_does(
     assert set(by_rule.values()) == {0}
 
 
+async def test_what_a_floor_lifts_a_search_by_is_the_part_of_rules(
+    tokenizer_path: Path, ranker: TellingRanker
+) -> None:
+    floor = {"name": "Meadow", "brand": "Meadow", "share": 0.5, "price": 0.5}
+    rules = Rules.model_validate({"exploration": {"share": 0}, "floors": [floor]})
+    shop = Service(tokenizer_path, rules=rules, ranker=ranker)
+    for _ in range(30):  # until something is owed
+        items = (await ranked(shop, query="milk butter"))["items"]
+    for item in items:
+        told = item["explanation"]
+        assert told["baseline"] + sum(told["contributions"].values()) == pytest.approx(
+            item["score"], abs=1e-4
+        )
+        lifted = item["item_id"] in ("milk", "butter")
+        assert (told["contributions"]["rule"] > 0) == lifted
+        assert any("lifted" in reason for reason in told["reasons"]) == lifted
+
+
 async def test_by_rules_the_signals_are_what_adds(shop: Service) -> None:
     found = await ranked(shop, user_id="stranger")
     assert found["route"] == "cold_start"

@@ -14,8 +14,10 @@ from features.behavior.matrix import FEATURE_NAMES, Shopper, behavior_features
 from features.behavior.state import SESSION_BOUNDS, USER_BOUNDS, BehaviorState
 from features.catalog.counters import DAY_S, Counter, ItemCounters
 from features.events.event import BehaviorEvent, EventType
+from serving.models.columns.families import Family
 from serving.models.tokenizer import Tokenizer
 from serving.ranking.explaining.facts import Fact, Facts, sold_at_least
+from serving.ranking.explaining.phrases import phrase
 from serving.ranking.explaining.told import Because
 from serving.ranking.values import Evidence, Resolved
 from serving.search.relevance import COLUMNS, EXACT_CODE, Matches
@@ -46,6 +48,7 @@ def told(
     user: BehaviorState | None = None,
     session: BehaviorState | None = None,
     because: Because | None = None,
+    reminder: Because | None = None,
     relevance: float | None = None,
     cosine: float = 0.0,
     columns: dict[str, Any] | None = None,
@@ -71,7 +74,7 @@ def told(
         candidates=offered, evidence=evidence,
         features=replace(matrix(1, rows=rows), values=values), stages=unused,
     )  # fmt: skip
-    return {fact.key: fact for fact in Facts(resolved).of(0, because)}
+    return {fact.key: fact for fact in Facts(resolved).of(0, because, reminder)}
 
 
 def test_purchases_are_told_with_their_number_and_the_last(items: ItemCache) -> None:
@@ -86,6 +89,13 @@ def test_one_who_forgot_older_purchases_tells_no_number(items: ItemCache) -> Non
     found = told(items, "milk", ann)
     assert found["bought_often"].given == {"days_ago": 3}
     assert "bought" not in found
+
+
+def test_of_one_purchase_there_is_no_last_time(items: ItemCache) -> None:
+    found = told(items, "milk", did(items, ("milk", BUY, 12.5)))
+    assert found["bought_once"].given == {"days_ago": 12}
+    assert "bought" not in found
+    assert phrase("en", "bought_once", days_ago=0) == "you bought it once, less than a day ago"
 
 
 def test_a_rhythm_is_told_only_when_it_is_due(items: ItemCache) -> None:
@@ -111,6 +121,34 @@ def test_a_look_is_told_with_its_day_and_a_cart_without(items: ItemCache) -> Non
 def test_what_speaks_for_an_item_is_told_with_what_was_done(items: ItemCache) -> None:
     because = Because("milk", "Whole milk", Cause.BOUGHT)
     assert told(items, "bread", because=because)["because_bought"].given == {"title": "Whole milk"}
+
+
+@pytest.mark.parametrize("title", ["Rye bread", "rye  BREAD"])
+def test_what_has_the_same_title_is_no_reason(items: ItemCache, title: str) -> None:
+    row = items.table.row_of["bread"]
+    items.table.items[row] = replace(items.table.items[row], title="Rye bread")
+    same = Because("rye", title, Cause.BOUGHT)
+    assert told(items, "bread", because=same) == {}
+    assert told(items, "bread", reminder=same) == {}
+
+
+def test_on_a_shelf_of_what_is_like_an_item_that_item_is_told(items: ItemCache) -> None:
+    because = Because("milk", "Whole milk", Cause.VIEWED)
+    shelf = Because("soap", "Olive soap", Cause.BOUGHT)
+    found = told(items, "bread", because=because, reminder=shelf)
+    assert list(found) == ["because_bought"]
+    assert found["because_bought"].given == {"title": "Olive soap"}
+    # It was asked for, so it is told whatever adds to the score.
+    assert found["because_bought"].family is Family.QUERY_MATCH
+
+
+def test_a_category_that_is_divided_on_is_no_reason(items: ItemCache) -> None:
+    ann = did(items, *((item_id, VIEW, 0.1) for item_id in ("milk", "oat", "butter")))
+    row = items.table.row_of["bread"]
+    levels = items.table.items[row].category_levels
+    assert len(levels) > 1
+    assert levels[0] == items.table.items[items.table.row_of["milk"]].category_levels[0]
+    assert "category" not in told(items, "bread", ann)
 
 
 def test_a_taste_is_told_as_the_share_that_it_is(items: ItemCache) -> None:
@@ -144,6 +182,20 @@ def test_a_query_is_told_to_stand_where_it_stands(items: ItemCache, query: str, 
     assert found[key].given["query"] == query
     if key == "part":
         assert found[key].given["words"] == "soap"
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [("olve soop", "olive soap"), ("sopa", "soap"), ("linnen soap", None), ("soa", None),
+     ("s0ap", None)],
+)  # fmt: skip
+def test_a_misspelt_query_is_told_by_what_it_is_like(
+    items: ItemCache, query: str, meant: str | None
+) -> None:
+    found = told(items, "soap", query=query, relevance=0.6)
+    assert ("spelling" in found) is (meant is not None)
+    if meant is not None:
+        assert found["spelling"].given == {"query": query, "words": meant}
 
 
 def test_what_only_might_mean_the_same_is_not_told(items: ItemCache) -> None:

@@ -28,7 +28,7 @@ def test_the_families_that_add_most_come_first_and_none_that_does_not_add() -> N
     found = reasons([BOUGHT, PRICE, NEW, SOLD], [], weights, "en")
     assert found == (
         "bought at least 31 times in the last 30 days",
-        "you bought it 4 times, last 12 days ago",
+        "you bought it 4 times, the last time 12 days ago",
         "costs within 15 % of what you usually choose",
     )
 
@@ -79,7 +79,8 @@ def test_every_reason_is_told_in_every_language_with_the_same_fields() -> None:
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "you bought it twice, last a day ago"), ("zh", "您买过 2 次,最近一次是1 天前"),
+    [("en", "you bought it twice, the last time a day ago"),
+     ("zh", "您买过 2 次,最近一次是 1 天前"),
      ("de", "Sie haben es zweimal gekauft, zuletzt vor einem Tag")],
 )  # fmt: skip
 def test_numbers_are_counted_as_the_language_counts(language: str, words: str) -> None:

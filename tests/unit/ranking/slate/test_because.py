@@ -74,6 +74,12 @@ def test_what_reads_alike_is_told_where_no_neighbour_is() -> None:
     assert told == Because("milk", "Whole milk", Cause.BOUGHT)
 
 
+def test_what_only_reads_alike_in_another_category_is_not_told() -> None:
+    titles = {"milk": "Pasta, National Brand, 12 oz", "soap": "Beer, National Brand, 12 oz"}
+    items = [replace(each, title=titles.get(each.item_id, each.title)) for each in GROCERIES]
+    assert why(ItemTable(items), Shopper(state("milk", kind=BUY)), "soap") == [None]
+
+
 def test_an_item_that_is_gone_is_not_named(table: ItemTable) -> None:
     table.remove("milk")
     assert why(table, Shopper(state("milk", kind=BUY)), "bread") == [None]
@@ -82,3 +88,13 @@ def test_an_item_that_is_gone_is_not_named(table: ItemTable) -> None:
 def test_pairs_that_are_hardly_one_are_not_told(table: ItemTable) -> None:
     table.neighbor_weights[:] /= 100
     assert why(table, Shopper(state("milk", kind=BUY)), "bread") == [None]
+
+
+@pytest.mark.parametrize(("weight", "is_told"), [(0.04, False), (0.06, True)])
+def test_what_lay_in_one_basket_by_chance_is_not_told(
+    table: ItemTable, weight: float, is_told: bool
+) -> None:
+    none = np.full_like(table.neighbors, -1), np.zeros_like(table.neighbor_weights)
+    table.set_neighbors(*none, table.neighbors.copy(), table.neighbor_weights * 2 * weight)
+    (told,) = why(table, Shopper(state("milk", kind=BUY)), "bread")
+    assert (told is not None) is is_told

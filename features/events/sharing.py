@@ -1,0 +1,62 @@
+"""Whose a guest's entries are where several shoppers used one session: a shared device.
+
+A session names a shopper when one signs in. What it does as a guest is told by time alone: it is of
+whom the session named last before, or of whom it names next.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+
+
+class Sharing:
+    """When some sessions named one shopper, and when they named others. Times: unix seconds"""
+
+    def __init__(self, named: Iterable[tuple[str, float, bool]] = ()) -> None:
+        """named: see `add`."""
+        self._own: dict[str, list[float]] = {}
+        self._others: dict[str, list[float]] = {}
+        for each in named:
+            self.add(*each)
+
+    def add(self, session_id: str, at_s: float, own: bool) -> None:
+        """The session named the shopper at this time, or, without `own`, another one."""
+        insort((self._own if own else self._others).setdefault(session_id, []), at_s)
+
+    def may_be(self, session_id: str, at_s: float) -> bool:
+        """Whether a guest's entry may be the shopper's: for an erasure.
+
+        Between two shoppers it may be of either. Of a session that named nobody else all may be.
+        """
+        if session_id not in self._others:
+            return True
+        before, after = self._around(session_id, at_s)
+        return _nearer(before, first=False) or _nearer(after, first=True)
+
+    def surely(self, session_id: str, at_s: float) -> bool:
+        """Whether it is nobody else's by all that can be told: for a copy."""
+        if session_id not in self._own:
+            return False
+        before, after = self._around(session_id, at_s)
+        return all(
+            other is None or (own is not None and own != other and (own < other) is first)
+            for (own, other), first in ((before, False), (after, True))
+        )
+
+    def _around(self, session_id: str, at_s: float) -> tuple["_Pair", "_Pair"]:
+        """The shopper's time and the others' next before the entry, and next behind it."""
+        both = (self._own.get(session_id, []), self._others.get(session_id, []))
+        before = [times[place - 1] if (place := bisect_right(times, at_s)) else None
+                  for times in both]  # fmt: skip
+        after = [times[place] if (place := bisect_left(times, at_s)) < len(times) else None
+                 for times in both]  # fmt: skip
+        return (before[0], before[1]), (after[0], after[1])
+
+
+_Pair = tuple[float | None, float | None]  # of the shopper, of others
+
+
+def _nearer(pair: _Pair, first: bool) -> bool:
+    own, other = pair
+    if own is None or other is None:
+        return own is not None
+    return own <= other if first else own >= other
