@@ -215,8 +215,7 @@ class Slate:
     notes: candidate index -> rules that moved it
     exclusion: whether purchases were left out; None: nobody asked
     because: candidate index -> what the shopper knows that speaks for it; only to be explained
-    teams: int8 (len(order),), whose pick each item is where two orders were interleaved: 0, 1,
-    -1 = a rule's; None: they were not
+    teams: int8 (len(order),), of interleaved orders: whose pick, 0, 1, -1 = a rule's; else None
     model_s: that the model server took; None: it has not answered
     reminder: the item of the shopper's history that all of them are like, where a placement asks so
     floors: what each floor of exposure did that the candidates have an item of
