@@ -24,7 +24,7 @@ const behavior = new Behavior(api, tellProblem);
 const home = new Home($("recommended-title"), new Shelf($("recommended"), items, behavior, onEvent), $("more-shelves"), items, behavior, onEvent);
 const found = new Results((fields, signal) => ranking("v1/search", fields, signal), items, behavior, onEvent, attempt);
 const searchBox = new SearchBox($("search"), api, search);
-const choices = new Choices(api, items, $("choices"), attempt, renew);
+const choices = new Choices(api, items, $("choices"), attempt, renew, () => visit.signal);
 
 let interactions = 0; // that the ranking on screen knew of, and those told since
 let history = true; // whether answers may use what is known: of this page, nothing is kept of it

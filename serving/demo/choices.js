@@ -15,15 +15,20 @@ export class Choices {
   #body;
   #attempt;
   #onChosen;
+  #visit;
   #path = null; // null: of this shopper nothing is told here
 
-  /** `body` shows them; `onChosen(news, signal)` follows a choice; `attempt(work)` tells what goes wrong. */
-  constructor(api, items, body, attempt, onChosen) {
+  /**
+   * `body` shows them; `onChosen(news, signal)` follows a choice; `attempt(work)` tells what goes wrong; `visit()`
+   * is the signal that ends with the shopper.
+   */
+  constructor(api, items, body, attempt, onChosen, visit) {
     this.#api = api;
     this.#items = items;
     this.#body = body;
     this.#attempt = attempt;
     this.#onChosen = onChosen;
+    this.#visit = visit;
   }
 
   clear() {
@@ -42,7 +47,8 @@ export class Choices {
   }
 
   /** Change what is known, wait until that shows, and say `news`. */
-  #choose(change, news, signal) {
+  #choose(change, news) {
+    const signal = this.#visit(); // another than that of what showed the button, which an event ends
     return this.#attempt(async () => {
       const address = `${this.#path}/preferences`;
       const before = JSON.stringify((await this.#api.call("GET", address, null, signal)).body);
@@ -60,19 +66,19 @@ export class Choices {
     await this.#items.load(told.hidden.items, signal);
     const focused = document.activeElement?.dataset.choice;
     this.#body.replaceChildren(
-      this.#personal(told, signal),
-      ...block("You seem to care for", this.#interests(told, signal)),
-      ...block("Not for you", this.#hidden(told.hidden, signal)),
-      this.#rest(told, signal),
+      this.#personal(told),
+      ...block("You seem to care for", this.#interests(told)),
+      ...block("Not for you", this.#hidden(told.hidden)),
+      this.#rest(told),
     );
     if (focused) this.#body.querySelector(`[data-choice="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  #personal({ personal, profiling }, signal) {
+  #personal({ personal, profiling }) {
     const box = el("input", { type: "checkbox", role: "switch", id: "personal", "data-choice": "personal" });
     box.checked = personal;
     box.addEventListener("change", () =>
-      this.#choose({ personal: box.checked }, t(box.checked ? "Answers are yours again." : "From now on answers are everybody's, and nothing is learnt of you."), signal));
+      this.#choose({ personal: box.checked }, t(box.checked ? "Answers are yours again." : "From now on answers are everybody's, and nothing is learnt of you.")));
     const words = personal
       ? "The shop uses what it knows of you, and learns from what you do."
       : profiling
@@ -83,7 +89,7 @@ export class Choices {
       el("p", { class: "quiet" }, t(words)));
   }
 
-  #interests({ interests, profiling, frozen }, signal) {
+  #interests({ interests, profiling, frozen }) {
     const shown = [...deepest(interests).slice(0, MOST), ...interests.filter(({ kind }) => kind === "brand").slice(0, MOST)];
     if (!shown.length) return el("p", { class: "quiet" }, t("Nothing yet."));
     const most = { category: 0, brand: 0 };
@@ -91,14 +97,14 @@ export class Choices {
     const rows = shown.map((each) => {
       const name = each.name.split(" > ").at(-1);
       const button = this.#button("✕", `forget:${each.kind}:${each.name}`, { forget: [{ [each.kind]: each.name }] },
-        t("“{name}” is forgotten.", { name }), signal, t("Forget “{name}”", { name }));
+        t("“{name}” is forgotten.", { name }), t("Forget “{name}”", { name }));
       button.disabled = !profiling || frozen;
       return el("li", { title: each.name }, el("span", { class: "name" }, name), bar(each.share / most[each.kind]), button, el("small", {}, speaks(each)));
     });
     return el("ul", { class: "interests" }, ...rows);
   }
 
-  #hidden({ items, brands, categories }, signal) {
+  #hidden({ items, brands, categories }) {
     const things = [
       ...items.map((itemId) => [{ item_id: itemId }, this.#items.get(itemId).title]),
       ...brands.map((brand) => [{ brand }, t("all of {brand}", { brand })]),
@@ -106,16 +112,16 @@ export class Choices {
     ];
     const rows = things.map(([thing, words]) =>
       el("li", {}, el("span", { class: "name" }, words),
-        this.#button(t("Show again"), `show:${words}`, { show: [thing] }, t("“{name}” may be shown again.", { name: words }), signal,
+        this.#button(t("Show again"), `show:${words}`, { show: [thing] }, t("“{name}” may be shown again.", { name: words }),
           t("Show “{name}” again", { name: words }))));
     return rows.length ? el("ul", { class: "unwanted" }, ...rows) : null;
   }
 
-  #rest({ profiling, frozen }, signal) {
-    const hour = this.#button(t("Forget the last hour"), "hour", { forget_last_hour: true }, t("The last hour is forgotten."), signal);
+  #rest({ profiling, frozen }) {
+    const hour = this.#button(t("Forget the last hour"), "hour", { forget_last_hour: true }, t("The last hour is forgotten."));
     hour.disabled = !profiling || frozen;
     const copy = el("button", { type: "button", "data-choice": "copy" }, t("Get a copy"));
-    copy.addEventListener("click", () => this.#attempt(() => this.#copy(signal)));
+    copy.addEventListener("click", () => this.#attempt(() => this.#copy(this.#visit())));
     return el("div", { class: "rest" }, hour, copy);
   }
 
@@ -127,9 +133,9 @@ export class Choices {
     URL.revokeObjectURL(link.href);
   }
 
-  #button(text, choice, change, news, signal, name) {
+  #button(text, choice, change, news, name) {
     const button = el("button", { type: "button", "data-choice": choice, "aria-label": name, title: name }, text);
-    button.addEventListener("click", () => this.#choose(change, news, signal));
+    button.addEventListener("click", () => this.#choose(change, news));
     return button;
   }
 }

@@ -141,8 +141,13 @@ class Facts:
             yield Fact(Family.QUERY_MATCH, "part", {**given, "words": ", ".join(part)})
         elif meant := [near for word in words_in_order(query) if (near := misspelt(word, facts))]:
             yield Fact(Family.QUERY_MATCH, "spelling", {**given, "words": " ".join(meant)})
-        elif matches is not None and float(matches.columns[index, MATCH["cosine"]]) > _CLOSE:
+        elif any(map(str.isalpha, query)) and self._cosine(index) > _CLOSE:  # no number means much
             yield Fact(Family.QUERY_MATCH, "meaning", given)
+
+    def _cosine(self, index: int) -> float:
+        """Of the texts of query and item; NaN: not compared."""
+        matches = self._resolved.candidates.matches
+        return math.nan if matches is None else float(matches.columns[index, MATCH["cosine"]])
 
 
 def _goes_with(family: Family, because: Because, item: Item) -> Iterator[Fact]:

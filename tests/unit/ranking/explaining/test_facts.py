@@ -200,6 +200,7 @@ def test_a_misspelt_query_is_told_by_what_it_is_like(
 
 def test_what_only_might_mean_the_same_is_not_told(items: ItemCache) -> None:
     assert told(items, "soap", query="washing", relevance=0.2, cosine=0.2) == {}
+    assert told(items, "soap", query="1082185", relevance=0.2, cosine=0.5) == {}
     assert list(told(items, "soap", query="soap", relevance=EXACT_CODE)) == ["code"]
 
 
