@@ -20,7 +20,8 @@ from features.datasets.registry import load
 from features.telemetry.progress import StepProgress, waiting
 from loadtests.fairness.audit import audited, cases_of
 from loadtests.fairness.floor import curve, held
-from loadtests.fairness.report import plot_audit, plot_floor, show_audit, show_floor
+from loadtests.fairness.known import told_apart
+from loadtests.fairness.report import plot_audit, plot_floor, show_audit, show_floor, show_known
 from serving.training.fit.bundle import Bundle
 
 BUNDLE = Path("serving/training/bundles/grocery")
@@ -55,12 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         with waiting(console, "reading grocery"):
             dataset = load("grocery", given.cache, given.items)
         with StepProgress(console) as progress:
-            found = audited(cases_of(dataset, Bundle(given.bundle), given.cases, progress))
+            cases = cases_of(dataset, Bundle(given.bundle), given.cases, progress)
     except (DatasetError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
+    found, known = audited(cases), told_apart(cases)
     show_audit(found, console)
-    (given.out / "fairness.json").write_text(json.dumps([asdict(each) for each in found], indent=1))
+    show_known(known, console)
+    told = {"rankers": [asdict(each) for each in found], "told": [asdict(each) for each in known]}
+    (given.out / "fairness.json").write_text(json.dumps(told, indent=1))
     plot_audit(found, given.out / "fairness.png")
     return 0
 

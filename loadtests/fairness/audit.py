@@ -5,7 +5,7 @@ The next basket of each case against 99 popular items that it does not hold (the
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from rich.progress import Progress
 from features.arrays import FloatArray, RowArray
 from features.behavior.matrix import COLUMN
 from features.behavior.replay import item_table
+from features.catalog.item import Item
 from features.catalog.table import ItemTable
+from features.catalog.words import folded
 from features.datasets.format import Dataset
 from loadtests.fairness.measures import (
     Exposure,
@@ -67,12 +69,28 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Slates, and the household of each."""
+    """Slates, and the household of each. before: baskets that it had bought before, (n,)."""
 
     items: ItemTable
     slates: Slates
     households: tuple[str, ...]
+    before: FloatArray
     scores: Mapping[str, FloatArray]  # of each ranker, (R,)
+
+    @property
+    def shopper(self) -> Groups:
+        """A number for the household of each, (n,)."""
+        return np.unique(np.array(self.households), return_inverse=True)[1].astype(np.int64)
+
+    def ranked(self, ranker: str) -> tuple[Rankings, RowArray]:
+        """By one ranker, and which candidate row stands at each place, (R,)."""
+        slates, scores = self.slates, self.scores[ranker]
+        finite = np.nan_to_num(scores, nan=float(np.nanmin(scores)) - 1.0).astype(np.float32)
+        place = np.arange(len(finite))
+        # Rows come along as items, so that each row's groups can be looked up in the new order.
+        ordered = Rankings.ordered(finite, place, slates.labels, slates.offsets, self.shopper)
+        rows = ordered.item
+        return Rankings(slates.offsets, slates.item_rows[rows], ordered.gain, self.shopper), rows
 
 
 def cases_of(
@@ -93,23 +111,37 @@ def cases_of(
         "rules": baselines.by_rules(items)(slates, features),
         "popularity": baselines.column("item_purchase_120d")(slates, features),
     }
-    return Cases(items, slates, tuple(case.user_id for case in test_set.cases), scores)
+    households = tuple(case.user_id for case in test_set.cases)
+    times = [case.at_s for case in test_set.cases]
+    return Cases(items, slates, households, baskets_before(dataset, households, times), scores)
+
+
+def baskets_before(
+    dataset: Dataset, households: Sequence[str], times: Sequence[float]
+) -> FloatArray:
+    """Baskets that each household had bought before each time, (n,)."""
+    events = dataset.events
+    bought = events.loc[events["type"] == "purchase", ["user_id", "at"]].drop_duplicates()
+    of_household = {
+        str(name): np.sort(part.to_numpy(np.float64))
+        for name, part in bought.groupby("user_id")["at"]
+    }
+    none = np.zeros(0)
+    counts = [
+        np.searchsorted(of_household.get(name, none), at_s)
+        for name, at_s in zip(households, times, strict=True)
+    ]
+    return np.array(counts, np.float32)
 
 
 def audited(cases: Cases) -> list[Audited]:
     """Of each ranker."""
-    slates = cases.slates
-    shopper = np.unique(np.array(cases.households), return_inverse=True)[1].astype(np.int64)
-    of_items = item_groups(cases.items, slates)
+    shopper = cases.shopper
+    of_items = item_groups(cases.items, cases.slates)
     people = household_groups(cases.households)
     found = []
-    for name, scores in cases.scores.items():
-        finite = np.nan_to_num(scores, nan=float(np.nanmin(scores)) - 1.0).astype(np.float32)
-        place = np.arange(len(finite))
-        # Rows come along as items, so that each row's groups can be looked up in the new order.
-        ordered = Rankings.ordered(finite, place, slates.labels, slates.offsets, shopper)
-        rows = ordered.item
-        ranked = Rankings(slates.offsets, slates.item_rows[rows], ordered.gain, shopper)
+    for name in cases.scores:
+        ranked, rows = cases.ranked(name)
         values = ndcg(ranked)
         found.append(
             Audited(
@@ -135,12 +167,21 @@ def item_groups(items: ItemTable, slates: Slates) -> dict[str, tuple[Groups, tup
     age = np.expm1(slates.features[:, COLUMN["item_age_days"]])
     new = np.where(np.isnan(age), -1, (age > NEW_DAYS).astype(np.int64)).astype(np.int64)
     outer = [item.category_levels[0] if item.category_levels else "" for item in items.items]
-    return {
+    found = {
         "age": (new, (f"first sold within {NEW_DAYS} days", "older")),
         "brand": _largest([item.brand for item in items.items], rows, "smaller brands"),
         "price": (band, (f"under {low:.2f}", f"{low:.2f} to {high:.2f}", f"over {high:.2f}")),
         "department": _largest(outer, rows, "smaller departments"),
     }
+    sellers = [seller_of(item) for item in items.items]
+    if any(sellers):
+        found["seller"] = _largest(sellers, rows, "smaller sellers")
+    return found
+
+
+def seller_of(item: Item) -> str:
+    """What its attribute `seller` says, as floors read it; "": nothing."""
+    return next((v for name, v in item.attributes.items() if folded(name) == "seller"), "")
 
 
 def _largest(of_items: list[str], rows: RowArray, others: str) -> tuple[Groups, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from loadtests.fairness.audit import Audited
 from loadtests.fairness.floor import Held
+from loadtests.fairness.known import Known
 from loadtests.fairness.measures import DEPTH, Interval
 
 
@@ -53,6 +54,28 @@ def _of_items(one: Audited) -> Table:
                 told(group.exposure), told(group.parity, 2), told(group.of_relevance, 2),
             )  # fmt: skip
     return table
+
+
+def show_known(found: Sequence[Known], console: Console) -> None:
+    """Print what households that told something have more, with what else differs held alike."""
+    table = Table(title="told something, less told nothing", title_justify="left")
+    for name in ("ranker", "held alike", f"NDCG@{DEPTH} more"):
+        table.add_column(name)
+    for one in found:
+        for step in one.adjusted:
+            table.add_row(one.ranker, ", ".join(step.held) or "nothing", told(step.apart))
+    console.print(table)
+    table = Table(title="the same by baskets bought before", title_justify="left")
+    for name in ("ranker", "baskets", "rankings", "told nothing", "told something", "more"):
+        table.add_column(name)
+    for one in found:
+        for part in one.strata:
+            table.add_row(
+                one.ranker, f"{part.low:.0f} to {part.high:.0f}",
+                f"{part.groups[0]} and {part.groups[1]}",
+                f"{part.ndcg[0]:.3f}", f"{part.ndcg[1]:.3f}", told(part.apart),
+            )  # fmt: skip
+    console.print(table)
 
 
 def _of_shoppers(one: Audited) -> Table:
