@@ -143,8 +143,9 @@ autoscaling: .venv-dev/.ready ## Simulate a tenfold burst: which settings hold i
 exploration: .venv-dev/.ready ## Simulate 30 days: what exploration costs and gains [SHOPS= OBJECTIVE=]
 	.venv-dev/bin/python -m loadtests.exploration $(if $(SHOPS),--shops "$(SHOPS)") $(if $(OBJECTIVE),--objective "$(OBJECTIVE)")
 
-fairness: .venv-dev/.ready ## Whom rankings show, for whom they are good; what a floor costs [RANKINGS=]
+fairness: .venv-dev/.ready ## Whom rankings show, for whom they are good, what states give away; what a floor costs [RANKINGS=]
 	.venv-dev/bin/python -m loadtests.fairness
+	.venv-dev/bin/python -m loadtests.fairness --probe
 	.venv-dev/bin/python -m loadtests.fairness --floor $(if $(RANKINGS),--rankings "$(RANKINGS)")
 
 evaluate: .venv-dev/.ready ## Ranking quality against the baselines; trains without BUNDLE= [DATA= BUNDLE= CASES=]

@@ -14,6 +14,7 @@ from loadtests.fairness.audit import Audited
 from loadtests.fairness.floor import Held
 from loadtests.fairness.known import Known
 from loadtests.fairness.measures import DEPTH, Interval
+from loadtests.fairness.probe import Probed
 
 
 def told(interval: Interval, digits: int = 3) -> str:
@@ -75,6 +76,21 @@ def show_known(found: Sequence[Known], console: Console) -> None:
                 f"{part.groups[0]} and {part.groups[1]}",
                 f"{part.ndcg[0]:.3f}", f"{part.ndcg[1]:.3f}", told(part.apart),
             )  # fmt: skip
+    console.print(table)
+
+
+def show_probe(found: Sequence[Probed], console: Console) -> None:
+    """Print how well groups are predicted from each kind of inputs."""
+    table = Table(title="groups of households, predicted from their state", title_justify="left")
+    for name in ("groups", "inputs", "households", "largest group", "accuracy", "AUC",
+                 "AUC, labels dealt out anew", "as good by chance"):  # fmt: skip
+        table.add_column(name)
+    for one in found:
+        low, high = one.by_chance
+        table.add_row(
+            f"{one.kind} ({one.groups})", one.inputs, str(one.households), f"{one.majority:.3f}",
+            told(one.accuracy), told(one.auc), f"{low:.3f} to {high:.3f}", f"{one.chance:.2f}",
+        )  # fmt: skip
     console.print(table)
 
 
