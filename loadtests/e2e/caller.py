@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 HANGS_S = 2.0
 GIVEN_UP_S = 15.0
-_BODY = {"query": "shampoo", "limit": 10, "budget_ms": 1000}
+_BODY = {"query": "milk", "limit": 10, "budget_ms": 1000}
 
 
 class Caller:

@@ -37,7 +37,7 @@ _VERSION = """
 import json, os, sys, urllib.request
 headers = {"authorization": "Bearer " + os.environ["VITRINE_KEY"]}
 headers["content-type"] = "application/json"
-body = json.dumps({"query": "shampoo", "limit": 1, "budget_ms": 5000}).encode()
+body = json.dumps({"query": "milk", "limit": 1, "budget_ms": 5000}).encode()
 with urllib.request.urlopen(urllib.request.Request(sys.argv[1], body, headers)) as answer:
     print(json.load(answer)["model_version"])
 """
