@@ -25,9 +25,11 @@ class Sharing:
     def may_be(self, session_id: str, at_s: float) -> bool:
         """Whether a guest's entry may be the shopper's: for an erasure.
 
-        Between two shoppers it may be of either. Of a session that named nobody else all may be.
+        Between two shoppers it may be of either. Of a session that named nobody else all may be,
+        and of one that did not name the shopper here, too: the sign-in stands in another table, or
+        went with an erasure that broke off, and too much goes rather than too little.
         """
-        if session_id not in self._others:
+        if session_id not in self._others or session_id not in self._own:
             return True
         before, after = self._around(session_id, at_s)
         return _nearer(before, first=False) or _nearer(after, first=True)

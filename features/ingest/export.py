@@ -21,7 +21,7 @@ from features.controls.exports import Exports
 from features.datasets.columns import ITEM_COLUMNS, conform
 from features.datasets.event_rows import EVENT_COLUMNS, event_row
 from features.datasets.format import Dataset, DatasetInfo, write_dataset
-from features.events.log import every_event
+from features.events.log import Erasure, EventLog, every_event
 from features.ingest.export_rankings import FILE, write_rankings
 from features.store.archive import Archive
 from features.store.backends import open_catalog, open_controls, open_event_log
@@ -30,6 +30,7 @@ from features.store.learnt import learnt_from
 from features.store.settings import StoreSettings
 
 _ROWS = 10_000  # entries read at once
+_TRIES = 5
 
 
 def collected(store: StoreSettings) -> Dataset:
@@ -71,8 +72,23 @@ def _item_row(item: Item) -> dict[str, object]:
     return {**named, "created_at": item.created_s}
 
 
+def erased_since(log: EventLog, seq: int) -> bool:
+    """Whether anything was erased behind a position: what was read before may have it still.
+
+    An entry that is carried out leaves an empty position in some logs.
+    """
+    until = log.last_seq()
+    while seq < until and (entries := log.read(seq, _ROWS)):
+        for at, entry in entries:
+            if at != seq + 1 or isinstance(entry, Erasure):
+                return True
+            seq = at
+    return seq < until
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status; 2 with one line when there is nothing to export."""
+    """The exit status; 2 with one line when there is nothing to export, 1 when erasures keep
+    coming."""
     parser = argparse.ArgumentParser(prog="python -m features.ingest.export", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_store(parser)
@@ -84,13 +100,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     with closing(open_controls(store)) as controls:
-        Exports(controls).note(given.out, time.time())  # first: who is erased meanwhile is, there
-    dataset = collected(store)
-    if dataset.events.empty:
-        print(f"{given.store or store.log_path}: the log holds no event to export", file=sys.stderr)
-        return 2
-    write_dataset(dataset, given.out)
-    shown = write_rankings(store, given.out / FILE, learnt_from(store))
+        Exports(controls).note(given.out, time.time())  # first: an erasure reaches what is there
+    with closing(open_event_log(store)) as log:
+        for _ in range(_TRIES):
+            since = log.last_seq()
+            dataset = collected(store)
+            if dataset.events.empty:
+                whose = given.store or store.log_path
+                print(f"{whose}: the log holds no event to export", file=sys.stderr)
+                return 2
+            write_dataset(dataset, given.out)
+            shown = write_rankings(store, given.out / FILE, learnt_from(store))
+            if not erased_since(log, since):
+                break
+            print("somebody was erased meanwhile: once more", file=sys.stderr)
+        else:
+            print(f"{given.out}: delete it; at each try somebody was erased", file=sys.stderr)
+            return 1
     print(
         f"{given.out}: {len(dataset.events)} events, {len(dataset.items)} items, {shown} rankings"
     )

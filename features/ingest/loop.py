@@ -26,7 +26,7 @@ from features.ingest.keeping.erase import Eraser
 from features.ingest.keeping.reset import Past
 from features.ingest.keeping.snapshots import Snapshots
 from features.ingest.settings import IngestSettings
-from features.ingest.status import CONSUMER, IngestStatus
+from features.ingest.status import CONSUMER, IngestStatus, read_status
 from features.ingest.waiting import Waiting
 from features.ingest.working_set import WorkingSet
 from features.store.offline import OfflineStore
@@ -74,14 +74,15 @@ class Ingest:
         self._working = WorkingSet(online, self._items, settings.max_users, settings.max_sessions)
         self._waiting = Waiting(log, held, settings.max_held, settings.hold_s, clock, shop)
         self._outcomes = Outcomes(log, shop)
-        self._status = IngestStatus().keeping(settings)
+        before = read_status(log)
+        unclean = before is not None and before.to_compact
+        self._status = IngestStatus(to_compact=unclean).keeping(settings)
         for metric in (EVENTS_WAITING, EVENT_LAG_SECONDS, INGEST_FAILURES):
             metric.labels(shop)  # there from the start: an increase needs a series before
         self.position = log.offset(CONSUMER)  # of the newest entry that was taken in
         self._begun = False  # what is cached is what was written
         self._snapshots = Snapshots(offline, self._working)
         self._maintained_s = clock()
-        self._erased_since_compaction = True  # perhaps by a process before this one
 
     def warm_up(self) -> None:
         """Read as a fold does, so that the first event does not wait for what is loaded then."""
@@ -150,10 +151,10 @@ class Ingest:
         self._waiting.expire()
         self._offline.prune(now_s - self.settings.snapshot_retention_s)
         self._online.prune(now_s)
-        if self._erased_since_compaction:
+        if self._status.to_compact:
             done = [self._log.compact(), self._online.compact()]
             done += [self._choices.compact()] if self._choices is not None else []
-            self._erased_since_compaction = not all(done)
+            self._status = replace(self._status, to_compact=not all(done))
 
     def _fold(self, entries: list[tuple[int, LogEntry]]) -> None:
         with uncollected():
@@ -209,9 +210,8 @@ class Ingest:
                     asked_s = self._log.logged_s(seq) or self._clock()
                     self._choices.forget(entry.user_id, *entry.session_ids, until_s=asked_s)
                 self._log.finish_erasure(seq)
-                self._erased_since_compaction = True
                 total = self._status.erasures_total + 1
-                self._status = replace(self._status, erasures_total=total)
+                self._status = replace(self._status, erasures_total=total, to_compact=True)
             self._commit(seq, changed)
 
     def _reset(self, user_id: str, session_ids: Sequence[str], since_s: float, seq: int) -> None:
@@ -221,7 +221,7 @@ class Ingest:
         self._eraser.erase(user_id, session_ids, since_s)
         self._snapshots.changed({user_id}, ())
         self._log.finish_erasure(seq)
-        self._erased_since_compaction = True
+        self._status = replace(self._status, to_compact=True)
 
     def _commit(self, seq: int, changed: list[str]) -> None:
         self._status = replace(self._status, applied_seq=seq, updated_s=self._clock())

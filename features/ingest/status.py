@@ -24,6 +24,7 @@ class IngestStatus:
     unknown_item_total: int = 0  # folded into counts only
     erasures_total: int = 0
     failures_total: int = 0
+    to_compact: bool = False  # something was erased since files were rewritten, by whichever ingest
     updated_s: float = 0.0
     # How long what is kept, enforced every hour: the log; a shopper's features after the last
     # event; snapshots.

@@ -19,8 +19,8 @@ def standing(folders: list[Path], needles: Mapping[str, bytes]) -> dict[str, lis
     """Of each needle by name, the files of `folders` that have it; one that is not found is left
     out.
 
-    Files are read as bytes; tables of SQLite by value, with what zlib packed in them; Parquet by
-    column; gzip as what it packs.
+    Files are read as bytes; tables of SQLite by value and Parquet by column, with what zlib packed
+    in them; gzip as what it packs.
     """
     found: dict[str, list[str]] = {}
     for folder in folders:
@@ -75,6 +75,8 @@ def _columns(path: Path) -> Iterator[bytes]:
         for batch in file.iter_batches():
             for column in batch.columns:
                 yield from _buffers(column)
+                if pa.types.is_binary(column.type):
+                    yield from (_unpacked(value) for value in column.to_pylist() if value)
 
 
 def _buffers(column: pa.Array) -> Iterator[bytes]:

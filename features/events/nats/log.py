@@ -136,13 +136,14 @@ class NatsEventLog:
             for kind, stored, session_id in found if (user := _user_of(kind, stored)) is not None
         )  # fmt: skip
         for kind, stream in STREAMS.items():
-            gone = list(self._of(kind, user_id))
-            # What a session did before it signed in was done by the same shopper.
-            gone += [
+            # What a session did before it signed in was done by the same shopper. It goes first:
+            # who asks again after a break finds the session by what it did signed in.
+            gone = [
                 stored for of_kind, stored, session_id in found
                 if of_kind == kind and _user_of(kind, stored) is None
                 and sharing.may_be(session_id, _at_s(kind, stored))
             ]  # fmt: skip
+            gone += self._of(kind, user_id)
             self._streams.erase(
                 stream,
                 [

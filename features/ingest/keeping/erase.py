@@ -1,5 +1,6 @@
 """Forgetting a shopper in everything that was written besides the log and the online store."""
 
+import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from features.store.erasing import Keys, sharing_in, to_erase
 from features.store.offline import OfflineStore, drop_rows
 from features.store.online_rows import SqliteRows
 from features.store.settings import PROJECT
+
+_LOG = logging.getLogger("vitrine.ingest")
+_TABLES = ("events.parquet", "rankings.parquet")
 
 
 class Eraser:
@@ -46,7 +50,12 @@ class Eraser:
         for folder in self._dataset_folders if since_s is None else ():
             erase_in_dataset(folder, user_id, session_ids)
         for folder in self._exports.folders() if self._exports is not None else ():
-            erase_in_dataset(folder, user_id, session_ids, since_s)
+            try:
+                _drop_broken(folder)
+                erase_in_dataset(folder, user_id, session_ids, since_s)
+            except (OSError, KeyError, pa.ArrowException):
+                # Perhaps another's by now: it must not keep ingest from all that comes after.
+                _LOG.exception("%s: an export that nobody can be erased from", folder)
         for path in self._copies:
             if path.is_file():
                 copy = SqliteRows(path, PROJECT)
@@ -63,15 +72,33 @@ def erase_in_dataset(
 
     since_s: only what was done from then on
     """
-    for path in (folder / "events.parquet", folder / "rankings.parquet"):
+    paths = [folder / name for name in _TABLES]
+    tables = {
+        path: pq.read_table(path, columns=["user_id", "session_id", "at"])
+        for path in paths
+        if path.is_file()
+    }
+    keys = {
+        path: Keys(rows["user_id"], rows["session_id"], _at(rows)) for path, rows in tables.items()
+    }
+    sharing = sharing_in(keys.values(), user_id, session_ids)
+    for path, rows in tables.items():
+        gone = to_erase(keys[path], user_id, session_ids, sharing)
+        if since_s is not None:
+            gone = pc.and_(gone, pc.greater_equal(rows["at"].combine_chunks(), since_s))
+        drop_rows(path, gone)
+
+
+def _drop_broken(folder: Path) -> None:
+    """Delete tables that break off, as an export leaves them that was killed: nobody can read them,
+    but their bytes. One that runs begins anew after an erasure."""
+    for path in (folder / name for name in _TABLES):
         if path.is_file():
-            rows = pq.read_table(path, columns=["user_id", "session_id", "at"])
-            keys = Keys(rows["user_id"], rows["session_id"], _at(rows))
-            sharing = sharing_in([keys], user_id, session_ids)
-            gone = to_erase(keys, user_id, session_ids, sharing)
-            if since_s is not None:
-                gone = pc.and_(gone, pc.greater_equal(rows["at"].combine_chunks(), since_s))
-            drop_rows(path, gone)
+            try:
+                pq.read_metadata(path)
+            except pa.ArrowInvalid:
+                _LOG.warning("%s breaks off: deleted for an erasure", path)
+                path.unlink()
 
 
 def _at(rows: pa.Table) -> Callable[[pa.Array], list[float]]:

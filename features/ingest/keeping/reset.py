@@ -41,10 +41,16 @@ class Past(NamedTuple):
             after = before.applied_seq
         else:
             after = _first_since(log, known.first_s - MAX_AHEAD_S, seq)
+        # Twice through the log: all sessions of a shop would be too much to remember.
+        own = {
+            event.session_id
+            for _, event in _events(log, after, seq)
+            if event.user_id == user_id and event.session_id
+        }
         sharing = Sharing(
             (event.session_id, event.at_s, event.user_id == user_id)
             for _, event in _events(log, after, seq)
-            if event.user_id and event.session_id
+            if event.user_id and event.session_id in own
         )
         for at, event in _events(log, after, seq):
             # A session's, too, from before it signed in.

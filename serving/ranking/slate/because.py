@@ -77,8 +77,8 @@ def done_with(states: Sequence[AnyState], table: ItemTable) -> dict[int, Cause]:
     for history in [ItemHistory.of(state, table) for state in states]:
         done |= dict.fromkeys(history.bought.tolist(), Cause.BOUGHT)
         for row, strength in zip(history.recent.tolist(), history.strengths.tolist(), strict=True):
-            if done.get(row) is not Cause.BOUGHT:
-                done[row] = cause(strength)
+            told = cause(strength)
+            done[row] = min(done.get(row, told), told, key=list(Cause).index)
     return done
 
 

@@ -17,6 +17,7 @@ from features.events.log import AppendResult, Erasure, EventLog, RankingRecord, 
 from features.events.nats.log import NatsEventLog
 from features.events.redis_log import RedisEventLog
 from features.events.sqlite_log import SqliteEventLog
+from features.ingest.export import erased_since
 from tests.support.servers.nats_server import NatsServer
 
 NOW_S = 1_700_000_000.0
@@ -216,6 +217,21 @@ def test_a_finished_erasure_names_nobody_and_its_position_is_not_used_again(log:
     assert names in ([], [None])
     log.append([event("e2", "u2")])
     assert log.last_seq() > seq
+
+
+def test_an_export_is_told_that_somebody_was_erased_since_also_when_that_is_done(
+    log: EventLog,
+) -> None:
+    log.append([event("e1"), event("other", "u2")])
+    since = log.last_seq()
+    log.append([event("e2"), event("more", "u2")])
+    assert not erased_since(log, since)
+    seq = log.erase_user("u1")
+    assert erased_since(log, since)
+    log.finish_erasure(seq)
+    assert erased_since(log, since)
+    log.append([event("later", "u2")])
+    assert not erased_since(log, log.last_seq() - 1)
 
 
 def test_rankings_come_back_with_what_the_ranker_saw(log: EventLog) -> None:

@@ -23,8 +23,8 @@ SHARED = Sharing(
         ("s", 99.0, True, True),
         ("own", 1.0, True, True),
         ("own", 9.0, True, True),
-        ("theirs", 1.0, False, False),
-        ("theirs", 9.0, False, False),
+        ("theirs", 1.0, True, False),  # an erasure calls it the shopper's, and knows why
+        ("theirs", 9.0, True, False),
         ("after", 5.0, False, False),  # before the other's sign-in: not the second one's
         ("after", 15.0, True, False),
         ("after", 25.0, True, True),

@@ -159,10 +159,23 @@ def test_what_another_shopper_did_in_the_same_session_stays_in_the_archive(shop:
         shop.log.append_rankings([shown])
         shop.log.commit(CONSUMER, shop.log.last_seq())
     shop.archiver.catch_up()
-    for _ in range(2):  # it is safe to repeat
-        Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive).erase("ann", ["s"])
-        assert shop.archived == ["guest-1", "bob-1", "guest-2", "bob-2"]
-        assert shop.ranked == ["r-guest-1", "r-bob-1", "r-guest-2", "r-bob-2"]
+    eraser = Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive)
+    eraser.erase("ann", ["s"])
+    assert shop.archived == ["guest-1", "bob-1", "guest-2", "bob-2"]
+    assert shop.ranked == ["r-guest-1", "r-bob-1", "r-guest-2", "r-bob-2"]
+    eraser.erase("ann", ["s"])  # as after one that broke off: whose a guest was is not known now
+    assert shop.archived == ["bob-1", "bob-2"]
+    assert shop.ranked == ["r-bob-1", "r-bob-2"]
+
+
+def test_a_guest_of_the_archive_goes_though_the_sign_in_is_not_in_it_yet(shop: Shop) -> None:
+    for place, (name, user) in enumerate([("bob-1", "bob"), ("guest-1", None)]):
+        at_s = shop.now_s = NOW_S + place
+        shop.log.append([BehaviorEvent(name, EventType.CLICK, at_s, user, "s")])
+        shop.log.commit(CONSUMER, shop.log.last_seq())
+    shop.archiver.catch_up()  # and then Ann signs in, and is erased
+    Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive).erase("ann", ["s"])
+    assert shop.archived == ["bob-1"]
 
 
 def test_days_are_kept_as_long_as_the_shop_says(shop: Shop) -> None:

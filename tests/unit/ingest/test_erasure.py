@@ -6,11 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from features.behavior.shares import AT_MOST
 from features.catalog.counters import HALF_LIFE, Counter
 from features.catalog.table import ItemTable
+from features.controls.exports import Exports
 from features.events.event import EventType
 from features.ingest.__main__ import open_ingest
 from features.ingest.loop import Ingest
@@ -77,6 +80,37 @@ def test_files_are_rewritten_also_where_ingest_began_anew_after_the_erasure(shop
         ingest.drain()
         ingest.maintain()
     assert before > free_pages(shop) == 0
+
+
+def test_an_export_that_cannot_be_read_keeps_ingest_from_nothing(
+    shop: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, foreign = tmp_path / "broken", tmp_path / "foreign"
+    for folder in (broken, foreign):
+        folder.mkdir()
+    (broken / "rankings.parquet").write_bytes(b"PAR1 an export that was killed: forget-me-4711")
+    pq.write_table(pa.table({"somebody's": [1]}), foreign / "events.parquet")
+    with closing(open_controls(shop.settings.store)) as controls:
+        for folder in (broken, foreign):
+            Exports(controls).note(folder, 0.0)
+    shop.log.append([shop.event("forget-me-4711"), shop.event("u1")])
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+        shop.log.erase_user("forget-me-4711")
+        shop.log.append([shop.event("u2")])
+        ingest.drain()
+        assert ingest.status().erasures_total == 1
+    assert set(shop.online.read_users(["forget-me-4711", "u2"])) == {"u2"}
+    assert holding(broken, b"forget-me-4711") == []
+    assert pq.read_table(foreign / "events.parquet").column_names == ["somebody's"]
+    assert "an export that nobody can be erased from" in caplog.text
+
+
+def test_nothing_is_rewritten_where_nobody_was_erased(shop: Shop) -> None:
+    shop.log.append(visits(shop, 200))
+    with open_ingest(shop.settings) as ingest:
+        ingest.drain()
+        assert not ingest.status().to_compact
 
 
 def test_an_erased_shopper_takes_back_what_items_were_given(shop: Shop, ingest: Ingest) -> None:

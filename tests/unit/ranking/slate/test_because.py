@@ -9,7 +9,7 @@ from features.behavior.matrix import Shopper
 from features.catalog.table import ItemTable
 from features.events.event import EventType
 from serving.ranking.explaining.told import Because
-from serving.ranking.slate.because import because_of
+from serving.ranking.slate.because import because_of, done_with
 from serving.ranking.values import Evidence
 from serving.types import Cause
 from tests.support.fakes import GROCERIES, state
@@ -57,6 +57,16 @@ def test_the_neighbour_that_counts_most_for_this_shopper_is_told(table: ItemTabl
     (told,) = why(table, Shopper(state(*since, kind=BUY)), "bread")
     assert told is not None
     assert told.item_id == "oat"  # milk is long ago
+
+
+def test_of_what_was_done_with_an_item_the_most_is_told_whichever_state_has_it(
+    table: ItemTable,
+) -> None:
+    looked, carted = state("milk", kind=EventType.VIEW, user=False), state("milk", kind=CART)
+    milk = table.row_of["milk"]
+    assert done_with([carted, looked], table) == {milk: Cause.CART}
+    assert done_with([looked, carted], table) == {milk: Cause.CART}
+    assert done_with([state("milk", kind=BUY), looked], table) == {milk: Cause.BOUGHT}
 
 
 def test_nothing_is_told_of_strangers_and_of_unknown_items(table: ItemTable) -> None:
