@@ -20,7 +20,7 @@ from serving.http.problems import Problem
 from serving.local.machine import free_port
 from serving.local.ray_environment import HAPROXY_DEFAULTS, HAPROXY_FAST_INTERVAL
 
-ROOM = 48
+ROOM = 10
 # In the order of Serve's template (ray.serve._private.haproxy_templates): its error comes first.
 CONFIGURATION = jinja2.Template(
     """
