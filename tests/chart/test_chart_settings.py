@@ -285,6 +285,8 @@ def test_every_module_that_a_pod_runs_is_there_and_takes_its_options() -> None:
     shared = source_of("features.store.chosen") + source_of("serving.experiments.worth")
     for command in run:
         source = source_of(command[2])
+        if "add_options(" in source:
+            source += source_of("serving.training.fit.kept.command")
         if "add_store(" in source:
             source += shared
         for option in (part.partition("=")[0] for part in command if part.startswith("--")):
