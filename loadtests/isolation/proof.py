@@ -7,7 +7,7 @@ other shop has it.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -47,13 +47,15 @@ class Findings:
 def ask(
     own: OwnShop,
     other: OwnShop,
-    names: Iterable[str],
+    names: Sequence[str],
     workers: int = 4,
     told: Callable[[], None] = lambda: None,
 ) -> Findings:
     """Send every operation every name with the key of `own`. told: after each name."""
     findings = Findings()
-    secrets = _Secrets(other.word, frozenset(other.withheld))
+    # A name that is made up of the word is the shop's own for as long as a worker has put it there.
+    put = tuple(name for name in names if other.word in name)
+    secrets = _Secrets(other.word, frozenset(other.withheld), put)
 
     def one(numbered: tuple[int, str]) -> None:
         number, name = numbered
@@ -100,13 +102,18 @@ def _compare(
 
 
 class _Secrets(NamedTuple):
-    """Of the other shop: the word of all its texts, and names that it alone knows."""
+    """Of the other shop: the word of all its texts, and names that it alone knows. put: names with
+    the word that were sent."""
 
     word: str
     names: frozenset[str]
+    put: tuple[str, ...] = ()
 
     def told(self, text: str) -> set[str]:
         """Which of them stand in `text`."""
+        if self.word in text:
+            for name in self.put:
+                text = text.replace(name, "")
         found = self.names.intersection(re.findall(r"\w+", text))
         return {*found, self.word} if self.word in text else {*found}
 
