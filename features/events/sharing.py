@@ -5,7 +5,19 @@ whom the session named last before, or of whom it names next.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+
+class Told(Protocol):
+    """An event or a ranking."""
+
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def session_id(self) -> str | None: ...
+    @property
+    def at_s(self) -> float: ...
 
 
 class Sharing:
@@ -62,3 +74,17 @@ def _nearer(pair: _Pair, first: bool) -> bool:
     if own is None or other is None:
         return own is not None
     return own <= other if first else own >= other
+
+
+def named_by(told: Callable[[], Iterable[Told]], user_id: str) -> Sharing:
+    """Whom the user's sessions named.
+
+    told: all that may name somebody, from the start at each call: read twice, as all sessions of a
+    shop would be too much to remember
+    """
+    own = {each.session_id for each in told() if each.user_id == user_id and each.session_id}
+    return Sharing(
+        (each.session_id, each.at_s, each.user_id == user_id)
+        for each in told()
+        if each.user_id and each.session_id in own
+    )

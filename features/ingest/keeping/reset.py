@@ -8,7 +8,7 @@ from features.behavior.state import BehaviorState
 from features.catalog.item import ItemFacts
 from features.events.event import MAX_AHEAD_S, BehaviorEvent
 from features.events.log import EventLog
-from features.events.sharing import Sharing
+from features.events.sharing import named_by
 from features.store.offline import OfflineStore
 
 _WALKED = 1_000  # entries read at once
@@ -41,17 +41,7 @@ class Past(NamedTuple):
             after = before.applied_seq
         else:
             after = _first_since(log, known.first_s - MAX_AHEAD_S, seq)
-        # Twice through the log: all sessions of a shop would be too much to remember.
-        own = {
-            event.session_id
-            for _, event in _events(log, after, seq)
-            if event.user_id == user_id and event.session_id
-        }
-        sharing = Sharing(
-            (event.session_id, event.at_s, event.user_id == user_id)
-            for _, event in _events(log, after, seq)
-            if event.user_id and event.session_id in own
-        )
+        sharing = named_by(lambda: (event for _, event in _events(log, after, seq)), user_id)
         for at, event in _events(log, after, seq):
             # A session's, too, from before it signed in.
             session = event.session_id

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from features.events.event import BehaviorEvent
 from features.events.log import LogEntry, RankingRecord
-from features.events.sharing import Sharing
+from features.events.sharing import Sharing, named_by
 
 _WALKED = 1_000  # entries read at once
 
@@ -29,12 +29,7 @@ class ReadLog(Protocol):
 
 def sharing_of(log: ReadLog, user_id: str) -> Sharing:
     """Whom the user's sessions named. Blocks."""
-    own = {told.session_id for told in _named(log) if told.user_id == user_id and told.session_id}
-    return Sharing(
-        (told.session_id, told.at_s, told.user_id == user_id)
-        for told in _named(log)
-        if told.session_id in own
-    )
+    return named_by(lambda: _told(log), user_id)
 
 
 def events_of(
@@ -59,11 +54,11 @@ def _is_of(told: BehaviorEvent | RankingRecord, user_id: str, sharing: Sharing) 
     return sharing.surely(told.session_id, told.at_s)
 
 
-def _named(log: ReadLog) -> Iterator[BehaviorEvent | RankingRecord]:
+def _told(log: ReadLog) -> Iterator[BehaviorEvent | RankingRecord]:
     for page in _events(log, 0):
-        yield from (event for _, event in page if event.user_id)
+        yield from (event for _, event in page)
     for ranked in _rankings(log, 0):
-        yield from (ranking for _, ranking in ranked if ranking.user_id)
+        yield from (ranking for _, ranking in ranked)
 
 
 def _events(log: ReadLog, seq: int) -> Iterator[Sequence[tuple[int, BehaviorEvent]]]:
