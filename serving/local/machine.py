@@ -1,13 +1,18 @@
 """What the local stack needs of this machine, checked before anything is started."""
 
 import contextlib
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 _MIN_MEMORY_BYTES = 3 * 1024**3
+_TAKEN: list[int] = []  # file descriptors that hold the ports given to this process
 
 
 class StackError(Exception):
@@ -53,22 +58,27 @@ def free_port() -> int:
 
 
 def free_window(size: int = 32) -> int:
-    """The first of `size` neighbouring ports that are all free now, none of them a `free_port`.
-
-    Chosen by chance, so that two stacks that start at once hardly ever choose the same.
-    """
+    """The first of `size` neighbouring ports that are all free now, none of them a `free_port`."""
     return _free(range(15_000, 32_000), size)
 
 
 def _free(ports: range, size: int) -> int:
-    """Below the system's own range, which begins at 32,768 on Linux."""
+    """Below the system's own range, which begins at 32,768 on Linux.
+
+    They stay this process's until it ends: who starts a server binds its port seconds later, and
+    meanwhile nobody who asks here gets the same, in this process or in another one of this user.
+    """
+    locks = Path(tempfile.gettempdir(), f"vitrine-ports-{os.getuid()}")
+    locks.mkdir(mode=0o700, exist_ok=True)
     for _ in range(100):
         first = ports.start + size * secrets.randbelow(len(ports) // size)
-        try:
-            with contextlib.ExitStack() as held:
+        with (locks / str(first)).open("w") as lock, contextlib.ExitStack() as tried:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for port in range(first, first + size):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                    tried.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            _TAKEN.append(os.dup(lock.fileno()))  # the system gives it back, also after -9
             return first
-        except OSError:
-            continue
     raise StackError(f"no {size} neighbouring ports are free")

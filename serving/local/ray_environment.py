@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from serving.local.machine import free_port, free_window
+from serving.local.machine import free_window
 
 # Serve has no settings for these: they follow the last line that it lets us write into HAProxy's
 # defaults. HAProxy can repeat only a request that it has whole. A replica takes four more than the
@@ -92,8 +92,6 @@ def ray_environment(run: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run / "haproxy.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run / "haproxy-state"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         # HAProxy would tell the machine's syslog every path, with the shoppers' ids in it.
         "RAY_SERVE_HAPROXY_LOG_TARGET": "/dev/null",
         # Nor a process of Serve's, which reads a line for each request: metrics are ours.

@@ -57,6 +57,15 @@ def test_of_ray_and_serve_only_what_is_asked_runs(first_day: RunningStack) -> No
     assert not [line for line in commands if any(helper in line for helper in helpers)]
 
 
+def test_haproxy_listens_where_the_storefront_asks_and_nowhere_else(
+    first_day: RunningStack,
+) -> None:
+    """Serve would let it show its state to whoever asks, on two ports of all interfaces."""
+    (haproxy,) = (each for each in first_day.processes() if each.name().startswith("haproxy"))
+    listening = {each.laddr for each in haproxy.net_connections("tcp") if each.status == "LISTEN"}
+    assert {f"http://{address.ip}:{address.port}" for address in listening} == {first_day.url}
+
+
 def test_a_new_shop_recommends_what_can_be_had(first_day: RunningStack) -> None:
     body: dict[str, Any] = {"user_id": "nobody-yet", "limit": 10}
     answer = first_day.client.post("/v1/recommend", json=body)
