@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.datasets.format import Dataset, DatasetError
 from features.datasets.grocery.queries import made_queries, query_table
+from serving.search.understanding.unwanted import read_unwanted
 
 RELEVANT_GAIN = 0.5  # of an item that answers the query; of ESCI's grades only Exact
 _SCRIPTS = (("ja", "\u3040", "\u30ff"), ("ko", "\uac00", "\ud7a3"), ("zh", "\u4e00", "\u9fff"))
@@ -40,12 +41,15 @@ class Case:
 
     def groups(self) -> list[tuple[str, str]]:
         """What it counts for, as (dimension, value)."""
-        return [
+        found = [
             ("all", "all"),
             ("kind", self.kind or "unnamed"),
             ("language", self.language or "unknown"),
             ("length", self.length),
         ]
+        if read_unwanted(self.query, str.split).unwanted:
+            found.append(("wants", "not everything"))
+        return found
 
 
 def judged_cases(dataset: Dataset, split: str = "") -> list[Case]:

@@ -10,6 +10,9 @@ from features.catalog.table import ItemTable
 from serving.search.dense import DenseIndex
 from serving.search.pictures.index import PictureIndex
 from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, RelevanceModel, match_columns
+from serving.search.understanding.demotion import demoted
+from serving.search.understanding.mentions import Mentions
+from serving.search.understanding.unwanted import read_unwanted
 from serving.search.words.analysis import Analyzer
 from serving.search.words.dictionary import Dictionary
 from serving.search.words.item_terms import ItemTerms
@@ -24,11 +27,11 @@ REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a
 class Asked:
     """A query, read in this catalogue.
 
-    readings: its words, and those that mean the same, with their terms;
+    readings: its words, those of what it wants, and those that mean the same, with their terms;
     vector: float32 (VECTOR_SIZE,), None while the encoder is down or most items wait for it;
     by_words, nearest, exact, seen: int64 (any,), rows that words, the vector, a code and their
     pictures find, best first;
-    best_cosine: of any item
+    best_cosine: of any item; unwanted: what it says that it does not want
     """
 
     readings: list[tuple[str, list[QueryTerm]]]
@@ -38,6 +41,7 @@ class Asked:
     exact: RowArray
     seen: RowArray
     best_cosine: float
+    unwanted: tuple[str, ...] = ()
 
     @property
     def found(self) -> RowArray:
@@ -77,13 +81,22 @@ class Matcher:
         """Take over new, changed and removed items."""
         self._lexical.update(rows, self.items.update(rows, table))
 
-    def read(self, query: str, vector: FloatArray | None, depth: int = REFERENCE_DEPTH) -> Asked:
+    def read(
+        self,
+        query: str,
+        vector: FloatArray | None,
+        table: ItemTable,
+        depth: int = REFERENCE_DEPTH,
+    ) -> Asked:
         """What is asked, with the rows that are found for it, at most `depth` by each list."""
         if not self._dense.is_ready:
             vector = None  # items with a vector cannot be compared with items without
+        said = read_unwanted(query, self.lexicon.analyzer.terms)
+        unwanted = tuple(each for each in said.unwanted if self._is_told_of(each, table))
+        rest = [said.rest] if unwanted and said.rest else []
         readings = [
             (reading, self.lexicon.query_terms(reading))
-            for reading in (query, *self._other_readings(query))
+            for reading in (query, *rest, *self._other_readings(query))
         ]
         nearest, best = np.zeros(0, np.int64), 0.0
         seen = nearest
@@ -95,7 +108,13 @@ class Matcher:
             best = float((vectors @ vector).max(initial=0.0))
         exact = self.items.rows_of_code(query)
         by_words = [self._lexical.search(terms, depth) for _, terms in readings]
-        return Asked(readings, vector, _in_turn(by_words), nearest, exact, seen, best)
+        return Asked(readings, vector, _in_turn(by_words), nearest, exact, seen, best, unwanted)
+
+    def _is_told_of(self, phrase: str, table: ItemTable) -> bool:
+        """Whether an item has it: "gift not included batteries" does not want what is not sold."""
+        rows = self._lexical.search(self.lexicon.query_terms(phrase), REFERENCE_DEPTH)
+        spoken = Mentions(self.items, table).among(phrase, rows)
+        return bool(spoken.named.any() or spoken.told.any())
 
     def _other_readings(self, query: str) -> list[str]:
         """What the merchandiser says that it means, then what its language's dictionary does."""
@@ -107,6 +126,12 @@ class Matcher:
 
         The same for an item whatever other rows are asked about.
         """
+        matches = self._as_if_all_were_wanted(asked, table, rows)
+        if not asked.unwanted:
+            return matches
+        return demoted(matches, asked.unwanted, Mentions(self.items, table), rows)
+
+    def _as_if_all_were_wanted(self, asked: Asked, table: ItemTable, rows: RowArray) -> Matches:
         known = (rows >= 0) & (rows < len(self.items.titles))
         at = np.concatenate([rows[known], asked.reference])
         cosines = np.full(len(at), np.nan, np.float32)

@@ -57,16 +57,24 @@ class Matches:
     """How a query and its candidates match. values: float32 (n,), R; columns: (n, COLUMNS).
 
     seen: (n,), which of the values are those of their pictures; None: of none
+    wanting_all: float32 (n,), what the values would be if the query did not say what it does not
+    want (understanding/demotion.py); None: it does not
     """
 
     values: FloatArray
     columns: FloatArray
     seen: BoolArray | None = None
+    wanting_all: FloatArray | None = None
 
     def take(self, rows: RowArray) -> "Matches":
         """Only the candidates in `rows`."""
-        seen = None if self.seen is None else self.seen[rows]
-        return Matches(self.values[rows], self.columns[rows], seen)
+        seen, before = self.seen, self.wanting_all
+        return Matches(
+            self.values[rows],
+            self.columns[rows],
+            None if seen is None else seen[rows],
+            None if before is None else before[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +124,9 @@ class Least:
     cosine: float = -1.0
 
     def met(self, matches: Matches) -> BoolArray:
-        """Which of `matches` are answers, (n,)."""
-        values, columns = matches.values, matches.columns
+        """Which of `matches` are answers, (n,); what has something unwanted as if it had not."""
+        before, columns = matches.wanting_all, matches.columns
+        values = matches.values if before is None else before
         least = max(self.relevance, self.of_best * float(values.max(initial=0.0)))
         wordless = (columns[:, COLUMN["any_field"]] == 0) & (values < EXACT_CODE)
         if matches.seen is not None:

@@ -118,7 +118,7 @@ class Retrieval:
         """
         table = self._items.table
         depth = _FILTERED_DEPTH if filters else max(_SEARCH_DEPTH, limit)
-        asked = self._matcher.read(query, vector, depth)
+        asked = self._matcher.read(query, vector, table, depth)
         few = self.browse(filters) if filters else asked.exact[:0]
         # Where filters leave few, none of them is too far down to be found.
         rows = few if 0 < len(few) <= _FEW else asked.found
@@ -149,7 +149,8 @@ class Retrieval:
 
     def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
         """How the items in `rows`, -1 = outside the catalogue, match a query."""
-        return self._matcher.matches(self._matcher.read(query, vector), self._items.table, rows)
+        table = self._items.table
+        return self._matcher.matches(self._matcher.read(query, vector, table), table, rows)
 
     def allowed(self, rows: RowArray, filters: Filters | None) -> BoolArray:
         """Which of `rows` may be shown, (n,)."""

@@ -9,7 +9,7 @@ from serving.ranking.explaining.told import NOTHING_TOLD, Because, Told
 from serving.ranking.request import Explain
 from serving.ranking.slate.interleave import NO_TEAM
 from serving.ranking.values import Slate
-from serving.search.relevance import COLUMNS
+from serving.search.relevance import COLUMNS, Matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def explain(slate: Slate, place: int) -> Explanation:
         known_item=bool(slate.features.rows[index] >= 0),
         text_match=parts.pop("text", None),  # a cosine, not a part of the sum
         relevance=None if matches is None else float(matches.values[index]),
-        match=None if matches is None else _known(COLUMNS, matches.columns[index].tolist()),
+        match=None if matches is None else _match(matches, index),
         parts=parts,
         features=_known(FEATURE_NAMES, slate.features.values[index].tolist()) if raw else {},
         rules=slate.notes.get(index, []),
@@ -79,6 +79,13 @@ def explain(slate: Slate, place: int) -> Explanation:
         user_context=_met(slate, index),
         told=slate.told.get(index, NOTHING_TOLD),
     )
+
+
+def _match(matches: Matches, index: int) -> dict[str, float]:
+    found = _known(COLUMNS, matches.columns[index].tolist())
+    if matches.wanting_all is not None:  # relevance that it loses by what the query does not want
+        found["unwanted"] = float(matches.wanting_all[index] - matches.values[index])
+    return found
 
 
 def _drafted_by(slate: Slate, place: int) -> str | None:

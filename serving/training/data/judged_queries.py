@@ -94,7 +94,7 @@ def judged_queries(
     for (query, gains, complete), vector in tracked(
         list(zip(asked, vectors, strict=True)), dataset.info.name, Console()
     ):
-        read = matcher.read(query, vector, _DEPTH)
+        read = matcher.read(query, vector, items, _DEPTH)
         if complete:
             strangers = rng.choice(rows, min(_STRANGERS, len(rows)), replace=False)
             candidates = np.union1d(read.found, strangers)
@@ -187,7 +187,7 @@ def names_across(path: Path, encoder: TextEncoding, n: int = 60, seed: int = 7) 
         chosen = rng.choice(len(rows), n, replace=False)
         vectors = encoder.encode([leaf[asked_in][row] for row in chosen])
         for row, vector in zip(chosen.tolist(), vectors, strict=True):
-            read = matcher.read(leaf[asked_in][row], vector, _DEPTH)
+            read = matcher.read(leaf[asked_in][row], vector, table, _DEPTH)
             same = [place for place in rows if leaf[sold_in][place] == leaf[sold_in][row]]
             # What is nearest may be right as well, under another name: only the rest is wrong.
             rest = np.setdiff1d(read.nearest[_DOUBTFUL:], same)

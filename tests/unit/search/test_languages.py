@@ -29,7 +29,7 @@ def matcher(table: ItemTable, language: str) -> Matcher:
 
 def found(made: Matcher, table: ItemTable, query: str) -> list[str]:
     """Titles, most relevant first."""
-    asked = made.read(query, None, 200)
+    asked = made.read(query, None, table, 200)
     values = made.matches(asked, table, asked.found).values
     rows = asked.found[np.argsort(-values, kind="stable")]
     return [table.items[row].title for row in rows.tolist()]

@@ -1,0 +1,34 @@
+"""A query that says what it does not want ("cat treats without chicken") finds that last."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from features.arrays import FloatArray, RowArray
+from serving.search.relevance import Matches
+from serving.search.understanding.mentions import Mentions
+
+# Log-odds of relevance that an item loses which has it in its title or brand, or tells of it
+# elsewhere, or does not say that it is without (docs/search.md#what-a-query-does-not-want).
+_NAMED, _TOLD, _SILENT = 4.0, 2.0, 1.0
+_HARDLY = 0.05  # relevance: who has less is no answer, and need not be read
+
+
+def demoted(
+    matches: Matches, phrases: Sequence[str], mentions: Mentions, rows: RowArray
+) -> Matches:
+    """Matches of the items in `rows` with a query that does not want the phrases.
+
+    Nothing is left out: what a product works with stands in its text as well. What was asked for by
+    its code, with a relevance of 1, keeps it.
+    """
+    likely = matches.values
+    loss = np.zeros(len(rows), np.float32)
+    read = np.flatnonzero(likely >= _HARDLY)
+    for phrase in phrases:
+        spoken = mentions.among(phrase, rows[read])
+        has_it = np.select([spoken.named, spoken.told], [_NAMED, _TOLD], 0.0)
+        loss[read] = np.maximum(loss[read], has_it + np.where(spoken.without, 0.0, _SILENT))
+    less: FloatArray = (likely / (likely + (1 - likely) * np.exp(loss))).astype(np.float32)
+    return replace(matches, values=less, wanting_all=likely)
