@@ -7,6 +7,7 @@ the unit's smallest form: "1.5 L" and "1500 ml" are the same.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
 import Stemmer
@@ -53,6 +54,8 @@ _FOREIGN = str.maketrans(
     {"\u0131": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0451": "\u0435"}
 )
 _LONGEST, _MOST_WORDS = 40, 500_000  # letters of a word, and words, that are remembered
+_MOST_HYPHENATED = 20_000
+SHORTEST_PART = 3  # letters of a part of a compound
 MAX_TERMS = 64  # of a query; what comes behind says no more
 
 
@@ -66,6 +69,8 @@ class Analyzer:
         # The same few thousand words make up a catalogue.
         self._term_of: dict[str, str] = {}
         self._word_of: dict[str, str] = {}
+        self._hyphenated: dict[str, tuple[str, str]] = {}  # by both terms as one
+        self._n_hyphenated: Counter[str] = Counter()
 
     def terms(self, text: str, learn: bool = False) -> list[str]:
         """The terms of `text`, in order. learn: it is of an item, whose words recur."""
@@ -85,7 +90,23 @@ class Analyzer:
         """The first word of an item that had this term; the term itself when no item has."""
         return self._word_of.get(term, term)
 
+    def hyphenated(self, term: str) -> tuple[tuple[str, str], int]:
+        """The words that items write with a hyphen where `term` has none ("kcup"), and how often.
+
+        Only those of which one is too short to be told as a part of a compound; else ("", ""), 0.
+        """
+        return self._hyphenated.get(term, ("", "")), self._n_hyphenated[term]
+
+    def _learn_hyphenated(self, first: str, second: str) -> None:
+        if min(len(first), len(second)) >= SHORTEST_PART or (first + second).isdigit():
+            return
+        glued = self._term(first, True) + self._term(second, True)
+        if glued in self._hyphenated or len(self._hyphenated) < _MOST_HYPHENATED:
+            self._hyphenated.setdefault(glued, (first, second))
+            self._n_hyphenated[glued] += 1
+
     def _located(self, text: str, learn: bool) -> Iterator[tuple[str, int, int]]:
+        word, word_end = "", -1
         for match in _TERM.finditer(text):
             kind, (start, end) = match.lastgroup, match.span()
             if kind == "unit":
@@ -99,7 +120,10 @@ class Analyzer:
             elif kind == "decimal":
                 yield match.group().replace(",", "."), start, end
             else:
-                yield self._term(match.group(), learn), start, end
+                if learn and word_end == start - 1 and text[word_end] == "-":
+                    self._learn_hyphenated(word, match.group())
+                word, word_end = match.group(), end
+                yield self._term(word, learn), start, end
 
     def _term(self, word: str, learn: bool) -> str:
         term = self._term_of.get(word)

@@ -11,7 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from features.arrays import FloatArray, IntArray
-from serving.search.words.analysis import MAX_TERMS, Analyzer
+from serving.search.words.analysis import MAX_TERMS, SHORTEST_PART, Analyzer
 from serving.search.words.stop_words import StopWords
 
 _MISSPELT = {1: 0.8, 2: 0.6}  # what a term counts that is so many edits away
@@ -19,7 +19,6 @@ _SHORTEST_MISSPELT = {1: 4, 2: 8}  # letters of a word that may be so many edits
 _COMPOUND = 0.9
 _COMPOUND_OF_TWO = 0.7  # a guess that counts less is less likely than a compound of two words
 _MOST_GUESSES = 8  # unknown words of a query that are guessed at: each is compared with all words
-_SHORTEST_PART = 3  # letters of a part of a compound
 _MOST = 5  # terms that stand for one misspelt word
 _CONTAINING = 20  # terms that stand for a single character
 
@@ -111,7 +110,9 @@ class Lexicon:
             n_unknown += not self._known(term)
             meanings = self._meanings(term, word) if n_unknown <= _MOST_GUESSES else []
             close = any(weight > _COMPOUND_OF_TWO for _, weight in meanings)
-            split = None if close or n_unknown > _MOST_GUESSES else self._split(word)
+            split = self._hyphenated(term)
+            if split is None and not close and n_unknown <= _MOST_GUESSES:
+                split = self._split(word)
             for part in split or [(term, word)]:
                 parts.append(part)
                 known = [(self.code_of[part[0]], 1.0)] if split else meanings
@@ -133,7 +134,11 @@ class Lexicon:
             n_unknown += 1
             if n_unknown > _MOST_GUESSES:
                 break
-            meant = self._meanings(term, text[start:end])
+            parts = self._hyphenated(term)
+            meant = [] if parts else self._meanings(term, text[start:end])
+            if parts:
+                written += [text[at:start], "-".join(word for _, word in parts)]
+                at = end
             if meant:
                 code, _ = max(meant, key=lambda meaning: meaning[1])
                 written += [text[at:start], self.analyzer.word_of(self.terms[code])]
@@ -186,10 +191,19 @@ class Lexicon:
         known.sort(key=lambda o: (o[0] != term[0], -self.frequency[self.code_of[o]]))
         return known[:_MOST]
 
+    def _hyphenated(self, term: str) -> list[tuple[str, str]] | None:
+        """Terms and words that items write with a hyphen, unless more of them write it as one."""
+        words, n_hyphenated = self.analyzer.hyphenated(term)
+        n_as_one = int(self.frequency[self.code_of[term]]) if self._known(term) else 0
+        if n_hyphenated == 0 or n_as_one > n_hyphenated:
+            return None
+        parts = [self.analyzer.spans(word)[0] for word in words]
+        return parts if all(self._known(part) for part, _ in parts) else None
+
     def _split(self, word: str) -> list[tuple[str, str]] | None:
         """A compound as two words of the catalogue, the one whose parts are most frequent."""
         best, score = None, 0
-        for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
+        for at in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1):
             halves = [self.analyzer.spans(half) for half in (word[:at], word[at:])]
             if all(len(half) == 1 and self._known(half[0][0]) for half in halves):
                 parts = [half[0] for half in halves]

@@ -1,5 +1,7 @@
 """What a query's words mean in a catalogue."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,11 @@ TITLES = (
 
 @pytest.fixture
 def items() -> ItemTerms:
-    table = ItemTable(Item(str(n), title) for n, title in enumerate(TITLES))
+    return terms_of(TITLES)
+
+
+def terms_of(titles: Sequence[str]) -> ItemTerms:
+    table = ItemTable(Item(str(n), title) for n, title in enumerate(titles))
     terms = ItemTerms(Lexicon(Analyzer()))
     terms.update(np.arange(len(table)), table)
     return terms
@@ -50,6 +56,32 @@ def test_words_mean_what_the_catalogue_has(
     items: ItemTerms, query: str, terms: list[list[str]]
 ) -> None:
     assert meant(items, query) == terms
+
+
+@pytest.mark.parametrize(
+    ("query", "terms", "corrected"),
+    [
+        ("ecloth", [["e"], ["cloth"]], "e-cloth"),  # not cloth, which is one letter away
+        ("kcups", [["k"], ["cup"]], "k-cup"),
+        ("tshirt", [["t", "tshirt"], ["shirt", "tshirt"]], "tshirt"),
+        ("xbox", [["xbox"]], "xbox"),
+    ],
+)
+def test_what_items_write_with_a_hyphen_is_found_without(
+    query: str, terms: list[list[str]], corrected: str
+) -> None:
+    titles = (
+        "E-Cloth duster",
+        "K-Cup pods",
+        "T-Shirt",
+        "T-shirt, long",
+        "Tshirt",
+        "Xbox",
+        "Xbox 1",
+    )
+    written = terms_of((*titles, "X-box sleeve", "Cloth", "Box"))
+    assert meant(written, query) == terms
+    assert written.lexicon.corrected(query) == corrected
 
 
 @pytest.mark.parametrize("query", ["dgo", "ab1235", "9876543210", "跑鞍"])
