@@ -6,6 +6,8 @@ import numpy as np
 
 from features.arrays import FloatArray
 from serving.search.relevance import COLUMN, COLUMNS, RelevanceModel
+from serving.search.understanding.demotion import demoted_texts
+from serving.search.understanding.unwanted import read_unwanted
 from serving.search.words.analysis import Analyzer
 from serving.search.words.stop_words import StopWords
 
@@ -37,11 +39,13 @@ class TextRelevance:
     def probability(
         self, model: RelevanceModel, query: str, texts: Sequence[str], cosines: FloatArray
     ) -> FloatArray:
-        """How likely each text is an answer, float32 (n,); an empty one is none."""
+        """How likely each text is an answer, float32 (n,); an empty one is none, and one that has
+        what the query does not want is less."""
         columns = self.columns(query, texts, cosines)
         values = model.probability(columns, np.isfinite(cosines))
         values[[not text.strip() for text in texts]] = 0.0
-        return values
+        unwanted = read_unwanted(query, self._analyzer.terms).unwanted
+        return demoted_texts(values, unwanted, texts, self._analyzer) if unwanted else values
 
     def _weights(self, text: str) -> dict[str, float]:
         spans = self._analyzer.spans(text)

@@ -7,7 +7,8 @@ import numpy as np
 
 from features.arrays import FloatArray, RowArray
 from serving.search.relevance import Matches
-from serving.search.understanding.mentions import Mentions
+from serving.search.understanding.mentions import READ, Mentions, said
+from serving.search.words.analysis import Analyzer
 
 # Log-odds of relevance that an item loses which has it in its title or brand, or tells of it
 # elsewhere, or does not say that it is without (docs/search.md#what-a-query-does-not-want).
@@ -30,5 +31,23 @@ def demoted(
         spoken = mentions.among(phrase, rows[read])
         has_it = np.select([spoken.named, spoken.told], [_NAMED, _TOLD], 0.0)
         loss[read] = np.maximum(loss[read], has_it + np.where(spoken.without, 0.0, _SILENT))
+    return replace(matches, values=_less(likely, loss), wanting_all=likely)
+
+
+def demoted_texts(
+    likely: FloatArray, phrases: Sequence[str], texts: Sequence[str], analyzer: Analyzer
+) -> FloatArray:
+    """The same of texts of which nothing else is known; likely: their relevance, (n,)."""
+    loss = np.zeros(len(texts), np.float32)
+    for phrase in phrases:
+        terms = analyzer.terms(phrase)
+        for place, text in enumerate(texts):
+            without = [*said(analyzer, terms, text[:READ])]
+            has_it = 0.0 if all(without) else _NAMED
+            loss[place] = max(loss[place], has_it + (0.0 if any(without) else _SILENT))
+    return _less(likely, loss)
+
+
+def _less(likely: FloatArray, loss: FloatArray) -> FloatArray:
     less: FloatArray = (likely / (likely + (1 - likely) * np.exp(loss))).astype(np.float32)
-    return replace(matches, values=less, wanting_all=likely)
+    return less

@@ -9,10 +9,11 @@ import numpy as np
 from features.arrays import BoolArray, RowArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
+from serving.search.words.analysis import Analyzer
 from serving.search.words.item_terms import Field, ItemTerms
 
 _MOST_READ = 5_000  # items: of what more of them speak of, "sugar free" is not told from "sugar"
-_READ = 600  # characters of a text that are read in passing: the 48 terms of an item reach as far
+READ = 600  # characters of a text that are read in passing: the 48 terms of an item reach as far
 _WITHOUT_BEFORE = re.compile(
     r"(?:\b(?:no|not|non|without|zero|free of|free from|ohne|keine?[nmrs]?|frei von|null)[ -]"
     r"(?:added |any |artificial |zusatz von )?(?:[\w-]+,? (?:or|and|oder|und|&) )?|(?<!\d)0 ?%? ?"
@@ -68,11 +69,11 @@ class Mentions:
             fields = self._items.fields[row][np.isin(self._items.codes[row], first)]
             for field in set(fields.tolist()):
                 spoken = named if field <= Field.BRAND else told
-                text = _text(self._table.items[row], field)[:_READ]
+                text = _text(self._table.items[row], field)[:READ]
                 if len(terms) == 1 and not _MAY_BE_WITHOUT.search(text):
                     spoken[place] = True  # it has the word, and need not be read
                     continue
-                for is_without in self._said(terms, text):
+                for is_without in said(self._items.lexicon.analyzer, terms, text):
                     (without if is_without else spoken)[place] = True
         return Spoken(named, told, without)
 
@@ -93,25 +94,29 @@ class Mentions:
         return codes
 
     def _speaks_of(self, terms: Sequence[str], item: Item) -> bool:
+        analyzer = self._items.lexicon.analyzer
         return not all(
-            is_without for field in Field for is_without in self._said(terms, _text(item, field))
+            is_without
+            for field in Field
+            for is_without in said(analyzer, terms, _text(item, field))
         )
 
-    def _said(self, terms: Sequence[str], text: str) -> Iterator[bool]:
-        """Of each place of the terms in a text, whether it says there that it is without."""
-        plain, located = self._items.lexicon.analyzer.located(text)
-        if len(terms) == 1 and len(terms[0]) == 1 and not terms[0].isascii():
-            places = [(at.start(), at.end()) for at in re.finditer(re.escape(terms[0]), plain)]
-        else:
-            n = len(terms)
-            places = [
-                (located[at][1], located[at + n - 1][2])
-                for at in range(len(located) - n + 1)
-                if all(located[at + k][0] == terms[k] for k in range(n))
-            ]
-        for start, end in places:
-            before, behind = plain[max(start - 40, 0) : start], plain[end : end + 8]
-            yield bool(_WITHOUT_BEFORE.search(before) or _WITHOUT_BEHIND.search(behind))
+
+def said(analyzer: Analyzer, terms: Sequence[str], text: str) -> Iterator[bool]:
+    """Of each place of the terms in a text, whether it says there that it is without."""
+    plain, located = analyzer.located(text)
+    if len(terms) == 1 and len(terms[0]) == 1 and not terms[0].isascii():
+        places = [(at.start(), at.end()) for at in re.finditer(re.escape(terms[0]), plain)]
+    else:
+        n = len(terms)
+        places = [
+            (located[at][1], located[at + n - 1][2])
+            for at in range(len(located) - n + 1)
+            if all(located[at + k][0] == terms[k] for k in range(n))
+        ]
+    for start, end in places:
+        before, behind = plain[max(start - 40, 0) : start], plain[end : end + 8]
+        yield bool(_WITHOUT_BEFORE.search(before) or _WITHOUT_BEHIND.search(behind))
 
 
 def _text(item: Item, field: int) -> str:

@@ -51,3 +51,17 @@ def test_an_empty_text_answers_nothing() -> None:
     model = RelevanceModels.of_profile("english").texts
     values = TextRelevance().probability(model, "milk", ["", "  "], np.full(2, np.nan, np.float32))
     assert values.tolist() == [0.0, 0.0]
+
+
+def test_a_text_that_has_what_the_query_does_not_want_is_less_likely() -> None:
+    texts = ["chicken cat treats", "salmon cat treats", "cat treats without chicken"]
+    cosines = np.array([0.8, 0.7, 0.9], np.float32)
+    judge, model = TextRelevance(), RelevanceModels.of_profile(EncoderProfile.ENGLISH).texts
+    without = judge.probability(model, "cat treats without chicken", texts, cosines)
+    assert np.argsort(-without).tolist() == [2, 1, 0]
+    columns = judge.columns("chicken cat treats", texts, cosines)
+    as_fitted = model.probability(columns, np.ones(3, bool))
+    assert (
+        judge.probability(model, "chicken cat treats", texts, cosines).tolist()
+        == as_fitted.tolist()
+    )
