@@ -86,9 +86,9 @@ class SlatePolicy:
         arm, with which the order is interleaved instead of explored. Where both order alike, no
         pick is anyone's: it would tell nothing
         """
-        # What is not personal is the same for all. A page behind the first, an order of the
-        # caller's and two arms at once have no floors either.
-        held = rules.floors and context.personal and not context.offset and rival is None
+        # What is not personal is the same for all. An order of the caller's and two arms at once
+        # have no floors either.
+        held = rules.floors and context.personal and rival is None
         floors = rules.floors if held and candidates.sort_key is None else ()
         offer = on_offer(table, floors, features)
         owed = self.floors.lift(table, offer)
@@ -98,6 +98,8 @@ class SlatePolicy:
         ordered = draw(self._rng)
         if not offer:
             return ordered
+        if context.offset:  # lifted as the page before, or an item of that would come again
+            return ordered._replace(owed=owed)
         told = self.floors.shown(table, offer, ordered.order, scores, owed)
         return ordered._replace(floors=told, owed=owed)
 

@@ -88,6 +88,21 @@ def test_a_page_behind_the_first_takes_no_part() -> None:
     assert policy.floors.account(table, rules.floors[0]).rankings == 0
 
 
+def test_by_offset_no_item_that_a_floor_lifts_comes_twice_and_none_is_lost() -> None:
+    policy, table, rules = world()
+    policy.floors.account(table, rules.floors[0]).owed = 225.0
+    features = matrix(N, item_age_days=AGES, rows=np.arange(N))
+    offered = candidates(*(f"i{n}" for n in range(N)))
+    pages = [
+        policy.order(table, rules, context(limit=4, offset=offset), offered, features, SCORES)
+        for offset in range(0, N, 4)
+    ]
+    together = np.concatenate([page.order for page in pages])
+    assert sorted(together.tolist()) == list(range(N))
+    assert together.tolist() != np.argsort(-SCORES, kind="stable").tolist()
+    assert [len(page.floors) for page in pages] == [1, 0, 0, 0, 0]
+
+
 def test_what_is_not_personal_is_the_same_whatever_is_owed() -> None:
     policy, table, rules = world()
     shares(policy, table, rules, 1_000)
