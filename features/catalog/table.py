@@ -1,6 +1,6 @@
 """Items as columns: what ranking, retrieval and the fold need of the catalogue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 import numpy as np
@@ -11,6 +11,7 @@ from features.catalog.item import CATEGORY_LEVELS, Item, ItemFacts
 from features.catalog.prices import Prices
 from features.catalog.words import folded, words_in_order
 
+SELLER = "seller"  # the attribute that says who sells an item
 MAX_WORDS = 24  # of an item that tastes are learnt from; the rest of its text is not
 
 
@@ -20,6 +21,7 @@ class ItemTable:
     category: int32 (n, CATEGORY_LEVELS), -1 = no such level; brand: int32 (n,), -1 = none;
     both as the ranker learnt them, by their exact writing (`in_category`, `of_brand`: any depth
     and any capitals); path: int32 (n,) codes of `category_tree`, -1 = none
+    seller: int32 (n,) codes of the attribute SELLER, -1 = none; see `of_seller`
     price: float64 (n,), in the shop's currency (prices.py), NaN = unknown; log_price: float64 (n,),
     also NaN for what is free; created_s: float64 (n,), NaN = unknown; available, removed: bool (n,)
     neighbors: int32 (n, k) rows whose interactions speak for the row's item, -1 = none;
@@ -42,10 +44,12 @@ class ItemTable:
         self.brand_code: dict[str, int] = {}
         self.category_tree = CategoryTree()
         self._brand_writings: dict[str, tuple[int, ...]] = {}  # codes by folded name
+        self._seller_code: dict[str, int] = {}  # by folded name
         self.word_code: dict[str, int] = {}
         self.category = np.full((0, CATEGORY_LEVELS), -1, np.int32)
         self.path = np.full(0, -1, np.int32)
         self.brand = np.full(0, -1, np.int32)
+        self.seller = np.full(0, -1, np.int32)
         self.words = np.full((0, MAX_WORDS), -1, np.int32)
         self.word_share = np.zeros(1, np.float32)
         self.most_words = 0
@@ -105,6 +109,17 @@ class ItemTable:
         codes = [code for of_one in writings for code in of_one]
         return np.isin(_codes(self.brand, rows), np.array(codes, np.int32))
 
+    def of_seller(self, rows: RowArray, seller: str) -> BoolArray:
+        """Which items of `rows` a seller sells, (n,), whatever their capitals and spaces.
+
+        A row of -1, or an item without a seller, is nobody's.
+        """
+        code = self._seller_code.get(folded(seller))
+        if code is None:
+            return np.zeros(len(rows), np.bool_)
+        own: BoolArray = _codes(self.seller, rows) == code
+        return own
+
     def set_neighbors(
         self,
         neighbors: IntArray,
@@ -142,6 +157,7 @@ class ItemTable:
             self.category[row, level] = self.category_code.setdefault(name, len(self.category_code))
         self.path[row] = self.category_tree.add(item.category)
         self.brand[row] = self._brand(item.brand)
+        self.seller[row] = self._seller(item.attributes)
         self.words[row] = -1
         text = " ".join((item.ranker_text, *item.attributes.values(), item.description))
         # A word that no item keeps gets no code: long descriptions would fill the table with them.
@@ -166,12 +182,20 @@ class ItemTable:
                 self._brand_writings[name] = (*self._brand_writings.get(name, ()), code)
         return code
 
+    def _seller(self, attributes: Mapping[str, str]) -> int:
+        named = (folded(value) for name, value in attributes.items() if folded(name) == SELLER)
+        name = next(filter(None, named), None)
+        if name is None:
+            return -1
+        return self._seller_code.setdefault(name, len(self._seller_code))
+
     def _grow(self, n_rows: int) -> None:
         """Arrays at least `n_rows` long; capacity doubles, so that single upserts stay cheap."""
         for name, empty in (
             ("category", -1),
             ("path", -1),
             ("brand", -1),
+            ("seller", -1),
             ("words", -1),
             ("price", np.nan),
             ("log_price", np.nan),

@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from features.events.event import TRANSPORT, BehaviorEvent, EventType
+from features.events.log import ERASURE, Erasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,18 @@ def event_of(record: Mapping[str, Any]) -> BehaviorEvent:
     Raises TypeError for a name that is no field, ValueError for a type that is no EventType.
     """
     return BehaviorEvent(**{**record, "type": EventType(record["type"])})
+
+
+def erasure_record(erasure: Erasure) -> dict[str, Any]:
+    """What a store keeps of an erasure."""
+    return {
+        "type": ERASURE, "user_id": erasure.user_id, "sessions": erasure.session_ids,
+        "since_s": erasure.since_s, "named": erasure.named,
+    }  # fmt: skip
+
+
+def erasure_of(record: Mapping[str, Any]) -> Erasure:
+    """The erasure of such a record; one of an earlier version may lack what it did not know."""
+    named = tuple((session, at_s, own) for session, at_s, own in record.get("named", ()))
+    sessions = tuple(record["sessions"])
+    return Erasure(record["user_id"], sessions, record.get("since_s"), named)

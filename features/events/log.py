@@ -16,6 +16,7 @@ import numpy.typing as npt
 from features.arrays import FloatArray
 from features.events.event import BehaviorEvent
 from features.events.exposure import Exposure
+from features.events.sharing import Named
 
 ERASURE = "erasure"  # the type that an erasure has where events are stored
 
@@ -33,11 +34,13 @@ class Erasure:
     """A shopper asked to be forgotten. `user_id` is None once the erasure was carried out.
 
     since_s: only what was done from then on is to be forgotten; None: everything
+    named: whom the sessions named, as far as the log knew it: see `Sharing.told`
     """
 
     user_id: str | None
     session_ids: tuple[str, ...] = ()  # the shopper's sessions, as far as the log still knew them
     since_s: float | None = None
+    named: tuple[Named, ...] = ()
 
 
 LogEntry = BehaviorEvent | Erasure

@@ -7,13 +7,13 @@ work that must be atomic is done in scripts; all keys share one hash slot.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import Any
 
 import orjson
 from redis import Redis
 
-from features.events.codec import event_of, event_record
+from features.events.codec import erasure_of, erasure_record, event_of, event_record
 from features.events.event import BehaviorEvent
 from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.log import (
@@ -155,22 +155,24 @@ class RedisEventLog:
             entry["session_id"] for kind in _KINDS for _, _, entry in self._walk(kind)
             if entry["user_id"] == user_id and entry["session_id"] and entry["at_s"] >= from_s
         }  # fmt: skip
-        # First: who asks again when there was no room must find the sessions still there.
-        erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
         sharing = Sharing(
             (entry["session_id"], entry["at_s"], entry["user_id"] == user_id)
             for kind in _KINDS for _, _, entry in self._walk(kind)
             if entry["user_id"] and entry["session_id"] in sessions
         )  # fmt: skip
-        for kind in _KINDS:
+        # First: who asks again when there was no room must find the sessions still there.
+        erasure = Erasure(user_id, tuple(sorted(sessions)), since_s, sharing.told())
+        erasure_seq = self._append_erasure(erasure)
+        # Then guests of both: who asks again after a break must find whose they were.
+        for guests, kind in product((True, False), _KINDS):
             for seq, entry_id, entry in self._walk(kind):
                 if kind == "event" and seq >= erasure_seq:
                     break
-                if entry.get("type") == ERASURE or entry["at_s"] < from_s:
+                user, session, at_s = entry["user_id"], entry["session_id"], entry["at_s"]
+                if entry.get("type") == ERASURE or at_s < from_s:
                     continue  # an earlier one may know more sessions
-                user, session = entry["user_id"], entry["session_id"]
-                guest = user is None and session in sessions
-                if user == user_id or (guest and sharing.may_be(session, entry["at_s"])):
+                guest = user is None and session in sessions and sharing.may_be(session, at_s)
+                if guest if guests else user == user_id:
                     self._streams.delete(kind, [(seq, entry_id)])
         return erasure_seq
 
@@ -213,13 +215,11 @@ class RedisEventLog:
     def close(self) -> None:
         self._client.close()
 
-    def _append_erasure(self, user_id: str, sessions: Sequence[str], since_s: float | None) -> int:
-        erasure_id = f"erasure:{uuid.uuid4()}"
-        erasure = {
-            "event_id": erasure_id, "type": ERASURE, "user_id": user_id, "session_id": None,
-            "sessions": sessions, "at_s": self._clock(), "since_s": since_s,
-        }  # fmt: skip
-        entry: list[float | str | bytes] = [self._clock(), erasure_id, orjson.dumps(erasure)]
+    def _append_erasure(self, erasure: Erasure) -> int:
+        erasure_id, now_s = f"erasure:{uuid.uuid4()}", self._clock()
+        also = {"event_id": erasure_id, "session_id": None, "at_s": now_s}
+        told = orjson.dumps(erasure_record(erasure) | also)
+        entry: list[float | str | bytes] = [now_s, erasure_id, told]
         with told_when_full():
             self._append(self._streams.keys("event"), entry)
         return int(self._client.hget(self._key["event_ids"], erasure_id))
@@ -246,5 +246,5 @@ def _entry_bytes(event: BehaviorEvent) -> bytes:
 def _entry(data: bytes) -> LogEntry:
     values = orjson.loads(data)
     if values["type"] == ERASURE:
-        return Erasure(values["user_id"], tuple(values["sessions"]), values.get("since_s"))
+        return erasure_of(values)
     return event_of(values)

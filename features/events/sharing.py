@@ -6,7 +6,10 @@ whom the session named last before, or of whom it names next.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Protocol
+
+Named = tuple[str, float, bool]  # see `Sharing.add`
 
 
 class Told(Protocol):
@@ -23,7 +26,7 @@ class Told(Protocol):
 class Sharing:
     """When some sessions named one shopper, and when they named others. Times: unix seconds"""
 
-    def __init__(self, named: Iterable[tuple[str, float, bool]] = ()) -> None:
+    def __init__(self, named: Iterable[Named] = ()) -> None:
         """named: see `add`."""
         self._own: dict[str, list[float]] = {}
         self._others: dict[str, list[float]] = {}
@@ -38,8 +41,9 @@ class Sharing:
         """Whether a guest's entry may be the shopper's: for an erasure.
 
         Between two shoppers it may be of either. Of a session that named nobody else all may be,
-        and of one that did not name the shopper here, too: the sign-in stands in another table, or
-        went with an erasure that broke off, and too much goes rather than too little.
+        and of one of which no time is told at which it named the shopper, too: too much goes rather
+        than too little. The fewer times of the shopper are told, the less is the shopper's, so an
+        erasure that takes guests' entries first takes the same when it is repeated.
         """
         if session_id not in self._others or session_id not in self._own:
             return True
@@ -55,6 +59,23 @@ class Sharing:
             other is None or (own is not None and own != other and (own < other) is first)
             for (own, other), first in ((before, False), (after, True))
         )
+
+    def told(self) -> tuple[Named, ...]:
+        """As much as tells the same of any entry, by session and time.
+
+        Of times between which nobody else was named, the first and the last.
+        """
+        named: list[Named] = []
+        for session_id in sorted({*self._own, *self._others}):
+            whom: dict[float, set[bool]] = {}
+            for own, times in ((True, self._own), (False, self._others)):
+                for at_s in times.get(session_id, []):
+                    whom.setdefault(at_s, set()).add(own)
+            for both, run in groupby(sorted(whom), key=whom.__getitem__):
+                first, *more = run
+                ends = [first, *more[-1:]]
+                named += [(session_id, at_s, own) for at_s in ends for own in sorted(both)]
+        return tuple(named)
 
     def _around(self, session_id: str, at_s: float) -> tuple["_Pair", "_Pair"]:
         """The shopper's time and the others' next before the entry, and next behind it."""

@@ -181,7 +181,8 @@ class SqliteEventLog:
                 guests = guests_of(connection, table, time, sessions, from_s)
                 gone = [(seq,) for seq, session, at_s in guests if sharing.may_be(session, at_s)]
                 connection.executemany(f"DELETE FROM {table} WHERE seq = ?", gone)
-            now_s, told = self._clock(), (user_id, json.dumps(sessions), since_s)
+            named = json.dumps({"sessions": sessions, "named": sharing.told()})
+            now_s, told = self._clock(), (user_id, named, since_s)
             cursor = connection.execute(
                 "INSERT INTO events (event_id, type, at_s, user_id, query, value, logged_s) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",

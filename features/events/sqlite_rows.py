@@ -8,13 +8,20 @@ import sqlite3
 from collections.abc import Collection
 from typing import Any
 
-from features.events.codec import EVENT_FIELDS, FIELD_NAMES, TYPE_PLACE, EventField, event_values
+from features.events.codec import (
+    EVENT_FIELDS,
+    FIELD_NAMES,
+    TYPE_PLACE,
+    EventField,
+    erasure_of,
+    event_values,
+)
 from features.events.event import BehaviorEvent, EventType
-from features.events.log import ERASURE, Erasure, LogEntry
+from features.events.log import ERASURE, LogEntry
 from features.events.sharing import Sharing
 
 _SQL_TYPES: dict[type, str] = {EventType: "TEXT", str: "TEXT", int: "INTEGER", float: "REAL"}
-# Of an erasure: the user, the sessions as JSON, and since when.
+# Of an erasure: the user, the sessions and whom they named as JSON, and since when.
 _USER, _QUERY, _VALUE = (FIELD_NAMES.index(name) for name in ("user_id", "query", "value"))
 
 
@@ -70,8 +77,9 @@ def row_to_entry(row: tuple[Any, ...]) -> LogEntry:
     """The entry of a row of COLUMNS."""
     kind = row[TYPE_PLACE]
     if kind == ERASURE:
-        sessions = row[_QUERY]
-        return Erasure(row[_USER], tuple(json.loads(sessions)) if sessions else (), row[_VALUE])
+        told = json.loads(row[_QUERY] or "[]")
+        told = {"sessions": told} if isinstance(told, list) else told  # of an earlier version
+        return erasure_of({**told, "user_id": row[_USER], "since_s": row[_VALUE]})
     values = list(row)
     values[TYPE_PLACE] = EventType(kind)
     return BehaviorEvent(*values)

@@ -7,7 +7,7 @@ on disk.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
@@ -200,12 +200,12 @@ class Ingest:
             self.lease.check()
             changed: list[str] = []
             if isinstance(entry, Erasure) and entry.user_id and entry.since_s is not None:
-                self._reset(entry.user_id, entry.session_ids, entry.since_s, seq)
+                self._reset(entry.user_id, entry, entry.since_s, seq)
             elif isinstance(entry, Erasure) and entry.user_id is not None:
                 self._snapshots.forget(entry.user_id)
                 changed = self._working.forget(entry.user_id, entry.session_ids, seq)
                 self._snapshots.changed((), changed)
-                self._eraser.erase(entry.user_id, entry.session_ids)
+                self._eraser.erase(entry.user_id, entry.session_ids, named=entry.named)
                 if self._choices is not None:
                     asked_s = self._log.logged_s(seq) or self._clock()
                     self._choices.forget(entry.user_id, *entry.session_ids, until_s=asked_s)
@@ -214,11 +214,11 @@ class Ingest:
                 self._status = replace(self._status, erasures_total=total, to_compact=True)
             self._commit(seq, changed)
 
-    def _reset(self, user_id: str, session_ids: Sequence[str], since_s: float, seq: int) -> None:
+    def _reset(self, user_id: str, entry: Erasure, since_s: float, seq: int) -> None:
         """Forget what was done since then, and nothing from before."""
         past = Past(self._log, self._offline, self._items.facts, user_id, since_s, seq)
-        self._working.put_back(user_id, session_ids, seq, past.of)
-        self._eraser.erase(user_id, session_ids, since_s)
+        self._working.put_back(user_id, entry.session_ids, seq, past.of)
+        self._eraser.erase(user_id, entry.session_ids, since_s, entry.named)
         self._snapshots.changed({user_id}, ())
         self._log.finish_erasure(seq)
         self._status = replace(self._status, to_compact=True)

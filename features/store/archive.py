@@ -6,7 +6,7 @@ to it writes it anew: for up to some ten million events a day.
 """
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -22,8 +22,9 @@ from features.datasets.event_rows import EVENT_COLUMNS, behavior_events, event_r
 from features.events.event import BehaviorEvent
 from features.events.log import RankingRecord
 from features.events.ranking_codec import pack, unpack
+from features.events.sharing import Named
 from features.store.day_files import DayFiles
-from features.store.erasing import sharing_in
+from features.store.erasing import in_turn
 
 _RANKINGS = pa.schema(
     [
@@ -111,19 +112,25 @@ class Archive:
             yield from (unpack(record) for record in batch.column("record").to_pylist())
 
     def erase(
-        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+        self,
+        user_id: str,
+        session_ids: Collection[str],
+        since_s: float | None = None,
+        named: Iterable[Named] = (),
     ) -> None:
         """Leave no row of the user, nor of a guest of the sessions that may be this one; safe to
         repeat.
 
         since_s: only events of this time and later, and rankings of its day and later
+        named: whom the sessions named by what the log knew
         """
         with self.lock:
             both = self._events, self._rankings
             told = chain.from_iterable(each.keys() for each in both if session_ids)
-            sharing = sharing_in(told, user_id, session_ids)
-            for each in both:
-                each.erase(user_id, session_ids, sharing, since_s)
+            guests, own = in_turn(told, user_id, session_ids, named)
+            for which in (guests, own) if session_ids else (own,):
+                for each in both:
+                    each.erase(which, since_s)
 
     def delete(self) -> None:
         """Leave nothing; safe to repeat."""

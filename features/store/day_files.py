@@ -1,6 +1,6 @@
 """Parquet tables in a folder or in object storage, a file a day, and where their writer is."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from features.events.sharing import Sharing
-from features.store.erasing import Keys, to_erase
+from features.store.erasing import Gone, Keys
 
 _PLACE = "place.json"
 _ROWS = 10_000  # read at once
@@ -56,23 +55,15 @@ class DayFiles:
             with self._files.open_input_file(f"{self._root}/{day}") as file:
                 yield from pq.ParquetFile(file).iter_batches(_ROWS)
 
-    def erase(
-        self,
-        user_id: str,
-        session_ids: Collection[str],
-        sharing: Sharing,
-        since_s: float | None = None,
-    ) -> None:
-        """Leave no row of the user, and none of a guest of the sessions that may be this one; safe
-        to repeat.
+    def erase(self, which: Gone, since_s: float | None = None) -> None:
+        """Leave none of these rows; safe to repeat.
 
-        sharing: whom the sessions named; since_s: only in the days from then on, of which an `at`
-        says more where rows have one
+        since_s: only in the days from then on, of which an `at` says more where rows have one
         """
         for day in self._days():
             if since_s is not None and day < _day(since_s):
                 continue
-            gone = to_erase(self._keys(day), user_id, session_ids, sharing)
+            gone = which(self._keys(day))
             rows = self._read(day) if pc.any(gone).as_py() else None
             if rows is not None and since_s is not None and "at" in rows.column_names:
                 gone = pc.and_(gone, pc.greater_equal(rows["at"], since_s))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.events.sharing import Sharing
+from features.events.sharing import Named, Sharing
 
 
 class Keys(NamedTuple):
@@ -29,23 +29,30 @@ class Keys(NamedTuple):
             yield from zip(places.to_pylist(), users, sessions, self.times(places), strict=True)
 
 
-def sharing_in(tables: Iterable[Keys], user_id: str, session_ids: Collection[str]) -> Sharing:
-    """Whom the sessions named."""
+Gone = Callable[[Keys], pa.Array]  # for each row whether it goes
+
+
+def in_turn(
+    tables: Iterable[Keys], user_id: str, session_ids: Collection[str], named: Iterable[Named]
+) -> tuple[Gone, Gone]:
+    """What goes first in all tables that belong together, and then: guests, and the user's own.
+
+    Read before anything goes. After a break the rows of the user that are left tell of no guest
+    whom the first time did not take, so who asks again leaves the same. What another shopper did in
+    one of the sessions stays.
+    named: whom the sessions named by what is known elsewhere, as at the first time
+    """
     rows = (row for keys in tables for row in keys.of(session_ids))
-    return Sharing((session, at_s, user == user_id) for _, user, session, at_s in rows if user)
+    told = [(session, at_s, user == user_id) for _, user, session, at_s in rows if user]
+    sharing = Sharing([*named, *told])
 
+    def guests(keys: Keys) -> pa.Array:
+        gone = np.zeros(len(keys.users), np.bool_)
+        for place, user, session, at_s in keys.of(session_ids):
+            gone[place] = not user and sharing.may_be(session, at_s)
+        return pa.array(gone)
 
-def to_erase(keys: Keys, user_id: str, session_ids: Collection[str], sharing: Sharing) -> pa.Array:
-    """For each row whether it goes; what another shopper did in one of the sessions stays."""
-    gone = _is_in(keys.users, [user_id]).to_numpy(zero_copy_only=False)
-    places = [
-        place
-        for place, user, session, at_s in keys.of(session_ids)
-        if not user and sharing.may_be(session, at_s)
-    ]
-    gone = gone.copy()
-    gone[np.array(places, np.int64)] = True
-    return pa.array(gone)
+    return guests, lambda keys: _is_in(keys.users, [user_id])
 
 
 def _is_in(values: pa.ChunkedArray, wanted: Collection[str]) -> pa.Array:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from serving.http.access.auth import Keyring
 from serving.http.access.cross_origin import CrossOrigin
 from serving.http.access.peers import ClientAddress
+from serving.http.access.streams import Streams
 from serving.http.answers.routes import AnswerRoutes
 from serving.http.bodies import add_error_answers
 from serving.http.direct import Direct
@@ -87,6 +88,7 @@ def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
     )
     # The last one is the outermost.
     app.add_middleware(Direct, routes=app.routes)
+    app.add_middleware(Streams, most=endpoints.access.max_streams)
     app.add_middleware(CrossOrigin, keys=endpoints.keys)
     app.add_middleware(ClientAddress, trusted_proxies=endpoints.access.trusted_proxies)
     app.add_middleware(

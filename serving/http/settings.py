@@ -30,6 +30,12 @@ class AccessSettings(Section):
         description="Events that may wait for ingest while POST /v1/events/import takes lines: "
         "a live one waits behind them.",
     )
+    max_streams: PositiveInt = Field(
+        4,
+        le=9,
+        description="Imports and copies of shoppers that a replica has under way at once. HAProxy "
+        "gives it ten requests at a time: rankings have the others.",
+    )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         (), description="Networks of load balancers whose X-Forwarded-For is believed."
     )

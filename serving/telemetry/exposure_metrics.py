@@ -4,6 +4,9 @@ Exposure of a place is 1 / log2(1 + place), as NDCG discounts it. All are sums o
 that they add up over replicas; shares are ratios of them.
 """
 
+import threading
+from collections.abc import Collection
+
 from prometheus_client import Counter, Gauge
 
 from serving.telemetry.text_metrics import FirstPairs
@@ -29,7 +32,8 @@ FLOOR_NDCG = Counter(
 )
 FLOOR_OWED = Gauge(
     "vitrine_floor_owed", "Exposure that a floor's items are owed, of all replicas; negative: had "
-    "in advance.", ("shop", "floor"), multiprocess_mode="livesum",
+    "in advance; 0 once the floor is declared no more.", ("shop", "floor"),
+    multiprocess_mode="livesum",
 )  # fmt: skip
 EXPOSURE = Counter(
     "vitrine_exposure_total",
@@ -42,3 +46,28 @@ NEW_DAYS = 30
 MOST_FLOORS = 100
 
 FLOORS = FirstPairs(MOST_FLOORS)
+
+
+class Owed:
+    """FLOOR_OWED of a process. Its values cannot be taken away where processes share a folder, so
+    what is declared no more is owed nothing."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def tell(self, shop: str, floor: str, owed: float) -> None:
+        """What a floor is owed now."""
+        with self._lock:
+            self._told.add((shop, floor))
+            FLOOR_OWED.labels(shop, floor).set(owed)
+
+    def keep(self, declared: Collection[tuple[str, str]]) -> None:
+        """Of all but these, shop and floor each, nothing is owed."""
+        with self._lock:
+            for pair in self._told.difference(declared):
+                FLOOR_OWED.labels(*pair).set(0)
+            self._told.intersection_update(declared)
+
+
+OWED = Owed()

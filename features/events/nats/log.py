@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
-from features.events.codec import event_of, event_record
+from features.events.codec import erasure_of, erasure_record, event_of, event_record
 from features.events.event import BehaviorEvent
 from features.events.lease import UNSHARED, Lease, LeaseLostError
 from features.events.log import (
@@ -124,8 +124,6 @@ class NatsEventLog:
             for stored in self._of(kind, user_id)
             if (session_id := _session_of(kind, stored, from_s))
         }
-        # First: who asks again when there was no room must find the sessions still there.
-        erasure_seq = self._append_erasure(user_id, sorted(sessions), since_s)
         found: list[tuple[Kind, Stored, str]] = [
             (kind, stored, session_id)
             for kind in STREAMS for session_id in sessions
@@ -135,23 +133,24 @@ class NatsEventLog:
             (session_id, _at_s(kind, stored), user == user_id)
             for kind, stored, session_id in found if (user := _user_of(kind, stored)) is not None
         )  # fmt: skip
-        for kind, stream in STREAMS.items():
-            # What a session did before it signed in was done by the same shopper. It goes first:
-            # who asks again after a break finds the session by what it did signed in.
-            gone = [
-                stored for of_kind, stored, session_id in found
-                if of_kind == kind and _user_of(kind, stored) is None
-                and sharing.may_be(session_id, _at_s(kind, stored))
-            ]  # fmt: skip
-            gone += self._of(kind, user_id)
-            self._streams.erase(
-                stream,
-                [
-                    each.seq
-                    for each in gone
-                    if _at_s(kind, each) >= from_s and (kind == "ranking" or each.seq < erasure_seq)
-                ],
-            )
+        # First: who asks again when there was no room must find the sessions still there.
+        erasure = Erasure(user_id, tuple(sorted(sessions)), since_s, sharing.told())
+        erasure_seq = self._append_erasure(erasure)
+        # Then guests of both: who asks again after a break must find whose they were.
+        guests = [
+            (kind, stored) for kind, stored, session_id in found
+            if _user_of(kind, stored) is None and sharing.may_be(session_id, _at_s(kind, stored))
+        ]  # fmt: skip
+        own = ((kind, stored) for kind in STREAMS for stored in self._of(kind, user_id))
+        for gone in (guests, own):
+            seqs: dict[Kind, list[int]] = {kind: [] for kind in STREAMS}
+            for kind, stored in gone:
+                if _at_s(kind, stored) >= from_s and (
+                    kind == "ranking" or stored.seq < erasure_seq
+                ):
+                    seqs[kind].append(stored.seq)
+            for kind, stream in STREAMS.items():
+                self._streams.erase(stream, seqs[kind])
         return erasure_seq
 
     def finish_erasure(self, seq: int) -> None:
@@ -201,10 +200,9 @@ class NatsEventLog:
         self._streams.erase("rankings", known.values())
         return entries
 
-    def _append_erasure(self, user_id: str, sessions: Sequence[str], since_s: float | None) -> int:
-        erasure = {"type": ERASURE, "user_id": user_id, "sessions": sessions, "since_s": since_s}
+    def _append_erasure(self, erasure: Erasure) -> int:
         subject = self._streams.layout.subject("erasure", str(uuid.uuid4()))
-        return self._streams.put_one(subject, orjson.dumps(erasure), self._clock())
+        return self._streams.put_one(subject, orjson.dumps(erasure_record(erasure)), self._clock())
 
 
 def _without(entries: list[Entry], known: Known) -> list[Entry]:
@@ -243,5 +241,5 @@ def _session_of(kind: Kind, stored: Stored, from_s: float) -> str | None:
 def _entry(stored: Stored) -> LogEntry:
     values = orjson.loads(stored.content)
     if values["type"] == ERASURE:
-        return Erasure(values["user_id"], tuple(values["sessions"]), values.get("since_s"))
+        return erasure_of(values)
     return event_of(values)

@@ -1,7 +1,7 @@
 """Forgetting a shopper in everything that was written besides the log and the online store."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from features.controls.exports import Exports
 from features.definitions import SESSION_VIEW, USER_VIEW
+from features.events.sharing import Named
 from features.store.archive import Archive
-from features.store.erasing import Keys, sharing_in, to_erase
+from features.store.erasing import Keys, in_turn
 from features.store.offline import OfflineStore, drop_rows
 from features.store.online_rows import SqliteRows
 from features.store.settings import PROJECT
@@ -38,21 +39,26 @@ class Eraser:
         self._archive = archive
 
     def erase(
-        self, user_id: str, session_ids: Collection[str], since_s: float | None = None
+        self,
+        user_id: str,
+        session_ids: Collection[str],
+        since_s: float | None = None,
+        named: Collection[Named] = (),
     ) -> None:
         """Leave no row of the user or of the sessions; safe to repeat.
 
         since_s: only what was done from then on; imported data sets are older, and stay
+        named: whom the sessions named by what the log knew
         """
         self._offline.erase(user_id, session_ids, since_s)
         if self._archive is not None:
-            self._archive.erase(user_id, session_ids, since_s)
+            self._archive.erase(user_id, session_ids, since_s, named)
         for folder in self._dataset_folders if since_s is None else ():
-            erase_in_dataset(folder, user_id, session_ids)
+            erase_in_dataset(folder, user_id, session_ids, named=named)
         for folder in self._exports.folders() if self._exports is not None else ():
             try:
                 _drop_broken(folder)
-                erase_in_dataset(folder, user_id, session_ids, since_s)
+                erase_in_dataset(folder, user_id, session_ids, since_s, named)
             except (OSError, KeyError, pa.ArrowException):
                 # Perhaps another's by now: it must not keep ingest from all that comes after.
                 _LOG.exception("%s: an export that nobody can be erased from", folder)
@@ -66,27 +72,26 @@ class Eraser:
 
 
 def erase_in_dataset(
-    folder: Path, user_id: str, session_ids: Collection[str], since_s: float | None = None
+    folder: Path,
+    user_id: str,
+    session_ids: Collection[str],
+    since_s: float | None = None,
+    named: Iterable[Named] = (),
 ) -> None:
-    """Rewrite the events and rankings of a data set (its Parquet form) without the shopper.
+    """Rewrite the events and rankings of a data set (its Parquet form) without the shopper; safe to
+    repeat.
 
     since_s: only what was done from then on
+    named: whom the sessions named by what the log knew
     """
-    paths = [folder / name for name in _TABLES]
-    tables = {
-        path: pq.read_table(path, columns=["user_id", "session_id", "at"])
-        for path in paths
-        if path.is_file()
-    }
-    keys = {
-        path: Keys(rows["user_id"], rows["session_id"], _at(rows)) for path, rows in tables.items()
-    }
-    sharing = sharing_in(keys.values(), user_id, session_ids)
-    for path, rows in tables.items():
-        gone = to_erase(keys[path], user_id, session_ids, sharing)
-        if since_s is not None:
-            gone = pc.and_(gone, pc.greater_equal(rows["at"].combine_chunks(), since_s))
-        drop_rows(path, gone)
+    paths = [path for name in _TABLES if (path := folder / name).is_file()]
+    for which in in_turn((_keys(path)[1] for path in paths), user_id, session_ids, named):
+        for path in filter(Path.is_file, paths):  # without a row left it is gone
+            rows, keys = _keys(path)
+            gone = which(keys)
+            if since_s is not None:
+                gone = pc.and_(gone, pc.greater_equal(rows["at"].combine_chunks(), since_s))
+            drop_rows(path, gone)
 
 
 def _drop_broken(folder: Path) -> None:
@@ -99,6 +104,11 @@ def _drop_broken(folder: Path) -> None:
             except pa.ArrowInvalid:
                 _LOG.warning("%s breaks off: deleted for an erasure", path)
                 path.unlink()
+
+
+def _keys(path: Path) -> tuple[pa.Table, Keys]:
+    rows = pq.read_table(path, columns=["user_id", "session_id", "at"])
+    return rows, Keys(rows["user_id"], rows["session_id"], _at(rows))
 
 
 def _at(rows: pa.Table) -> Callable[[pa.Array], list[float]]:

@@ -27,7 +27,7 @@ from serving.http.schemas.readings import ReadingOut
 from serving.http.status import Status
 from serving.shops.experiments import Experiment, Holdout, Kind
 from serving.shops.shop import Shop, Shops
-from serving.shops.steering.decision import Action, DecisionError
+from serving.shops.steering.decision import Action, DecisionError, has_room
 from serving.shops.waiting_room import WaitingRoom
 
 _LOG = logging.getLogger("vitrine.http")
@@ -157,7 +157,10 @@ def _document(experiment: Experiment, shop: Shop) -> dict[str, Any]:
     return {
         **_declaration(experiment, shop.rules.holdout),
         "by_api": entry and {"by": entry.by, "at": entry.at},
-        "active": bool(standing.drawing([experiment]) or standing.shadowing([experiment])),
+        "active": bool(
+            standing.shadowing([experiment])
+            or (standing.drawing([experiment]) and has_room(shop.rules, standing, experiment))
+        ),
         "decision": decision and {name: decision.document[name] for name in told},
         "shown": None,
         "live": None,

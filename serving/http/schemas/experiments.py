@@ -174,7 +174,10 @@ class ExperimentOut(Wire):
     gate: GateOut | None
     after: str | None = Field(description="The shadow whose gate it waits for.")
     by_api: ByApiOut | None = Field(description="null: the rules declare it.")
-    active: bool = Field(description="Whether it draws, or compares, now.")
+    active: bool = Field(
+        description="Whether it draws, or compares, now. Not where one of its arms cannot be "
+        "ranked by upon what is promoted."
+    )
     decision: DecisionOut | None = Field(description="null: as declared.")
     shown: ShownOut | None = Field(description="null: no gate, nothing yet, or the store is away.")
     live: LiveOut | None = Field(description="null: the store does not answer.")

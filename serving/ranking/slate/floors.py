@@ -8,6 +8,7 @@ the scores that the policy orders by, so propensities, which are given the score
 Deficits are those of one replica; what each of them holds, all of them hold.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,6 @@ from features.arrays import BoolArray, FloatArray, RowArray
 from features.behavior.matrix import COLUMN
 from features.catalog.table import ItemTable
 from serving.ranking.slate.held import FloorOutcome, Held
-from serving.ranking.slate.moves import having
 from serving.ranking.values import FeatureMatrix
 from serving.shops.exploration import Floor
 
@@ -54,6 +54,9 @@ class Account:
         return up, FloorOutcome.LIFTED
 
 
+Offer = tuple[tuple[Floor, BoolArray], ...]  # floors, and which candidates each is for (n,)
+
+
 class Floors:
     """The accounts of a replica's shops. Of one event loop."""
 
@@ -64,37 +67,31 @@ class Floors:
         """Of a shop, by its table."""
         return self._accounts.setdefault(table, {}).setdefault(floor, Account())
 
-    def lift(
-        self, table: ItemTable, floors: tuple[Floor, ...], features: FeatureMatrix
-    ) -> FloatArray | None:
+    def lift(self, table: ItemTable, offer: Offer) -> FloatArray | None:
         """What candidates are lifted by, in spreads (n,); None: nothing is."""
         out = None
-        for floor in floors:
+        for floor, own in offer:
             up, _ = self.account(table, floor).lift(floor)
             if up > 0:
-                out = np.zeros(len(features.rows), np.float32) if out is None else out
-                out[members(table, floor, features)] += up
+                out = np.zeros(len(own), np.float32) if out is None else out
+                out[own] += up
         return out
 
     def shown(
         self,
         table: ItemTable,
-        floors: tuple[Floor, ...],
-        features: FeatureMatrix,
+        offer: Offer,
         order: RowArray,
         scores: FloatArray,
         owed: FloatArray | None,
     ) -> tuple[Held, ...]:
-        """Keep account of a slate, and tell what each floor did that it offers an item of.
+        """Keep account of a slate, and tell what each floor did.
 
         scores: (n,); owed: what they were lifted by, see `lift`. What several floors take together
         counts for each of them.
         """
         told = []
-        for floor in floors:
-            own = members(table, floor, features)
-            if not own.any():
-                continue
+        for floor, own in offer:
             account, top = self.account(table, floor), order[: floor.depth]
             _, outcome = account.lift(floor)  # as it was before this ranking
             worth = 1.0 / np.log2(np.arange(2, len(top) + 2))
@@ -116,6 +113,12 @@ class Floors:
         return tuple(told)
 
 
+def on_offer(table: ItemTable, floors: Iterable[Floor], features: FeatureMatrix) -> Offer:
+    """The floors that some candidate is for, worked out once for a ranking."""
+    found = ((floor, members(table, floor, features)) for floor in floors)
+    return tuple((floor, own) for floor, own in found if own.any())
+
+
 def members(table: ItemTable, floor: Floor, features: FeatureMatrix) -> BoolArray:
     """Which candidates a floor is for, (n,)."""
     own = features.rows >= 0
@@ -127,7 +130,7 @@ def members(table: ItemTable, floor: Floor, features: FeatureMatrix) -> BoolArra
     if floor.category is not None:
         own &= table.in_category(features.rows, floor.category)
     if floor.seller is not None:
-        own &= having(table, features.rows, {"seller": (floor.seller,)})
+        own &= table.of_seller(features.rows, floor.seller)
     return own
 
 

@@ -12,14 +12,15 @@ from features.behavior.matrix import COLUMN
 from features.telemetry.ingest_metrics import VersionLabel
 from serving.ranking.slate.held import Held
 from serving.ranking.values import Slate
+from serving.shops.shop import Shop
 from serving.telemetry.exposure_metrics import (
     EXPOSURE,
     FLOOR_EXPOSURE,
     FLOOR_NDCG,
-    FLOOR_OWED,
     FLOOR_RANKINGS,
     FLOORS,
     NEW_DAYS,
+    OWED,
 )
 from serving.telemetry.metrics import (
     KENDALL_DISTANCE,
@@ -170,4 +171,18 @@ def _count_floors(shop: str, told: Iterable[Held]) -> None:
         FLOOR_NDCG.labels(*name, "taken").inc(held.lost)
         FLOOR_NDCG.labels(*name, "allowed").inc(held.allowed)
         if name != OTHER:
-            FLOOR_OWED.labels(*name).set(held.owed)
+            OWED.tell(*name, held.owed)
+
+
+def follow_floors(shops: Iterable[Shop]) -> None:
+    """Tell no more what floors are owed that none of `shops` declares, also for a placement or an
+    arm of an experiment."""
+    declared: set[tuple[str, str]] = set()
+    for shop in shops:
+        rules = shop.rules
+        arms = (arm.rules for experiment in rules.experiments for arm in experiment.arms)
+        placed = (placement.rules for placement in rules.placements.values())
+        names = [floor.name for floor in rules.floors]
+        names += [floor["name"] for each in (*arms, *placed) for floor in each.get("floors", ())]
+        declared.update((shop.name, name) for name in names)
+    OWED.keep(declared)

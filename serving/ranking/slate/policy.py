@@ -19,7 +19,7 @@ from serving.ranking.request import Context
 from serving.ranking.slate.bounds import Bounds
 from serving.ranking.slate.draws import Draws
 from serving.ranking.slate.exploration import explore
-from serving.ranking.slate.floors import Floors
+from serving.ranking.slate.floors import Floors, on_offer
 from serving.ranking.slate.held import Held
 from serving.ranking.slate.interleave import NO_TEAM, Teams, team_draft
 from serving.ranking.slate.moves import FREE, Moves, Notes, Order
@@ -86,18 +86,21 @@ class SlatePolicy:
         arm, with which the order is interleaved instead of explored. Where both order alike, no
         pick is anyone's: it would tell nothing
         """
-        # What is not personal is the same for all. A page behind the first, an order of the
-        # caller's and two arms at once have no floors either.
-        held = rules.floors and context.personal and not context.offset and rival is None
+        # What is not personal is the same for all. An order of the caller's and two arms at once
+        # have no floors either.
+        held = rules.floors and context.personal and rival is None
         floors = rules.floors if held and candidates.sort_key is None else ()
-        owed = self.floors.lift(table, floors, features)
+        offer = on_offer(table, floors, features)
+        owed = self.floors.lift(table, offer)
         draw = drawing(
             table, rules, context, candidates, features, scores, reach, shopper, rival, owed
         )  # fmt: skip
         ordered = draw(self._rng)
-        if not floors:
+        if not offer:
             return ordered
-        told = self.floors.shown(table, floors, features, ordered.order, scores, owed)
+        if context.offset:  # lifted as the page before, or an item of that would come again
+            return ordered._replace(owed=owed)
+        told = self.floors.shown(table, offer, ordered.order, scores, owed)
         return ordered._replace(floors=told, owed=owed)
 
 

@@ -1,6 +1,7 @@
 """Decisions on experiments: documents that all replicas share, and whether one fits the rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -182,6 +183,24 @@ def check_promoted(
                         f"arms.{place}.rules.{error}: {other.key!r} cannot be ranked upon "
                         f"{arm.key!r} of {promoted.key!r}, which is promoted"
                     ) from None
+
+
+def has_room(rules: "Rules", standing: Standing, experiment: Experiment) -> bool:
+    """Whether all its arms can be ranked by upon what others have promoted; else nobody is in it.
+
+    Not so where two replicas were told at once, or the rules have changed since.
+    """
+    chosen = rules
+    for promoted, arm in standing.promoted(rules.experiments):
+        if promoted.key != experiment.key:
+            with suppress(ValueError):  # nobody is ranked by that one upon those before
+                chosen = _changed(chosen, arm)
+    try:
+        for arm in experiment.arms:
+            _changed(chosen, arm)
+    except ValueError:
+        return False
+    return True
 
 
 def _changed(rules: "Rules", arm: Arm) -> "Rules":

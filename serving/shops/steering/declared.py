@@ -27,12 +27,10 @@ from serving.shops.steering.decision import (
     check_promoted,
 )
 from serving.shops.steering.gate import GATES
-from serving.shops.steering.in_force import ALL, DECLARED, Entry, InForce, by_document
+from serving.shops.steering.in_force import ALL, DECLARED, Entry, InForce, by_document, check_alone
 from serving.shops.steering.policies import BEGUN, READINGS
 from serving.shops.together import (
     check_after,
-    check_aims,
-    check_arms,
     check_beside,
     check_drawn,
     drawn_by,
@@ -73,8 +71,7 @@ class Declarations:
         self._not_of_the_rules(key)
         definition = _as_kept(experiment)
         try:
-            check_arms(experiment, self._rules.changed)
-            check_aims(experiment, self._rules.placements)
+            check_alone(experiment, self._rules)
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
         while True:

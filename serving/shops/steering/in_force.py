@@ -58,6 +58,19 @@ class InForce:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
+def check_alone(experiment: Experiment, rules: Rules) -> None:
+    """Raise ValueError for what cannot be used by the rules, as they are and at each placement; the
+    message names the field."""
+    check_arms(experiment, rules.changed)
+    check_aims(experiment, rules.placements)
+    for key, placement in rules.placements.items():
+        if placement.rules and key in (experiment.targeting.placements or rules.placements):
+            try:
+                check_arms(experiment, rules.placed(key).changed)
+            except ValueError as error:
+                raise ValueError(f"{error}, at {key!r}") from None
+
+
 def in_force(rules: Rules, documents: Documents) -> InForce:
     """What stands now, as `by_document` tells it. Blocks."""
     return by_document(rules, documents.all(DECLARED).get(ALL))
@@ -73,8 +86,7 @@ def by_document(rules: Rules, document: Mapping[str, Any] | None) -> InForce:
         try:
             entry = entries[key] = Entry.of(told)
             experiment = Experiment.model_validate(entry.definition)
-            check_arms(experiment, rules.changed)
-            check_aims(experiment, rules.placements)
+            check_alone(experiment, rules)
             check_beside(experiment, [*rules.experiments, *fit])
         except ValidationError as error:
             left_out[key] = problems(error)

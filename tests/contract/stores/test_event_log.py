@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -167,7 +168,8 @@ def test_an_erased_user_is_gone_and_the_erasure_stands_in_order(log: EventLog) -
     log.append([event("e2")])
     entries = [entry for _, entry in log.read(0, 10)]
     assert ids(log) == ["other", "e2"]
-    assert entries[1] == Erasure("u1", ("s1",))
+    named = (("s1", NOW_S - 5, True), ("s1", NOW_S, True))  # the first event, and the ranking
+    assert entries[1] == Erasure("u1", ("s1",), named=named)
     assert log.read(0, 10)[1][0] == seq
     assert [record.ranking_id for _, record in log.read_rankings(0, 10)] == ["r2"]
 
@@ -183,7 +185,9 @@ def test_an_erasure_of_the_last_hour_leaves_what_was_before_it(log: EventLog, cl
     log.append_rankings([ranking("r-new"), ranking("r-other", "u2", "s2")])
     seq = log.erase_user("u1", NOW_S - 3_600)
     assert ids(log) == ["old", "elsewhere", "other"]
-    assert log.read(seq - 1, 1) == [(seq, Erasure("u1", ("s1",), NOW_S - 3_600))]
+    ((at, erasure),) = log.read(seq - 1, 1)
+    named = (("s1", NOW_S - 7_200, True), ("s1", NOW_S, True))
+    assert (at, erasure) == (seq, Erasure("u1", ("s1",), NOW_S - 3_600, named))
     assert [each.ranking_id for _, each in log.read_rankings(0, 10)] == ["r-old", "r-other"]
     log.finish_erasure(seq)
     log.erase_user("u1")  # all of it, also over what a reset has left
@@ -207,6 +211,53 @@ def test_an_erasure_leaves_what_another_shopper_did_in_the_same_session(
     log.erase_user("u2")
     assert ids(log) == []
     assert log.read_rankings(0, 20) == []
+
+
+@pytest.mark.redis
+def test_an_erasure_in_redis_that_broke_off_leaves_what_an_unbroken_one_leaves(
+    redis_port: int,
+) -> None:
+    """Wherever it broke off; the whole one deletes 7 events and 7 rankings."""
+    for deletions in range(15):
+        client = Redis(port=redis_port)
+        client.flushall()
+        log = RedisEventLog(client, Clock())
+        users = ["u2", "", "u2", "", "u1", "", "u1", "", "u2", "", "u1"]
+        for place, user in enumerate(users):
+            at_s, name = NOW_S + place, user or None
+            log.append([replace(event(f"{place}", name), at_s=at_s)])
+            log.append_rankings([replace(ranking(f"{place}", name), at_s=at_s)])
+        broken = RedisEventLog(cast(Redis, Breaking(client, deletions)), Clock())
+        if deletions < 14:
+            with pytest.raises(ConnectionError):
+                broken.erase_user("u1")
+        broken.erase_user("u1")
+        assert ids(log) == ["0", "1", "2", "8"], deletions
+        assert [each.ranking_id for _, each in log.read_rankings(0, 99)] == ["0", "1", "2", "8"]
+        log.close()
+
+
+class Breaking:
+    """A client of Redis that deletes some entries, fails once, and then works."""
+
+    def __init__(self, client: Redis, deletions: int) -> None:
+        self._client, self._left = client, deletions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def register_script(self, script: str) -> Any:
+        run = self._client.register_script(script)
+        if "XDEL" not in script or "XADD" in script:
+            return run
+
+        def delete(*arguments: Any) -> Any:
+            self._left -= 1
+            if self._left == -1:
+                raise ConnectionError("away")
+            return run(*arguments)
+
+        return delete
 
 
 def test_a_finished_erasure_names_nobody_and_its_position_is_not_used_again(log: EventLog) -> None:

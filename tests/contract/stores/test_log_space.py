@@ -163,7 +163,8 @@ def test_an_erasure_that_was_not_carried_out_is_never_trimmed(bounded: Bounded) 
     log.commit("ingest", erasure - 1)
     while any(space.trim(MEGABYTE)):
         pass
-    assert log.read(0, 1) == [(erasure, Erasure("u1", ("s-u1",)))]
+    named = (("s-u1", NOW_S, True),)
+    assert log.read(0, 1) == [(erasure, Erasure("u1", ("s-u1",), named=named))]
 
 
 def test_who_asks_to_be_erased_twice_is_erased_with_all_sessions(bounded: Bounded) -> None:
@@ -172,7 +173,8 @@ def test_who_asks_to_be_erased_twice_is_erased_with_all_sessions(bounded: Bounde
     log.erase_user("u1")
     log.erase_user("u1")
     entries = [entry for _, entry in log.read(0, 10)]
-    assert entries == [Erasure("u1", ("s-u1",)), Erasure("u1", ())]
+    named = (("s-u1", NOW_S, True),)
+    assert entries == [Erasure("u1", ("s-u1",), named=named), Erasure("u1", ())]
 
 
 def test_a_full_disk_is_told_writes_nothing_and_is_over_when_there_is_room(tmp_path: Path) -> None:

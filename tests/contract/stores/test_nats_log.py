@@ -1,16 +1,20 @@
 """What the log in NATS promises besides the contract: a server that dies, is full, or forgets."""
 
+import asyncio
 import logging
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import nats as client_of_nats
 import pytest
 
 from features.events.event import BehaviorEvent, EventType
 from features.events.lease import LeaseLostError
 from features.events.log import ChangesMissedError, Erasure
+from features.events.nats.layout import Layout
 from features.events.nats.lease import nats_lease
 from features.events.nats.log import NatsEventLog
 from features.events.nats.settings import NatsSettings
@@ -231,14 +235,42 @@ def test_no_file_of_the_server_holds_anything_of_who_was_erased(
         assert secret.encode() not in told
 
 
+def test_guests_of_all_streams_go_before_what_tells_whose_they_were(nats: NatsServer) -> None:
+    """The server lets no ranking go, so the erasure breaks off at the first of them."""
+    settings = nats.anew()
+    log = NatsEventLog(settings)
+    log.append([event("own"), event("guest", None), event("other", "u2", "s2")])
+    log.append_rankings([ranking("r-own"), ranking("r-guest", None)])
+
+    async def keep_rankings() -> None:
+        client = await client_of_nats.connect(settings.servers)
+        name = Layout(settings).stream("rankings")
+        manager = client.jetstream()
+        config = (await manager.stream_info(name)).config
+        await manager.update_stream(replace(config, deny_delete=True))
+        await client.close()
+
+    asyncio.run(keep_rankings())
+    with pytest.raises(Exception, match="delete"):
+        log.erase_user("u1")
+    entries = [entry for _, entry in log.read(0, 10)]
+    assert [each.event_id for each in entries if isinstance(each, BehaviorEvent)] == [
+        "own",
+        "other",
+    ]
+    log.close()
+
+
 def test_erasing_one_of_many_reads_only_what_is_theirs(nats: NatsServer) -> None:
     settings = nats.anew()
     log = NatsEventLog(settings)
     log.append([event(f"e{n}", f"u{n % 100}", f"s{n % 100}") for n in range(2_000)])
     log.append([event("guest", None, "s7"), event("stranger", None, "s8")])
-    seq = log.erase_user("u7")
+    log.erase_user("u7")
     left = log.read(0, 10_000)
-    assert left[-1] == (seq, Erasure("u7", ("s7",)))
+    ((_, erasure),) = left[-1:]
+    assert isinstance(erasure, Erasure)
+    assert (erasure.user_id, erasure.session_ids) == ("u7", ("s7",))
     users = [entry.user_id for _, entry in left[:-1]]
     assert len(users) == 2_000 - 20 + 1
     assert "u7" not in users

@@ -48,3 +48,20 @@ def test_filters_follow_an_item_that_changes_and_know_an_empty_catalogue() -> No
     assert shop.in_category(rows, "garden").all()
     assert not shop.in_category(rows, "home").any()
     assert shop.of_brand(rows, "bose").tolist() == [True] + [False] * 40
+
+
+def test_a_seller_is_found_however_written_and_as_the_item_says_now() -> None:
+    table = ItemTable(
+        [
+            Item("a", "A", attributes={"size": "1 l", "Seller ": "Ada's"}),
+            Item("b", "B", attributes={"seller": " ada\u2019s  "}),
+            Item("c", "C", attributes={"seller": "Bob"}),
+            Item("d", "D", attributes={"seller": " "}),
+            Item("e", "E"),
+        ]
+    )
+    rows = np.array([0, 1, 2, 3, 4, -1])
+    assert table.of_seller(rows, "ADA'S").tolist() == [True, False, False, False, False, False]
+    assert not table.of_seller(rows, "nobody").any()
+    table.upsert([Item("c", "C", attributes={"seller": "ADA'S "}), Item("a", "A")])
+    assert table.of_seller(rows, "Ada's").tolist() == [False, False, True, False, False, False]

@@ -1,5 +1,7 @@
 """Whose a guest's entries are where several shoppers used one session."""
 
+import random
+
 import pytest
 
 from features.events.sharing import Sharing
@@ -43,6 +45,21 @@ def test_of_two_at_the_same_moment_an_erasure_takes_and_a_copy_leaves() -> None:
     for at_s in (5.0, 10.0, 15.0):
         assert both.may_be("s", at_s)
         assert not both.surely("s", at_s)
+
+
+def test_what_is_told_of_it_tells_the_same_of_every_entry() -> None:
+    draw = random.Random(7)
+    for _ in range(500):
+        named = [("s", float(draw.randrange(12)), draw.random() < 0.5) for _ in range(9)]
+        whole, told = Sharing(named), Sharing(Sharing(named).told())
+        for at_s in (each / 2 for each in range(-1, 25)):
+            assert whole.may_be("s", at_s) is told.may_be("s", at_s), (named, at_s)
+            assert whole.surely("s", at_s) is told.surely("s", at_s), (named, at_s)
+
+
+def test_a_long_session_of_one_shopper_is_told_by_its_first_and_last_time() -> None:
+    one = Sharing(("s", float(at_s), True) for at_s in range(1_000))
+    assert one.told() == (("s", 0.0, True), ("s", 999.0, True))
 
 
 def test_what_is_surely_the_shoppers_goes_with_an_erasure() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from prometheus_client import REGISTRY
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from serving.ranking.slate.floors import Account, members
-from serving.ranking.slate.metrics import count_exposure, exposure_by_age
+from serving.ranking.slate.metrics import count_exposure, exposure_by_age, follow_floors
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.values import Slate
 from serving.shops.exploration import Floor
 from serving.shops.rules import Rules
 from serving.telemetry.exposure_metrics import MOST_FLOORS
 from tests.support.fakes import candidates, context, matrix, scores, slate
+from tests.support.service import Service
 
 N = 20
 NAMES = tuple(f"i{n}" for n in range(N))
@@ -78,6 +80,26 @@ def test_a_floor_that_has_taken_its_price_is_counted_as_giving_way() -> None:
     assert told == account.rankings == 1_000
     shown = read("floor_exposure_total", floor="new", part="shown")
     assert shown < read("floor_exposure_total", floor="new", part="target")
+
+
+def test_a_floor_that_is_declared_no_more_is_owed_nothing(tokenizer_path: Path) -> None:
+    arms = [{"key": "one"}, {"key": "other", "rules": {"floors": [{**FLOOR, "name": "arm's"}]}}]
+    declared = {
+        "floors": [FLOOR],
+        "experiments": [{"key": "floors", "status": "running", "arms": arms}],
+        "placements": {"home": {"rules": {"floors": [{**FLOOR, "name": "placed"}]}}},
+    }
+    names = ("new", "arm's", "placed", "gone")
+    for name in names:
+        replica({**FLOOR, "name": name}, 3, "default")
+    read = counted("default")
+    follow_floors([Service(tokenizer_path, rules=Rules.model_validate(declared)).shop])
+    owed = [read("floor_owed", floor=name) for name in names]
+    assert min(owed[:3]) > 0
+    assert owed[3] == 0
+    replica({**FLOOR, "name": "gone"}, 3, "default")  # a ranking that was under way
+    follow_floors([])  # and then the shop is removed
+    assert [read("floor_owed", floor=name) for name in names] == [0, 0, 0, 0]
 
 
 def test_floors_beyond_the_first_are_counted_together() -> None:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from features.arrays import BoolArray, RowArray
 from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from loadtests.fairness.floor import PRICE, SHARE, WITHIN, Held, held
-from serving.ranking.slate.floors import Floors
+from serving.ranking.slate.floors import Floors, on_offer
 from serving.ranking.slate.policy import SlatePolicy
 from serving.shops.exploration import Floor
 from serving.shops.rules import Rules
@@ -57,8 +58,9 @@ def test_a_floor_that_is_held_anyway_lifts_nothing() -> None:
     floor = Floor.model_validate({**FLOOR, "share": 0.1})
     features = matrix(N, item_age_days=AGES, rows=np.arange(N))
     for _ in range(50):
-        policy.floors.shown(table, (floor,), features, np.arange(10), SCORES, None)
-    assert policy.floors.lift(table, (floor,), features) is None
+        offer = on_offer(table, (floor,), features)
+        policy.floors.shown(table, offer, np.arange(10), SCORES, None)
+    assert policy.floors.lift(table, offer) is None
 
 
 def test_a_floor_gives_way_at_its_price() -> None:
@@ -72,9 +74,10 @@ def test_a_floor_gives_way_at_its_price() -> None:
 def test_rankings_without_such_an_item_owe_nothing() -> None:
     floors, (_, table, rules) = Floors(), world()
     old = matrix(N, item_age_days=np.full(N, 6.0), rows=np.arange(N))
-    floors.shown(table, rules.floors, old, np.arange(10), SCORES, None)
+    offer = on_offer(table, rules.floors, old)
+    floors.shown(table, offer, np.arange(10), SCORES, None)
     assert floors.account(table, rules.floors[0]).rankings == 0
-    assert floors.lift(table, rules.floors, old) is None
+    assert floors.lift(table, offer) is None
 
 
 def test_a_page_behind_the_first_takes_no_part() -> None:
@@ -83,6 +86,21 @@ def test_a_page_behind_the_first_takes_no_part() -> None:
     offered = candidates(*(f"i{n}" for n in range(N)))
     policy.order(table, rules, context(limit=5, offset=5), offered, features, SCORES)
     assert policy.floors.account(table, rules.floors[0]).rankings == 0
+
+
+def test_by_offset_no_item_that_a_floor_lifts_comes_twice_and_none_is_lost() -> None:
+    policy, table, rules = world()
+    policy.floors.account(table, rules.floors[0]).owed = 225.0
+    features = matrix(N, item_age_days=AGES, rows=np.arange(N))
+    offered = candidates(*(f"i{n}" for n in range(N)))
+    pages = [
+        policy.order(table, rules, context(limit=4, offset=offset), offered, features, SCORES)
+        for offset in range(0, N, 4)
+    ]
+    together = np.concatenate([page.order for page in pages])
+    assert sorted(together.tolist()) == list(range(N))
+    assert together.tolist() != np.argsort(-SCORES, kind="stable").tolist()
+    assert [len(page.floors) for page in pages] == [1, 0, 0, 0, 0]
 
 
 def test_what_is_not_personal_is_the_same_whatever_is_owed() -> None:
@@ -121,6 +139,46 @@ def test_a_tenth_is_held_in_the_simulated_shop_for_a_hundredth_of_ndcg() -> None
     assert found.without < SHARE - WITHIN
     assert abs(found.share - SHARE) <= WITHIN
     assert found.lost <= PRICE
+
+
+class Counting(ItemTable):
+    """A catalogue that counts how often it is asked whose items are."""
+
+    asked = 0
+
+    def of_brand(self, rows: RowArray, *brands: str) -> BoolArray:
+        self.asked += 1
+        return super().of_brand(rows, *brands)
+
+    def of_seller(self, rows: RowArray, seller: str) -> BoolArray:
+        self.asked += 1
+        return super().of_seller(rows, seller)
+
+
+def test_which_items_floors_are_for_is_worked_out_once_a_ranking_and_never_without_one() -> None:
+    names = [f"i{n}" for n in range(N)]
+    told = [("Rare", {"seller": "Ada"}) if n < 5 else ("", {}) for n in range(N)]
+    table = Counting(
+        Item(name, name, brand=brand, attributes=attributes)
+        for name, (brand, attributes) in zip(names, told, strict=True)
+    )
+    floors = [
+        {"name": "rare", "brand": "rare", "share": 0.3, "price": 1.0},
+        {"name": "ada", "seller": "ADA", "share": 0.3, "price": 1.0},
+    ]
+    policy, _, rules = world(floors=floors)
+    features = matrix(N, item_age_days=AGES, rows=np.arange(N))
+    for number in range(1, 50):
+        ordered = policy.order(
+            table, rules, context(limit=10), candidates(*names), features, SCORES
+        )
+        assert table.asked == 2 * number
+    assert ordered.owed is not None
+    assert len(ordered.floors) == 2
+    table.asked = 0
+    without = world(floors=[])[2]
+    policy.order(table, without, context(limit=10), candidates(*names), features, SCORES)
+    assert table.asked == 0
 
 
 def test_a_floor_names_what_it_is_for() -> None:

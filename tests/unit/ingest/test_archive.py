@@ -1,5 +1,6 @@
 """Events outlive the log in the archive, and whoever is erased is erased there too."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from features.catalog.item import Item
 from features.events.event import BehaviorEvent, EventType
 from features.events.exposure import Exposure
-from features.events.log import EventLog, RankingRecord
+from features.events.log import Erasure, EventLog, RankingRecord
 from features.events.sqlite_log import SqliteEventLog
 from features.ingest.export import collected
 from features.ingest.keeping.archiving import Archiver
@@ -160,12 +161,46 @@ def test_what_another_shopper_did_in_the_same_session_stays_in_the_archive(shop:
         shop.log.commit(CONSUMER, shop.log.last_seq())
     shop.archiver.catch_up()
     eraser = Eraser(OfflineStore(shop.folder / "offline"), archive=shop.archive)
-    eraser.erase("ann", ["s"])
-    assert shop.archived == ["guest-1", "bob-1", "guest-2", "bob-2"]
-    assert shop.ranked == ["r-guest-1", "r-bob-1", "r-guest-2", "r-bob-2"]
-    eraser.erase("ann", ["s"])  # as after one that broke off: whose a guest was is not known now
-    assert shop.archived == ["bob-1", "bob-2"]
-    assert shop.ranked == ["r-bob-1", "r-bob-2"]
+    erasure = shop.log.read(shop.log.erase_user("ann") - 1, 1)[0][1]
+    assert isinstance(erasure, Erasure)
+    for _ in range(2):  # as after one that was not committed
+        eraser.erase("ann", erasure.session_ids, named=erasure.named)
+        assert shop.archived == ["guest-1", "bob-1", "guest-2", "bob-2"]
+        assert shop.ranked == ["r-guest-1", "r-bob-1", "r-guest-2", "r-bob-2"]
+
+
+def test_an_erasure_that_broke_off_leaves_what_an_unbroken_one_leaves_when_it_is_repeated(
+    shop: Shop, tmp_path: Path
+) -> None:
+    told = ["bob", "", "bob", "", "ann", "", "ann", "", "bob", "", "ann", ""]
+    for place, user in enumerate(told):
+        at_s = shop.now_s = NOW_S + place * DAY_S
+        shop.log.append([BehaviorEvent(f"{place}", EventType.CLICK, at_s, user or None, "s")])
+        shown = replace(ranking(f"r{place}", "", at_s), user_id=user or None, session_id="s")
+        shop.log.append_rankings([shown])
+        shop.log.commit(CONSUMER, shop.log.last_seq())
+        shop.archiver.catch_up()
+    erasure = shop.log.read(shop.log.erase_user("ann") - 1, 1)[0][1]
+    assert isinstance(erasure, Erasure)
+    breaks, whole = 0, ["0", "1", "2", "8"]
+    for day in [None, *sorted((tmp_path / "archive").rglob("*.parquet"))]:
+        folder = tmp_path / "copy"
+        shutil.copytree(tmp_path / "archive", folder)
+        if day is not None:
+            copied = folder / day.relative_to(tmp_path / "archive")
+            in_the_way = copied.with_name(f".{copied.name}")
+            in_the_way.mkdir()
+            try:
+                Archive(str(folder)).erase("ann", ["s"], named=erasure.named)
+            except OSError:
+                breaks += 1
+            in_the_way.rmdir()
+        archive = Archive(str(folder))
+        archive.erase("ann", ["s"], named=erasure.named)
+        assert archive.events()["event_id"].tolist() == whole, day
+        assert [each.ranking_id for each in archive.each_ranking()] == [f"r{n}" for n in whole]
+        shutil.rmtree(folder)
+    assert breaks == 2 * 8
 
 
 def test_a_guest_of_the_archive_goes_though_the_sign_in_is_not_in_it_yet(shop: Shop) -> None:

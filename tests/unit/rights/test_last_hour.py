@@ -104,7 +104,8 @@ def test_a_reset_that_is_read_again_changes_nothing_more(shop: Shop, ingest: Ing
     seq = shop.log.erase_user("u1", time.time() - HOUR_S)
     ingest.drain()
     after = shop.user()
-    ingest._reset("u1", ["s1"], time.time() - HOUR_S, seq)
+    since_s = time.time() - HOUR_S
+    ingest._reset("u1", Erasure("u1", ("s1",), since_s), since_s, seq)
     assert shop.user() == after
 
 

@@ -238,3 +238,26 @@ def test_what_another_shopper_did_in_the_same_session_stays_in_a_data_set(
     write_dataset(Dataset(dataset.info, dataset.items, first), tmp_path)
     erase_in_dataset(tmp_path, "u9", ["shared"])
     assert pd.read_parquet(tmp_path / "events.parquet")["event_id"].tolist() == ["guest-1", "eight"]
+
+
+def test_a_repeated_erasure_leaves_the_same_of_a_data_set_as_one_that_did_not_break_off(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    names = ["guest-1", "eight", "guest-2", "more", "guest-3", "nine", "guest-4"]
+    users = ["", "u8", "", "u8", "", "u9", ""]
+    first = dataset.events.iloc[:7].assign(
+        user_id=users, session_id="shared", at=[*map(float, range(7))], event_id=names
+    )
+    write_dataset(Dataset(dataset.info, dataset.items, first), tmp_path)
+    keys = ["event_id", "user_id", "session_id", "at"]
+    first[keys].to_parquet(tmp_path / "rankings.parquet")
+    in_the_way = tmp_path / ".rankings.parquet"
+    in_the_way.mkdir()  # so the second of both cannot be written
+    named = [("shared", 5.0, True)]
+    with pytest.raises(OSError, match="rankings"):
+        erase_in_dataset(tmp_path, "u9", ["shared"], named=named)
+    in_the_way.rmdir()
+    erase_in_dataset(tmp_path, "u9", ["shared"], named=named)
+    for name in ("events.parquet", "rankings.parquet"):
+        left = pd.read_parquet(tmp_path / name)["event_id"].tolist()
+        assert left == ["guest-1", "eight", "guest-2", "more"]

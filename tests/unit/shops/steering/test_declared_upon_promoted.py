@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
-from serving.errors import ConflictError
+from serving.errors import ConflictError, InvalidRequestError
 from serving.shops.experiments import Experiment
 from serving.shops.rules import Rules
-from serving.shops.steering.decision import Action
+from serving.shops.steering.decision import (
+    Action,
+    Decision,
+    Standing,
+    has_room,
+)
 from serving.shops.steering.steering import Steering
 from tests.support.fakes import FakeControls
 
@@ -67,3 +72,27 @@ def test_a_promoted_experiment_runs_again_only_where_others_can_be_ranked_upon_i
         steering.declare(CHANCE)
     steering.declare(half("chance", {"choice": "thompson", "epsilon": 0.1}, 0.0, bucket_version=1))
     assert steering.standing.promoted(steering.rules.experiments) == []
+
+
+def test_an_experiment_that_two_replicas_left_no_room_for_has_none() -> None:
+    """One has promoted, one has declared, and each did not know of the other yet."""
+    rules = Rules(experiments=[CHANCE, SHARE])
+    stands = Standing({"chance": Decision(Action.PROMOTE, "b", "", "admin", "2026-11-01", 1)})
+    assert has_room(rules, stands, SHARE)
+    assert has_room(rules, Standing(), EVEN)
+    assert not has_room(rules.model_copy(update={"experiments": [CHANCE, EVEN]}), stands, EVEN)
+
+
+def test_an_arm_that_cannot_be_used_at_a_placement_is_refused_by_field() -> None:
+    """As in the rules: there a ranking begins with the placement's rules."""
+    placed = {
+        "home": {"rules": {"exploration": {"choice": "thompson", "epsilon": 0.2}}},
+        "cart": {},
+    }
+    rules = Rules.model_validate({"placements": placed})
+    even = half("even", {"choice": "evenly"}, 0.5)
+    with pytest.raises(InvalidRequestError, match=r"^arms.1.rules.exploration: .*, at 'home'$"):
+        declared(even, rules=rules)
+    aimed = {"targeting": {"placements": ["cart"]}}
+    steering = declared(half("even", {"choice": "evenly"}, 0.5, **aimed), rules=rules)
+    assert steering.in_force.left_out == {}
