@@ -34,7 +34,8 @@ def ask(
 ) -> Findings:
     """Send every operation every name with the key of `own`.
 
-    block: names that go through a round together, and in one request where it takes many; told: how many names have gone through a round; len(ROUNDS) * len(names) in the end
+    block: names that go through a round together, and in one request where it takes many
+    told: how many names have gone through a round; len(ROUNDS) * len(names) in the end
     """
 
     async def asked() -> Findings:
