@@ -86,13 +86,16 @@ BUSINESS = dashboard(
         ),
         graph(
             "Questions", "Of customers, by outcome: answered, or why a human is to answer.",
-            {"{{outcome}}": "sum by (outcome) (rate(vitrine_questions_total[$__rate_interval]))"},
+            {
+                "{{shop}} {{outcome}}": "sum by (shop, outcome) "
+                "(rate(vitrine_questions_total[$__rate_interval]))"
+            },
             unit="reqps", stack=True,
         ),
         graph(
             "Confidence of answers", "Of the first answer to a question: median, lowest tenth.",
             {
-                f"p{share}": f"histogram_quantile({share / 100}, sum by (le) "
+                f"{{{{shop}}}} p{share}": f"histogram_quantile({share / 100}, sum by (shop, le) "
                 "(rate(vitrine_answer_confidence_bucket[$__rate_interval])))"
                 for share in (10, 50)
             },
@@ -123,7 +126,7 @@ BUSINESS = dashboard(
             "Labels", "Texts of streams by classifier and label, an hour. Alerts compare them with "
             "their own history: docs/classify.md.",
             {
-                "{{classifier}}: {{label}}": "sum by (classifier, label) "
+                "{{shop}} {{classifier}}: {{label}}": "sum by (shop, classifier, label) "
                 "(increase(vitrine_labelled_texts_total[1h]))"
             },
             runbook="label-rises",

@@ -1,6 +1,6 @@
 """Two shops, every operation, ten thousand names each: nothing of one reaches the other.
 
-    python -m loadtests.isolation [--names 10000] [--url http://127.0.0.1:8000]
+    python -m loadtests.isolation [--names 10000] [--replicas 1] [--url http://127.0.0.1:8000]
 
 Starts a stack, adds two shops, and asks with the key of each for all that the other has, as it is
 and bent. Prints what was asked and found, writes build/reports/isolation.json, and ends with 1 when
@@ -22,7 +22,9 @@ from rich.table import Table
 
 from features.telemetry.progress import StepProgress
 from loadtests.isolation.fuzz import fuzzed
-from loadtests.isolation.proof import Findings, ask
+from loadtests.isolation.judging import Findings
+from loadtests.isolation.operations import ROUNDS
+from loadtests.isolation.proof import ask
 from loadtests.isolation.shops import OwnShop, added
 from loadtests.stack import fresh_state, run_stack
 from serving.local.machine import free_port
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument("--names", type=int, default=10_000, help="of each shop")
     parser.add_argument("--items", type=int, default=500, help="that each shop sells")
     parser.add_argument("--url", help="of a running stack, else one is started")
+    parser.add_argument("--replicas", type=int, default=1, help="of the ingress, where it is")
     parser.add_argument("--key", default="dev", help="with the scope shops")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("build/reports/isolation.json"))
@@ -73,8 +76,10 @@ def _asked(
     before = other.snapshot()
     names = fuzzed(other, own, n, seed)
     with StepProgress(console, transient=False) as progress:
-        task = progress.add_task(f"{own.name} asks for {other.name}'s", total=len(names))
-        findings = ask(own, other, names, told=lambda: progress.advance(task))
+        total = len(ROUNDS) * len(names)
+        task = progress.add_task(f"{own.name} asks for {other.name}'s", total=total)
+        findings = ask(own, other, names, told=lambda n: progress.advance(task, n))
+    own.settled()
     after = other.snapshot()
     report["changes"] += [
         f"{other.name}: {name} changed" for name in before if before[name] != after[name]
@@ -86,10 +91,10 @@ def _take(report: dict[str, Any], own: OwnShop, other: OwnShop, findings: Findin
     report["leaks"] += [f"{own.name}: {each}" for each in findings.leaks]
     report["differences"] += [f"{own.name}: {each}" for each in findings.differences]
     for operation, count in findings.requests.items():
-        entry = report["operations"].setdefault(operation, {"requests": 0, "statuses": {}})
+        entry = report["operations"].setdefault(operation, {"requests": 0, "names": {}})
         entry["requests"] += count
-        for status, times in findings.statuses[operation].items():
-            entry["statuses"][str(status)] = entry["statuses"].get(str(status), 0) + times
+        for status, names in findings.names[operation].items():
+            entry["names"][str(status)] = entry["names"].get(str(status), 0) + names
 
 
 @contextmanager
@@ -99,14 +104,15 @@ def _operator(given: argparse.Namespace) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=given.url, headers=headers, timeout=30) as client:
             yield client
         return
-    for stack in run_stack(fresh_state(DATA, 1_000), free_port()):
+    state = fresh_state(DATA, 1_000)
+    for stack in run_stack(state, free_port(), "--replicas", str(given.replicas)):
         yield stack.client
 
 
 def _show(report: dict[str, Any], console: Console) -> None:
-    table = Table("operation", "requests", "answers")
+    table = Table("operation", "requests", "names by answer")
     for operation, entry in report["operations"].items():
-        statuses = ", ".join(f"{status}: {n:,}" for status, n in sorted(entry["statuses"].items()))
+        statuses = ", ".join(f"{status}: {n:,}" for status, n in sorted(entry["names"].items()))
         table.add_row(operation, f"{entry['requests']:,}", statuses)
     console.print(table)
     for kind in ("leaks", "differences", "changes"):

@@ -5,133 +5,140 @@ And it is the same as to a name that nobody has ever given: so it does not even 
 other shop has it.
 """
 
+import asyncio
+import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-import httpx
-
-from loadtests.isolation.operations import ONCE, WITH_A_NAME, WITHOUT_A_NAME, Call
+from loadtests.isolation.asking import AT_ONCE, Answer, Asker, asker_like
+from loadtests.isolation.judging import Findings, Secrets, plain
+from loadtests.isolation.operations import ONCE, ROUNDS, WITHOUT_A_NAME, Chain, Together
 from loadtests.isolation.shops import OwnShop
 
-_PASSING = re.compile(
-    r'"(ranking_id|request_id|receipt|chosen_at|id|score|relevance|variant|logged|folded)":'
-    r'\s*("[^"]*"|[-0-9.e]+|null)'
-)
+BLOCK = 100
 # Their answers go by the text, or by what is popular at the moment, whoever is named.
-_BY_TEXT = {
+BY_TEXT = {
     "search", "suggest", "rerank", "rerank_v1", "rerank_v2", "list_items", "recommend",
     "recommend_brands", "recommend_categories", "rank_answers",
 }  # fmt: skip
 _UNKNOWN = "n0b0dy-has-this"
-
-
-@dataclass(slots=True)
-class Findings:
-    """requests: by operation; leaks, differences: what was found, the first hundred."""
-
-    requests: Counter[str] = field(default_factory=Counter)
-    statuses: dict[str, Counter[int]] = field(default_factory=dict)
-    leaks: list[str] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
-
-    def take(self, operation: str, status: int) -> None:
-        """Count one."""
-        self.requests[operation] += 1
-        self.statuses.setdefault(operation, Counter())[status] += 1
+_FORM = re.compile(r"[\w-]{1,64}", re.ASCII)  # another one is refused for its form by some
 
 
 def ask(
     own: OwnShop,
     other: OwnShop,
     names: Sequence[str],
-    workers: int = 4,
-    told: Callable[[], None] = lambda: None,
+    told: Callable[[int], None] = lambda n: None,
+    block: int = BLOCK,
 ) -> Findings:
-    """Send every operation every name with the key of `own`. told: after each name."""
-    findings = Findings()
-    # A name that is made up of the word is the shop's own for as long as a worker has put it there.
-    put = tuple(name for name in names if other.word in name)
-    secrets = _Secrets(other.word, frozenset(other.withheld), put)
+    """Send every operation every name with the key of `own`.
 
-    def one(numbered: tuple[int, str]) -> None:
-        number, name = numbered
-        for operation, call in WITH_A_NAME.items():
-            _compare(own.client, operation, call, name, f"{_UNKNOWN}{number}", secrets, findings)
-        told()
+    block: names that go through a round together, and in one request where it takes many
+    told: how many names have gone through a round; len(ROUNDS) * len(names) in the end
+    """
 
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one, enumerate(names)))
-    _compare(own.client, "put_experiment", ONCE["put_experiment"], other.experiment, "nobodys",
-             secrets, findings)  # fmt: skip
-    own.client.delete(f"/v1/experiments/{other.experiment}")
-    own.client.delete("/v1/experiments/nobodys")
-    for operation, call in WITHOUT_A_NAME.items():
-        answer = _send(own.client, call)
-        findings.take(operation, answer.status_code)
-        _look(operation, answer, "", secrets, findings)
-    return findings
+    async def asked() -> Findings:
+        async with asker_like(own.client) as asker:
+            # A name made up of the word is the shop's own for as long as it was put there.
+            put = tuple(name for name in names if other.word in name)
+            proof = _Proof(asker, Secrets(other.word, frozenset(other.withheld), put), block)
+            for steps in ROUNDS:
+                await proof.go_round(steps, names, told)
+            await proof.compare({**ONCE}, other.experiment)
+            for key in (other.experiment, proof.unknown[-1]):
+                own.client.delete(f"/v1/experiments/{key}")
+            for operation, call in WITHOUT_A_NAME.items():
+                proof.judge(operation, await asker.send(call), ())
+            return proof.findings
+
+    return asyncio.run(asked())
 
 
-def _compare(
-    client: httpx.Client,
-    operation: str,
-    call: Callable[[str], Call],
-    name: str,
-    unknown: str,
-    secrets: "_Secrets",
-    findings: Findings,
-) -> None:
-    answer = _send(client, call(name))
-    findings.take(operation, answer.status_code)
-    _look(operation, answer, name, secrets, findings)
-    # Another form of name is refused for its form: then there is nothing to compare.
-    if (
-        operation in _BY_TEXT
-        or answer.status_code == 422
-        or not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII)
-    ):
-        return
-    expected = _send(client, call(unknown))
-    ours, theirs = _plain(answer, name), _plain(expected, unknown)
-    if ours != theirs and len(findings.differences) < 100:
-        findings.differences.append(f"{operation} {name!r}: {ours} and not {theirs}")
+class _Proof:
+    def __init__(self, asker: Asker, secrets: Secrets, block: int) -> None:
+        self.findings = Findings()
+        self.unknown: list[str] = []  # names that nobody has ever given, as they were asked for
+        self._asker, self._secrets, self._block = asker, secrets, block
+        self._lanes = asyncio.Semaphore(AT_ONCE)
+        self._asks_unknown = asyncio.Lock()
+        self._numbers = itertools.count()
+        # The last answer to names that nobody has, by operation and how many they were.
+        self._expected: dict[tuple[str, int], tuple[int, str]] = {}
 
+    async def go_round(
+        self, steps: Sequence[Chain | Together], names: Sequence[str], told: Callable[[int], None]
+    ) -> None:
+        """Send all names through the steps of a round, block by block."""
+        for start in range(0, len(names), self._block):
+            block = names[start : start + self._block]
+            for step in steps:
+                if isinstance(step, Together):
+                    await self._together(step, block)
+                else:
+                    await asyncio.gather(*(self.compare(step, name) for name in block))
+            told(len(block))
 
-class _Secrets(NamedTuple):
-    """Of the other shop: the word of all its texts, and names that it alone knows. put: names with
-    the word that were sent."""
+    async def compare(self, chain: Chain, name: str) -> None:
+        """Send a name through a chain, and one that nobody has where it is answered otherwise than
+        the last of these was."""
+        async with self._lanes:
+            await self._through(chain, name)
 
-    word: str
-    names: frozenset[str]
-    put: tuple[str, ...] = ()
+    async def _through(self, chain: Chain, name: str) -> None:
+        for operation, call in chain.items():
+            answer = await self._asker.send(call(name))
+            self.judge(operation, answer, (name,))
+            if operation in BY_TEXT or answer.status == 422 or not _FORM.fullmatch(name):
+                continue
+            ours = plain(answer, (name,))
+            if ours != self._expected.get((operation, 1)):
+                await self._ask_unknown(chain, operation, ours)
+                self._differ(operation, (name,), ours)
 
-    def told(self, text: str) -> set[str]:
-        """Which of them stand in `text`."""
-        if self.word in text:
-            for name in self.put:
-                text = text.replace(name, "")
-        found = self.names.intersection(re.findall(r"\w+", text))
-        return {*found, self.word} if self.word in text else {*found}
+    async def _ask_unknown(self, chain: Chain, operation: str, ours: tuple[int, str]) -> None:
+        """Through the whole chain, as the name goes: what was put is there, and then no more."""
+        async with self._asks_unknown:
+            if ours == self._expected.get((operation, 1)):
+                return
+            (unknown,) = self._new_unknown(1)
+            for each, call in chain.items():
+                answer = await self._asker.send(call(unknown))
+                self.findings.take(each, answer.status, 0)
+                self._expected[each, 1] = plain(answer, (unknown,))
 
+    async def _together(self, step: Together, block: Sequence[str]) -> None:
+        """Names of the form that all take are asked for apart: then nothing is refused for it."""
+        formed = [name for name in block if _FORM.fullmatch(name)]
+        others = [name for name in block if not _FORM.fullmatch(name)]
+        if others:
+            self.judge(step.operation, await self._asker.send(step.call(others)), others)
+        if not formed:
+            return
+        answer = await self._asker.send(step.call(formed))
+        self.judge(step.operation, answer, formed)
+        ours, key = plain(answer, formed), (step.operation, len(formed))
+        if step.operation in BY_TEXT:
+            return
+        if ours != self._expected.get(key):
+            unknown = self._new_unknown(len(formed))
+            expected = await self._asker.send(step.call(unknown))
+            self.findings.take(step.operation, expected.status, 0)
+            self._expected[key] = plain(expected, unknown)
+            self._differ(step.operation, formed, ours)
 
-def _look(
-    operation: str, answer: httpx.Response, sent: str, secrets: _Secrets, findings: Findings
-) -> None:
-    for secret in secrets.told(answer.text + str(dict(answer.headers))):
-        if secret not in sent and len(findings.leaks) < 100:
-            findings.leaks.append(f"{operation} {sent!r} told {secret!r}: {answer.text[:300]}")
+    def judge(self, operation: str, answer: Answer, sent: Sequence[str]) -> None:
+        """Count an answer and look what it tells."""
+        self.findings.take(operation, answer.status, len(sent) or 1)
+        for secret in self._secrets.told(answer, sent):
+            self.findings.leaked(f"{operation} {sent} told {secret!r}: {answer.text[:300]}")
 
+    def _differ(self, operation: str, names: Sequence[str], ours: tuple[int, str]) -> None:
+        theirs = self._expected[operation, len(names)]
+        if ours != theirs:
+            self.findings.differed(f"{operation} {names}: {ours} and not {theirs}")
 
-def _send(client: httpx.Client, call: Call) -> httpx.Response:
-    return client.request(
-        call.method, call.path, json=call.json, content=call.content, params=call.params
-    )
-
-
-def _plain(answer: httpx.Response, name: str) -> tuple[int, Any]:
-    """What is told, without the name and what is another one each time."""
-    return answer.status_code, _PASSING.sub(r'"\1":0', answer.text.replace(name, "NAME"))
+    def _new_unknown(self, n: int) -> list[str]:
+        made = [f"{_UNKNOWN}{number}" for number in itertools.islice(self._numbers, n)]
+        self.unknown += made
+        return made

@@ -46,6 +46,10 @@ class OwnShop:
         """Names that the other shop is never told: where one appears, it was leaked."""
         return [name for name in self.ids[1::2] if name not in (*SHARED, self.experiment)]
 
+    def settled(self) -> None:
+        """Wait until ingest has taken in all that was told, erasures too."""
+        _until(lambda: self.client.get("/v1/status").json()["events_waiting"] == 0, 600.0)
+
     def snapshot(self) -> dict[str, Any]:
         """All that the shop tells of itself, but for what passes with time."""
         asked = self.client.get
@@ -141,9 +145,9 @@ def _fill(shop: OwnShop, n_items: int, rng: random.Random) -> None:
         asked = {"query": f"{word} red thing", "user_id": user, "limit": 5}
         shop.rankings.append(client.post("/v1/search", json=asked).json()["ranking_id"])
     # A ranking tells of a sign-in after it was answered.
-    _until(lambda: client.get("/v1/status").json()["events_waiting"] == 0)
+    shop.settled()
     time.sleep(2.0)
-    _until(lambda: client.get("/v1/status").json()["events_waiting"] == 0)
+    shop.settled()
 
 
 def _found(client: httpx.Client, word: str) -> list[Any]:
@@ -162,8 +166,8 @@ def _pages(client: httpx.Client) -> list[Any]:
     return items
 
 
-def _until(condition: Any) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
+def _until(condition: Any, patience_s: float = PATIENCE_S) -> None:
+    deadline_s = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen in time"
         time.sleep(0.1)

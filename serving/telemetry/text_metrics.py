@@ -1,5 +1,7 @@
 """Metrics of texts that are no items: customers' questions, labels, and alerts on these."""
 
+from collections import defaultdict
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from serving.telemetry.metrics import SHARES
@@ -9,18 +11,18 @@ ANSWERED = Counter(
     "vitrine_questions_total",
     "Questions by outcome: answered, or why a human is to: not_sure, no_answers; and by route: "
     "model, fallback (by words).",
-    ("outcome", "route"),
+    ("shop", "outcome", "route"),
 )
 ANSWER_CONFIDENCE = Histogram(
     "vitrine_answer_confidence", "How sure the first answer to a question was, by route.",
-    ("route",), buckets=SHARES,
+    ("shop", "route"), buckets=SHARES,
 )  # fmt: skip
 # Labels of texts, and alerts on them (serving/shops/alerts)
 LABELLED_TEXTS = Counter(
     "vitrine_labelled_texts_total",
     "Texts of streams by classifier and label; label 'unsure': none was likely enough; 'other', of "
-    "both: those beyond the first 528 pairs of a process, which shops name.",
-    ("classifier", "label"),
+    "both: those beyond the first 528 pairs of a shop in a process, which the shop names.",
+    ("shop", "classifier", "label"),
 )
 LABEL_ALERT_FIRING = Gauge(
     "vitrine_label_alert_firing", "1: this label rises against its own history.", ("shop", "alert"),
@@ -29,7 +31,7 @@ LABEL_ALERT_FIRING = Gauge(
 ALERT_MESSAGES = Counter(
     "vitrine_alert_messages_total",
     "Tries of an alert's webhook: delivered, failed (tried again), given_up.",
-    ("outcome",),
+    ("shop", "outcome"),
 )
 MOST_LABELLED = 528  # 16 classifiers of 32 labels and unsure: what one shop may have
 
@@ -52,6 +54,11 @@ class FirstPairs:
 
 
 OTHER = ("other", "other")
-LABELLED = FirstPairs(MOST_LABELLED)
-for _outcome in ("delivered", "failed", "given_up"):
-    ALERT_MESSAGES.labels(outcome=_outcome)
+# By shop: none takes another's room. A name that comes and goes leaves its series.
+LABELLED: defaultdict[str, FirstPairs] = defaultdict(lambda: FirstPairs(MOST_LABELLED))
+
+
+def begin_alert_messages(shop: str) -> None:
+    """Series at 0, so that the first message of a kind is an increase."""
+    for outcome in ("delivered", "failed", "given_up"):
+        ALERT_MESSAGES.labels(shop, outcome)

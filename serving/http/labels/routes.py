@@ -95,7 +95,8 @@ class LabelRoutes:
             await self._room.do(lambda: shop.label_counts.add(served.name, counted))
             counts = Counter(labels)
             for label, n in counts.items():
-                LABELLED_TEXTS.labels(*LABELLED.of(served.name, label or "unsure")).inc(n)
+                named = LABELLED[shop.name].of(served.name, label or "unsure")
+                LABELLED_TEXTS.labels(shop.name, *named).inc(n)
             unsure = counts.pop(UNSURE, 0)
             answer = {**_by(served), "counted": len(labels), "labels": counts, "unsure": unsure}
             return json_response(answer)

@@ -77,9 +77,9 @@ class AnswerRanking:
                 )  # fmt: skip
         ranked = _ranked(judge, question, found, reason)
         outcome = ranked.hand_over.value if ranked.hand_over else "answered"
-        ANSWERED.labels(outcome=outcome, route=ranked.route.value).inc()
+        ANSWERED.labels(shop.name, outcome, ranked.route.value).inc()
         if found:
-            ANSWER_CONFIDENCE.labels(route=ranked.route.value).observe(found[0].confidence)
+            ANSWER_CONFIDENCE.labels(shop.name, ranked.route.value).observe(found[0].confidence)
         return ranked
 
     async def _vectors(

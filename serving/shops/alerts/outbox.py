@@ -32,8 +32,8 @@ def wait_s(tries: int) -> float:
     return min(_FIRST_S * 2.0 ** (tries - 1), _LONGEST_S)
 
 
-def deliver(controls: Controls, kind: str, sender: Sender, now_s: float) -> None:
-    """Try what is due, the oldest of each document first."""
+def deliver(controls: Controls, kind: str, sender: Sender, now_s: float, shop: str) -> None:
+    """Try what is due, the oldest of each document first. shop: whose they are"""
     waiting = {key: one for key, one in controls.all(kind).items() if one.get("waiting")}
     due = [key for key, one in waiting.items() if one["waiting"][0]["due_s"] <= now_s]
     for key in due[:_AT_ONCE]:
@@ -51,7 +51,7 @@ def deliver(controls: Controls, kind: str, sender: Sender, now_s: float) -> None
             error = str(failed)
         given_up = error is not None and tries >= MOST_TRIES
         outcome = "delivered" if error is None else "given_up" if given_up else "failed"
-        ALERT_MESSAGES.labels(outcome).inc()
+        ALERT_MESSAGES.labels(shop, outcome).inc()
         if error is not None:
             _LOG.warning("%s: its webhook was tried %d times: %s", key, tries, error)
         delivery = {

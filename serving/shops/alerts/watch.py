@@ -24,7 +24,7 @@ from serving.shops.alerts.judging import Criterion, Judge, State, Verdict
 from serving.shops.alerts.outbox import Sender, deliver
 from serving.shops.alerts.windows import HISTORY_HOURS, HOUR_S, LATE_S, Counted, closed
 from serving.shops.labels.counting import LabelCounts
-from serving.telemetry.text_metrics import LABEL_ALERT_FIRING
+from serving.telemetry.text_metrics import LABEL_ALERT_FIRING, begin_alert_messages
 
 _LOG = logging.getLogger("vitrine.alerts")
 ALERTS = "alert"  # documents, by key
@@ -61,6 +61,8 @@ class Watch:
         self._webhook = webhook
         self._clock = clock
         self._zone = ZoneInfo(declared.time_zone)
+        if webhook is not None:
+            begin_alert_messages(shop)
         self._followed: dict[str, _Followed] = {}
         # Replicas begin at different times, so that they do not all judge at once.
         self._thread = Background(
@@ -88,7 +90,7 @@ class Watch:
     def tell(self) -> None:
         """Send what waits for the webhook."""
         if self._webhook is not None:
-            deliver(self._controls, ALERTS, self._webhook, self._clock())
+            deliver(self._controls, ALERTS, self._webhook, self._clock(), self._shop)
 
     def told(self) -> list[dict[str, Any]]:
         """Each declared alert, and how it stands; blocks."""

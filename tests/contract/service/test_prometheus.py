@@ -40,6 +40,7 @@ NOT_YET = {
     "vitrine_floor_rankings_total": "no floor is declared",
     "vitrine_labelled_texts_total": "there is no classifier",
     "vitrine_label_alert_firing": "and no alert",
+    "vitrine_alert_messages_total": "and no webhook",
     "vitrine_pictures": "nobody looks at pictures",
     "vitrine_pictures_looked_at_total": "nobody looks at pictures",
 }

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from loadtests.isolation.fuzz import fuzzed
-from loadtests.isolation.operations import EVERY
-from loadtests.isolation.proof import Findings, ask
+from loadtests.isolation.judging import Findings
+from loadtests.isolation.operations import EVERY, WITH_A_NAME
+from loadtests.isolation.proof import ask
 from loadtests.isolation.shops import SHARED, OwnShop, added
 from loadtests.stack import RunningStack
 
@@ -58,7 +59,9 @@ def test_nothing_of_the_other_shop_changes(asked: tuple[Findings, dict[str, bool
 
 def test_what_is_asked_is_really_answered(asked: tuple[Findings, dict[str, bool]]) -> None:
     """A proof in which all is refused would prove nothing."""
-    statuses = asked[0].statuses
+    statuses = asked[0].names
+    for operation in WITH_A_NAME:
+        assert statuses[operation].total() == NAMES, operation
     for operation in ("rank_candidates", "search", "recommend", "put_items", "post_events"):
         assert statuses[operation][200] + statuses[operation][202] > NAMES / 2, operation
     for operation in (

@@ -7,6 +7,8 @@ import pytest
 
 from serving.errors import ModelTimeoutError
 from serving.shops.answers.kept import KeptAnswers
+from serving.telemetry.metrics import exposition
+from serving.telemetry.text_metrics import ANSWERED
 from tests.support.service import Service
 
 RETURNS = {
@@ -52,6 +54,15 @@ async def test_a_question_gets_the_answer_that_is_asked_for_in_other_words(shop:
     assert 0.5 < first["confidence"] <= 1
     assert first["position"] == 1
     assert "explanation" not in first
+
+
+async def test_a_question_is_counted_for_its_shop(shop: Service) -> None:
+    counter = ANSWERED.labels(shop.shop.name, "answered", "model")
+    before = counter._value.get()
+    await asked(shop, "can i return shoes")
+    assert counter._value.get() == before + 1
+    of_shop = f'vitrine_answer_confidence_count{{route="model",shop="{shop.shop.name}"}}'
+    assert of_shop in exposition().decode()
 
 
 async def test_answers_stand_in_the_order_of_their_confidence(shop: Service) -> None:

@@ -84,7 +84,7 @@ async def test_texts_of_a_stream_are_counted_by_the_hour_they_are_of(shop: Servi
         HOUR: {"Negative": 2.0, "Positive": 1.0},
         HOUR - 3: {"Negative": 1.0, "": 1.0},
     }
-    assert 'vitrine_labelled_texts_total{classifier="reviews",label="unsure"}' in (
+    assert 'vitrine_labelled_texts_total{classifier="reviews",label="unsure",shop="default"}' in (
         exposition().decode()
     )
 

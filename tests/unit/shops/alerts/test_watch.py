@@ -13,7 +13,7 @@ from serving.shops.alerts.watch import ALERTS, Watch
 from serving.shops.alerts.webhook import WebhookError
 from serving.shops.alerts.windows import HOUR_S, LATE_S
 from serving.shops.labels.counting import LabelCounts
-from serving.telemetry.text_metrics import LABEL_ALERT_FIRING
+from serving.telemetry.text_metrics import ALERT_MESSAGES, LABEL_ALERT_FIRING
 from tests.support.fakes import NOW_S, FakeControls
 
 DAY_S = 24 * HOUR_S
@@ -187,8 +187,13 @@ def test_a_webhook_that_never_answers_is_given_up(street: Street) -> None:
     street.replica().look()
     street.hook.error = "TimeoutError"
     for _ in range(MOST_TRIES + 3):
-        deliver(street.controls, ALERTS, street.hook, street.clock())
+        deliver(street.controls, ALERTS, street.hook, street.clock(), "gives up")
         street.clock.now_s += 3_600
+    told = {
+        outcome: ALERT_MESSAGES.labels("gives up", outcome)._value.get()
+        for outcome in ("delivered", "failed", "given_up")
+    }
+    assert told == {"delivered": 0, "failed": MOST_TRIES - 1, "given_up": 1}
     assert street.hook.tries == MOST_TRIES
     assert street.standing()["waiting"] == 0
     assert street.standing()["delivery"]["outcome"] == "given_up"
@@ -265,6 +270,6 @@ def test_one_of_many_alerts_is_sent_whatever_place_it_has() -> None:
         controls.put(ALERTS, f"quiet-{number:02}", {"waiting": [], "delivery": None})
     entry = {"id": "m1", "body": "{}", "tries": 0, "due_s": 0.0}
     controls.put(ALERTS, "zebra", {"waiting": [entry], "delivery": None})
-    deliver(controls, ALERTS, hook, NOW_S)
+    deliver(controls, ALERTS, hook, NOW_S, "main")
     assert [message_id for message_id, _ in hook.taken] == ["m1"]
     assert controls.all(ALERTS)["zebra"]["waiting"] == []
