@@ -65,8 +65,10 @@ class Assignment:
     @property
     def variant(self) -> str:
         """All arms in one word: "ranker/new", "ranker:new" of a promoted arm, or "default"."""
+        if not self.promoted and not self.exposures:
+            return DEFAULT_VARIANT
         labels = [f"{experiment}:{arm}" for experiment, arm in self.promoted]
-        return "+".join(labels + [each.label for each in self.exposures]) or DEFAULT_VARIANT
+        return "+".join(labels + [each.label for each in self.exposures])
 
 
 @dataclass(frozen=True, slots=True)

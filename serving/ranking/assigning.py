@@ -60,8 +60,9 @@ class Assigning:
 
     def asked(self, source: Source, context: Context, shopper: ShopperState) -> Asked:
         """What targeting asks."""
-        states = (shopper.states.user, shopper.states.session)
-        interactions = sum(state.n_interactions for state in states if state is not None)
+        user, session = shopper.states.user, shopper.states.session
+        interactions = 0 if user is None else user.n_interactions
+        interactions += 0 if session is None else session.n_interactions
         known = interactions >= self._settings.min_interactions
         return Asked(_KINDS[type(source)], context.locale, context.page, context.placement, known)
 
@@ -86,6 +87,6 @@ def count_ranking(shop: Shop, slate: Slate) -> None:
         arms = [(exposure.experiment, exposure.variant) for exposure in exposures]
         arms += [(experiment, PROMOTED + arm) for experiment, arm in promoted]
         shop.steering.tally.ranked(arms, slate.route, slate.reason, slate.model_s)
-    if slate.assignment.interleaved is not None and slate.teams is None:
-        interleaved = slate.assignment.interleaved
+    interleaved = slate.assignment.interleaved if exposures else None
+    if interleaved is not None and slate.teams is None:
         NOT_INTERLEAVED.labels(shop.name, interleaved, slate.reason or ALIKE).inc()
