@@ -5,7 +5,9 @@ rules run in the ingress too, unless the settings ask for a Ranker (docs/adr/004
 (docs/adr/0018), deployments of their own.
 """
 
+import asyncio
 import gc
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +31,8 @@ from serving.settings import ReplicaSettings, Settings
 from serving.shops.alerts.webhook import check_webhook
 from serving.shops.rules import read_rules
 from serving.types import Scores
+
+_LOG = logging.getLogger("vitrine.replica")
 
 
 def build_app(settings: Settings) -> Application:
@@ -124,6 +128,12 @@ class IngressReplica:
         # Catalogue and indexes stay: a full collection need not look through them each time.
         gc.collect()
         gc.freeze()
+
+    async def __del__(self) -> None:
+        """Serve calls it at the replica's end, when it answers no request any more."""
+        if hasattr(self, "_endpoints"):  # not where it could not be constructed
+            await asyncio.to_thread(self._endpoints.close)
+            _LOG.info("the replica is closed")
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         from serving.http.application import http_app

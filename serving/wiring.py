@@ -1,6 +1,9 @@
 """One ingress replica, constructed: the shops' stores and indexes, the path, the endpoints."""
 
+import contextlib
+import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -10,6 +13,7 @@ from features.pictures.pictures import Pictures
 from features.store.backends import open_controls, open_pictures
 from features.store.settings import StoreSettings
 from features.telemetry.spans import span_processors
+from serving.background import Background
 from serving.errors import InvalidRequestError
 from serving.http.access.key_file import watched_keys
 from serving.http.answers.routes import AnswerRoutes
@@ -37,7 +41,7 @@ from serving.ranking.placements.composer import PageComposer
 from serving.ranking.recorder import Recorder
 from serving.ranking.scoring.gathered import GatheredRanker
 from serving.ranking.shopper_features import ShopperFeatures
-from serving.ranking.slate.metrics import RankingMetrics
+from serving.ranking.slate.metrics import RankingMetrics, follow_floors
 from serving.ranking.slate.policy import SlatePolicy
 from serving.ranking.sources import Sources
 from serving.ranking.texts.answers import AnswerRanking
@@ -58,6 +62,8 @@ from serving.shops.rules import Rules, read_rules
 from serving.shops.shop import Shops
 from serving.telemetry.stages import LateTraces
 
+_LOG = logging.getLogger("vitrine.replica")
+_FLOORS_S = 5.0
 _LIMITS_S = 1.0  # patience with a model server that is asked for its version's limits
 
 
@@ -80,15 +86,26 @@ def endpoints(
         _pictures(settings),
     )
     default = opener.default(read_rules(settings.rules_path))
+    closing = ExitStack()  # the last one first
+    closing.callback(default.close)
     default.start()
     shops = Shops([default.shop])
     access = settings.access
     keys = watched_keys(access.keys_path)
-    controls = open_controls(settings.store)
+    controls = closing.enter_context(contextlib.closing(open_controls(settings.store)))
     # Half as often as the default shop: an event and an item still count within a second.
     rounds = Rounds(2 * settings.refresh_interval_s)
     admission = Admission(settings.admission)
-    Following(controls, shops, [keys, admission], opener.registered, rounds).start()
+    following = Following(controls, shops, [keys, admission], opener.registered, rounds)
+    closing.callback(following.stop)
+    following.start()
+    floors = Background(
+        "floors", lambda: follow_floors(shops.all()), _FLOORS_S, _LOG, "floors are not followed"
+    )
+    closing.callback(floors.stop)
+    floors.start()
+    recorder = Recorder(RankingMetrics().observe)
+    closing.callback(recorder.stop)  # before the logs that it writes to
     guarded = GuardedRanker(
         GatheredRanker(ranker, settings.ranker),
         Breaker("ranker", settings.breaker),
@@ -108,7 +125,7 @@ def endpoints(
         guarded,
         cold_start,
         SlatePolicy(np.random.default_rng(settings.random_seed)),
-        Recorder(RankingMetrics().observe),
+        recorder,
         settings.pipeline,
         LatencyEstimate(),
     )
@@ -139,6 +156,7 @@ def endpoints(
         demo=settings.pages,
         demo_shoppers=settings.demo_shoppers,
         max_picture_bytes=None if settings.pictures is None else settings.pictures.max_bytes,
+        close=closing.close,
     )
 
 

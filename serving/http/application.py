@@ -71,6 +71,7 @@ class Endpoints:
     archived: bool = False  # whether there is an archive beside the log
     demo: bool = False  # whether there is a demo shop
     demo_shoppers: Collection[str] = ()  # that it may act for, beside those that it makes
+    close: Callable[[], None] = lambda: None  # ends the threads behind it, and closes the stores
 
 
 def http_app(endpoints: Endpoints, traced: bool = False) -> FastAPI:
