@@ -72,13 +72,16 @@ def _free(ports: range, size: int) -> int:
     locks.mkdir(mode=0o700, exist_ok=True)
     for _ in range(100):
         first = ports.start + size * secrets.randbelow(len(ports) // size)
-        with (locks / str(first)).open("w") as lock, contextlib.ExitStack() as tried:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # the folder may be somebody else's
+        lock = os.open(locks / str(first), flags, 0o600)
+        with contextlib.ExitStack() as tried:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for port in range(first, first + size):
                     tried.enter_context(socket.socket()).bind(("127.0.0.1", port))
             except OSError:
+                os.close(lock)
                 continue
-            _TAKEN.append(os.dup(lock.fileno()))  # the system gives it back, also after -9
+            _TAKEN.append(lock)  # the system gives it back, also after -9
             return first
     raise StackError(f"no {size} neighbouring ports are free")

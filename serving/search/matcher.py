@@ -20,6 +20,7 @@ from serving.search.words.lexical import LexicalIndex
 from serving.search.words.lexicon import Lexicon, QueryTerm
 from serving.search.words.synonyms import Meaning, Synonyms
 
+MANY = 200  # items that are asked whether any has what is not wanted
 REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a query is
 
 
@@ -27,7 +28,8 @@ REFERENCE_DEPTH = 20  # of each list: what matches best says of which category a
 class Asked:
     """A query, read in this catalogue.
 
-    readings: its words, those of what it wants, and those that mean the same, with their terms;
+    readings: its words, and those that mean the same, with their terms; of what it wants alone the
+    terms;
     vector: float32 (VECTOR_SIZE,), None while the encoder is down or most items wait for it;
     by_words, nearest, exact, seen: int64 (any,), rows that words, the vector, a code and their
     pictures find, best first;
@@ -93,11 +95,10 @@ class Matcher:
             vector = None  # items with a vector cannot be compared with items without
         said = read_unwanted(query, self.lexicon.analyzer.terms)
         unwanted = tuple(each for each in said.unwanted if self._is_told_of(each, table))
-        rest = [said.rest] if unwanted and said.rest else []
-        readings = [
-            (reading, self.lexicon.query_terms(reading))
-            for reading in (query, *rest, *self._other_readings(query))
-        ]
+        others = self._other_readings(query)
+        readings = [(text, self.lexicon.query_terms(text)) for text in (query, *others)]
+        if unwanted and said.rest:  # "": a title that is the rest alone is not what was asked
+            readings.append(("", self.lexicon.query_terms(said.rest)))
         nearest, best = np.zeros(0, np.int64), 0.0
         seen = nearest
         if vector is not None and self._pictures is not None:
@@ -112,9 +113,15 @@ class Matcher:
 
     def _is_told_of(self, phrase: str, table: ItemTable) -> bool:
         """Whether an item has it: "gift not included batteries" does not want what is not sold."""
-        rows = self._lexical.search(self.lexicon.query_terms(phrase), REFERENCE_DEPTH)
-        spoken = Mentions(self.items, table).among(phrase, rows)
-        return bool(spoken.named.any() or spoken.told.any())
+        is_character = len(phrase) == 1 and not phrase.isascii()
+        if not (is_character or self.lexicon.has(phrase)):
+            return False  # and need not be guessed at
+        terms, mentions = self.lexicon.query_terms(phrase), Mentions(self.items, table)
+        for depth in (REFERENCE_DEPTH, MANY):  # those that are without have the words as well
+            spoken = mentions.among(phrase, self._lexical.search(terms, depth))
+            if spoken.named.any() or spoken.told.any():
+                return True
+        return False
 
     def _other_readings(self, query: str) -> list[str]:
         """What the merchandiser says that it means, then what its language's dictionary does."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from features.arrays import FloatArray, RowArray
 from serving.search.relevance import Matches
-from serving.search.understanding.mentions import READ, Mentions, said
+from serving.search.understanding.mentions import READ, Mentions, said_in
 from serving.search.words.analysis import Analyzer
 
 # Log-odds of relevance that an item loses which has it in its title or brand, or tells of it
@@ -25,12 +25,13 @@ def demoted(
     its code, with a relevance of 1, keeps it.
     """
     likely = matches.values
-    loss = np.zeros(len(rows), np.float32)
+    loss = np.full(len(rows), _SILENT, np.float32)
     read = np.flatnonzero(likely >= _HARDLY)
     for phrase in phrases:
         spoken = mentions.among(phrase, rows[read])
         has_it = np.select([spoken.named, spoken.told], [_NAMED, _TOLD], 0.0)
-        loss[read] = np.maximum(loss[read], has_it + np.where(spoken.without, 0.0, _SILENT))
+        of_phrase = has_it + np.where(spoken.without, 0.0, _SILENT)
+        loss[read] = of_phrase if phrase == phrases[0] else np.maximum(loss[read], of_phrase)
     return replace(matches, values=_less(likely, loss), wanting_all=likely)
 
 
@@ -39,10 +40,11 @@ def demoted_texts(
 ) -> FloatArray:
     """The same of texts of which nothing else is known; likely: their relevance, (n,)."""
     loss = np.zeros(len(texts), np.float32)
-    for phrase in phrases:
-        terms = analyzer.terms(phrase)
-        for place, text in enumerate(texts):
-            without = [*said(analyzer, terms, text[:READ])]
+    wanted_not = [analyzer.terms(phrase) for phrase in phrases]
+    for place, text in enumerate(texts):
+        read = analyzer.located(text[:READ])
+        for terms in wanted_not:
+            without = [*said_in(*read, terms)]
             has_it = 0.0 if all(without) else _NAMED
             loss[place] = max(loss[place], has_it + (0.0 if any(without) else _SILENT))
     return _less(likely, loss)

@@ -1,7 +1,7 @@
 """Which items speak of a thing, and do not say that they are without it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +60,8 @@ class Mentions:
     def among(self, phrase: str, rows: RowArray) -> Spoken:
         """What the items in `rows`, -1 = outside the catalogue, say of the phrase."""
         named, told, without = np.zeros((3, len(rows)), bool)
-        terms = self._items.lexicon.analyzer.terms(phrase)
+        analyzer = self._items.lexicon.analyzer
+        terms = analyzer.terms(phrase)
         known = np.flatnonzero((rows >= 0) & (rows < len(self._items.codes)))
         places = known[self._has(terms, rows[known])]
         first = self._codes(terms[0]) if len(places) else []
@@ -69,13 +70,25 @@ class Mentions:
             fields = self._items.fields[row][np.isin(self._items.codes[row], first)]
             for field in set(fields.tolist()):
                 spoken = named if field <= Field.BRAND else told
-                text = _text(self._table.items[row], field)[:READ]
-                if len(terms) == 1 and not _MAY_BE_WITHOUT.search(text):
-                    spoken[place] = True  # it has the word, and need not be read
-                    continue
-                for is_without in said(self._items.lexicon.analyzer, terms, text):
-                    (without if is_without else spoken)[place] = True
+                for text in _texts(self._table.items[row], field):
+                    if (
+                        len(terms) == 1
+                        and field != Field.ATTRIBUTES
+                        and not _MAY_BE_WITHOUT.search(text)
+                    ):
+                        spoken[place] = True  # it has the word, and need not be read
+                        continue
+                    for is_without in said(analyzer, terms, text[:READ]):
+                        (without if is_without else spoken)[place] = True
+        # Written as one word: "zuckerfrei".
+        free = [code for word in ("frei", "free") for code in self._glued(phrase + word)]
+        without[known] |= np.isin(self._items.codes[rows[known]], free).any(axis=1)
         return Spoken(named, told, without)
+
+    def _glued(self, word: str) -> list[int]:
+        lexicon = self._items.lexicon
+        terms = lexicon.analyzer.terms(word)
+        return [lexicon.code_of[term] for term in terms if term in lexicon.code_of]
 
     def _has(self, terms: Sequence[str], rows: RowArray) -> BoolArray:
         """Which of `rows` have all terms, wherever, (n,); none where there is no term."""
@@ -90,7 +103,7 @@ class Mentions:
         code = lexicon.code_of.get(term)
         codes = [] if code is None else [code]
         if len(term) == 1 and not term.isascii():  # a character: any pair that has it
-            codes += [at for other, at in list(lexicon.code_of.items()) if term in other]
+            codes += lexicon.pairs_of(term)
         return codes
 
     def _speaks_of(self, terms: Sequence[str], item: Item) -> bool:
@@ -98,13 +111,20 @@ class Mentions:
         return not all(
             is_without
             for field in Field
-            for is_without in said(analyzer, terms, _text(item, field))
+            for text in _texts(item, field)
+            for is_without in said(analyzer, terms, text)
         )
 
 
 def said(analyzer: Analyzer, terms: Sequence[str], text: str) -> Iterator[bool]:
     """Of each place of the terms in a text, whether it says there that it is without."""
-    plain, located = analyzer.located(text)
+    return said_in(*analyzer.located(text), terms)
+
+
+def said_in(
+    plain: str, located: Sequence[tuple[str, int, int]], terms: Sequence[str]
+) -> Iterator[bool]:
+    """The same of a text that was read already (`Analyzer.located`)."""
     if len(terms) == 1 and len(terms[0]) == 1 and not terms[0].isascii():
         places = [(at.start(), at.end()) for at in re.finditer(re.escape(terms[0]), plain)]
     else:
@@ -119,15 +139,15 @@ def said(analyzer: Analyzer, terms: Sequence[str], text: str) -> Iterator[bool]:
         yield bool(_WITHOUT_BEFORE.search(before) or _WITHOUT_BEHIND.search(behind))
 
 
-def _text(item: Item, field: int) -> str:
+def _texts(item: Item, field: int) -> Iterable[str]:
     """Of a field, as search reads it; both fields of a category are one text."""
     match field:
         case Field.TITLE:
-            return item.title
+            return (item.title,)
         case Field.BRAND:
-            return item.brand
+            return (item.brand,)
         case Field.LEAF | Field.CATEGORY:
-            return item.category
+            return (item.category,)
         case Field.ATTRIBUTES:
-            return " | ".join(item.attributes.values())
-    return item.description
+            return item.attributes.values()
+    return (item.description,)

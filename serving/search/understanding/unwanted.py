@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from serving.search.understanding.fillers import Fillers
@@ -10,6 +11,7 @@ from serving.search.understanding.sentence import Sentence, Word
 from serving.search.words.analysis import plain_text
 
 _MOST_WORDS = 3  # of one unwanted thing
+_MOST, _MOST_READ = 4, 512  # unwanted things of a query, and characters of it that are read
 _CUE = re.compile(
     r"(?<![a-z'])(?:(?:don't|do not|doesn't|does not) (?:want|like|need|eat)|can't (?:eat|have"
     r"|stand)"
@@ -68,8 +70,10 @@ def read_unwanted(query: str, terms: Callable[[str], list[str]]) -> Read:
     """
     if not _ANY.search(plain_text(query)):
         return Read((), query)
-    sentence = Sentence(query)
-    said = list(unwanted(sentence, _fillers()))
+    sentence = Sentence(query[:_MOST_READ])
+    said = [
+        each for each in islice(unwanted(sentence, _fillers()), _MOST) if _of_query(sentence, each)
+    ]
     for start, end, _ in said:
         sentence.take(start, end)
     rest = " ".join(sentence.quote(start, end) for start, end in sentence.left())
@@ -77,8 +81,17 @@ def read_unwanted(query: str, terms: Callable[[str], list[str]]) -> Read:
     named = [thing for thing in things if not thing[0].text.isdigit()]  # "chanel no 5"
     phrases = dict.fromkeys(sentence.quote(thing[0].start, thing[-1].end) for thing in named)
     wanted = set(terms(rest))
-    left = tuple(phrase for phrase in phrases if not wanted.issuperset(terms(phrase)))
-    return Read(left, rest if left else query)
+    left = tuple(phrase for phrase in phrases if not wanted.issuperset(terms(phrase)))[:_MOST]
+    return Read(left, rest + query[_MOST_READ:] if left else query)
+
+
+def _of_query(sentence: Sentence, said: Unwanted) -> bool:
+    """Whether it says so in a query as well, which has names in it ("nike free run")."""
+    text = sentence.plain[said.start : said.end]
+    thing, _, free = text.rpartition(" ")
+    if free == "free":
+        return _fillers().is_left_out(thing)
+    return not text.endswith(("allergy", "allergies"))  # what helps against it is asked for
 
 
 def unwanted(sentence: Sentence, is_filler: Fillers) -> Iterator[Unwanted]:
@@ -105,7 +118,7 @@ def _things(
     things: list[list[Word]] = []
     stop = at
     while True:
-        words = list(sentence.free_words(at, end))
+        words = list(islice(sentence.free_words(at, end), _MOST_WORDS + 1))
         if words and words[0].start - at > 1:
             words = []
         if words and not words[0].spaced:

@@ -7,7 +7,6 @@ the unit's smallest form: "1.5 L" and "1500 ml" are the same.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 
 import Stemmer
@@ -70,7 +69,6 @@ class Analyzer:
         self._term_of: dict[str, str] = {}
         self._word_of: dict[str, str] = {}
         self._hyphenated: dict[str, tuple[str, str]] = {}  # by both terms as one
-        self._n_hyphenated: Counter[str] = Counter()
 
     def terms(self, text: str, learn: bool = False) -> list[str]:
         """The terms of `text`, in order. learn: it is of an item, whose words recur."""
@@ -90,20 +88,18 @@ class Analyzer:
         """The first word of an item that had this term; the term itself when no item has."""
         return self._word_of.get(term, term)
 
-    def hyphenated(self, term: str) -> tuple[tuple[str, str], int]:
-        """The words that items write with a hyphen where `term` has none ("kcup"), and how often.
+    def hyphenated(self, term: str) -> tuple[str, str] | None:
+        """The words that items write with a hyphen where `term` has none ("kcup").
 
-        Only those of which one is too short to be told as a part of a compound; else ("", ""), 0.
+        Only those of which one is too short to be told as a part of a compound.
         """
-        return self._hyphenated.get(term, ("", "")), self._n_hyphenated[term]
+        return self._hyphenated.get(term)
 
     def _learn_hyphenated(self, first: str, second: str) -> None:
-        if min(len(first), len(second)) >= SHORTEST_PART or (first + second).isdigit():
-            return
-        glued = self._term(first, True) + self._term(second, True)
-        if glued in self._hyphenated or len(self._hyphenated) < _MOST_HYPHENATED:
+        short = min(len(first), len(second)) < SHORTEST_PART
+        if short and len(self._hyphenated) < _MOST_HYPHENATED and not (first + second).isdigit():
+            glued = self._term(first, True) + self._term(second, True)
             self._hyphenated.setdefault(glued, (first, second))
-            self._n_hyphenated[glued] += 1
 
     def _located(self, text: str, learn: bool) -> Iterator[tuple[str, int, int]]:
         word, word_end = "", -1

@@ -99,6 +99,11 @@ class Lexicon:
         """Whether items have every term of `words`."""
         return all(map(self._known, self.analyzer.terms(words)))
 
+    def pairs_of(self, character: str) -> list[int]:
+        """Codes of the terms of two characters that have this one."""
+        pairs = [pair for pair in list(self._by_length[2]) if character in pair]
+        return [self.code_of[pair] for pair in pairs if pair in self.code_of]
+
     def query_terms(self, query: str) -> list[QueryTerm]:
         """The distinct terms of a query with what they mean here; function words say nothing."""
         spans = self.analyzer.spans(query)[:MAX_TERMS]
@@ -166,7 +171,7 @@ class Lexicon:
 
     def _find_similar(self, term: str, word: str) -> list[tuple[str, float]]:
         if len(term) == 1 and not term.isascii():  # a character of writing without spaces
-            pairs = [other for other in list(self._by_length[2]) if term in other]
+            pairs = [self.terms[code] for code in self.pairs_of(term)]
             return [(other, _COMPOUND) for other in pairs if self._known(other)][:_CONTAINING]
         for distance, weight in _MISSPELT.items():
             similar = self._similar_by(term, distance) or self._similar_by(word, distance)
@@ -192,10 +197,9 @@ class Lexicon:
         return known[:_MOST]
 
     def _hyphenated(self, term: str) -> list[tuple[str, str]] | None:
-        """Terms and words that items write with a hyphen, unless more of them write it as one."""
-        words, n_hyphenated = self.analyzer.hyphenated(term)
-        n_as_one = int(self.frequency[self.code_of[term]]) if self._known(term) else 0
-        if n_hyphenated == 0 or n_as_one > n_hyphenated:
+        """Terms and words that items write with a hyphen where the query has none."""
+        words = self.analyzer.hyphenated(term)
+        if words is None or self._known(term):
             return None
         parts = [self.analyzer.spans(word)[0] for word in words]
         return parts if all(self._known(part) for part, _ in parts) else None

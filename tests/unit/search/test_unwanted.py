@@ -1,6 +1,7 @@
 """A query that says what it does not want finds that last, and nothing else otherwise."""
 
 import numpy as np
+import pytest
 
 from features.catalog.item import Item
 from serving.models.tokenizer import Tokenizer
@@ -80,8 +81,23 @@ def test_what_is_asked_for_by_its_code_comes_first_whatever_it_is_called(
     assert found(shop(encoder, items), items, "no-chicken")[0] == "no-chicken"
 
 
-def test_chinese_without_finds_what_has_it_last(encoder: Tokenizer) -> None:
-    items = [Item("sweet", "含糖可乐"), Item("plain", "可乐"), Item("zero", "无糖可乐")]
-    ids = found(shop(encoder, items, "zh"), items, "无糖可乐")
-    assert ids[0] == "zero"
-    assert ids[-1] == "sweet"
+@pytest.mark.parametrize(
+    ("query", "language", "titles"),
+    [
+        ("sugar free cola", "en", ["Cola sugar free 330 ml can", "Cola", "Cola with sugar"]),
+        ("gluten-free bread", "en", ["Bread gluten free", "Bread", "Bread with gluten"]),
+        ("bier ohne alkohol", "de", ["Alkoholfreies Bier", "Bier", "Bier mit Alkohol"]),
+        ("无硅油洗发水", "zh", ["洗发水 无硅油", "洗发水", "洗发水 含硅油"]),
+    ],
+)
+def test_what_says_that_it_is_without_comes_before_what_says_nothing(
+    encoder: Tokenizer, query: str, language: str, titles: list[str]
+) -> None:
+    items = [Item(title, title) for title in reversed(titles)]
+    assert found(shop(encoder, items, language), items, query) == titles
+
+
+def test_that_many_items_are_without_hides_none_that_has_it(encoder: Tokenizer) -> None:
+    gums = [Item(f"gum-{n}", "Sugar free sugar free gum") for n in range(22)]
+    items = [*gums, Item("cane", "Cola with cane sugar"), Item("stevia", "Cola with stevia")]
+    assert found(shop(encoder, items), items, "cola without sugar")[0] == "stevia"
