@@ -289,10 +289,12 @@ sbom: .venv/.ready .venv-triton/.ready ## Write what is installed as CycloneDX t
 
 lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements/*.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header pyproject.toml --extra train --extra dev --no-emit-package torch \
+	  --no-annotate --no-header pyproject.toml --extra train --extra text --extra dev --no-emit-package torch \
 	  -o requirements/dev.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml --extra text -c requirements/dev.txt -o requirements/text.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
