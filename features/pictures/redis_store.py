@@ -19,7 +19,7 @@ from features.pictures.store import (
     read_due_s,
 )
 
-# KEYS change counter, changes, rows, due, canvases, revisions, a set a state, due readings; ARGV for
+# KEYS counter, changes, rows, due, canvases, revisions, a set a state, due readings. ARGV for
 # each change item, revision that must stand there (0 = none), new row, its state, due ('' = it
 # waits for nothing), canvas ('' = none came), whether canvases are kept, when it may be read ('0' =
 # it waits for nobody).

@@ -41,7 +41,7 @@ class Way:
         return replace(self, **others)  # type: ignore[arg-type]
 
 
-def package(lines: tuple[str, ...], way: Way = Way()) -> bytes:  # noqa: B008 frozen
+def package(lines: tuple[str, ...], way: Way = Way()) -> bytes:
     """A JPEG of a box with `lines` on its label."""
     image = Image.fromarray(_backdrop(way.side))
     label = Image.new("RGBA", image.size, (0, 0, 0, 0))
