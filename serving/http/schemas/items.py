@@ -130,7 +130,7 @@ class ImageIn(Wire):
     )
 
 
-class ReadingOut(Wire):
+class WrittenOut(Wire):
     """What is written on the picture of an item."""
 
     state: Literal["waiting", "read", "failed"]
@@ -145,7 +145,7 @@ class PictureOut(Wire):
     origin: str = Field(description='Where it is from: a URL, or "bytes".')
     problem: PictureProblem | None = Field(description="Why it could not be had, if it could not.")
     tries: int = Field(description="So far; one that may yet succeed is tried again.")
-    reading: ReadingOut | None = Field(description="Null where nobody reads what is written.")
+    reading: WrittenOut | None = Field(description="Null where nobody reads what is written.")
 
 
 class ItemPage(Wire):

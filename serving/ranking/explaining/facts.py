@@ -155,8 +155,9 @@ class Facts:
         written = matcher.items.written(row)
         if not written:
             return ""
-        analyzer = matcher.lexicon.analyzer
-        there, asked = set(analyzer.terms(written)), analyzer.spans(query)
+        analyzer, telling = matcher.lexicon.analyzer, matcher.lexicon.query_terms(query)
+        there, terms = set(analyzer.terms(written)), {each.term for each in telling}
+        asked = [(term, word) for term, word in analyzer.spans(query) if term in terms]
         if asked and all(term in there for term, _ in asked):
             return query
         found = [word for term, word in asked if term in there and not words(word) <= text]
