@@ -8,6 +8,8 @@ import noto_cjk_sans_jp_regular
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from serving.pictures.problems import Page
+
 _FONT = str(Path(noto_cjk_sans_jp_regular.__file__).parent / "NotoSansCJKjp-Regular.otf")
 _LINES = {
     "en": (
@@ -74,8 +76,9 @@ def drawn_packages(language: str, n: int, way: Way, seed: int) -> list[tuple[byt
     return out
 
 
-def _backdrop(side: int) -> np.ndarray:
+def _backdrop(side: int) -> Page:
     """A shelf that grows darker, with grain."""
     shade = np.linspace(190, 110, side)[:, None, None] * np.array([1.0, 0.86, 0.72])
     grain = np.random.default_rng(0).normal(0, 6, (side, side, 1))
-    return np.clip(shade + grain, 0, 255).astype(np.uint8)
+    pixels: Page = np.clip(shade + grain, 0, 255).astype(np.uint8)
+    return pixels

@@ -27,6 +27,8 @@ _WAYS = {
     "letters of 16": _USUAL.with_(letters=16),
     "letters of 12": _USUAL.with_(letters=12),
     "letters of 9": _USUAL.with_(letters=9),
+    "letters of 7": _USUAL.with_(letters=7),
+    "letters of 12, quality 20": _USUAL.with_(letters=12, quality=20),
     "turned by 10 degrees": _USUAL.with_(turned=10),
     "turned by 30": _USUAL.with_(turned=30),
     "turned by 90": _USUAL.with_(turned=90),
@@ -81,9 +83,11 @@ def terms_of(language: str, text: str) -> set[str]:
     return set(Analyzer(language).terms(text))
 
 
-async def packages(bench: Bench, n: int, floors: tuple[float, ...]) -> None:
-    """Shares of terms that were read, and of what was read that is not there."""
+async def packages(bench: Bench, n: int, floors: tuple[float, ...], only: str = "") -> None:
+    """Shares of terms that were read, and of what was read that is there."""
     for name, way in _WAYS.items():
+        if only not in name:
+            continue
         row = [name]
         for language in LANGUAGES:
             there = read_there = 0
@@ -103,7 +107,7 @@ async def packages(bench: Bench, n: int, floors: tuple[float, ...]) -> None:
         print(" | ".join(row), flush=True)
 
 
-async def real(bench: Bench, n: int, floors: tuple[float, ...]) -> None:
+async def real(bench: Bench, n: int, floors: tuple[float, ...], only: str = "") -> None:
     """How many real pictures are said to say something."""
     said = dict.fromkeys(floors, 0)
     shown: list[str] = []
@@ -126,7 +130,7 @@ async def _measure(given: argparse.Namespace) -> None:
         if not n:
             continue
         bench.cpu_s, bench.wall_s = [], []
-        await measured(bench, n, floors)
+        await measured(bench, n, floors, given.only)
         cpu = np.array(bench.cpu_s) * 1000
         print(
             f"{what}: {len(cpu)} pictures, processor ms mean {cpu.mean():.0f}, median "
@@ -143,6 +147,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=12, help="packages of each kind and language")
     parser.add_argument("--real", type=int, default=100, help="renderings")
     parser.add_argument("--side", type=int, default=TextSettings().max_side)
+    parser.add_argument("--only", default="", help="packages whose name has this")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--floors", type=float, nargs="+", default=[0.5, 0.8, 0.9])
     asyncio.run(_measure(parser.parse_args()))

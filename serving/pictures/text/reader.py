@@ -1,6 +1,6 @@
 """Asks the process that reads. It may be slow, be killed or end over a page, the worker never.
 
-It is started for the first page and ended when there was none for a while, so its memory (some 460
+It is started for the first page and ended when there was none for a while, so its memory (some 520
 MB) is taken only while there is something to read.
 """
 
@@ -88,14 +88,14 @@ class ProcessReader:
                 (size,) = SIZE.unpack(await process.stdout.readexactly(SIZE.size))
                 if size > _LONGEST:
                     raise PictureError(PictureProblem.UNREADABLE)
-                lines: list[Line] | None = json.loads(await process.stdout.readexactly(size))
+                found = json.loads(await process.stdout.readexactly(size))
         except TimeoutError:
             raise PictureError(PictureProblem.TOO_SLOW, retry=True) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             # It may have been killed for the memory that others took.
             raise PictureError(PictureProblem.UNREADABLE, retry=True) from None
         PICTURE_READING_SECONDS.observe(time.monotonic() - begun_s)
-        return lines
+        return None if found is None else [(text, confidence) for text, confidence in found]
 
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is None:

@@ -67,7 +67,7 @@ async def test_it_reads_english_and_chinese_and_nothing_where_nothing_is_written
 
 async def test_who_ends_over_a_page_is_started_again_for_the_next_one(fake: ProcessReader) -> None:
     assert await problem_of(fake, wide(1)) == (Problem.UNREADABLE, True)
-    assert await fake.read(wide(40)) == [["40 wide", 0.9]]
+    assert await fake.read(wide(40)) == [("40 wide", 0.9)]
 
 
 async def test_a_page_may_take_so_long_and_no_longer(fake: ProcessReader) -> None:
@@ -75,12 +75,12 @@ async def test_a_page_may_take_so_long_and_no_longer(fake: ProcessReader) -> Non
     begun_s = time.monotonic()
     assert await problem_of(fake, wide(2)) == (Problem.TOO_SLOW, True)
     assert time.monotonic() - begun_s < 10
-    assert await fake.read(wide(41)) == [["41 wide", 0.9]]
+    assert await fake.read(wide(41)) == [("41 wide", 0.9)]
 
 
 async def test_a_page_that_the_library_fails_over_is_given_up(fake: ProcessReader) -> None:
     assert await problem_of(fake, wide(3)) == (Problem.UNREADABLE, False)
-    assert await fake.read(wide(42)) == [["42 wide", 0.9]]
+    assert await fake.read(wide(42)) == [("42 wide", 0.9)]
 
 
 async def test_nobody_gets_the_answer_to_the_page_of_one_who_went_away(fake: ProcessReader) -> None:
@@ -90,12 +90,12 @@ async def test_nobody_gets_the_answer_to_the_page_of_one_who_went_away(fake: Pro
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert await fake.read(wide(43)) == [["43 wide", 0.9]]
+    assert await fake.read(wide(43)) == [("43 wide", 0.9)]
 
 
 async def test_pages_of_many_are_read_one_after_another(fake: ProcessReader) -> None:
     read = await asyncio.gather(*(fake.read(wide(width)) for width in range(50, 60)))
-    assert read == [[[f"{width} wide", 0.9]] for width in range(50, 60)]
+    assert read == [[(f"{width} wide", 0.9)] for width in range(50, 60)]
 
 
 async def test_one_that_does_not_start_is_told() -> None:
@@ -108,5 +108,5 @@ async def test_its_memory_is_given_back_when_there_is_nothing_to_read(fake: Proc
     begun = fake._process
     assert begun is not None
     await asyncio.wait_for(begun.wait(), 20)
-    assert await fake.read(wide(44)) == [["44 wide", 0.9]]
+    assert await fake.read(wide(44)) == [("44 wide", 0.9)]
     assert fake._process is not begun
