@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from features.pictures.pictures import Pictures
+from features.pictures.pictures import READ_CLAIMED_S, Pictures
 from features.pictures.sqlite_store import SqlitePictures
 from features.pictures.store import Reading, Row
 from serving.pictures.decoding import canvas_of, page_of, pixels_of
@@ -95,7 +95,8 @@ class Desk:
     def waits(self, item_id: str, problem: Problem, tries: int) -> Callable[[], bool]:
         def reached() -> bool:
             told = self.reading(item_id)
-            return (told.problem, told.tries, told.by) == (problem, tries, "") and told.due_s > 0
+            taken = told.due_s == self.now_s + READ_CLAIMED_S
+            return (told.problem, told.tries, told.by) == (problem, tries, "") and not taken
 
         return reached
 
