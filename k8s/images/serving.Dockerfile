@@ -6,7 +6,7 @@ FROM ${PYTHON} AS packages
 # `text`: also what reads pictures, a quarter of a gigabyte (docs/pictures.md).
 ARG LOCK=serving
 WORKDIR /build
-COPY requirements/${LOCK}.txt requirements/bare-serving.txt ./
+COPY requirements/serving.txt requirements/text.txt requirements/bare-serving.txt ./
 # Locked and complete, hence --no-deps; wheels only, hence no compiler. The secrets are optional:
 # where packages come from on this network (docs/images.md). None of it stays in the image.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
