@@ -11,7 +11,7 @@ def plain_text(lines: Sequence[Line], min_confidence: float, max_characters: int
     """The lines that were read surely enough, one below the other; "" when nothing is left.
 
     Characters that show nothing (controls, directions, joiners) are left out, and so are lines of
-    one letter or of signs alone: a knob reads as an "o".
+    one letter or of signs alone: a knob reads as an "o", a battery as a 白.
     """
     kept = [_shown(text) for text, confidence in lines if confidence >= min_confidence]
     return "\n".join(line for line in kept if _says_something(line))[:max_characters].strip()
@@ -27,6 +27,4 @@ def _shown(text: str) -> str:
 
 
 def _says_something(line: str) -> bool:
-    letters = [letter for letter in line if letter.isalnum()]
-    # One character may be a word where writing has no spaces.
-    return len(letters) > 1 or any(letter >= "\u2e80" for letter in letters)
+    return sum(map(str.isalnum, line)) > 1

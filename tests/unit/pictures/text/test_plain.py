@@ -33,8 +33,8 @@ def test_what_shows_nothing_is_left_out(read: str, kept: str) -> None:
     assert text(read) == kept
 
 
-def test_signs_and_single_letters_are_no_text_but_a_character_may_be_a_word() -> None:
-    assert text("o", "|", "--- ***", "茶", "5") == "茶"
+def test_signs_and_single_letters_are_no_text() -> None:
+    assert text("o", "|", "--- ***", "白", "5", "绿茶", "5 g") == "绿茶\n5 g"
 
 
 def test_no_more_is_kept_than_was_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -96,6 +97,15 @@ async def test_nobody_gets_the_answer_to_the_page_of_one_who_went_away(fake: Pro
 async def test_pages_of_many_are_read_one_after_another(fake: ProcessReader) -> None:
     read = await asyncio.gather(*(fake.read(wide(width)) for width in range(50, 60)))
     assert read == [[(f"{width} wide", 0.9)] for width in range(50, 60)]
+
+
+def test_nobody_but_the_reading_process_loads_the_library() -> None:
+    code = (
+        "import sys, serving.pictures.__main__, serving.shops.pictures.shop_pictures;"
+        "print({'rapidocr', 'cv2', 'onnxruntime'} & sys.modules.keys())"
+    )
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "set()"
 
 
 async def test_one_that_does_not_start_is_told() -> None:
