@@ -40,10 +40,10 @@ endif
 ##@ Run
 .PHONY: serve help
 
-serve: .venv/.ready .venv-triton/.ready ## Run the whole stack on this machine [DATA= PORT= HOST= STATE= KEYS= ENCODER=multilingual ASSISTANT=1 PICTURES=cdn.example.com TRACES=view TRACES_TO= TRACES_RATIO=]
+serve: .venv/.ready .venv-triton/.ready $(if $(PICTURE_TEXT),.venv/.text) ## Run the whole stack on this machine [DATA= PORT= HOST= STATE= KEYS= ENCODER=multilingual ASSISTANT=1 PICTURES=cdn.example.com PICTURE_TEXT=1 TRACES=view TRACES_TO= TRACES_RATIO=]
 	@exec .venv/bin/python -m serving.local --data "$(DATA)" --state "$(STATE)" --host "$(HOST)" \
 	  --port "$(PORT)" $(if $(KEYS),--keys "$(KEYS)") $(if $(TRACES),--traces "$(TRACES)") \
-	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(ASSISTANT),--assistant) $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
+	  $(if $(ENCODER),--encoder "$(ENCODER)") $(if $(ASSISTANT),--assistant) $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(PICTURE_TEXT),--picture-text) $(if $(TRACES_TO),--traces-to "$(TRACES_TO)") \
 	  $(if $(TRACES_RATIO),--traces-ratio "$(TRACES_RATIO)")
 
 # A group begins at `##@`; a target or variable is told by what stands behind or above it at `## `.
@@ -189,10 +189,11 @@ $(OBP): | $(UV)
 ##@ Cluster
 .PHONY: images kind cluster-status e2e chart manifests dashboards
 
-images: ## Build the container images [TAG= REGISTRY= GPU=1 ENGINE=podman PIP_SETTINGS= CA= BUILD_OPTIONS=]
+images: ## Build the container images; PICTURE_TEXT=1: serving's can read pictures [TAG= REGISTRY= GPU=1 PICTURE_TEXT= ENGINE=podman PIP_SETTINGS= CA= BUILD_OPTIONS=]
 	@set -e; for image in $(IMAGES); do \
 	  $(ENGINE) build -f k8s/images/$$image.Dockerfile -t "$(REGISTRY)vitrine/$$image:$(TAG)" \
 	    --build-arg VERSION="$(TAG)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+	    $(if $(PICTURE_TEXT),$$(if [ $$image = serving ]; then echo --build-arg LOCK=text; fi)) \
 	    $(SECRETS) $(BUILD_OPTIONS) .; \
 	done
 
@@ -289,10 +290,12 @@ sbom: .venv/.ready .venv-triton/.ready ## Write what is installed as CycloneDX t
 
 lock: $(UV) ## Resolve all dependencies anew, in one run, and write requirements/*.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header pyproject.toml --extra train --extra dev --no-emit-package torch \
+	  --no-annotate --no-header pyproject.toml --extra train --extra text --extra dev --no-emit-package torch \
 	  -o requirements/dev.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml --extra text -c requirements/dev.txt -o requirements/text.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/triton.in -o requirements/triton.txt
 	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links \
@@ -319,6 +322,12 @@ $(UV):
 	@echo "setting up .venv (serving)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
 	@$(INSTALL) .venv/bin/python requirements/serving.txt requirements/bare-serving.txt
+	@touch $@
+
+# What reads pictures is a quarter of a gigabyte: only where that is switched on.
+.venv/.text: .venv/.ready requirements/text.txt | $(UV)
+	@echo "adding to .venv what reads pictures"
+	@$(UV) pip install --quiet --no-config --no-deps --python .venv/bin/python -r requirements/text.txt
 	@touch $@
 
 .venv-triton/.ready: requirements/triton.txt requirements/bare-triton.txt | $(UV)

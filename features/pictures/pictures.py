@@ -10,9 +10,18 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from features.pictures.store import UPLOADED, Change, PictureState, Row, RowChanges, Rows
+from features.pictures.store import (
+    UPLOADED,
+    Change,
+    PictureState,
+    Reading,
+    Row,
+    RowChanges,
+    Rows,
+)
 
 CLAIMED_S = 120.0  # that a worker may take over one picture, with all that it does meanwhile
+READ_CLAIMED_S = 600.0  # the same to read one: pictures of all shops are read one after another
 _CHUNK = 1_000
 
 Edit = Callable[[Row | None], Change | None]
@@ -96,6 +105,9 @@ class Pictures:
         """At most `limit` pictures that are due, for the caller alone until CLAIMED_S are over."""
         due = self._rows.due(now_s, limit)
         taken = [replace(row, tries=row.tries + 1, due_s=now_s + CLAIMED_S) for row in due]
+        return self._taken(due, taken)
+
+    def _taken(self, due: list[Row], taken: list[Row]) -> list[Row]:
         done = self._rows.replace(list(map(Change, due, taken)))
         pairs = zip(taken, done, strict=True)
         return [replace(row, revision=row.revision + 1) for row, ours in pairs if ours]
@@ -116,6 +128,44 @@ class Pictures:
         state = PictureState.FAILED if due_s is None else PictureState.WAITING
         again = replace(row, state=state, problem=problem, due_s=due_s or 0.0, vector=b"")
         return self._rows.replace([Change(row, again)])[0]
+
+    def expect_reading(self, item_ids: Sequence[str], reader: str, now_s: float) -> None:
+        """Have these pictures read, unless `reader` has.
+
+        Of what was uploaded little is kept once it is read: nobody reads that anew.
+        """
+
+        def edit(was: Row | None) -> Change | None:
+            if was is None or was.state is not PictureState.READY or was.reading.due_s:
+                return None
+            if was.reading.by == reader or (was.reading.by and was.origin == UPLOADED):
+                return None
+            return Change(was, replace(was, reading=replace(was.reading, tries=0, due_s=now_s)))
+
+        self._edit(dict.fromkeys(item_ids, edit))
+
+    def claim_readings(self, now_s: float, limit: int) -> list[Row]:
+        """At most `limit` pictures that may be read, for the caller alone until READ_CLAIMED_S are
+        over; what was read in them before stays until then."""
+        due = self._rows.due_readings(now_s, limit)
+        taken = [_again(row, row.reading.tries + 1, now_s + READ_CLAIMED_S) for row in due]
+        return self._taken(due, taken)
+
+    def read(self, row: Row, reading: Reading, canvas: bytes | None = None) -> bool:
+        """What came of reading a picture; False when it is another one by now.
+
+        canvas: to be kept in the place of what was uploaded
+        """
+        return self._rows.replace([Change(row, replace(row, reading=reading), canvas)])[0]
+
+    def texts(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """What is written on the pictures of those items where anything is."""
+        found = {item_id: text_of(row) for item_id, row in self._rows.get(item_ids).items()}
+        return {item_id: text for item_id, text in found.items() if text}
+
+    def n_unread(self) -> int:
+        """How many pictures wait to be read."""
+        return self._rows.n_unread()
 
     def changed_since(self, change: int, limit: int) -> RowChanges:
         """Rows written behind `change`, for who follows; see Rows."""
@@ -152,6 +202,15 @@ def _told(item_id: str, url: str, now_s: float) -> Row:
 
 def _gone(item_id: str) -> Row:
     return Row(item_id, "", PictureState.GONE)
+
+
+def _again(row: Row, tries: int, due_s: float) -> Row:
+    return replace(row, reading=replace(row.reading, tries=tries, due_s=due_s))
+
+
+def text_of(row: Row) -> str:
+    """What is written on the picture, as far as it was read; "" = nothing."""
+    return "" if row.state is PictureState.GONE else row.reading.text
 
 
 def vectors_of(rows: Sequence[Row], encoder: str, size: int) -> npt.NDArray[np.float32]:

@@ -1,22 +1,32 @@
 """The pictures of a cluster, in Redis: the contract of `features.pictures.store.Rows`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 import msgpack
 from redis import Redis
 
 from features.full import told_when_full
-from features.pictures.store import Change, PictureState, Row, RowChanges, keeps_canvas
+from features.pictures.store import (
+    NOT_READ,
+    Change,
+    PictureState,
+    Reading,
+    Row,
+    RowChanges,
+    keeps_canvas,
+    read_due_s,
+)
 
-# KEYS change counter, changes, rows, due, canvases, revisions, and a set a state; ARGV for each
-# change item, revision that must stand there (0 = none), new row, its state, due ('' = it waits
-# for nothing), canvas ('' = none came), whether canvases are kept.
+# KEYS counter, changes, rows, due, canvases, revisions, a set a state, due readings. ARGV for
+# each change item, revision that must stand there (0 = none), new row, its state, due ('' = it
+# waits for nothing), canvas ('' = none came), whether canvases are kept, when it may be read ('0' =
+# it waits for nobody).
 _REPLACE = """
 local change, done = false, {}
 local states = {waiting = 7, ready = 8, failed = 9, gone = 10}
-for i = 1, #ARGV, 7 do
+for i = 1, #ARGV, 8 do
   local item, state, due = ARGV[i], ARGV[i + 3], ARGV[i + 4]
   if tonumber(redis.call('HGET', KEYS[6], item) or 0) == tonumber(ARGV[i + 1]) then
     change = change or redis.call('INCR', KEYS[1])
@@ -25,6 +35,8 @@ for i = 1, #ARGV, 7 do
     redis.call('HSET', KEYS[3], item, ARGV[i + 2])
     if due == '' then redis.call('ZREM', KEYS[4], item)
     else redis.call('ZADD', KEYS[4], due, item) end
+    if ARGV[i + 7] == '0' then redis.call('ZREM', KEYS[11], item)
+    else redis.call('ZADD', KEYS[11], ARGV[i + 7], item) end
     if ARGV[i + 6] == '0' then redis.call('HDEL', KEYS[5], item)
     elseif ARGV[i + 5] ~= '' then redis.call('HSET', KEYS[5], item, ARGV[i + 5]) end
     for name, place in pairs(states) do
@@ -40,6 +52,7 @@ return done
 """
 _STATES = (PictureState.WAITING, PictureState.READY, PictureState.FAILED, PictureState.GONE)
 _AT_ONCE = 500
+_ALL = len(fields(Row)) - 3  # behind the state
 
 
 class RedisPictures:
@@ -47,7 +60,7 @@ class RedisPictures:
 
     def __init__(self, client: Redis, prefix: str = "{vitrine}") -> None:
         self._client: Any = client
-        names = ("change", "changes", "rows", "due", "canvases", "revisions", *_STATES)
+        names = "change", "changes", "rows", "due", "canvases", "revisions", *_STATES, "read_due"
         self._keys = [f"{prefix}:pictures:{name}" for name in names]
         self._script = client.register_script(_REPLACE)
 
@@ -65,10 +78,12 @@ class RedisPictures:
             sent: list[Any] = []
             for was, row, canvas in changes[start : start + _AT_ONCE]:
                 before = was.revision if was else 0
-                record = msgpack.packb(astuple(replace(row, revision=before + 1)))
+                values = astuple(replace(row, revision=before + 1))
+                # Without the last one it is what replicas of before can read.
+                record = msgpack.packb(values[:-1] if row.reading == NOT_READ else values)
                 due = row.due_s if row.state is PictureState.WAITING else ""
                 sent += [row.item_id, before, record, row.state, due, canvas or b""]
-                sent.append(int(keeps_canvas(row)))
+                sent += [int(keeps_canvas(row)), read_due_s(row) or 0]
             with told_when_full():
                 done += map(bool, self._script(self._keys, sent))
         return done
@@ -86,6 +101,14 @@ class RedisPictures:
             if row.state is PictureState.WAITING and row.due_s <= now_s
         ]
 
+    def due_readings(self, now_s: float, limit: int) -> list[Row]:
+        names = self._client.zrangebyscore(self._keys[10], "-inf", now_s, start=0, num=limit)
+        return [row for row in self._of(names) if 0 < read_due_s(row) <= now_s]
+
+    def n_unread(self) -> int:
+        n_unread: int = self._client.zcard(self._keys[10])
+        return n_unread
+
     def ids(self, state: PictureState) -> list[str]:
         names = self._client.smembers(self._keys[6 + _STATES.index(state)])
         return sorted(name.decode() for name in names)
@@ -102,7 +125,7 @@ class RedisPictures:
         return RowChanges(last, self._of(names))
 
     def counts(self) -> Mapping[PictureState, int]:
-        sizes = [self._client.scard(key) for key in self._keys[6:]]
+        sizes = [self._client.scard(key) for key in self._keys[6:10]]
         return {state: size for state, size in zip(_STATES, sizes, strict=True) if size}
 
     def close(self) -> None:
@@ -115,4 +138,6 @@ class RedisPictures:
 
 def _row(record: bytes) -> Row:
     item_id, origin, state, *others = msgpack.unpackb(record)
+    if len(others) == _ALL:
+        others[-1] = Reading(*others[-1])
     return Row(item_id, origin, PictureState(state), *others)

@@ -1,11 +1,22 @@
 """The embedded pictures, in one SQLite file: the contract of `features.pictures.store.Rows`."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from features.pictures.store import Change, PictureState, Row, RowChanges, keeps_canvas
+from features.pictures.store import (
+    NOT_READ,
+    Change,
+    PictureState,
+    Reading,
+    Row,
+    RowChanges,
+    keeps_canvas,
+    read_due_s,
+)
 from features.sqlite_file import SqliteFile
 
 _SCHEMA = """
@@ -18,7 +29,10 @@ CREATE INDEX IF NOT EXISTS pictures_change ON pictures (change);
 CREATE INDEX IF NOT EXISTS pictures_due ON pictures (state, due_s);
 CREATE TABLE IF NOT EXISTS canvases (item_id TEXT PRIMARY KEY, canvas BLOB NOT NULL)
 """
-_COLUMNS = "item_id, origin, state, revision, problem, tries, due_s, encoder, vector"
+# Files of before have no such columns.
+_ADDED = {"reading": "TEXT NOT NULL DEFAULT ''", "read_due_s": "REAL NOT NULL DEFAULT 0"}
+_INDEX = "CREATE INDEX IF NOT EXISTS pictures_read ON pictures (read_due_s) WHERE read_due_s > 0"
+_COLUMNS = "item_id, origin, state, revision, problem, tries, due_s, encoder, vector, reading"
 _AT_ONCE = 500  # names of one statement
 
 
@@ -27,6 +41,11 @@ class SqlitePictures:
 
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, _SCHEMA)
+        with self._file.write() as connection:
+            there = {row[1] for row in connection.execute("PRAGMA table_info(pictures)")}
+            for name in _ADDED.keys() - there:
+                connection.execute(f"ALTER TABLE pictures ADD COLUMN {name} {_ADDED[name]}")
+            connection.execute(_INDEX)
 
     def get(self, item_ids: Sequence[str]) -> dict[str, Row]:
         found: dict[str, Row] = {}
@@ -59,6 +78,19 @@ class SqlitePictures:
             (PictureState.WAITING, now_s, limit),
         )
         return [_row(row) for row in rows]
+
+    def due_readings(self, now_s: float, limit: int) -> list[Row]:
+        rows = self._file.connection.execute(
+            f"SELECT {_COLUMNS} FROM pictures WHERE read_due_s > 0 AND read_due_s <= ? "
+            "ORDER BY read_due_s, change, item_id LIMIT ?",
+            (now_s, limit),
+        )
+        return [_row(row) for row in rows]
+
+    def n_unread(self) -> int:
+        sql = "SELECT count(*) FROM pictures WHERE read_due_s > 0"
+        n_unread: int = self._file.connection.execute(sql).fetchone()[0]
+        return n_unread
 
     def ids(self, state: PictureState) -> list[str]:
         rows = self._file.connection.execute(
@@ -96,10 +128,13 @@ def _replaced(connection: Connection, change: Change, number: int) -> bool:
     if (found and found[0]) != (was and was.revision):
         return False
     connection.execute(
-        f"INSERT OR REPLACE INTO pictures ({_COLUMNS}, change) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        f"INSERT OR REPLACE INTO pictures ({_COLUMNS}, read_due_s, change) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             row.item_id, row.origin, row.state, was.revision + 1 if was else 1, row.problem,
-            row.tries, row.due_s, row.encoder, row.vector, number,
+            row.tries, row.due_s, row.encoder, row.vector,
+            "" if row.reading == NOT_READ else json.dumps(astuple(row.reading)), read_due_s(row),
+            number,
         ),
     )  # fmt: skip
     if not keeps_canvas(row):
@@ -112,8 +147,9 @@ def _replaced(connection: Connection, change: Change, number: int) -> bool:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    item_id, origin, state, *others = values
-    return Row(item_id, origin, PictureState(state), *others)
+    item_id, origin, state, *others, reading = values
+    read = Reading(*json.loads(reading)) if reading else NOT_READ
+    return Row(item_id, origin, PictureState(state), *[*others, read])
 
 
 def _marks(values: Sequence[str]) -> str:

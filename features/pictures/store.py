@@ -18,12 +18,31 @@ class PictureState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What is written on a picture, where somebody reads that.
+
+    by: who has read it, or given it up, "" = nobody; text: "" = nothing is written there; problem,
+    tries: as of Row; due_s: unix seconds from which it may be read, 0 = it waits for nobody
+    """
+
+    by: str = ""
+    text: str = ""
+    problem: str = ""
+    tries: int = 0
+    due_s: float = 0.0
+
+
+NOT_READ = Reading()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """The picture of one item.
 
     revision: of this row, 0 before it is written; problem: a code of PROBLEMS, "" = none; tries:
     since it was told; due_s: unix seconds from which it may be tried, while it waits; encoder:
-    whose vector it is; vector: float16, as bytes, empty unless it is ready
+    whose vector it is; vector: float16, as bytes, empty unless it is ready; reading: of this very
+    picture, another one has another row
     """
 
     item_id: str
@@ -35,6 +54,7 @@ class Row:
     due_s: float = 0.0
     encoder: str = ""
     vector: bytes = b""
+    reading: Reading = NOT_READ
 
 
 class Change(NamedTuple):
@@ -75,6 +95,14 @@ class Rows(Protocol):
         """Waiting rows that may be tried, longest due first."""
         ...
 
+    def due_readings(self, now_s: float, limit: int) -> list[Row]:
+        """Rows that may be read (`read_due_s`), longest due first."""
+        ...
+
+    def n_unread(self) -> int:
+        """How many rows wait to be read."""
+        ...
+
     def ids(self, state: PictureState) -> list[str]:
         """The items whose picture is in this state."""
         ...
@@ -91,6 +119,11 @@ class Rows(Protocol):
     def close(self) -> None:
         """Give back files and connections."""
         ...
+
+
+def read_due_s(row: Row) -> float:
+    """From when on the picture may be read, 0 = it waits for nobody: what cannot be had is not."""
+    return row.reading.due_s if row.state is PictureState.READY else 0.0
 
 
 def keeps_canvas(row: Row) -> bool:

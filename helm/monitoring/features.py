@@ -135,6 +135,18 @@ FEATURES = dashboard(
             },
         ),
         graph(
+            "Texts of pictures", "Those that wait to be read, and what came of reading. None where "
+            "nobody reads (docs/pictures.md).",
+            {
+                "waiting": "sum(max by (shop) (vitrine_pictures_unread))",
+                "{{outcome}}": "sum by (outcome) "
+                "(increase(vitrine_pictures_read_total[$__rate_interval]))",
+                "seconds of one, mean": "sum(rate("
+                "vitrine_picture_reading_seconds_sum[$__rate_interval])) / sum(rate("
+                "vitrine_picture_reading_seconds_count[$__rate_interval]))",
+            },
+        ),
+        graph(
             "Failures of ingest", "It begins again from the stores; nothing is skipped.",
             {"failures": "sum(increase(vitrine_ingest_failures_total[$__rate_interval]))"},
             runbook="ingest",

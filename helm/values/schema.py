@@ -37,6 +37,7 @@ _SHARED = (
     "Prices",
     "PictureSettings",
     "FetchSettings",
+    "TextSettings",
 )  # the same in both settings, and the chart
 
 

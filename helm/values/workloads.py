@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from helm.values.parts import Placed, Sized, Values
+from helm.values.parts import Placed, Resources, Sized, Values
 from helm.values.types import (
     DOMAIN,
     Count,
@@ -178,6 +178,7 @@ class Pictures(Placed):
     settings: PictureSettings
     replicas: Count
     ports: Annotated[list[Port], Field(min_length=1)]
+    text_resources: Resources
 
 
 class Setup(Sized):

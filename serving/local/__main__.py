@@ -86,7 +86,9 @@ def _serve(arguments: argparse.Namespace, console: Console) -> int:
             f"{folder} was prepared with the {ready.encoder} encoder: serve it without ENCODER=, "
             "or choose another place with STATE="
         )
-    pictures = pictures_of(arguments.pictures, folder, arguments.triton_python, console)
+    pictures = pictures_of(
+        arguments.pictures, folder, arguments.triton_python, console, arguments.picture_text
+    )
     rules = read_rules(folder / "rules.yaml")
     check_webhook(rules.alerts.webhook, alerts_of(folder))
     read_objective(objective_of(folder))
@@ -205,6 +207,7 @@ def _arguments(console: Console) -> argparse.Namespace:
         metavar="HOSTS",
         help=f"look at pictures, and fetch image_url from these hosts; {UPLOADS}: from none",
     )
+    parser.add_argument("--picture-text", action="store_true", help="read what stands on them")
     parser.add_argument(
         "--traces",
         choices=("none", "console", "view", "otlp"),
@@ -217,9 +220,7 @@ def _arguments(console: Console) -> argparse.Namespace:
         default=DEFAULT_URL,
         help="a collector, OTLP over HTTP; for otlp",
     )
-    parser.add_argument(
-        "--traces-ratio", type=read_ratio, default=1.0, help="share of requests traced"
-    )
+    parser.add_argument("--traces-ratio", type=read_ratio, default=1.0, help="of requests traced")
     parser.add_argument("--assistant", action="store_true", help="answer MCP at /mcp")
     parser.add_argument("--redis", help="host:port: stores there instead of in files")
     parser.add_argument("--nats", help="URL: the log there instead of in that Redis")

@@ -19,7 +19,8 @@ from features.telemetry.progress import waiting
 from serving.local.processes import death_signal
 from serving.local.state_folder import StateFolderError, folder_of, prepared
 from serving.models.contract import EncoderProfile
-from serving.pictures.settings import FetchSettings, PictureSettings
+from serving.pictures.settings import FetchSettings, PictureSettings, TextSettings
+from serving.pictures.text.reader import can_read
 from serving.training.publish.repository import version_in_use
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,17 +127,24 @@ def change(folder: Path, arguments: Sequence[str], triton_python: Path) -> str:
 
 
 def pictures_of(
-    given: str | None, folder: Path, triton_python: Path, console: Console
+    given: str | None, folder: Path, triton_python: Path, console: Console, reads: bool = False
 ) -> PictureSettings | None:
     """How pictures are looked at, with their encoder published; None: they are not.
 
-    given: hosts to fetch from, with commas, or UPLOADS. Raises PublishingError.
+    given: hosts to fetch from, with commas, or UPLOADS; reads: also what is written on them. Raises
+    PublishingError.
     """
     if given is None:
+        if reads:
+            raise PublishingError("PICTURE_TEXT: it needs PICTURES= (docs/pictures.md)")
         return None
+    if reads and not can_read():
+        raise PublishingError("PICTURE_TEXT: rapidocr is not installed: make .venv/.text")
     hosts = () if given == UPLOADS else tuple(given.split(","))
     try:
-        settings = PictureSettings(fetch=FetchSettings(hosts=hosts))
+        settings = PictureSettings(
+            fetch=FetchSettings(hosts=hosts), text=TextSettings() if reads else None
+        )
     except ValidationError as error:
         raise PublishingError(f"PICTURES: {error.errors()[0]['msg']}") from None
     if version_in_use(folder / "models", settings.model) is None:

@@ -18,7 +18,9 @@ from features.telemetry.logs import log_json
 from serving.pictures.encoder import TritonPictures
 from serving.pictures.fetching import Fetcher
 from serving.pictures.settings import WorkerSettings
-from serving.pictures.shops import ShopWorkers
+from serving.pictures.shops import ShopWorkers, Worker
+from serving.pictures.text.reader import ProcessReader, can_read
+from serving.pictures.text.worker import TextWorker
 from serving.pictures.worker import CatalogFeed, PictureWorker
 
 
@@ -28,17 +30,27 @@ async def _work(settings: WorkerSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pictures, fetch = settings.pictures, settings.pictures.fetch
     encoder = TritonPictures(settings.model, pictures.model)
+    text = pictures.text
+    reader = None if text is None else ProcessReader(text)
     with (
         closing(open_controls(settings.store)) as controls,
         ThreadPoolExecutor(1, thread_name_prefix="decode") as decoding,
     ):
         async with Fetcher(fetch, pictures.max_bytes) as fetcher:
 
-            def worker(shop: str, stored: Pictures, catalog: CatalogFeed) -> PictureWorker:
-                return PictureWorker(stored, catalog, fetcher, encoder, pictures, decoding, shop)
+            def workers(shop: str, stored: Pictures, catalog: CatalogFeed) -> list[Worker]:
+                looks: list[Worker] = [
+                    PictureWorker(stored, catalog, fetcher, encoder, pictures, decoding, shop)
+                ]
+                if reader is None or text is None:
+                    return looks
+                reads = TextWorker(stored, fetcher, reader, pictures, text, decoding, shop)
+                return [*looks, reads]
 
-            await ShopWorkers(settings.store, controls, worker).run(stop)
+            await ShopWorkers(settings.store, controls, workers).run(stop)
             await encoder.close()
+            if reader is not None:
+                await reader.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = WorkerSettings.model_validate_json(given.settings.read_bytes())
     except (OSError, ValidationError) as error:
         print(f"{given.settings}: {error}", file=sys.stderr)
+        return 2
+    if settings.pictures.text is not None and not can_read():
+        print("pictures.text: rapidocr is not installed (docs/pictures.md)", file=sys.stderr)
         return 2
     if given.metrics_port:
         start_http_server(given.metrics_port)

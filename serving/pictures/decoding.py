@@ -6,6 +6,7 @@ is refused for what it says of itself, and one that lies unfolds no further than
 """
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from serving.models.contract import PICTURE_SIDE
-from serving.pictures.problems import PictureError, PictureProblem, Pixels
+from serving.pictures.problems import Page, PictureError, PictureProblem, Pixels
 
 FORMATS = tuple(
     plugin.format
@@ -27,10 +28,33 @@ FORMATS = tuple(
 _PAPER = (255, 255, 255)  # behind what is transparent, and beside what is not square
 _SIZE = (PICTURE_SIDE, PICTURE_SIDE)
 _QUALITY = 95
+_PAGE_QUALITY = 85
 
 
 def pixels_of(content: bytes, max_bytes: int, max_pixels: int) -> Pixels:
     """The whole picture within a white square, uint8 (SIDE, SIDE, 3); raises PictureError."""
+    return _decoded(content, max_bytes, max_pixels, PICTURE_SIDE, _square)
+
+
+def page_of(content: bytes, max_bytes: int, max_pixels: int, max_side: int) -> Page:
+    """The whole picture on white, to be read: never larger than it is, and its longer side at most
+    `max_side`. Raises PictureError.
+    """
+
+    def page(image: Image.Image) -> Page:
+        return np.asarray(_on_paper(_upright(image, max_side, enlarge=False)))
+
+    return _decoded(content, max_bytes, max_pixels, max_side, page)
+
+
+def _decoded(
+    content: bytes,
+    max_bytes: int,
+    max_pixels: int,
+    side: int,
+    made_of: Callable[[Image.Image], Page],
+) -> Page:
+    """side: of what is made of it"""
     if len(content) > max_bytes:
         raise PictureError(PictureProblem.TOO_MANY_BYTES, f"a picture may have {max_bytes} bytes")
     try:
@@ -39,8 +63,8 @@ def pixels_of(content: bytes, max_bytes: int, max_pixels: int) -> Pixels:
             if width * height > max_pixels:
                 raise _bomb(max_pixels)
             # A JPEG is unfolded at an eighth, a quarter or half its size where that is enough.
-            image.draft("RGB", (2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
-            return _square(image)
+            image.draft("RGB", (2 * side, 2 * side))
+            return made_of(image)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
@@ -51,10 +75,11 @@ def pixels_of(content: bytes, max_bytes: int, max_pixels: int) -> Pixels:
         ) from None
 
 
-def canvas_of(pixels: Pixels) -> bytes:
+def canvas_of(pixels: Page) -> bytes:
     """Pixels as a small file, WebP of high quality, to be kept."""
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", quality=_QUALITY, method=4)
+    quality = _QUALITY if max(pixels.shape) <= PICTURE_SIDE else _PAGE_QUALITY
+    Image.fromarray(pixels).save(out, "WEBP", quality=quality, method=4)
     return out.getvalue()
 
 
@@ -63,17 +88,28 @@ def _bomb(max_pixels: int) -> PictureError:
 
 
 def _square(image: Image.Image) -> Pixels:
-    upright = _colours(ImageOps.exif_transpose(image))
-    scale = PICTURE_SIDE / max(upright.size)
-    width, height = (max(1, round(side * scale)) for side in upright.size)
-    small = upright.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    small = _on_paper(_upright(image, PICTURE_SIDE))
     square = Image.new("RGB", _SIZE, _PAPER)
-    place = ((PICTURE_SIDE - width) // 2, (PICTURE_SIDE - height) // 2)
-    if small.mode == "RGBA":
-        square.paste(small, place, small)
-    else:
-        square.paste(small, place)
+    square.paste(small, ((PICTURE_SIDE - small.width) // 2, (PICTURE_SIDE - small.height) // 2))
     return np.asarray(square)
+
+
+def _upright(image: Image.Image, longest: int, enlarge: bool = True) -> Image.Image:
+    """RGB or RGBA, its longer side `longest`; without `enlarge` at most that."""
+    upright: Image.Image = _colours(ImageOps.exif_transpose(image))
+    scale = longest / max(upright.size)
+    if scale > 1 and not enlarge:
+        return upright
+    width, height = (max(1, round(side * scale)) for side in upright.size)
+    return upright.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    paper = Image.new("RGB", image.size, _PAPER)
+    paper.paste(image, (0, 0), image)
+    return paper
 
 
 def _colours(image: Image.Image) -> Any:

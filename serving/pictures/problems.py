@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]  # (PICTURE_SIDE, PICTURE_SIDE, 3)
+Page = npt.NDArray[np.uint8]  # (height, width, 3), as large as it is read
 
 
 class PictureProblem(StrEnum):
@@ -23,6 +24,8 @@ class PictureProblem(StrEnum):
     TOO_SLOW = "too_slow"
     MODEL_UNAVAILABLE = "model_unavailable"
     GAVE_UP = "gave_up"  # the worker ended over it, again and again
+    UNREADABLE = "unreadable"  # the reader of texts failed or ended over it
+    READER_UNAVAILABLE = "reader_unavailable"  # that reader does not start
 
 
 class PictureError(Exception):

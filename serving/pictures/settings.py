@@ -47,6 +47,21 @@ class FetchSettings(Section):
     first_wait_s: PositiveFloat = Field(30.0, description="Before the second try; doubles.")
 
 
+class TextSettings(Section):
+    """How what is written on pictures is read, and how much of it is kept."""
+
+    max_side: int = Field(
+        960, ge=224, le=2000, description="Pixels; a larger picture is made smaller to be read."
+    )
+    max_s: PositiveFloat = Field(30.0, description="Of one picture; then it is tried again later.")
+    max_characters: int = Field(500, ge=1, le=4000, description="Of one picture that are kept.")
+    min_confidence: float = Field(
+        0.8, ge=0, le=1, description="Of a line; what is read less surely is left out."
+    )
+    threads: PositiveInt = Field(1, description="Of the process that reads.")
+    idle_s: PositiveFloat = Field(60.0, description="Then that process ends until there is more.")
+
+
 class PictureSettings(Section):
     """How pictures are looked at."""
 
@@ -56,6 +71,10 @@ class PictureSettings(Section):
         30_000_000, description="Of a picture as it unfolds: 4 bytes each, one picture at a time."
     )
     fetch: FetchSettings = FetchSettings()
+    text: TextSettings | None = Field(
+        None,
+        description="Read what is written on pictures, and find items by it; null: nobody does.",
+    )
     interval_s: PositiveFloat = Field(1.0, description="Between two looks at the catalogue.")
 
 

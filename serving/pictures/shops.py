@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from typing import Protocol
 
 from features.controls.shops import DEFAULT_SHOP, ShopStatus, registered
 from features.controls.store import Documents
@@ -11,28 +12,37 @@ from features.pictures.pictures import Pictures
 from features.store.backends import open_catalog, open_pictures
 from features.store.settings import StoreSettings
 from features.store.shops import shop_store
-from serving.pictures.worker import CatalogFeed, PictureWorker, tell_counts
+from serving.pictures.worker import CatalogFeed, tell_counts
 
 _LOG = logging.getLogger("vitrine.pictures")
 _FOLLOWED_S = 0.5  # ingest deletes what a removed shop has kept, but not within ten seconds
 _AGAIN_S = 5.0
 
-MakeWorker = Callable[[str, Pictures, CatalogFeed], PictureWorker]
+
+class Worker(Protocol):
+    """What works on the pictures of a shop."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        ...
+
+
+MakeWorkers = Callable[[str, Pictures, CatalogFeed], Sequence[Worker]]
 """Of a shop's name and stores."""
 
 
 class ShopWorkers:
-    """Keeps one worker a shop. What they share, the fetcher, the decoding threads and the model,
-    takes their pictures in turn: one that is flooded fills its own places only.
+    """Keeps the workers of each shop. What they share, as the fetcher, the decoding threads and the
+    model, takes their pictures in turn: one that is flooded fills its own places only.
     """
 
     def __init__(
-        self, installation: StoreSettings, controls: Documents, make_worker: MakeWorker
+        self, installation: StoreSettings, controls: Documents, make_workers: MakeWorkers
     ) -> None:
         """installation: of the default shop, beside which others are registered in `controls`."""
         self._installation = installation
         self._controls = controls
-        self._make_worker = make_worker
+        self._make_workers = make_workers
         self._running: dict[str, _Running] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,7 +87,9 @@ class ShopWorkers:
                     closing(Pictures(await asyncio.to_thread(open_pictures, store))) as pictures,
                     closing(await asyncio.to_thread(open_catalog, store)) as catalog,
                 ):
-                    await self._make_worker(name, pictures, catalog).run(stop)
+                    async with asyncio.TaskGroup() as running:
+                        for worker in self._make_workers(name, pictures, catalog):
+                            running.create_task(worker.run(stop))
             except Exception:
                 _LOG.exception("pictures of %s wait; trying again", name)
                 stopped = asyncio.create_task(stop.wait())

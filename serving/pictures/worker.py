@@ -7,7 +7,6 @@ and tried again after waits that double.
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -26,7 +25,8 @@ from serving.pictures.decoding import pixels_of
 from serving.pictures.encoder import PictureEncoder
 from serving.pictures.fetching import Fetcher
 from serving.pictures.problems import PictureError, PictureProblem, Pixels
-from serving.pictures.settings import PictureSettings
+from serving.pictures.settings import FetchSettings, PictureSettings
+from serving.pictures.working import Work, work_until
 from serving.telemetry.picture_metrics import PICTURES, PICTURES_LOOKED_AT
 
 _LOG = logging.getLogger("vitrine.pictures")
@@ -72,29 +72,14 @@ class PictureWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. A store that fails is asked again."""
         await asyncio.to_thread(self.begin)
-        looking: set[asyncio.Task[None]] = set()
-        followed_s = -math.inf
-        while not stop.is_set():
-            try:
-                if time.monotonic() - followed_s >= self._settings.interval_s:
-                    await asyncio.to_thread(self.follow)
-                    followed_s = time.monotonic()
-                free = self._settings.fetch.at_once - len(looking)
-                rows = await asyncio.to_thread(self._pictures.claim, self._clock(), free)
-                looking |= {asyncio.create_task(self._look(row)) for row in rows}
-            except Exception:
-                _LOG.exception("pictures wait: a store failed; trying again")
-            # One that is slow holds up no other.
-            wait_s = self._settings.interval_s
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait(
-                {*looking, stopped}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            stopped.cancel()
-            looking = {task for task in looking if not task.done()}
-        for task in looking:  # what they took is due again soon
-            task.cancel()
-        await asyncio.gather(*looking, return_exceptions=True)
+        work = Work(
+            follow=self.follow,
+            claim=lambda free: self._pictures.claim(self._clock(), free),
+            look=self._look_and_tell,
+            at_once=self._settings.fetch.at_once,
+            interval_s=self._settings.interval_s,
+        )
+        await work_until(stop, work)
 
     def begin(self) -> None:
         """Have looked at again what other settings or another encoder would judge otherwise."""
@@ -114,14 +99,8 @@ class PictureWorker:
         self._change = changes.change
         tell_counts(self._shop, self._pictures.counts())
 
-    async def _look(self, row: Row) -> None:
-        """At one picture, and tell what came of it."""
-        try:
-            await self._look_and_tell(row)
-        except Exception:
-            _LOG.exception("a picture waits: a store failed")  # it is due again soon
-
     async def _look_and_tell(self, row: Row) -> None:
+        """Look at one picture, and tell what came of it."""
         try:
             vectors = await self._encoder.encode([await self._pixels(row)], _BUDGET_S)
             vector = vectors[0].astype(np.float16)
@@ -142,24 +121,32 @@ class PictureWorker:
         limits = self._settings
         if row.tries > limits.fetch.max_tries:
             raise PictureError(PictureProblem.GAVE_UP)
-        if row.origin == UPLOADED:
-            content = await asyncio.to_thread(self._pictures.canvas, row.item_id)
-            if content is None:
-                raise PictureError(PictureProblem.NOT_FOUND)
-        else:
-            content = await self._fetcher.fetch(row.origin)
+        content = await content_of(row, self._pictures, self._fetcher)
         return await asyncio.get_running_loop().run_in_executor(
             self._decoding, pixels_of, content, limits.max_bytes, limits.max_pixels
         )
 
     async def _failed(self, row: Row, error: PictureError) -> None:
-        fetch = self._settings.fetch
         due_s = None
-        if error.retry and row.tries < fetch.max_tries:
-            wait_s = min(fetch.first_wait_s * 2 ** (row.tries - 1), _MOST_WAIT_S)
-            due_s = self._clock() + wait_s
+        if error.retry and row.tries < self._settings.fetch.max_tries:
+            due_s = self._clock() + wait_s(self._settings.fetch, row.tries)
         await asyncio.to_thread(self._pictures.failed, row, error.problem, due_s)
         PICTURES_LOOKED_AT.labels(outcome=error.problem.value).inc()
+
+
+async def content_of(row: Row, pictures: Pictures, fetcher: Fetcher) -> bytes:
+    """The bytes of a picture, uploaded or at its URL; raises PictureError."""
+    if row.origin != UPLOADED:
+        return await fetcher.fetch(row.origin)
+    content = await asyncio.to_thread(pictures.canvas, row.item_id)
+    if content is None:
+        raise PictureError(PictureProblem.NOT_FOUND)
+    return content
+
+
+def wait_s(fetch: FetchSettings, tries: int) -> float:
+    """Seconds before the next try."""
+    return min(fetch.first_wait_s * 2.0 ** (tries - 1), _MOST_WAIT_S)
 
 
 def tell_counts(shop: str, counts: Mapping[PictureState, int]) -> None:

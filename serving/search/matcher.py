@@ -1,5 +1,6 @@
 """Queries against the catalogue of a replica: what a query means here, and how items match it."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,7 +60,7 @@ class Asked:
 class Matcher:
     """Reads queries and judges items. One thread writes, others read.
 
-    pictures: of the items, where they are looked at
+    pictures: of the items, where they are looked at; reads_pictures: whether somebody reads them
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Matcher:
         model: RelevanceModel,
         synonyms: Iterable[Meaning] = (),
         pictures: PictureIndex | None = None,
+        reads_pictures: bool = False,
     ) -> None:
         self._pictures = pictures
+        self._writing = threading.Lock()  # items and what is written on pictures: two threads
         self.lexicon = Lexicon(analyzer)
-        self.items = ItemTerms(self.lexicon)
-        self._lexical = LexicalIndex(self.lexicon)
+        self.items = ItemTerms(self.lexicon, reads_pictures)
+        self._lexical = LexicalIndex(self.lexicon, reads_pictures)
         self._dense = dense
         self._model = model
         self._synonyms = Synonyms(analyzer, synonyms)
@@ -81,7 +84,20 @@ class Matcher:
 
     def update(self, rows: RowArray, table: ItemTable) -> None:
         """Take over new, changed and removed items."""
-        self._lexical.update(rows, self.items.update(rows, table))
+        with self._writing:
+            self._lexical.update(rows, self.items.update(rows, table))
+
+    def take_written(self, rows: RowArray, texts: Sequence[str], table: ItemTable) -> None:
+        """What is written on the pictures of items in `rows`, "" = nothing; from any thread."""
+        changed = [
+            place
+            for place, row in enumerate(rows.tolist())
+            if self.items.written(row) != texts[place]
+        ]
+        if changed:
+            with self._writing:
+                self.items.take_written(rows[changed], [texts[place] for place in changed])
+                self._lexical.update(rows[changed], self.items.update(rows[changed], table))
 
     def read(
         self,

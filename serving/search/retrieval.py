@@ -42,7 +42,8 @@ class Retrieval:
     """The indexes. One thread writes (`update`), others read.
 
     analyzer: of the catalogue's language, English by default; models: of relevance, that go
-    with the encoder in use, by default the English one; pictures: whether they are looked at
+    with the encoder in use, by default the English one; pictures: whether they are looked at;
+    reads_pictures: whether what is written on them is read
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Retrieval:
         models: RelevanceModels | None = None,
         synonyms: Iterable[Meaning] = (),
         pictures: bool = False,
+        reads_pictures: bool = False,
     ) -> None:
         self._items = items
         self._source = source
@@ -60,10 +62,10 @@ class Retrieval:
         self._dense = DenseIndex()
         self.pictures = PictureIndex() if pictures else None
         words, model = analyzer or Analyzer(), self._models.items
-        self._matcher = Matcher(words, self._dense, model, synonyms, self.pictures)
+        self.matcher = Matcher(words, self._dense, model, synonyms, self.pictures, reads_pictures)
         self._attributes = AttributeIndex()
         self._recommender = Recommender(items, self._dense, self.pictures)
-        self._reader = Reader(items.table, self._attributes, self._matcher.items)
+        self._reader = Reader(items.table, self._attributes, self.matcher.items)
 
     def update(self, rows: RowArray) -> None:
         """Index new or changed items; a row that is gone leaves both indexes.
@@ -77,7 +79,7 @@ class Retrieval:
         """Bring what is found by words, codes and attributes up to date; vectors are awaited."""
         table = self._items.table
         self._dense.expect(rows[~table.removed[rows]])
-        self._matcher.update(rows, table)
+        self.matcher.update(rows, table)
         self._attributes.update(rows, table)
 
     def update_vectors(self, rows: RowArray) -> None:
@@ -89,11 +91,6 @@ class Retrieval:
             items = self._items.table.items
             texts = [items[row].ranker_text for row in rows.tolist()]
             self._dense.replace(rows, self._source.vectors(texts))
-
-    def update_pictures(self, rows: RowArray, vectors: FloatArray) -> None:
-        """Bring the index of pictures up to date; a vector of zeros leaves it."""
-        if self.pictures is not None:
-            self.pictures.update(rows, vectors)
 
     @property
     def n_awaited(self) -> int:
@@ -118,12 +115,12 @@ class Retrieval:
         """
         table = self._items.table
         depth = _FILTERED_DEPTH if filters else max(_SEARCH_DEPTH, limit)
-        asked = self._matcher.read(query, vector, table, depth)
+        asked = self.matcher.read(query, vector, table, depth)
         few = self.browse(filters) if filters else asked.exact[:0]
         # Where filters leave few, none of them is too far down to be found.
         rows = few if 0 < len(few) <= _FEW else asked.found
         rows = rows[self.allowed(rows, filters)]
-        matches = self._matcher.matches(asked, table, rows)
+        matches = self.matcher.matches(asked, table, rows)
         order = np.argsort(-matches.values, kind="stable")
         relevant = (least or self._models.least).met(matches)[order]
         below, order = order[~relevant][:_NEAREST], order[relevant][:limit]
@@ -137,11 +134,11 @@ class Retrieval:
 
     def knows(self, query: str) -> bool:
         """Whether items have all of its words: then it is `corrected` already."""
-        return self._matcher.lexicon.has(query)
+        return self.matcher.lexicon.has(query)
 
     def corrected(self, query: str) -> str:
         """The query with the likeliest words of the catalogue for those that no item has."""
-        return self._matcher.lexicon.corrected(query)
+        return self.matcher.lexicon.corrected(query)
 
     def understood(self, text: str) -> Understood:
         """What a sentence beside a query asks for in this catalogue."""
@@ -150,7 +147,7 @@ class Retrieval:
     def matches(self, query: str, vector: FloatArray | None, rows: RowArray) -> Matches:
         """How the items in `rows`, -1 = outside the catalogue, match a query."""
         table = self._items.table
-        return self._matcher.matches(self._matcher.read(query, vector, table), table, rows)
+        return self.matcher.matches(self.matcher.read(query, vector, table), table, rows)
 
     def allowed(self, rows: RowArray, filters: Filters | None) -> BoolArray:
         """Which of `rows` may be shown, (n,)."""

@@ -18,7 +18,7 @@ from helm.tools.paths import CHART, ROOT
 from helm.tools.rendering import RefusedError
 from serving.local.ray_environment import ray_environment
 from serving.local.tritonserver import Installation, server_command
-from serving.pictures.settings import WorkerSettings
+from serving.pictures.settings import TextSettings, WorkerSettings
 from serving.settings import ReplicaSettings, Settings
 from serving.shops.rules import Rules
 from tests.support.chart.rendering import (
@@ -388,6 +388,23 @@ def test_the_worker_of_pictures_and_the_application_are_told_the_same_of_them() 
     assert Settings.model_validate(settings_of(render({}))).pictures is None
     with pytest.raises(RefusedError, match="hosts"):
         render({"pictures": {"settings": {"fetch": {"hosts": ["http://cdn.example.com"]}}}})
+
+
+def test_who_reads_pictures_is_told_to_and_has_the_memory_for_it() -> None:
+    def worker(settings: dict[str, object]) -> tuple[WorkerSettings, str]:
+        found = render({"pictures": {"enabled": True, "settings": settings}})
+        files = one(found, "ConfigMap", "vitrine-settings")["data"]
+        pod = one(found, "Deployment", "vitrine-pictures")["spec"]["template"]["spec"]
+        memory = pod["containers"][0]["resources"]["limits"]["memory"]
+        return WorkerSettings.model_validate_json(files["pictures.json"]), memory
+
+    usual, small = worker({})
+    reads, large = worker({"text": {}})
+    assert (usual.pictures.text, small) == (None, "768Mi")
+    assert (reads.pictures.text, large) == (TextSettings(), "1536Mi")
+    assert worker({"text": None})[1] == "768Mi"
+    with pytest.raises(RefusedError, match="max_side"):
+        render({"pictures": {"settings": {"text": {"max_side": 5000}}}})
 
 
 def test_the_model_server_publishes_loads_and_watches_the_encoder_of_pictures() -> None:

@@ -126,7 +126,10 @@ EVERYTHING: Json = {
 SURROUNDINGS: dict[str, Json] = {
     "everything": EVERYTHING,
     "own": merged(EVERYTHING, profile("external")),
-    "fixed": {"modelServer": {"autoscaling": {"kind": "none"}}},
+    "fixed": {
+        "modelServer": {"autoscaling": {"kind": "none"}},
+        "pictures": {"enabled": True, "settings": {"text": {}}},
+    },
     "steps": {
         "serving": {
             "upgrade": {

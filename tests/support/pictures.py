@@ -16,7 +16,7 @@ from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE, Encode
 from serving.models.settings import BreakerSettings
 from serving.pictures.decoding import pixels_of
 from serving.pictures.problems import Pixels
-from serving.pictures.settings import PictureSettings
+from serving.pictures.settings import PictureSettings, TextSettings
 from serving.shops.pictures.feed import PictureFeed
 from serving.shops.pictures.kept import kept_spaces
 from serving.shops.pictures.shop_pictures import ShopPictures
@@ -62,10 +62,13 @@ def base64_of(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def shown_pictures(folder: Path, encoder: Colours | None = None) -> ShopPictures:
-    """Pictures of a shop, none yet."""
+def shown_pictures(
+    folder: Path, encoder: Colours | None = None, text: TextSettings | None = None
+) -> ShopPictures:
+    """Pictures of a shop, none yet. text: how they are read; None: nobody does."""
     stored = Pictures(SqlitePictures(folder / "pictures.db"))
-    settings = PictureSettings(max_bytes=LIMIT, max_pixels=LIMIT)
+    limit = LIMIT if text is None else 10 * LIMIT  # letters need some room
+    settings = PictureSettings(max_bytes=limit, max_pixels=limit, text=text)
     breaker = Breaker("pictures", BreakerSettings())
     return ShopPictures(stored, encoder or Colours(), breaker, settings, lambda: NOW_S)
 

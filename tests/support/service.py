@@ -137,7 +137,8 @@ def shop_of(
 ) -> Shop:
     """A shop over `items`, indexed; what is not given is empty."""
     source = FakeVectors(items._tokenizer)
-    retrieval = Retrieval(items, source, pictures=pictures is not None)
+    reads = pictures is not None and pictures.reads
+    retrieval = Retrieval(items, source, pictures=pictures is not None, reads_pictures=reads)
     retrieval.update(np.arange(len(items.table)))
     retrieval.refresh_popularity(NOW_S)
     suggestions = Suggestions(items)

@@ -45,6 +45,9 @@ PLACES = {
     "triton_python_backend_utils": ("serving/models/runtime/",),
     # What decodes strangers' bytes, and what connects to strangers' hosts, is in one room.
     "PIL": ("serving/pictures/decoding.py",),
+    # What reads strangers' pictures does so in a process of its own.
+    "rapidocr": ("serving/pictures/text/child.py",),
+    "cv2": ("serving/pictures/text/child.py",),
     "aiohttp": ("serving/pictures/",),
     "yarl": ("serving/pictures/",),
     "implicit": ("features/behavior/neighbors.py", *TRAINING),

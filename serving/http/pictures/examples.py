@@ -5,7 +5,10 @@ from serving.http.schemas.examples import Example
 _RED = (  # a PNG of one pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 )
-_PICTURE = {"state": "ready", "origin": "bytes", "problem": None, "tries": 1}
+_PICTURE = {
+    "state": "ready", "origin": "bytes", "problem": None, "tries": 1,
+    "reading": {"state": "read", "text": "Whole milk\n1 litre", "problem": None},
+}  # fmt: skip
 EXAMPLES: dict[str, Example] = {
     "put_image": Example(
         parameters={"item_id": "milk"},

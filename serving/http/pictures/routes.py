@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 
 from features.arrays import FloatArray
-from features.pictures.store import UPLOADED, Row
+from features.pictures.store import UPLOADED, PictureState, Row
 from serving.errors import (
     BodyTooLargeError,
     InvalidRequestError,
@@ -42,7 +42,7 @@ def add_pictures(app: FastAPI, shops: Shops, keys: Keyring) -> None:
     ) -> Response:
         """Bring the picture of an item.
 
-        It counts before `image_url`, and is kept as small as the encoder reads it.
+        It counts before `image_url`, and is kept as small as it is looked at.
         """
         body = await read_body(request, ImageIn)
         shop = shops.of(caller.shop)
@@ -53,15 +53,16 @@ def add_pictures(app: FastAPI, shops: Shops, keys: Keyring) -> None:
             row = await pictures.put(item_id, content_of(body.image))
         except PictureError as error:
             raise refusal("image", error) from None
-        return json_response(_shown(row), 202)
+        return json_response(_shown(row, pictures), 202)
 
     @app.get("/v1/items/{item_id:id}/image", openapi_extra=gives(PictureOut))
     async def get_image(item_id: PathId, caller: Annotated[Any, items]) -> Response:
         """What became of the picture of an item."""
-        row = await pictures_of(shops.of(caller.shop)).get(item_id)
+        pictures = pictures_of(shops.of(caller.shop))
+        row = await pictures.get(item_id)
         if row is None:
             raise NoPictureError("item_id: no picture of this item is known")
-        return json_response(_shown(row))
+        return json_response(_shown(row, pictures))
 
     @app.delete("/v1/items/{item_id:id}/image", status_code=204)
     async def delete_image(item_id: PathId, caller: Annotated[Any, items]) -> Response:
@@ -111,10 +112,20 @@ def refusal(field: str, error: PictureError) -> RequestError:
     return kind(f"{field}: {error}")
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Row, pictures: ShopPictures) -> dict[str, Any]:
     return {
+        "reading": _reading(row) if pictures.reads else None,
         "state": row.state.value,
         "origin": "bytes" if row.origin == UPLOADED else row.origin,
         "problem": row.problem or None,
         "tries": row.tries,
     }
+
+
+def _reading(row: Row) -> dict[str, Any]:
+    reading = row.reading
+    if row.state is PictureState.FAILED and not reading.by:  # it cannot be had, so nobody reads it
+        return {"state": "failed", "text": None, "problem": row.problem or None}
+    waits = not reading.by or reading.due_s > 0
+    state = "waiting" if waits else "failed" if reading.problem else "read"
+    return {"state": state, "text": reading.text or None, "problem": reading.problem or None}

@@ -15,6 +15,8 @@ from serving.http.problems import first_problem
 from serving.http.schemas.items import MAX_ATTRIBUTES, ItemChange, ItemFields, ItemIn
 from serving.shops.upkeep import Upkeep
 
+_NOT_OF_ITEMS = {"item_id", "picture_text"}  # the one never changes, the other is not the shop's
+
 
 class Change:
     """An `Edit` that knows what came of it: `made`, or else `code` and `detail`."""
@@ -92,7 +94,7 @@ def judge(
 
 def changed(item: Item, fields: ItemFields) -> Item:
     """The item with the fields that were given: merged as in RFC 7396, null empties a field."""
-    given = {name: getattr(fields, name) for name in fields.model_fields_set - {"item_id"}}
+    given = {name: getattr(fields, name) for name in fields.model_fields_set - _NOT_OF_ITEMS}
     for name, value in given.items():
         match name:
             case "price":
@@ -112,7 +114,7 @@ def changed(item: Item, fields: ItemFields) -> Item:
     return replace(item, **given)
 
 
-def shown(item: Item) -> dict[str, Any]:
+def shown(item: Item, picture_text: str | None) -> dict[str, Any]:
     """The body of an ItemOut."""
     created_at = None
     if not math.isnan(item.created_s):
@@ -129,6 +131,7 @@ def shown(item: Item) -> dict[str, Any]:
         "available": item.available,
         "image_url": item.image_url,
         "attributes": item.attributes,
+        "picture_text": picture_text,
     }
 
 

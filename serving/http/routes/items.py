@@ -2,13 +2,14 @@
 
 import asyncio
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
+from features.catalog.item import Item
 from serving.errors import InvalidRequestError, UnknownItemError
 from serving.http.access.auth import Caller, Keyring, Scope
 from serving.http.bodies import json_response, read_body, stages_of
@@ -29,7 +30,7 @@ from serving.http.schemas.items import (
     ItemsRequest,
     ItemsResponse,
 )
-from serving.shops.shop import Shops
+from serving.shops.shop import Shop, Shops
 from serving.types import Stage
 
 _MERGE_PATCH = "application/merge-patch+json"
@@ -55,11 +56,11 @@ class ItemRoutes:
             query: Annotated[ItemPageQuery, Query()], caller: Annotated[Any, items]
         ) -> Response:
             """All items by id, a page at a time."""
-            upkeep = self._shops.of(caller.shop).upkeep
-            found = await upkeep.page(_after(query.cursor), query.limit + 1)
+            shop = self._shops.of(caller.shop)
+            found = await shop.upkeep.page(_after(query.cursor), query.limit + 1)
             page, more = found[: query.limit], len(found) > query.limit
             cursor = urlsafe_b64encode(page[-1].item_id.encode()).decode() if more else None
-            return json_response({"items": [shown(item) for item in page], "cursor": cursor})
+            return json_response({"items": await _shown(shop, page), "cursor": cursor})
 
         @app.put("/v1/items", status_code=202, openapi_extra=takes(ItemsPut, ItemsResponse, 202))
         async def put_items(request: Request, caller: Annotated[Any, items]) -> Response:
@@ -84,10 +85,11 @@ class ItemRoutes:
         @app.get("/v1/items/{item_id:id}", openapi_extra=gives(ItemOut))
         async def get_item(item_id: PathId, caller: Annotated[Any, items]) -> Response:
             """One item, as it was last written."""
-            item = await self._shops.of(caller.shop).upkeep.get(item_id)
+            shop = self._shops.of(caller.shop)
+            item = await shop.upkeep.get(item_id)
             if item is None:
                 raise UnknownItemError(_NO_ITEM)
-            return json_response(shown(item))
+            return json_response((await _shown(shop, [item]))[0])
 
         # Named by one of its types: generators of clients make two arguments of two.
         patch = takes(ItemPatch, ItemOut, media=_MERGE_PATCH)
@@ -109,7 +111,7 @@ class ItemRoutes:
             await shop.upkeep.edit([(item_id, change)])
             if change.made is None:
                 raise _REFUSALS[change.code](change.detail)
-            return json_response(shown(change.made))
+            return json_response((await _shown(shop, [change.made]))[0])
 
         @app.delete("/v1/items/{item_id:id}", status_code=204)
         async def delete_item(item_id: PathId, caller: Annotated[Any, items]) -> Response:
@@ -135,6 +137,14 @@ class ItemRoutes:
             for index, (code, detail) in sorted(judged.refused.items())
         ]
         return json_response({"accepted": accepted, "rejected": rejected}, 202)
+
+
+async def _shown(shop: Shop, items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Bodies of ItemOut, with what is written on the pictures."""
+    texts: dict[str, str] = {}
+    if shop.pictures is not None:
+        texts = await shop.pictures.texts([item.item_id for item in items])
+    return [shown(item, texts.get(item.item_id)) for item in items]
 
 
 _REFUSALS = {"unknown_item": UnknownItemError, "invalid_item": InvalidRequestError}

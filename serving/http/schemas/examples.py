@@ -44,6 +44,7 @@ _MILK = {
     "image_url": "https://shop.example/milk.png",
     "attributes": {"size": "1 l"},
 }
+_SHOWN = {**_MILK, "picture_text": None}
 _MEADOW = {"value": "Meadow", "score": 0.31, "taste": 0.4, "popularity": 0.02}
 _UNDERSTOOD = {
     "wishes": [
@@ -140,7 +141,7 @@ EXAMPLES: dict[str, Example] = {
         answer={"accepted": 2, "duplicates": 0, "rejected": []},
     ),
     "list_items": Example(
-        parameters={"limit": 1}, answer={"items": [_MILK], "cursor": "bWlsaw=="}
+        parameters={"limit": 1}, answer={"items": [_SHOWN], "cursor": "bWlsaw=="}
     ),
     "put_items": Example(
         body={"items": [
@@ -173,11 +174,11 @@ EXAMPLES: dict[str, Example] = {
             "folded": 0,
         },
     ),
-    "get_item": Example(parameters={"item_id": "milk"}, answer=_MILK),
+    "get_item": Example(parameters={"item_id": "milk"}, answer=_SHOWN),
     "patch_item": Example(
         parameters={"item_id": "milk"},
         body={"price": 1.1, "brand": None, "attributes": {"size": "1 l"}},
-        answer={**_MILK, "price": 1.1, "brand": ""},
+        answer={**_SHOWN, "price": 1.1, "brand": ""},
     ),
     "delete_item": Example(parameters={"item_id": "milk"}),
     "merge": Example(

@@ -38,6 +38,9 @@ class ItemFields(Wire):
         Annotated[dict[AttributeName, AttributeValue | None], Field(max_length=MAX_ATTRIBUTES)]
         | None
     ) = Field(None, description="A null is no attribute.")
+    picture_text: str | None = Field(
+        None, description="Ignored: what an answer gave may be sent back, and changes nothing."
+    )
 
     @field_validator("title")
     @classmethod
@@ -113,6 +116,10 @@ class ItemOut(Wire):
     available: bool
     image_url: str
     attributes: dict[str, str]
+    picture_text: str | None = Field(
+        description="What is written on its picture, as far as it was read: plain text of a "
+        "stranger, with a line break between lines."
+    )
 
 
 class ImageIn(Wire):
@@ -123,6 +130,14 @@ class ImageIn(Wire):
     )
 
 
+class WrittenOut(Wire):
+    """What is written on the picture of an item."""
+
+    state: Literal["waiting", "read", "failed"]
+    text: str | None = Field(description="Null: nothing, or not yet.")
+    problem: PictureProblem | None = Field(description="Of the last try, if that failed.")
+
+
 class PictureOut(Wire):
     """What became of the picture of an item."""
 
@@ -130,6 +145,7 @@ class PictureOut(Wire):
     origin: str = Field(description='Where it is from: a URL, or "bytes".')
     problem: PictureProblem | None = Field(description="Why it could not be had, if it could not.")
     tries: int = Field(description="So far; one that may yet succeed is tried again.")
+    reading: WrittenOut | None = Field(description="Null where nobody reads what is written.")
 
 
 class ItemPage(Wire):

@@ -65,7 +65,7 @@ class Facts:
         item, values = self._table.items[row], self._resolved.features.values[index]
         query = self._resolved.context.query
         if query is not None:
-            yield from self._asked(query, item, index)
+            yield from self._asked(query, item, index, row)
         yield from self._bought(row)
         yield from self._looked(row)
         if reminder is not None:
@@ -124,7 +124,7 @@ class Facts:
         if abs(math.expm1(price - usual)) <= _NEAR:
             yield Fact(Family.PRICE, "price", {"share": round(100 * _NEAR)})
 
-    def _asked(self, query: str, item: Item, index: int) -> Iterator[Fact]:
+    def _asked(self, query: str, item: Item, index: int, row: int) -> Iterator[Fact]:
         matches, asked = self._resolved.candidates.matches, words(query)
         given: dict[str, Any] = {"query": query}
         if matches is not None and float(matches.values[index]) == EXACT_CODE:
@@ -137,12 +137,31 @@ class Facts:
             if asked and asked <= held:
                 yield Fact(Family.QUERY_MATCH, key, given)
                 return
-        if part := [word for word in words_in_order(query) if word in text]:
+        if seen := self._on_picture(query, text, row):
+            yield Fact(Family.QUERY_MATCH, "picture", {**given, "words": seen})
+        elif part := [word for word in words_in_order(query) if word in text]:
             yield Fact(Family.QUERY_MATCH, "part", {**given, "words": ", ".join(part)})
         elif meant := [near for word in words_in_order(query) if (near := misspelt(word, facts))]:
             yield Fact(Family.QUERY_MATCH, "spelling", {**given, "words": " ".join(meant)})
         elif any(map(str.isalpha, query)) and self._cosine(index) > _CLOSE:  # no number means much
             yield Fact(Family.QUERY_MATCH, "meaning", given)
+
+    def _on_picture(self, query: str, text: frozenset[str], row: int) -> str:
+        """What of a query is written on the item's picture and nowhere in its text; "" = nothing.
+
+        These are words of the query: what a picture says is told to no shopper.
+        """
+        matcher = self._resolved.shop.retrieval.matcher
+        written = matcher.items.written(row)
+        if not written:
+            return ""
+        analyzer, telling = matcher.lexicon.analyzer, matcher.lexicon.query_terms(query)
+        there, terms = set(analyzer.terms(written)), {each.term for each in telling}
+        asked = [(term, word) for term, word in analyzer.spans(query) if term in terms]
+        if asked and all(term in there for term, _ in asked):
+            return query
+        found = [word for term, word in asked if term in there and not words(word) <= text]
+        return ", ".join(dict.fromkeys(found))
 
     def _cosine(self, index: int) -> float:
         """Of the texts of query and item; NaN: not compared."""

@@ -98,6 +98,10 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "matches “{query}” in its description", "说明中有“{query}”",
         "„{query}“ steht in der Beschreibung",
     ),
+    "picture": (
+        "“{words}” is written on its picture", "图片上写有“{words}”",
+        "„{words}“ steht auf seinem Bild",
+    ),
     "part": (
         "matches “{query}” in part: {words}", "部分符合“{query}”:{words}",
         "passt zum Teil zu „{query}“: {words}",

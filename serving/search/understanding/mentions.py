@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from features.arrays import BoolArray, RowArray
-from features.catalog.item import Item
 from features.catalog.table import ItemTable
 from serving.search.words.analysis import Analyzer
 from serving.search.words.item_terms import Field, ItemTerms
@@ -53,7 +52,7 @@ class Mentions:
         rows = np.flatnonzero(has)
         if len(rows) > _MOST_READ:
             return rows
-        speaks = [self._speaks_of(terms, self._table.items[row]) for row in rows.tolist()]
+        speaks = [self._speaks_of(terms, row) for row in rows.tolist()]
         speaking: RowArray = rows[np.array(speaks, bool)]
         return speaking
 
@@ -70,7 +69,7 @@ class Mentions:
             fields = self._items.fields[row][np.isin(self._items.codes[row], first)]
             for field in set(fields.tolist()):
                 spoken = named if field <= Field.BRAND else told
-                for text in _texts(self._table.items[row], field):
+                for text in self._texts(row, field):
                     if (
                         len(terms) == 1
                         and field != Field.ATTRIBUTES
@@ -106,14 +105,30 @@ class Mentions:
             codes += lexicon.pairs_of(term)
         return codes
 
-    def _speaks_of(self, terms: Sequence[str], item: Item) -> bool:
+    def _speaks_of(self, terms: Sequence[str], row: int) -> bool:
         analyzer = self._items.lexicon.analyzer
         return not all(
             is_without
             for field in Field
-            for text in _texts(item, field)
+            for text in self._texts(row, field)
             for is_without in said(analyzer, terms, text)
         )
+
+    def _texts(self, row: int, field: int) -> Iterable[str]:
+        """Of a field, as search reads it; both fields of a category are one text."""
+        item = self._table.items[row]
+        match field:
+            case Field.TITLE:
+                return (item.title,)
+            case Field.BRAND:
+                return (item.brand,)
+            case Field.LEAF | Field.CATEGORY:
+                return (item.category,)
+            case Field.ATTRIBUTES:
+                return item.attributes.values()
+            case Field.PICTURE:
+                return (self._items.written(row),)
+        return (item.description,)
 
 
 def said(analyzer: Analyzer, terms: Sequence[str], text: str) -> Iterator[bool]:
@@ -137,17 +152,3 @@ def said_in(
     for start, end in places:
         before, behind = plain[max(start - 40, 0) : start], plain[end : end + 8]
         yield bool(_WITHOUT_BEFORE.search(before) or _WITHOUT_BEHIND.search(behind))
-
-
-def _texts(item: Item, field: int) -> Iterable[str]:
-    """Of a field, as search reads it; both fields of a category are one text."""
-    match field:
-        case Field.TITLE:
-            return (item.title,)
-        case Field.BRAND:
-            return (item.brand,)
-        case Field.LEAF | Field.CATEGORY:
-            return (item.category,)
-        case Field.ATTRIBUTES:
-            return item.attributes.values()
-    return (item.description,)

@@ -16,6 +16,7 @@ _BOOSTS = {
     Field.CATEGORY: 0.5,
     Field.ATTRIBUTES: 0.7,
     Field.DESCRIPTION: 0.5,
+    Field.PICTURE: 0.4,
 }
 _NAMES = {field: field.name.lower() for field in Field}
 
@@ -23,8 +24,10 @@ _NAMES = {field: field.name.lower() for field in Field}
 class LexicalIndex:
     """Rows of the catalogue by the terms of their items. One thread writes, others read."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, reads_pictures: bool = False) -> None:
         self._lexicon = lexicon
+        asked = (field for field in Field if reads_pictures or field is not Field.PICTURE)
+        self._asked = [(_NAMES[field], _BOOSTS[field]) for field in asked]
         schema = tantivy.SchemaBuilder()
         schema.add_unsigned_field("row", indexed=True, fast=True)
         for name in _NAMES.values():
@@ -48,7 +51,8 @@ class LexicalIndex:
             document = tantivy.Document()
             document.add_unsigned("row", row)
             for name, part in zip(_NAMES.values(), terms, strict=True):
-                document.add_text(name, " ".join(part))
+                if part:
+                    document.add_text(name, " ".join(part))
             self._writer.add_document(document)
             self._indexed.add(row)
         self._writer.commit()
@@ -58,12 +62,12 @@ class LexicalIndex:
         """The best rows that have any of `terms`, at most `depth`."""
         queries = [
             tantivy.Query.boost_query(
-                tantivy.Query.term_query(self._schema, _NAMES[field], self._lexicon.terms[code]),
+                tantivy.Query.term_query(self._schema, name, self._lexicon.terms[code]),
                 boost * weight,
             )
             for term in terms
             for code, weight in term.meant
-            for field, boost in _BOOSTS.items()
+            for name, boost in self._asked
         ]
         if not queries:
             return np.zeros(0, np.int64)

@@ -55,12 +55,16 @@ class Lexicon:
         # Terms, and a word of each: a slip near the end of a word can change what is cut off.
         self._by_length: dict[int, list[str]] = defaultdict(list)
         self._term_of_word: dict[str, str] = {}
+        self._unsure: set[str] = set()  # terms that may be misread: no word is a slip of them
         self._is_stop_word = StopWords(analyzer.language)
         self._similar = lru_cache(4096)(self._find_similar)
         self._n_similar = 0  # terms when the memory of similar ones was begun
 
-    def codes(self, terms: Sequence[str]) -> list[int]:
-        """Codes of an item's terms; new ones are added. Of the writing thread only."""
+    def codes(self, terms: Sequence[str], sure: bool = True) -> list[int]:
+        """Codes of an item's terms; new ones are added. Of the writing thread only.
+
+        sure: somebody wrote them; else they were read on pictures, and are found as they stand
+        """
         code_of = self.code_of
         codes = []
         for term in terms:
@@ -70,12 +74,22 @@ class Lexicon:
                 if code >= len(self.frequency):
                     self.frequency = np.concatenate([self.frequency, np.zeros_like(self.frequency)])
                 self.terms.append(term)
-                for written in {term, self.analyzer.word_of(term)}:
-                    self._term_of_word[written] = term
-                    self._by_length[len(written)].append(written)
+                if sure:
+                    self._offer(term)
+                else:
+                    self._unsure.add(term)
                 code_of[term] = code
+            elif sure and term in self._unsure:
+                self._unsure.discard(term)
+                self._offer(term)
             codes.append(code)
         return codes
+
+    def _offer(self, term: str) -> None:
+        """From now on a query's word may be a slip of it."""
+        for written in {term, self.analyzer.word_of(term)}:
+            self._term_of_word[written] = term
+            self._by_length[len(written)].append(written)
 
     def count(self, codes: IntArray, n_items: int) -> None:
         """Count so many items in, or out (negative), given their terms: (n, any), -1 = no more."""

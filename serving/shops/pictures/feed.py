@@ -4,7 +4,7 @@ import logging
 from typing import Protocol
 
 from features.controls.versions import KeptVersions
-from features.pictures.pictures import vectors_of
+from features.pictures.pictures import text_of, vectors_of
 from features.pictures.store import PictureState, Row, RowChanges
 from serving.background import Background
 from serving.models.contract import PICTURE_ENCODER, PICTURE_VECTOR_SIZE
@@ -28,7 +28,8 @@ class PictureFeed:
     """A thread that takes vectors over into the index, and the joint space in use. What belongs to
     an item that this replica does not know yet waits for it.
 
-    profile: of the text encoder; a space that was learnt for another one is not used
+    profile: of the text encoder; a space that was learnt for another one is not used; reads: also
+    what is written on the pictures
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class PictureFeed:
         retrieval: Retrieval,
         profile: str,
         interval_s: float,
+        reads: bool = False,
     ) -> None:
+        self._reads = reads
         self._spaces = spaces
         self._profile = profile
         self._version = spaces.none
@@ -91,8 +94,8 @@ class PictureFeed:
         """How many pictures wait for their item."""
         return len(self._early)
 
-    def _take(self, rows: list[Row]) -> None:
-        newest = {row.item_id: row for row in rows}
+    def _take(self, changed: list[Row]) -> None:
+        newest = {row.item_id: row for row in changed}
         at = self._items.table.rows(list(newest))
         known = [row for row, place in zip(newest.values(), at.tolist(), strict=True) if place >= 0]
         self._early = {
@@ -100,6 +103,12 @@ class PictureFeed:
             for row, place in zip(newest.values(), at.tolist(), strict=True)
             if place < 0 and row.state is not PictureState.GONE  # of items that may never come
         }
-        if known:
+        if not known:
+            return
+        rows = at[at >= 0]
+        if self._retrieval.pictures is not None:
             vectors = vectors_of(known, PICTURE_ENCODER, PICTURE_VECTOR_SIZE)
-            self._retrieval.update_pictures(at[at >= 0], vectors)
+            self._retrieval.pictures.update(rows, vectors)
+        if self._reads:
+            texts = [text_of(row) for row in known]
+            self._retrieval.matcher.take_written(rows, texts, self._items.table)

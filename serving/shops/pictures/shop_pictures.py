@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from features.arrays import FloatArray
 from features.pictures.pictures import Pictures
@@ -10,7 +10,7 @@ from features.pictures.store import Row
 from serving.errors import ModelTimeoutError
 from serving.models.breaker import Breaker
 from serving.pictures.encoder import PictureEncoder
-from serving.pictures.problems import Pixels
+from serving.pictures.problems import Page, Pixels
 from serving.pictures.settings import PictureSettings
 from serving.shops.waiting_room import WaitingRoom
 from serving.telemetry.stages import current_traceparent
@@ -44,7 +44,7 @@ class ShopPictures:
 
         Raises PictureError for what is none, and what WaitingRoom raises.
         """
-        canvas = await self._decoding.do(lambda: self._decoder.canvas_of(self._pixels(content)))
+        canvas = await self._decoding.do(lambda: self._decoder.canvas_of(self._kept(content)))
         await self._store.do(lambda: self.stored.put(item_id, canvas, self._clock()))
         kept = await self.get(item_id)
         assert kept is not None
@@ -57,6 +57,17 @@ class ShopPictures:
     async def get(self, item_id: str) -> Row | None:
         """What became of an item's picture; None: it has none, or nobody has looked yet."""
         return await self._store.do(lambda: self.stored.get(item_id))
+
+    @property
+    def reads(self) -> bool:
+        """Whether what is written on pictures is read."""
+        return self._settings.text is not None
+
+    async def texts(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """What is written on the pictures of those items where anything is."""
+        if not self.reads:
+            return {}
+        return await self._store.do(lambda: self.stored.texts(item_ids))
 
     async def vector(self, content: bytes, budget_s: float) -> FloatArray:
         """The unit vector (d,) of a picture that is searched with; raises PictureError,
@@ -80,6 +91,13 @@ class ShopPictures:
         self._store.close()
         self._decoding.close()
         self.stored.close()
+
+    def _kept(self, content: bytes) -> Page:
+        """As large as it is read, where that is done; as the encoder sees it then."""
+        if self._settings.text is None:
+            return self._pixels(content)
+        limits = self._settings.max_bytes, self._settings.max_pixels
+        return self._decoder.page_of(content, *limits, self._settings.text.max_side)
 
     def _pixels(self, content: bytes) -> Pixels:
         return self._decoder.pixels_of(content, self._settings.max_bytes, self._settings.max_pixels)

@@ -185,6 +185,7 @@ class Opener:
                     rules.synonyms, [(way.asked, way.means) for way in rules.one_way]
                 ),
                 pictures=pictures is not None,
+                reads_pictures=pictures is not None and pictures.reads,
             )
             suggestions = Suggestions(items, language)
             refresher = Refresher(
@@ -242,6 +243,6 @@ class Opener:
             if pictures is not None:
                 feed = PictureFeed(
                     pictures.stored, kept_spaces(controls), items, retrieval, profile,
-                    self.interval_s,
+                    self.interval_s, pictures.reads,
                 )  # fmt: skip
             return OpenShop(shop, refresher, store, feed, opened.pop_all())

@@ -43,9 +43,19 @@ NOT_YET = {
     "vitrine_alert_messages_total": "and no webhook",
     "vitrine_pictures": "nobody looks at pictures",
     "vitrine_pictures_looked_at_total": "nobody looks at pictures",
+    "vitrine_picture_reading_seconds": "nor reads them",
+    "vitrine_pictures_read_total": "nor reads them",
+    "vitrine_pictures_unread": "nor reads them",
 }
 # Panels, and dashboards, that may be empty then.
-QUIET = {"Key file", "Server errors", "Labels", "Pictures", "Shelves left out"} | {
+QUIET = {
+    "Key file",
+    "Server errors",
+    "Labels",
+    "Pictures",
+    "Texts of pictures",
+    "Shelves left out",
+} | {
     f"Floors: {what}" for what in ("exposure held", "NDCG taken", "exposure owed", "what they did")
 }
 UNUSED = "experiments"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from serving.models.contract import PICTURE_SIDE
-from serving.pictures.decoding import canvas_of, pixels_of
+from serving.pictures.decoding import canvas_of, page_of, pixels_of
 from serving.pictures.problems import PictureError, Pixels
 from serving.pictures.problems import PictureProblem as Problem
 
@@ -151,3 +151,15 @@ def test_a_canvas_is_small_and_shows_nearly_the_same() -> None:
     canvas = canvas_of(pixels)
     assert len(canvas) < 30_000
     assert np.abs(decoded(canvas).astype(int) - pixels).mean() < 4
+
+
+def test_a_page_is_the_whole_picture_on_white_and_never_larger_than_it_is() -> None:
+    def page(image: Image.Image) -> tuple[int, ...]:
+        return page_of(file_of(image), MAX_BYTES, MAX_PIXELS, 300).shape
+
+    assert page(Image.new("RGB", (900, 600))) == (200, 300, 3)
+    assert page(Image.new("RGB", (90, 60))) == (60, 90, 3)
+    clear = page_of(file_of(Image.new("RGBA", (9, 9), (0, 0, 0, 0))), MAX_BYTES, MAX_PIXELS, 300)
+    assert (clear == 255).all()
+    with pytest.raises(PictureError, match="not a whole picture"):
+        page_of(b"broken", MAX_BYTES, MAX_PIXELS, 300)

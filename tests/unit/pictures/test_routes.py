@@ -32,7 +32,7 @@ def shop(tokenizer_path: Path, tmp_path: Path, encoder: Colours) -> Service:
 async def test_a_picture_is_taken_told_of_and_taken_back(shop: Service) -> None:
     answer = await shop.call("PUT", "/v1/items/butter/image", json={"image": base64_of(RED)})
     assert answer.status_code == 202
-    waiting = {"state": "waiting", "origin": "bytes", "problem": None, "tries": 0}
+    waiting = {"state": "waiting", "origin": "bytes", "problem": None, "tries": 0, "reading": None}
     assert answer.json() == waiting
     assert (await shop.call("GET", "/v1/items/butter/image")).json() == waiting
     assert (await shop.call("DELETE", "/v1/items/butter/image")).status_code == 204

@@ -74,13 +74,14 @@ class Working:
         self._fetcher = Fetcher(fetch, settings.max_bytes, LoopbackNames())
         self._decoding = ThreadPoolExecutor(1)
 
-        def worker(shop: str, pictures: Pictures, catalog: CatalogFeed) -> PictureWorker:
+        def workers_of(shop: str, pictures: Pictures, catalog: CatalogFeed) -> list[PictureWorker]:
             self.started.append(shop)
-            return PictureWorker(
+            made = PictureWorker(
                 pictures, catalog, self._fetcher, Colours(), settings, self._decoding, shop
             )
+            return [made]
 
-        workers = ShopWorkers(self.installation.store, self.installation.controls, worker)
+        workers = ShopWorkers(self.installation.store, self.installation.controls, workers_of)
         self._task = asyncio.create_task(workers.run(self._stop))
         return self
 

@@ -20,7 +20,10 @@ from serving.ranking.explaining.facts import Fact, Facts, sold_at_least
 from serving.ranking.explaining.phrases import phrase
 from serving.ranking.explaining.told import Because
 from serving.ranking.values import Evidence, Resolved
-from serving.search.relevance import COLUMNS, EXACT_CODE, Matches
+from serving.search.dense import DenseIndex
+from serving.search.matcher import Matcher
+from serving.search.relevance import COLUMNS, EXACT_CODE, Matches, usual_models
+from serving.search.words.analysis import Analyzer
 from serving.shops.items import ItemCache
 from serving.types import Cause
 from tests.support.fakes import NOW_S, candidates, context, groceries, matrix
@@ -51,6 +54,7 @@ def told(
     reminder: Because | None = None,
     relevance: float | None = None,
     cosine: float = 0.0,
+    written: str = "",
     columns: dict[str, Any] | None = None,
     **fields: Any,
 ) -> dict[str, Fact]:
@@ -68,8 +72,12 @@ def told(
         offered = replace(offered, matches=Matches(np.array([relevance], np.float32), match))
     evidence = Evidence(shopper, shopper.histories(table), shopper)
     unused: Any = None
+    matcher = Matcher(Analyzer(), DenseIndex(), usual_models().items, reads_pictures=True)
+    matcher.take_written(rows, [written], table)
     resolved = Resolved(
-        shop=SimpleNamespace(items=items, language="en"),  # type: ignore[arg-type]
+        shop=SimpleNamespace(  # type: ignore[arg-type]
+            items=items, language="en", retrieval=SimpleNamespace(matcher=matcher)
+        ),
         context=context(**fields), source=unused, shopper=unused, asked=unused, assignment=unused,
         candidates=offered, evidence=evidence,
         features=replace(matrix(1, rows=rows), values=values), stages=unused,
@@ -182,6 +190,25 @@ def test_a_query_is_told_to_stand_where_it_stands(items: ItemCache, query: str, 
     assert found[key].given["query"] == query
     if key == "part":
         assert found[key].given["words"] == "soap"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("oatcakes", "oatcakes"),
+        ("绿茶", "绿茶"),
+        ("soap with palm", "palm"),
+        ("olive palm", "palm"),
+    ],
+)
+def test_what_stands_on_its_picture_alone_is_told_in_the_querys_words(
+    items: ItemCache, query: str, words: str
+) -> None:
+    written = "Highland Oatcake\n有机绿茶\nwith palm oil <b>"
+    found = told(items, "soap", query=query, relevance=0.6, written=written)
+    assert found["picture"].given == {"query": query, "words": words}
+    assert "picture" not in told(items, "soap", query=query, relevance=0.6)
+    assert "picture" not in told(items, "soap", query="olive", relevance=0.6, written="olive")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is written on pictures: read by a process of its own, kept beside their vectors."""
