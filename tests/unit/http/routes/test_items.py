@@ -195,7 +195,7 @@ async def test_an_item_is_read_as_it_can_be_put_again(service: Service) -> None:
         "category": "Food > Spreads", "brand": "Grove", "price": 3.5, "currency": "EUR",
         "created_at": "2020-09-13T12:26:40+00:00", "available": True,
         "image_url": "https://shop.example/jam.png",
-        "attributes": {"size": "1 kg", "sugar": "low"},
+        "attributes": {"size": "1 kg", "sugar": "low"}, "picture_text": None,
     }  # fmt: skip
     await put(service, found)
     assert kept(service) == JAM
