@@ -87,7 +87,8 @@ def added(
     ) as client:
         shop = OwnShop(name, f"{name.replace('-', '')}word", client)
         try:
-            _until(lambda: client.get("/v1/status").status_code == 200)
+            # Each replica opens the shop for itself: until all have, some answers are 503.
+            _until(lambda: all(client.get("/v1/status").is_success for _ in range(20)))
             _fill(shop, n_items, random.Random(seed))
             yield shop
         finally:
