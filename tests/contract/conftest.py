@@ -1,4 +1,4 @@
-"""What a module has for itself: a model repository that it may publish into, a real Redis."""
+"""What a module has for itself: a model repository to publish into, a real Redis, a store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from features.store.settings import RedisSettings, StoreSettings
 from serving.training.publish.encoders import publish_encoder
 from serving.training.publish.models import publish_ranker
 from tests.support.servers.redis_server import redis_server, skip_without_redis
@@ -24,6 +25,17 @@ def redis(redis_port: int) -> Iterator[Redis]:
     with Redis(port=redis_port) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StoreSettings:
+    """Of a store that is empty, in files and then in Redis."""
+    if request.param == "sqlite":
+        return StoreSettings(state=tmp_path)
+    port = request.getfixturevalue("redis_port")
+    with Redis(port=port) as client:
+        client.flushall()
+    return StoreSettings(state=tmp_path, kind="redis", redis=RedisSettings(port=port))
 
 
 @pytest.fixture(scope="module")

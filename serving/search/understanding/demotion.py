@@ -27,11 +27,12 @@ def demoted(
     likely = matches.values
     loss = np.full(len(rows), _SILENT, np.float32)
     read = np.flatnonzero(likely >= _HARDLY)
+    most = np.zeros(len(read), np.float32)
     for phrase in phrases:
         spoken = mentions.among(phrase, rows[read])
         has_it = np.select([spoken.named, spoken.told], [_NAMED, _TOLD], 0.0)
-        of_phrase = has_it + np.where(spoken.without, 0.0, _SILENT)
-        loss[read] = of_phrase if phrase == phrases[0] else np.maximum(loss[read], of_phrase)
+        most = np.maximum(most, has_it + np.where(spoken.without, 0.0, _SILENT))
+    loss[read] = most
     return replace(matches, values=_less(likely, loss), wanting_all=likely)
 
 

@@ -2,31 +2,19 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from redis import Redis
 
 from features.pictures.pictures import CLAIMED_S, Pictures, vectors_of
 from features.pictures.store import UPLOADED
 from features.pictures.store import PictureState as State
 from features.store.backends import open_pictures
-from features.store.settings import RedisSettings, StoreSettings
+from features.store.settings import StoreSettings
 
 NOW_S = 1_790_000_000.0
 URL, OTHER = "https://cdn.example/tea.jpg", "https://cdn.example/other.jpg"
 VECTOR = np.arange(8, dtype=np.float16)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StoreSettings:
-    if request.param == "sqlite":
-        return StoreSettings(state=tmp_path)
-    port = request.getfixturevalue("redis_port")
-    with Redis(port=port) as client:
-        client.flushall()
-    return StoreSettings(state=tmp_path, kind="redis", redis=RedisSettings(port=port))
 
 
 @pytest.fixture

@@ -12,20 +12,10 @@ from features.controls.redis_store import RedisControls
 from features.controls.sqlite_store import SqliteControls
 from features.controls.store import KEPT_MINUTES, Controls
 from features.store.backends import open_controls
-from features.store.settings import RedisSettings, StoreSettings
+from features.store.settings import StoreSettings
 
 NOW = 29_000_000  # a minute
 STOP = {"action": "stop", "arm": None, "why": "zu langsam, 茶"}
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StoreSettings:
-    if request.param == "sqlite":
-        return StoreSettings(state=tmp_path)
-    port = request.getfixturevalue("redis_port")
-    with Redis(port=port) as client:
-        client.flushall()
-    return StoreSettings(state=tmp_path, kind="redis", redis=RedisSettings(port=port))
 
 
 @pytest.fixture
